@@ -1,0 +1,1 @@
+//! Handles, DIDs, DID documents.

@@ -1,0 +1,314 @@
+//! What a machine sees of its flow: fresh values, remembered values, and a mailbox.
+
+use std::any::Any;
+use std::collections::{BTreeMap, VecDeque};
+use std::convert::Infallible;
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::{Arc, Weak};
+use std::task::Poll;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+
+use crate::call::{
+    Address, Answer, Body, Call, HttpCall, Payload, Respond, SharedCall, SignCall, SleepCall,
+    TxtCall,
+};
+use crate::env::{Entropy, Env, Keys, Memory, Topic};
+use crate::error::TransportError;
+use crate::machine::Machine;
+use crate::reach::Reach;
+use crate::store::{Deleted, Expect, Record, Saved, SecretBytes, StoreCall};
+use crate::time::UnixTime;
+
+/// What a machine is given on each poll.
+pub struct Cx<'a> {
+    now: UnixTime,
+    elapsed: Duration,
+    entropy: &'a mut dyn Entropy,
+    memory: &'a dyn Memory,
+    keys: &'a dyn Keys,
+    mailbox: &'a mut Mailbox,
+}
+
+/// A claim to the answer of one call. Dropping it withdraws the call: one that was not handed out
+/// yet never will be, and the answer of any other is ignored.
+#[must_use = "dropping a ticket withdraws its call"]
+pub struct Ticket<T> {
+    slot: u64,
+    /// Its slot looks whether this is still alive.
+    _wanted: Arc<()>,
+    kind: PhantomData<fn() -> T>,
+}
+
+/// How one request is to be performed.
+#[derive(Clone, Copy, Debug)]
+pub struct How {
+    /// The time for all of it.
+    pub timeout: Duration,
+    /// How the body of the reply is wanted.
+    pub answer: Answer,
+    /// Where the request may go.
+    pub reach: Reach,
+    /// Not to be started later than this.
+    pub start_by: Option<UnixTime>,
+}
+
+/// What is fresh on each attempt.
+pub struct Fresh<'a> {
+    /// Wall-clock time.
+    pub now: UnixTime,
+    /// A source of unpredictable bytes.
+    pub entropy: &'a mut dyn Entropy,
+}
+
+impl How {
+    /// Ten seconds for at most `max` bytes.
+    pub const fn buffered(max: usize, reach: Reach) -> Self {
+        Self {
+            timeout: Duration::from_secs(10),
+            answer: Answer::Buffered(max),
+            reach,
+            start_by: None,
+        }
+    }
+}
+
+impl<'a> Cx<'a> {
+    pub(crate) fn new(env: &'a mut Env<'_>, mailbox: &'a mut Mailbox) -> Self {
+        Self {
+            now: env.now,
+            elapsed: env.elapsed,
+            entropy: env.entropy,
+            memory: env.memory,
+            keys: env.keys,
+            mailbox,
+        }
+    }
+
+    /// Wall-clock time.
+    pub fn now(&self) -> UnixTime {
+        self.now
+    }
+
+    /// Monotonic time.
+    pub fn elapsed(&self) -> Duration {
+        self.elapsed
+    }
+
+    /// A source of unpredictable bytes.
+    pub fn entropy(&mut self) -> &mut dyn Entropy {
+        self.entropy
+    }
+
+    /// Makes and imports keys.
+    pub fn keys(&self) -> &'a dyn Keys {
+        self.keys
+    }
+
+    /// A new key.
+    pub fn generate_key(&mut self) -> Arc<dyn crate::env::Signer> {
+        self.keys.generate(self.entropy)
+    }
+
+    /// What is fresh, for an [`Endpoint`](crate::Endpoint).
+    pub fn fresh(&mut self) -> Fresh<'_> {
+        Fresh { now: self.now, entropy: self.entropy }
+    }
+
+    /// Looks `key` up in the memory.
+    pub fn recall(&self, topic: Topic, key: &str) -> Option<Bytes> {
+        self.memory.get(topic, key, self.elapsed)
+    }
+
+    /// Remembers `value` under `key` for some time, if there is room.
+    pub fn remember(&self, topic: Topic, key: &str, value: Bytes, time: Duration) {
+        self.memory.put(topic, key, value, self.elapsed.saturating_add(time));
+    }
+
+    /// Forgets what is remembered under `key`.
+    pub fn forget(&self, topic: Topic, key: &str) {
+        self.memory.forget(topic, key);
+    }
+
+    /// Asks for an HTTP request. If its URL breaks the rules of its reach, it is answered at once.
+    pub fn http(&mut self, request: Request<Body>, how: How) -> Ticket<Response<Bytes>> {
+        let verdict = how.reach.check(request.uri());
+        let How { timeout, answer, reach, start_by } = how;
+        let ticket = self.mailbox.ask(answer.limit(), |respond| {
+            Call::Http(HttpCall { request, timeout, start_by, answer, reach, respond })
+        });
+        if let Err(rule) = verdict {
+            self.mailbox.refuse(ticket.slot, TransportError::blocked(rule));
+        }
+        ticket
+    }
+
+    /// Asks for the TXT records of `name`.
+    pub fn txt(&mut self, name: String, timeout: Duration) -> Ticket<Vec<String>> {
+        self.mailbox.ask(usize::MAX, |respond| Call::Txt(TxtCall { name, timeout, respond }))
+    }
+
+    /// Asks for a pause.
+    pub fn sleep(&mut self, duration: Duration) -> Ticket<()> {
+        self.mailbox.ask(usize::MAX, |respond| Call::Sleep(SleepCall { duration, respond }))
+    }
+
+    /// Asks for a machine to be run once for all who ask for `key`.
+    pub fn shared<M>(&mut self, key: String, machine: M) -> Ticket<()>
+    where
+        M: Machine<Output = (), Error = Infallible> + Send + 'static,
+    {
+        let machine = Box::new(machine);
+        self.mailbox.ask(usize::MAX, |respond| Call::Shared(SharedCall { key, machine, respond }))
+    }
+
+    /// Asks for a signature by a key that lives elsewhere.
+    pub fn sign(&mut self, key_id: String, message: Vec<u8>) -> Ticket<[u8; 64]> {
+        self.mailbox.ask(usize::MAX, |respond| Call::Sign(SignCall { key_id, message, respond }))
+    }
+
+    /// Asks for the record under `key`.
+    pub fn load(&mut self, key: String) -> Ticket<Option<Record>> {
+        self.mailbox.ask(usize::MAX, |respond| Call::Store(StoreCall::Load { key, respond }))
+    }
+
+    /// Asks to write the record under `key`.
+    pub fn save(
+        &mut self,
+        key: String,
+        value: SecretBytes,
+        expect: Expect,
+        expires_at: Option<UnixTime>,
+    ) -> Ticket<Saved> {
+        self.mailbox.ask(usize::MAX, |respond| {
+            Call::Store(StoreCall::Save { key, value, expect, expires_at, respond })
+        })
+    }
+
+    /// Asks to remove the record under `key`.
+    pub fn delete(&mut self, key: String, expect: Expect) -> Ticket<Deleted> {
+        self.mailbox
+            .ask(usize::MAX, |respond| Call::Store(StoreCall::Delete { key, expect, respond }))
+    }
+
+    /// Asks for the keys that begin with `prefix`.
+    pub fn list(&mut self, prefix: String) -> Ticket<Vec<String>> {
+        self.mailbox.ask(usize::MAX, |respond| Call::Store(StoreCall::List { prefix, respond }))
+    }
+
+    /// The answer to a call, once it is there.
+    ///
+    /// # Panics
+    ///
+    /// The answer was already taken, or the ticket belongs to another flow: bugs of a machine.
+    pub fn take<T: Payload>(&mut self, ticket: &Ticket<T>) -> Poll<Result<T, TransportError>> {
+        match self.mailbox.take(ticket.slot) {
+            Some(outcome) => Poll::Ready(
+                *outcome.downcast().expect("a ticket is redeemed in the flow that issued it"),
+            ),
+            None => Poll::Pending,
+        }
+    }
+
+    /// Whether the call was handed to the driver, so that its peer may see it.
+    pub fn is_handed_out<T>(&self, ticket: &Ticket<T>) -> bool {
+        self.mailbox.queue.iter().all(|queued| queued.slot != ticket.slot)
+    }
+}
+
+impl<T> fmt::Debug for Ticket<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Ticket(#{})", self.slot)
+    }
+}
+
+/// The calls of one flow: asked for, handed out, answered.
+pub(crate) struct Mailbox {
+    pub(crate) identity: Arc<()>,
+    next: u64,
+    queue: VecDeque<Queued>,
+    slots: BTreeMap<u64, Slot>,
+    /// Whether something happened that the machine has not seen.
+    pub(crate) news: bool,
+}
+
+struct Queued {
+    slot: u64,
+    call: Call,
+}
+
+struct Slot {
+    ticket: Weak<()>,
+    outcome: Option<Box<dyn Any + Send>>,
+}
+
+impl Mailbox {
+    pub(crate) fn new() -> Self {
+        Self {
+            identity: Arc::default(),
+            next: 0,
+            queue: VecDeque::new(),
+            slots: BTreeMap::new(),
+            news: true,
+        }
+    }
+
+    fn ask<T: Payload>(
+        &mut self,
+        limit: usize,
+        call: impl FnOnce(Respond<T>) -> Call,
+    ) -> Ticket<T> {
+        let slot = self.next;
+        self.next += 1;
+        let wanted = Arc::new(());
+        let ticket = Arc::downgrade(&wanted);
+        let address = Address { flow: Arc::clone(&self.identity), slot };
+        let respond = Respond { address, limit, ticket: ticket.clone(), kind: PhantomData };
+        self.queue.push_back(Queued { slot, call: call(respond) });
+        self.slots.insert(slot, Slot { ticket, outcome: None });
+        Ticket { slot, _wanted: wanted, kind: PhantomData }
+    }
+
+    /// Answers a call that is still queued.
+    fn refuse(&mut self, slot: u64, error: TransportError) {
+        if let Some(index) = self.queue.iter().position(|queued| queued.slot == slot)
+            && let Some(queued) = self.queue.remove(index)
+        {
+            let reply = queued.call.fail(error);
+            self.accept(reply.address.slot, reply.outcome);
+        }
+    }
+
+    /// The next call that is still wanted.
+    pub(crate) fn next_call(&mut self) -> Option<Call> {
+        self.slots.retain(|_, slot| slot.ticket.strong_count() > 0);
+        std::iter::from_fn(|| self.queue.pop_front())
+            .map(|queued| queued.call)
+            .find(Call::is_wanted)
+    }
+
+    /// Whether any call still waits for its answer.
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.slots.values().any(|slot| slot.outcome.is_none())
+    }
+
+    /// Keeps an answer for its ticket; without a ticket nobody wants it.
+    pub(crate) fn accept(&mut self, slot: u64, outcome: Box<dyn Any + Send>) {
+        if let Some(slot) = self.slots.get_mut(&slot)
+            && slot.ticket.strong_count() > 0
+        {
+            slot.outcome = Some(outcome);
+            self.news = true;
+        }
+    }
+
+    fn take(&mut self, slot: u64) -> Option<Box<dyn Any + Send>> {
+        let entry = self.slots.get_mut(&slot).expect("a ticket is redeemed once");
+        let outcome = entry.outcome.take()?;
+        self.slots.remove(&slot);
+        Some(outcome)
+    }
+}

@@ -1,0 +1,131 @@
+//! The outside view: a machine and its mailbox, driven by a transport.
+
+use std::fmt;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use crate::call::{Call, Reply};
+use crate::cx::{Cx, Mailbox};
+use crate::env::Env;
+use crate::error::{Rule, TransportError};
+use crate::machine::{Budget, Machine};
+
+/// A machine and its mailbox: what a transport drives.
+///
+/// A flow performs nothing. It holds the machine's [`Budget`]: a call beyond it is refused with
+/// [`Phase::Blocked`](crate::Phase::Blocked), and no call is handed out with more time than is
+/// left.
+pub struct Flow<M> {
+    machine: M,
+    mailbox: Mailbox,
+    budget: Budget,
+    deadline: Option<Duration>,
+    ended: bool,
+}
+
+/// What a flow wants next.
+#[derive(Debug)]
+#[expect(clippy::exhaustive_enums, reason = "a driver's match is total")]
+#[expect(clippy::large_enum_variant, reason = "it is moved once, from the flow to the driver")]
+#[must_use]
+pub enum Output<T, E> {
+    /// Perform this, and hand the reply to [`Flow::handle_reply`]. Other calls may follow at once.
+    Call(Call),
+    /// Nothing until one of the calls handed out is answered.
+    Wait,
+    /// The end. The flow must not be polled again.
+    Done(Result<T, E>),
+}
+
+impl<M: Machine> Flow<M> {
+    /// A flow that has not begun.
+    pub fn new(machine: M) -> Self {
+        let budget = machine.budget();
+        Self { machine, mailbox: Mailbox::new(), budget, deadline: None, ended: false }
+    }
+
+    /// The next thing to do.
+    ///
+    /// # Panics
+    ///
+    /// Called again after [`Output::Done`]; or the machine waits although it asked for nothing.
+    /// Both are bugs, the one of a driver, the other of a machine.
+    pub fn poll_output(&mut self, env: &mut Env<'_>) -> Output<M::Output, M::Error> {
+        assert!(!self.ended, "a flow was polled after its end");
+        let time = self.budget.time;
+        let deadline = *self.deadline.get_or_insert_with(|| env.elapsed.saturating_add(time));
+        loop {
+            while std::mem::take(&mut self.mailbox.news) {
+                let mut cx = Cx::new(env, &mut self.mailbox);
+                if let Poll::Ready(result) = self.machine.poll(&mut cx) {
+                    self.ended = true;
+                    return Output::Done(result);
+                }
+            }
+            let Some(call) = self.mailbox.next_call() else {
+                assert!(self.mailbox.is_waiting(), "a machine waits although it asked for nothing");
+                return Output::Wait;
+            };
+            match self.admit(call, deadline.saturating_sub(env.elapsed)) {
+                Ok(call) => return Output::Call(call),
+                Err(reply) => self.handle_reply(reply),
+            }
+        }
+    }
+
+    /// Takes the reply to one of this flow's calls. One that is no longer wanted is ignored.
+    ///
+    /// # Panics
+    ///
+    /// The reply answers a call of another flow: a bug of the driver.
+    pub fn handle_reply(&mut self, reply: Reply) {
+        assert!(
+            Arc::ptr_eq(&reply.address.flow, &self.mailbox.identity),
+            "a reply was handed to a flow that did not ask for it"
+        );
+        self.mailbox.accept(reply.address.slot, reply.outcome);
+    }
+
+    /// Charges the call to the budget, or answers it.
+    fn admit(&mut self, mut call: Call, left: Duration) -> Result<Call, Reply> {
+        let reason = match &mut call {
+            // What was decided is stored, however late it is.
+            Call::Store(_) => None,
+            _ if left.is_zero() => Some("the time for the whole procedure is used up"),
+            Call::Http(http) => {
+                http.timeout = http.timeout.min(left);
+                let allowed = self.budget.http.checked_sub(1);
+                self.budget.http = allowed.unwrap_or_default();
+                allowed.is_none().then_some("the procedure has used up its HTTP requests")
+            }
+            Call::Txt(txt) => {
+                txt.timeout = txt.timeout.min(left);
+                None
+            }
+            Call::Sleep(_) | Call::Shared(_) | Call::Sign(_) => None,
+        };
+        let allowed = self.budget.calls.checked_sub(1);
+        self.budget.calls = allowed.unwrap_or_default();
+        match reason {
+            None if allowed.is_some() => Ok(call),
+            reason => {
+                let reason = reason.unwrap_or("the procedure has used up its calls");
+                let host = match &call {
+                    Call::Http(http) => http.request.uri().host().unwrap_or_default().to_owned(),
+                    _ => String::new(),
+                };
+                Err(call.fail(TransportError::blocked(Rule { host, address: None, reason })))
+            }
+        }
+    }
+}
+
+impl<M> fmt::Debug for Flow<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Flow")
+            .field("budget", &self.budget)
+            .field("ended", &self.ended)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,35 @@
+#![doc = include_str!("../README.md")]
+
+mod address;
+mod call;
+mod cx;
+mod endpoint;
+mod env;
+mod error;
+mod flow;
+mod join;
+mod machine;
+mod reach;
+mod secret;
+mod store;
+#[cfg(feature = "std")]
+mod system;
+mod time;
+
+pub use address::is_public;
+pub use call::{
+    Answer, Body, Call, HttpCall, Payload, Reply, Respond, SharedCall, SignCall, SleepCall, TxtCall,
+};
+pub use cx::{Cx, Fresh, How, Ticket};
+pub use endpoint::{Endpoint, Fetch};
+pub use env::{Entropy, Env, KeyError, Keys, Memory, Signer, Topic};
+pub use error::{Phase, Rule, TransportError};
+pub use flow::{Flow, Output};
+pub use join::{Held, Join};
+pub use machine::{Budget, Machine};
+pub use reach::{Reach, is_development_host};
+pub use secret::{SecretKey, SecretString};
+pub use store::{Deleted, Expect, Record, Saved, SecretBytes, StoreCall, Version};
+#[cfg(feature = "std")]
+pub use system::{MapMemory, System, SystemEntropy, drive};
+pub use time::UnixTime;

@@ -1,0 +1,135 @@
+//! The usual environment: the system's clock, its entropy, and a memory in a map.
+//!
+//! The one place of the pure crates that reads a clock or holds a lock, behind the feature `std`.
+#![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "this is the exception")]
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use bytes::Bytes;
+
+use crate::call::{Call, Reply};
+use crate::env::{Entropy, Env, Keys, Memory, Topic};
+use crate::flow::{Flow, Output};
+use crate::machine::Machine;
+use crate::time::UnixTime;
+
+/// The usual [`Env`]: the system's clock, its entropy, and a [`MapMemory`].
+///
+/// Clones share the memory.
+#[derive(Clone)]
+pub struct System {
+    memory: Arc<dyn Memory>,
+    keys: Arc<dyn Keys>,
+}
+
+/// A [`Memory`] in a map: bounded by topic; what expires first makes room.
+#[derive(Debug, Default)]
+pub struct MapMemory {
+    topics: Mutex<BTreeMap<Topic, BTreeMap<String, Remembered>>>,
+}
+
+#[derive(Debug)]
+struct Remembered {
+    value: Bytes,
+    expires: Duration,
+}
+
+/// The entropy of the operating system.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemEntropy;
+
+/// Runs `machine` to its end, performing its calls one after another: a whole blocking driver.
+///
+/// # Errors
+///
+/// What the machine ends in.
+pub fn drive<M: Machine>(
+    system: &System,
+    machine: M,
+    mut perform: impl FnMut(Call) -> Reply,
+) -> Result<M::Output, M::Error> {
+    let mut flow = Flow::new(machine);
+    loop {
+        match system.poll(&mut flow) {
+            Output::Call(call) => flow.handle_reply(perform(call)),
+            Output::Wait => {
+                unreachable!("every call was answered, so there is nothing to wait for")
+            }
+            Output::Done(result) => return result,
+        }
+    }
+}
+
+impl System {
+    /// A system with an empty memory, whose keys come from `keys`.
+    pub fn new(keys: impl Keys + 'static) -> Self {
+        Self { memory: Arc::new(MapMemory::default()), keys: Arc::new(keys) }
+    }
+
+    /// The same system with another memory.
+    pub fn with_memory(self, memory: Arc<dyn Memory>) -> Self {
+        Self { memory, ..self }
+    }
+
+    /// Polls `flow` with the present time.
+    pub fn poll<M: Machine>(&self, flow: &mut Flow<M>) -> Output<M::Output, M::Error> {
+        flow.poll_output(&mut Env {
+            now: Self::now(),
+            elapsed: START.elapsed(),
+            entropy: &mut SystemEntropy,
+            memory: &*self.memory,
+            keys: &*self.keys,
+        })
+    }
+
+    /// The system's wall-clock time.
+    pub fn now() -> UnixTime {
+        // A clock that stands before 1970 is unset; the epoch says so to every check of freshness.
+        UnixTime::from_epoch(SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default())
+    }
+}
+
+/// All systems of a process count from here, so that they may share a memory.
+static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+
+impl Entropy for SystemEntropy {
+    fn fill(&mut self, bytes: &mut [u8]) {
+        getrandom::fill(bytes).expect("the operating system has a working source of entropy");
+    }
+}
+
+impl Memory for MapMemory {
+    fn get(&self, topic: Topic, key: &str, elapsed: Duration) -> Option<Bytes> {
+        let topics = self.topics.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = topics.get(&topic)?.get(key)?;
+        (found.expires > elapsed).then(|| found.value.clone())
+    }
+
+    fn put(&self, topic: Topic, key: &str, value: Bytes, expires: Duration) {
+        let mut topics = self.topics.lock().unwrap_or_else(PoisonError::into_inner);
+        let values = topics.entry(topic).or_default();
+        if !values.contains_key(key) && values.len() >= topic.capacity {
+            let first = values.iter().min_by_key(|(_, remembered)| remembered.expires);
+            if let Some(key) = first.map(|(key, _)| key.clone()) {
+                values.remove(&key);
+            }
+        }
+        values.insert(key.to_owned(), Remembered { value, expires });
+    }
+
+    fn forget(&self, topic: Topic, key: &str) {
+        let mut topics = self.topics.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(values) = topics.get_mut(&topic) {
+            values.remove(key);
+        }
+    }
+}
+
+impl fmt::Debug for System {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("System").finish_non_exhaustive()
+    }
+}

@@ -1,1 +1,25 @@
-//! DPoP.
+#![doc = include_str!("../README.md")]
+
+mod challenge;
+mod error;
+mod es256;
+mod jwk;
+mod jws;
+mod key;
+mod layer;
+mod nonce;
+mod proof;
+mod skew;
+mod token;
+
+pub use challenge::{Challenge, challenges};
+pub use error::DpopError;
+pub use es256::{P256Keys, verify};
+pub use jwk::Jwk;
+pub use jws::{JwsHeader, Unsigned};
+pub use key::DpopKey;
+pub use layer::{Dpop, DpopReply};
+pub use nonce::{NONCES, NonceHint};
+pub use proof::{Proof, htu};
+pub use skew::CLOCK_OFFSETS;
+pub use token::AccessToken;

@@ -1,0 +1,152 @@
+//! The public part of a P-256 key as a JWK, and its thumbprint.
+//!
+//! RFC 7517; RFC 7518 section 6.2; RFC 7638.
+
+use std::fmt;
+
+use base64ct::{Base64UrlUnpadded, Encoding};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser::SerializeStruct};
+use sha2::{Digest, Sha256};
+
+use crate::error::DpopError;
+use crate::es256;
+
+/// A public P-256 key: `kty`, `crv`, `x` and `y`, and never `d`.
+///
+/// A value of this type is a point on the curve.
+#[derive(Clone, Copy, Eq, PartialEq)]
+pub struct Jwk {
+    point: [u8; 64],
+}
+
+impl Jwk {
+    /// The key with this public point, `x` and `y` of 32 bytes each.
+    ///
+    /// # Errors
+    ///
+    /// The point is not on the curve.
+    pub fn new(point: [u8; 64]) -> Result<Self, DpopError> {
+        if es256::is_on_curve(&point) {
+            Ok(Self { point })
+        } else {
+            Err(DpopError::Jwk("`x` and `y` are not a point on the curve"))
+        }
+    }
+
+    /// A signer vouches for its own point.
+    pub(crate) fn of_signer(point: &[u8; 64]) -> Self {
+        Self { point: *point }
+    }
+
+    /// `x` and `y`, 32 bytes each.
+    pub fn point(&self) -> &[u8; 64] {
+        &self.point
+    }
+
+    /// The members in the order that RFC 7638 section 3.3 asks for, without white space.
+    pub fn to_json(&self) -> String {
+        let [x, y] = self.coordinates();
+        format!(r#"{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}"#)
+    }
+
+    /// The SHA-256 thumbprint of RFC 7638 in base64url: `jkt`, and a good `kid`.
+    pub fn thumbprint(&self) -> String {
+        Base64UrlUnpadded::encode_string(&Sha256::digest(self.to_json()))
+    }
+
+    pub(crate) fn coordinates(&self) -> [String; 2] {
+        let (x, y) = self.point.split_at(32);
+        [Base64UrlUnpadded::encode_string(x), Base64UrlUnpadded::encode_string(y)]
+    }
+}
+
+/// 32 bytes in base64url, as every coordinate and scalar of P-256 is written.
+pub(crate) fn decode_32(text: &str) -> Option<[u8; 32]> {
+    let mut bytes = [0; 32];
+    // The decoder wants room for what it decodes, and decodes what it has room for.
+    let decoded = Base64UrlUnpadded::decode(text, &mut bytes).ok()?.len();
+    (decoded == 32).then_some(bytes)
+}
+
+impl Serialize for Jwk {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let [x, y] = self.coordinates();
+        let mut jwk = serializer.serialize_struct("Jwk", 4)?;
+        jwk.serialize_field("crv", "P-256")?;
+        jwk.serialize_field("kty", "EC")?;
+        jwk.serialize_field("x", &x)?;
+        jwk.serialize_field("y", &y)?;
+        jwk.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for Jwk {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Members {
+            kty: String,
+            crv: String,
+            x: String,
+            y: String,
+        }
+
+        let members = Members::deserialize(deserializer)?;
+        if members.kty != "EC" || members.crv != "P-256" {
+            return Err(de::Error::custom(DpopError::Jwk("`kty` must be EC and `crv` P-256")));
+        }
+        let (Some(x), Some(y)) = (decode_32(&members.x), decode_32(&members.y)) else {
+            return Err(de::Error::custom(DpopError::Jwk(
+                "`x` and `y` must be 32 bytes each, in base64url without padding",
+            )));
+        };
+        let mut point = [0; 64];
+        point[..32].copy_from_slice(&x);
+        point[32..].copy_from_slice(&y);
+        Self::new(point).map_err(de::Error::custom)
+    }
+}
+
+impl fmt::Debug for Jwk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Jwk({})", self.thumbprint())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 9449 section 4.1: the key of its examples.
+    const EXAMPLE: &str = r#"{"kty":"EC","x":"l8tFrhx-34tV3hRICRDY9zCkDlpBhF42UQUfWVAWBFs",
+        "y":"9VE4jf_Ok_o64zbTTlcuNJajHmt6v9TDVrU0CdvGRDA","crv":"P-256"}"#;
+
+    #[test]
+    fn the_thumbprint_of_the_rfc_9449_key_is_the_one_it_states() {
+        let jwk: Jwk = serde_json::from_str(EXAMPLE).unwrap();
+        // RFC 9449 section 6.1: the `jkt` of the same key.
+        assert_eq!(jwk.thumbprint(), "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I");
+    }
+
+    #[test]
+    fn a_key_survives_being_written_and_read() {
+        let jwk: Jwk = serde_json::from_str(EXAMPLE).unwrap();
+        assert_eq!(serde_json::from_str::<Jwk>(&jwk.to_json()).unwrap(), jwk);
+        assert_eq!(serde_json::to_string(&jwk).unwrap(), jwk.to_json());
+    }
+
+    #[test]
+    fn what_is_no_p256_key_is_refused() {
+        for (from, to) in [
+            ("EC", "RSA"),
+            ("P-256", "P-384"),
+            ("l8tF", "l8t"),     // too short
+            ("l8tF", "AAAAl8t"), // too long
+            ("l8tF", "l8t+"),    // base64, not base64url
+            ("l8tF", "l8tE"),    // not on the curve
+            ("\"x\"", "\"z\""),  // missing
+        ] {
+            let json = EXAMPLE.replace(from, to);
+            assert!(serde_json::from_str::<Jwk>(&json).is_err(), "{from} -> {to}");
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! JWS compact serialization with `ES256`, written into one buffer.
+//!
+//! RFC 7515 section 3.1.
+
+use atproto_sansio::{KeyError, Signer};
+use base64ct::{Base64UrlUnpadded, Encoder, Encoding};
+
+/// A protected header, encoded once for all the objects that carry it.
+#[derive(Clone, Debug)]
+pub struct JwsHeader {
+    encoded: String,
+}
+
+/// A JWS that lacks its signature: for keys that sign elsewhere.
+#[derive(Debug)]
+#[must_use]
+pub struct Unsigned {
+    /// `header.payload`, with room for `.signature`.
+    buffer: Vec<u8>,
+}
+
+const SIGNATURE_LEN: usize = 86; // 64 bytes in base64url
+
+impl JwsHeader {
+    /// The header whose JSON is `json`.
+    pub fn new(json: &str) -> Self {
+        Self { encoded: Base64UrlUnpadded::encode_string(json.as_bytes()) }
+    }
+
+    /// Puts the header before a payload, which is the concatenation of `pieces`.
+    pub fn with_payload(&self, pieces: &[&str]) -> Unsigned {
+        let header = self.encoded.as_bytes();
+        let payload_len = pieces.iter().map(|piece| piece.len()).sum::<usize>();
+        let message_len = header.len() + 1 + encoded_len(payload_len);
+        let mut buffer = Vec::with_capacity(message_len + 1 + SIGNATURE_LEN);
+        buffer.extend_from_slice(header);
+        buffer.push(b'.');
+        buffer.resize(message_len, 0);
+        let (_, encoded) = buffer.split_at_mut(header.len() + 1);
+        if payload_len > 0 {
+            let mut encoder = Encoder::<Base64UrlUnpadded>::new(encoded).expect(ROOM);
+            for piece in pieces {
+                encoder.encode(piece.as_bytes()).expect(ROOM);
+            }
+            encoder.finish().expect(ROOM);
+        }
+        Unsigned { buffer }
+    }
+}
+
+impl Unsigned {
+    /// What is to be signed.
+    pub fn message(&self) -> &[u8] {
+        &self.buffer
+    }
+
+    /// Signs in place and serializes.
+    ///
+    /// # Errors
+    ///
+    /// The signer can't sign.
+    pub fn sign(self, signer: &dyn Signer) -> Result<Vec<u8>, KeyError> {
+        let signature = signer.sign(self.message())?;
+        Ok(self.finish(&signature))
+    }
+
+    /// Serializes with a signature made elsewhere: `r` and `s`, 32 bytes each.
+    pub fn finish(self, signature: &[u8; 64]) -> Vec<u8> {
+        let Self { mut buffer } = self;
+        let mut encoded = [0; SIGNATURE_LEN];
+        Base64UrlUnpadded::encode(signature, &mut encoded).expect(ROOM);
+        buffer.push(b'.');
+        buffer.extend_from_slice(&encoded);
+        buffer
+    }
+}
+
+const ROOM: &str = "the buffer has room for exactly this";
+
+const fn encoded_len(bytes: usize) -> usize {
+    (bytes * 4).div_ceil(3)
+}
+
+#[cfg(test)]
+mod tests {
+    use atproto_sansio::{Keys, SecretKey};
+
+    use super::*;
+    use crate::es256::{P256Keys, verify};
+    use crate::jwk::decode_32;
+
+    #[test]
+    fn the_jws_of_rfc_7515_appendix_a_3_verifies_and_so_does_ours() {
+        let d = decode_32("jpsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI").unwrap();
+        let signer = P256Keys.import(&SecretKey::new(d)).unwrap();
+        let payload =
+            "{\"iss\":\"joe\",\r\n \"exp\":1300819380,\r\n \"http://example.com/is_root\":true}";
+        let message = "eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6\
+            Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ";
+        let signature = "DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSA\
+            pmWQxfKTUJqPP3-Kg6NU1Q";
+        let unsigned = JwsHeader::new(r#"{"alg":"ES256"}"#).with_payload(&[payload]);
+        assert_eq!(unsigned.message(), message.as_bytes());
+        let theirs = Base64UrlUnpadded::decode_vec(signature).unwrap();
+        assert!(verify(signer.public(), message.as_bytes(), theirs.as_slice().try_into().unwrap()));
+
+        let ours = String::from_utf8(unsigned.sign(&*signer).unwrap()).unwrap();
+        let (head, signature) = ours.rsplit_once('.').unwrap();
+        assert_eq!(head, message);
+        let signature = Base64UrlUnpadded::decode_vec(signature).unwrap();
+        assert!(verify(signer.public(), head.as_bytes(), signature.as_slice().try_into().unwrap()));
+    }
+
+    #[test]
+    fn pieces_are_encoded_as_one() {
+        let header = JwsHeader::new("{}");
+        for text in ["", "a", "ab", "abc", "abcd", "abcdefghij"] {
+            let whole = header.with_payload(&[text]);
+            let expected = format!("e30.{}", Base64UrlUnpadded::encode_string(text.as_bytes()));
+            assert_eq!(whole.message(), expected.as_bytes());
+            for cut in 0..=text.len() {
+                let (a, b) = text.split_at(cut);
+                assert_eq!(header.with_payload(&[a, b]).message(), whole.message());
+            }
+        }
+    }
+}

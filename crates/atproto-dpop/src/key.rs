@@ -1,0 +1,166 @@
+//! A key that proves possession: made for one login, kept for its session.
+//!
+//! The public JWK and the encoded JOSE header are made once per key. RFC 9449 section 4.2.
+
+use std::fmt;
+use std::sync::Arc;
+
+use atproto_sansio::{Entropy, Keys, SecretKey, SecretString, Signer};
+use base64ct::{Base64UrlUnpadded, Encoding};
+use http::HeaderValue;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use zeroize::{Zeroize, Zeroizing};
+
+use crate::error::DpopError;
+use crate::es256::P256Keys;
+use crate::jwk::{Jwk, decode_32};
+use crate::jws::JwsHeader;
+use crate::proof::Proof;
+
+/// A key that proves possession. Cheap to clone; `Debug` shows its thumbprint only.
+#[derive(Clone)]
+pub struct DpopKey(Arc<Parts>);
+
+struct Parts {
+    signer: Arc<dyn Signer>,
+    jwk: Jwk,
+    thumbprint: String,
+    header: JwsHeader,
+}
+
+impl DpopKey {
+    /// A new key.
+    pub fn generate(keys: &dyn Keys, entropy: &mut dyn Entropy) -> Self {
+        Self::new(keys.generate(entropy))
+    }
+
+    /// The key of `signer`.
+    pub fn new(signer: Arc<dyn Signer>) -> Self {
+        let jwk = Jwk::of_signer(signer.public());
+        let header = JwsHeader::new(&format!(
+            r#"{{"typ":"dpop+jwt","alg":"ES256","jwk":{}}}"#,
+            jwk.to_json()
+        ));
+        Self(Arc::new(Parts { thumbprint: jwk.thumbprint(), signer, jwk, header }))
+    }
+
+    /// Reads a private JWK: the public members and `d`.
+    ///
+    /// # Errors
+    ///
+    /// It is no P-256 key, or `d` does not belong to `x` and `y`.
+    pub fn from_jwk(json: &str, keys: &dyn Keys) -> Result<Self, DpopError> {
+        let malformed = |_| DpopError::Jwk("it must be JSON with kty, crv, x, y and d");
+        let jwk: Jwk = serde_json::from_str(json).map_err(malformed)?;
+        let Private { d } = serde_json::from_str(json).map_err(malformed)?;
+        let mut scalar = decode_32(d).ok_or(DpopError::Jwk("`d` must be 32 bytes in base64url"))?;
+        let secret = SecretKey::new(scalar);
+        scalar.zeroize();
+        let key = Self::new(keys.import(&secret)?);
+        if key.0.jwk != jwk {
+            return Err(DpopError::Jwk("`d` does not belong to `x` and `y`"));
+        }
+        Ok(key)
+    }
+
+    /// Writes the private JWK, unless the key can't leave its backend.
+    pub fn to_jwk(&self) -> Option<SecretString> {
+        let scalar = self.0.signer.export()?;
+        let d = Zeroizing::new(Base64UrlUnpadded::encode_string(scalar.expose()));
+        let [x, y] = self.0.jwk.coordinates();
+        let d = d.as_str();
+        Some(SecretString::new(format!(
+            r#"{{"crv":"P-256","d":"{d}","kty":"EC","x":"{x}","y":"{y}"}}"#
+        )))
+    }
+
+    /// The public key.
+    pub fn jwk(&self) -> &Jwk {
+        &self.0.jwk
+    }
+
+    /// The RFC 7638 thumbprint: the `jkt` that a server binds tokens to.
+    pub fn thumbprint(&self) -> &str {
+        &self.0.thumbprint
+    }
+
+    /// Signs `proof`: the value of the `DPoP` header.
+    ///
+    /// # Errors
+    ///
+    /// The key can't sign.
+    pub fn prove(&self, proof: &Proof<'_>) -> Result<HeaderValue, DpopError> {
+        let jws = proof.unsigned(&self.0.header).sign(&*self.0.signer)?;
+        Ok(HeaderValue::from_maybe_shared(bytes::Bytes::from(jws))
+            .expect("base64url and full stops are header characters"))
+    }
+}
+
+/// Borrows, so that no copy of the scalar is left behind.
+#[derive(Deserialize)]
+struct Private<'a> {
+    d: &'a str,
+}
+
+impl Serialize for DpopKey {
+    /// Writes the private JWK. A key that can't leave its backend is an error.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let json = self
+            .to_jwk()
+            .ok_or_else(|| serde::ser::Error::custom("this DPoP key can't leave its backend"))?;
+        serializer.serialize_str(json.expose())
+    }
+}
+
+impl<'de> Deserialize<'de> for DpopKey {
+    /// Reads the private JWK into a key of [`P256Keys`].
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let json = Zeroizing::new(String::deserialize(deserializer)?);
+        Self::from_jwk(&json, &P256Keys).map_err(de::Error::custom)
+    }
+}
+
+impl fmt::Debug for DpopKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "DpopKey({})", self.thumbprint())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 7515 appendix A.3.
+    const EXAMPLE: &str = r#"{"kty":"EC","crv":"P-256",
+        "x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
+        "y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0",
+        "d":"jpsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI","kid":"ignored"}"#;
+
+    #[test]
+    fn a_private_jwk_survives_being_read_and_written() {
+        let key = DpopKey::from_jwk(EXAMPLE, &P256Keys).unwrap();
+        let again = DpopKey::from_jwk(key.to_jwk().unwrap().expose(), &P256Keys).unwrap();
+        assert_eq!(again.thumbprint(), key.thumbprint());
+        let json = serde_json::to_string(&key).unwrap();
+        let again: DpopKey = serde_json::from_str(&json).unwrap();
+        assert_eq!(again.thumbprint(), key.thumbprint());
+    }
+
+    #[test]
+    fn a_scalar_of_another_key_is_refused() {
+        let mixed = EXAMPLE.replace("jpsQ", "jpsR");
+        let error = DpopKey::from_jwk(&mixed, &P256Keys).unwrap_err();
+        assert_eq!(error, DpopError::Jwk("`d` does not belong to `x` and `y`"));
+        for broken in
+            ["{}", "", "[]", &EXAMPLE.replace("\"d\"", "\"e\""), &EXAMPLE.replace("jpsQ", "")]
+        {
+            assert!(DpopKey::from_jwk(broken, &P256Keys).is_err());
+        }
+    }
+
+    #[test]
+    fn debug_shows_the_thumbprint_only() {
+        let key = DpopKey::from_jwk(EXAMPLE, &P256Keys).unwrap();
+        assert_eq!(format!("{key:?}"), format!("DpopKey({})", key.thumbprint()));
+    }
+}

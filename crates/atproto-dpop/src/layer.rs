@@ -1,0 +1,255 @@
+//! `Dpop<E>`: sends an endpoint's request with a proof, learns the nonce, and retries once where
+//! the server asked for another nonce or another time.
+//!
+//! ```text
+//! Unsent ──── sign, send ───▶ Sent ──── response ───▶ Ended
+//!    ▲                          │
+//!    └── use_dpop_nonce, once ──┤
+//!    └── clock is off, once ────┘
+//! ```
+//!
+//! Whatever the status, the nonce of every response is learned. A retry asks the endpoint for its
+//! request again, so that nothing that must be fresh is sent twice.
+//!
+//! RFC 9449 sections 8 and 9; atproto OAuth, «DPoP».
+
+use std::task::{Poll, ready};
+
+use atproto_sansio::{Body, Cx, Endpoint, Fresh, Machine, Ticket, TransportError};
+use bytes::Bytes;
+use http::{HeaderName, Request, Response, StatusCode, header};
+use serde::Deserialize;
+
+use crate::challenge::challenges;
+use crate::error::DpopError;
+use crate::key::DpopKey;
+use crate::nonce::{self, NonceHint};
+use crate::proof::{self, Proof};
+use crate::skew::ClockOffset;
+use crate::token::AccessToken;
+
+/// Sends an endpoint's request with a DPoP proof.
+///
+/// Without a token the peer is an authorization server, with one it is a resource server; the two
+/// ask for a nonce in different ways.
+#[derive(Debug)]
+pub struct Dpop<E> {
+    endpoint: E,
+    key: DpopKey,
+    token: Option<AccessToken>,
+    hint: Option<NonceHint>,
+    nonce_retries: u8,
+    clock_retries: u8,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    Unsent,
+    Sent(Sent),
+    Ended,
+}
+
+#[derive(Debug)]
+struct Sent {
+    ticket: Ticket<Response<Bytes>>,
+    origin: String,
+    nonce: Option<String>,
+    offset: ClockOffset,
+    repeatable: bool,
+}
+
+/// What an endpoint made of the last response, and whether that response kept to RFC 9449.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[must_use]
+pub struct DpopReply<T> {
+    /// The endpoint's output.
+    pub output: T,
+    /// The response had a 2xx status and no valid `DPoP-Nonce`, which atproto demands.
+    pub nonce_missing: bool,
+}
+
+/// What the server wants before it answers.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Demand {
+    Nonce,
+    Time,
+}
+
+const DPOP: HeaderName = HeaderName::from_static("dpop");
+
+impl<E: Endpoint> Dpop<E> {
+    /// A request to an authorization server, proved by `key`.
+    pub fn new(endpoint: E, key: &DpopKey) -> Self {
+        Self {
+            endpoint,
+            key: key.clone(),
+            token: None,
+            hint: None,
+            nonce_retries: 1,
+            clock_retries: 1,
+            state: State::Unsent,
+        }
+    }
+
+    /// The same request to a resource server, with the access token that is bound to the key.
+    pub fn bound_to(self, token: &AccessToken) -> Self {
+        Self { token: Some(token.clone()), ..self }
+    }
+
+    /// The nonce to begin with if the memory has none for its origin.
+    pub fn with_hint(self, hint: Option<NonceHint>) -> Self {
+        Self { hint, ..self }
+    }
+
+    /// Whether the server may have seen the request and its answer is still awaited.
+    pub fn is_in_flight(&self, cx: &Cx<'_>) -> bool {
+        matches!(&self.state, State::Sent(sent) if cx.is_handed_out(&sent.ticket))
+    }
+
+    fn send(&self, cx: &mut Cx<'_>) -> Result<Sent, E::Error>
+    where
+        E::Error: From<DpopError>,
+    {
+        // The endpoint names the server, and the server's clock is what the endpoint must know;
+        // so a request that needs another time than ours is made twice.
+        let now = cx.now();
+        let mut request = self.endpoint.request(Fresh { now, entropy: cx.entropy() })?;
+        let origin = nonce::origin(request.uri());
+        let offset = ClockOffset::recall(cx, &origin);
+        let now = offset.apply(now);
+        if offset != ClockOffset::default() {
+            request = self.endpoint.request(Fresh { now, entropy: cx.entropy() })?;
+        }
+        let nonce = nonce::recall(cx, &origin).or_else(|| {
+            self.hint.as_ref().filter(|hint| hint.origin == origin).map(|hint| hint.nonce.clone())
+        });
+        let repeatable = matches!(request.body(), Body::Bytes(_));
+        self.prove(&mut request, nonce.as_deref(), now.as_secs(), cx)?;
+        let ticket = cx.http(request, self.endpoint.how());
+        Ok(Sent { ticket, origin, nonce, offset, repeatable })
+    }
+
+    /// Puts the proof, and the token if there is one, into the request; exactly one of each.
+    fn prove(
+        &self,
+        request: &mut Request<Body>,
+        nonce: Option<&str>,
+        iat: u64,
+        cx: &mut Cx<'_>,
+    ) -> Result<(), DpopError> {
+        let mut jti = [0; 16];
+        cx.entropy().fill(&mut jti);
+        let proof = self.key.prove(&Proof {
+            jti,
+            htm: request.method().as_str(),
+            htu: &proof::htu(request.uri())?,
+            iat,
+            nonce,
+            ath: self.token.as_ref().map(AccessToken::ath),
+        })?;
+        request.headers_mut().insert(DPOP, proof);
+        if let Some(token) = &self.token {
+            request.headers_mut().insert(header::AUTHORIZATION, token.authorization()?);
+        }
+        Ok(())
+    }
+
+    /// Whether the server's demand can be met by sending once more.
+    fn may_retry(&mut self, cx: &Cx<'_>, sent: &Sent, response: &Response<Bytes>) -> bool {
+        if !sent.repeatable {
+            return false;
+        }
+        match demand(self.token.is_some(), response) {
+            Some(Demand::Nonce) => {
+                let fresh = nonce::of_response(response.headers())
+                    .is_some_and(|nonce| sent.nonce.as_deref() != Some(nonce));
+                fresh && take_one(&mut self.nonce_retries)
+            }
+            Some(Demand::Time) => {
+                let Some(offset) = ClockOffset::of_response(response.headers(), cx.now()) else {
+                    return false;
+                };
+                let retry = offset.is_far_from(sent.offset) && take_one(&mut self.clock_retries);
+                if retry {
+                    offset.remember(cx, &sent.origin);
+                }
+                retry
+            }
+            None => false,
+        }
+    }
+}
+
+impl<E: Endpoint> Machine for Dpop<E>
+where
+    E::Error: From<DpopError> + From<TransportError>,
+{
+    type Output = DpopReply<E::Output>;
+    type Error = E::Error;
+
+    fn poll(&mut self, cx: &mut Cx<'_>) -> Poll<Result<Self::Output, Self::Error>> {
+        loop {
+            match &self.state {
+                State::Unsent => {
+                    self.state = State::Ended; // stays so if the request can't be made
+                    self.state = State::Sent(self.send(cx)?);
+                }
+                State::Sent(sent) => {
+                    let answer = ready!(cx.take(&sent.ticket));
+                    let State::Sent(sent) = std::mem::replace(&mut self.state, State::Ended) else {
+                        unreachable!("the state was just looked at")
+                    };
+                    let response = answer?;
+                    let nonce = nonce::of_response(response.headers());
+                    if let Some(nonce) = nonce {
+                        nonce::remember(cx, &sent.origin, nonce);
+                        self.hint = Some(NonceHint {
+                            origin: sent.origin.clone(),
+                            nonce: nonce.to_owned(),
+                        });
+                    }
+                    if self.may_retry(cx, &sent, &response) {
+                        self.state = State::Unsent;
+                        continue;
+                    }
+                    let nonce_missing = nonce.is_none() && response.status().is_success();
+                    let output = self.endpoint.response(response)?;
+                    return Poll::Ready(Ok(DpopReply { output, nonce_missing }));
+                }
+                State::Ended => unreachable!("a DPoP request is not polled after its end"),
+            }
+        }
+    }
+}
+
+fn take_one(budget: &mut u8) -> bool {
+    let left = budget.checked_sub(1);
+    *budget = left.unwrap_or_default();
+    left.is_some()
+}
+
+/// A resource server asks by a `DPoP` challenge, an authorization server by an OAuth error.
+fn demand(is_resource: bool, response: &Response<Bytes>) -> Option<Demand> {
+    #[derive(Deserialize)]
+    struct OAuthError {
+        error: String,
+    }
+
+    let demand = |error: &str| match error {
+        "use_dpop_nonce" => Some(Demand::Nonce),
+        "invalid_dpop_proof" => Some(Demand::Time),
+        _ => None,
+    };
+    match (is_resource, response.status()) {
+        (true, StatusCode::UNAUTHORIZED) => challenges(response.headers())
+            .iter()
+            .filter(|challenge| challenge.scheme == "dpop")
+            .find_map(|challenge| demand(challenge.param("error")?)),
+        (false, StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED) => {
+            let OAuthError { error } = serde_json::from_slice(response.body()).ok()?;
+            demand(&error)
+        }
+        _ => None,
+    }
+}

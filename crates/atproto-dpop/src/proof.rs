@@ -1,0 +1,99 @@
+//! A DPoP proof: the claims of one HTTP request, signed by the key that the tokens are bound to.
+//!
+//! It carries `jti`, `htm`, `htu` and `iat`, and `nonce` and `ath` where they apply; no `iss` and
+//! no `exp`. RFC 9449 section 4.2; atproto OAuth, «DPoP».
+
+use std::io::Write;
+
+use base64ct::{Base64UrlUnpadded, Encoding};
+use http::Uri;
+use url::Url;
+
+use crate::error::DpopError;
+use crate::jws::{JwsHeader, Unsigned};
+
+/// The claims of one proof. A proof is for one HTTP attempt: a retry needs another one.
+#[derive(Clone, Copy, Debug)]
+pub struct Proof<'a> {
+    /// 128 unpredictable bits, written in base64url.
+    pub jti: [u8; 16],
+    /// The method, as sent.
+    pub htm: &'a str,
+    /// The URL without query and fragment, as [`htu`] makes it.
+    pub htu: &'a str,
+    /// Seconds since the epoch.
+    pub iat: u64,
+    /// The nonce that the server asked for, if it did.
+    pub nonce: Option<&'a str>,
+    /// The hash of the access token that goes with the request, if one does.
+    pub ath: Option<&'a str>,
+}
+
+/// The `htu` of a request: its URL without user information, query and fragment, normalized as the
+/// WHATWG URL standard serializes it.
+///
+/// ```
+/// let uri = "https://PDS.example.com:443/xrpc/a.b.c?x=1".parse().unwrap();
+/// assert_eq!(atproto_dpop::htu(&uri).unwrap(), "https://pds.example.com/xrpc/a.b.c");
+/// ```
+///
+/// # Errors
+///
+/// The URL is not an absolute http(s) one.
+pub fn htu(uri: &Uri) -> Result<String, DpopError> {
+    let mut url = Url::parse(&uri.to_string()).map_err(|_| DpopError::Htu)?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(DpopError::Htu);
+    }
+    url.set_query(None);
+    url.set_fragment(None);
+    url.set_username("").and_then(|()| url.set_password(None)).map_err(|()| DpopError::Htu)?;
+    Ok(url.into())
+}
+
+impl Proof<'_> {
+    /// The claims as JSON, in one buffer after the header.
+    pub(crate) fn unsigned(&self, header: &JwsHeader) -> Unsigned {
+        let mut jti = [0; 22];
+        let jti = Base64UrlUnpadded::encode(&self.jti, &mut jti).expect("16 bytes take 22");
+        let mut iat = [0; 20];
+        let iat = decimal(self.iat, &mut iat);
+        let (nonce_name, nonce) = member(r#","nonce":""#, self.nonce);
+        let (ath_name, ath) = member(r#","ath":""#, self.ath);
+        let pieces = [
+            r#"{"jti":""#,
+            jti,
+            r#"","htm":""#,
+            self.htm,
+            r#"","htu":""#,
+            self.htu,
+            r#"","iat":"#,
+            iat,
+            nonce_name,
+            nonce,
+            quote(nonce_name),
+            ath_name,
+            ath,
+            quote(ath_name),
+            "}",
+        ];
+        header.with_payload(&pieces)
+    }
+}
+
+/// No value needs an escape: a method is a token, a serialized URL has neither `"` nor `\`, a nonce
+/// is checked when it is learned, and `ath` is base64url.
+fn member<'a>(name: &'static str, value: Option<&'a str>) -> (&'static str, &'a str) {
+    value.map_or(("", ""), |value| (name, value))
+}
+
+fn quote(name: &str) -> &'static str {
+    if name.is_empty() { "" } else { "\"" }
+}
+
+fn decimal(number: u64, buffer: &mut [u8; 20]) -> &str {
+    let mut rest = &mut buffer[..];
+    write!(rest, "{number}").expect("a u64 has at most 20 digits");
+    let unused = rest.len();
+    std::str::from_utf8(buffer.split_at(20 - unused).0).expect("digits are UTF-8")
+}

@@ -15,7 +15,7 @@
 
 use std::task::{Poll, ready};
 
-use atproto_sansio::{Body, Cx, Endpoint, Fresh, Machine, Ticket, TransportError};
+use atproto_sansio::{Body, Budget, Cx, Endpoint, Fresh, Machine, Ticket, TransportError};
 use bytes::Bytes;
 use http::{HeaderName, Request, Response, StatusCode, header};
 use serde::Deserialize;
@@ -100,6 +100,11 @@ impl<E: Endpoint> Dpop<E> {
     /// The nonce to begin with if the memory has none for its origin.
     pub fn with_hint(self, hint: Option<NonceHint>) -> Self {
         Self { hint, ..self }
+    }
+
+    /// The last nonce that was learned, to be stored with what a later process goes on from.
+    pub fn hint(&self) -> Option<&NonceHint> {
+        self.hint.as_ref()
     }
 
     /// Whether the server may have seen the request and its answer is still awaited.
@@ -187,6 +192,11 @@ where
 {
     type Output = DpopReply<E::Output>;
     type Error = E::Error;
+
+    fn budget(&self) -> Budget {
+        let attempts = 1 + u32::from(self.nonce_retries) + u32::from(self.clock_retries);
+        Budget::new(attempts, self.endpoint.how().timeout.saturating_mul(attempts))
+    }
 
     fn poll(&mut self, cx: &mut Cx<'_>) -> Poll<Result<Self::Output, Self::Error>> {
         loop {

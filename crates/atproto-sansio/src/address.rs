@@ -75,8 +75,9 @@ const SPECIAL_V4: [(u32, u32); 15] = [
 
 const GLOBAL_UNICAST_V6: (u128, u32) = (0x2000 << 112, 3);
 
-const SPECIAL_V6: [(u128, u32); 5] = [
+const SPECIAL_V6: [(u128, u32); 6] = [
     (0x2001 << 112, 32),     // Teredo
+    (0x2001_0002 << 96, 48), // benchmarking
     (0x2001_0010 << 96, 28), // ORCHID
     (0x2001_0020 << 96, 28), // ORCHIDv2
     (0x2001_0db8 << 96, 32), // documentation

@@ -58,8 +58,8 @@ pub struct HttpCall {
     pub respond: Respond<Response<Bytes>>,
 }
 
-/// The body of a request.
-#[derive(Clone, Debug)]
+/// The body of a request. Its `Debug` prints no content.
+#[derive(Clone)]
 #[expect(clippy::exhaustive_enums, reason = "a transport must send each of them")]
 pub enum Body {
     /// Bytes, cheap to repeat.
@@ -118,8 +118,7 @@ pub struct SharedCall {
     pub respond: Respond<()>,
 }
 
-/// An `ES256` signature by a key that lives elsewhere.
-#[derive(Debug)]
+/// An `ES256` signature by a key that lives elsewhere. `Debug` does not show the message.
 pub struct SignCall {
     /// Which key.
     pub key_id: String,
@@ -151,6 +150,8 @@ pub struct SignCall {
 #[must_use = "a call that is never answered leaves its flow waiting"]
 pub struct Respond<T> {
     pub(crate) address: Address,
+    /// Who was asked, for people to read in an error.
+    pub(crate) host: Option<String>,
     /// The largest reply that the machine accepts, whatever the driver did about it.
     pub(crate) limit: usize,
     pub(crate) ticket: Weak<()>,
@@ -172,13 +173,26 @@ pub(crate) struct Address {
 }
 
 /// What a call can be answered with. Sealed.
-pub trait Payload: Send + Sized + 'static {
+pub trait Payload: sealed::Sealed + Send + Sized + 'static {
     /// Bytes that count against the limit of the call.
     #[doc(hidden)]
     fn size(&self) -> usize {
         0
     }
 }
+
+mod sealed {
+    #[expect(unnameable_types, reason = "that is what seals it")]
+    pub trait Sealed {}
+}
+
+impl sealed::Sealed for Response<Bytes> {}
+impl sealed::Sealed for Vec<String> {}
+impl sealed::Sealed for () {}
+impl sealed::Sealed for [u8; 64] {}
+impl sealed::Sealed for Option<crate::store::Record> {}
+impl sealed::Sealed for crate::store::Saved {}
+impl sealed::Sealed for crate::store::Deleted {}
 
 impl Payload for Response<Bytes> {
     fn size(&self) -> usize {
@@ -245,6 +259,10 @@ impl<T: Payload> Respond<T> {
             )),
             _ => Ok(payload),
         });
+        let outcome = outcome.map_err(|error| match self.host {
+            Some(host) => error.about(&host),
+            None => error,
+        });
         Reply { address: self.address, outcome: Box::new(outcome) }
     }
 
@@ -276,6 +294,15 @@ impl fmt::Debug for Reply {
     }
 }
 
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bytes(bytes) => write!(f, "Bytes({} bytes)", bytes.len()),
+            Self::Attached => f.write_str("Attached"),
+        }
+    }
+}
+
 /// Prints no header value, no query and no body: a transport's log is where tokens leak.
 impl fmt::Debug for HttpCall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -290,6 +317,12 @@ impl fmt::Debug for HttpCall {
             .field("reach", &self.reach)
             .field("respond", &self.respond)
             .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for SignCall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SignCall").field("key_id", &self.key_id).finish_non_exhaustive()
     }
 }
 

@@ -39,7 +39,7 @@ pub struct Cx<'a> {
 pub struct Ticket<T> {
     slot: u64,
     /// Its slot looks whether this is still alive.
-    _wanted: Arc<()>,
+    wanted: Arc<()>,
     kind: PhantomData<fn() -> T>,
 }
 
@@ -137,7 +137,9 @@ impl<'a> Cx<'a> {
     pub fn http(&mut self, request: Request<Body>, how: How) -> Ticket<Response<Bytes>> {
         let verdict = how.reach.check(request.uri());
         let How { timeout, answer, reach, start_by } = how;
+        let host = request.uri().host().map(str::to_owned);
         let ticket = self.mailbox.ask(answer.limit(), |respond| {
+            let respond = Respond { host, ..respond };
             Call::Http(HttpCall { request, timeout, start_by, answer, reach, respond })
         });
         if let Err(rule) = verdict {
@@ -205,17 +207,17 @@ impl<'a> Cx<'a> {
     ///
     /// The answer was already taken, or the ticket belongs to another flow: bugs of a machine.
     pub fn take<T: Payload>(&mut self, ticket: &Ticket<T>) -> Poll<Result<T, TransportError>> {
-        match self.mailbox.take(ticket.slot) {
-            Some(outcome) => Poll::Ready(
-                *outcome.downcast().expect("a ticket is redeemed in the flow that issued it"),
-            ),
+        match self.mailbox.take(ticket) {
+            Some(outcome) => {
+                Poll::Ready(*outcome.downcast().expect("a reply is of the kind of its call"))
+            }
             None => Poll::Pending,
         }
     }
 
     /// Whether the call was handed to the driver, so that its peer may see it.
     pub fn is_handed_out<T>(&self, ticket: &Ticket<T>) -> bool {
-        self.mailbox.queue.iter().all(|queued| queued.slot != ticket.slot)
+        self.mailbox.queue.binary_search_by_key(&ticket.slot, |queued| queued.slot).is_err()
     }
 }
 
@@ -234,6 +236,9 @@ pub(crate) struct Mailbox {
     /// Whether something happened that the machine has not seen.
     pub(crate) news: bool,
 }
+
+/// A machine that repeats what is refused would never come to its end.
+const MAX_ASKED: u64 = 1 << 20;
 
 struct Queued {
     slot: u64,
@@ -263,18 +268,20 @@ impl Mailbox {
     ) -> Ticket<T> {
         let slot = self.next;
         self.next += 1;
+        assert!(slot < MAX_ASKED, "a machine asks without end");
         let wanted = Arc::new(());
         let ticket = Arc::downgrade(&wanted);
         let address = Address { flow: Arc::clone(&self.identity), slot };
-        let respond = Respond { address, limit, ticket: ticket.clone(), kind: PhantomData };
+        let respond =
+            Respond { address, host: None, limit, ticket: ticket.clone(), kind: PhantomData };
         self.queue.push_back(Queued { slot, call: call(respond) });
         self.slots.insert(slot, Slot { ticket, outcome: None });
-        Ticket { slot, _wanted: wanted, kind: PhantomData }
+        Ticket { slot, wanted, kind: PhantomData }
     }
 
     /// Answers a call that is still queued.
     fn refuse(&mut self, slot: u64, error: TransportError) {
-        if let Some(index) = self.queue.iter().position(|queued| queued.slot == slot)
+        if let Some(index) = self.queue.iter().rposition(|queued| queued.slot == slot)
             && let Some(queued) = self.queue.remove(index)
         {
             let reply = queued.call.fail(error);
@@ -284,31 +291,39 @@ impl Mailbox {
 
     /// The next call that is still wanted.
     pub(crate) fn next_call(&mut self) -> Option<Call> {
-        self.slots.retain(|_, slot| slot.ticket.strong_count() > 0);
-        std::iter::from_fn(|| self.queue.pop_front())
-            .map(|queued| queued.call)
-            .find(Call::is_wanted)
+        while let Some(Queued { slot, call }) = self.queue.pop_front() {
+            if call.is_wanted() {
+                return Some(call);
+            }
+            self.slots.remove(&slot);
+        }
+        None
     }
 
     /// Whether any call still waits for its answer.
     pub(crate) fn is_waiting(&self) -> bool {
-        self.slots.values().any(|slot| slot.outcome.is_none())
+        self.slots.values().any(|slot| slot.outcome.is_none() && slot.ticket.strong_count() > 0)
     }
 
     /// Keeps an answer for its ticket; without a ticket nobody wants it.
     pub(crate) fn accept(&mut self, slot: u64, outcome: Box<dyn Any + Send>) {
-        if let Some(slot) = self.slots.get_mut(&slot)
-            && slot.ticket.strong_count() > 0
-        {
-            slot.outcome = Some(outcome);
-            self.news = true;
+        match self.slots.get_mut(&slot) {
+            Some(entry) if entry.ticket.strong_count() > 0 => {
+                entry.outcome = Some(outcome);
+                self.news = true;
+            }
+            Some(_) | None => drop(self.slots.remove(&slot)),
         }
     }
 
-    fn take(&mut self, slot: u64) -> Option<Box<dyn Any + Send>> {
-        let entry = self.slots.get_mut(&slot).expect("a ticket is redeemed once");
-        let outcome = entry.outcome.take()?;
-        self.slots.remove(&slot);
+    fn take<T>(&mut self, ticket: &Ticket<T>) -> Option<Box<dyn Any + Send>> {
+        let slot = self.slots.get_mut(&ticket.slot);
+        let outcome = slot
+            .filter(|slot| Weak::as_ptr(&slot.ticket) == Arc::as_ptr(&ticket.wanted))
+            .expect("a ticket is redeemed once, in the flow that issued it")
+            .outcome
+            .take()?;
+        self.slots.remove(&ticket.slot);
         Some(outcome)
     }
 }

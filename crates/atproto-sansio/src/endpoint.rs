@@ -41,13 +41,20 @@ pub trait Endpoint {
 #[derive(Debug)]
 pub struct Fetch<E> {
     endpoint: E,
-    ticket: Option<Ticket<Response<Bytes>>>,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    New,
+    Asked(Ticket<Response<Bytes>>),
+    Ended,
 }
 
 impl<E: Endpoint> Fetch<E> {
     /// A fetch that has not begun.
     pub fn new(endpoint: E) -> Self {
-        Self { endpoint, ticket: None }
+        Self { endpoint, state: State::New }
     }
 }
 
@@ -56,14 +63,17 @@ impl<E: Endpoint> Machine for Fetch<E> {
     type Error = E::Error;
 
     fn poll(&mut self, cx: &mut Cx<'_>) -> Poll<Result<Self::Output, Self::Error>> {
-        let ticket = match &self.ticket {
-            Some(ticket) => ticket,
-            None => {
-                let request = self.endpoint.request(cx.fresh())?;
-                self.ticket.insert(cx.http(request, self.endpoint.how()))
-            }
+        if let State::New = self.state {
+            // Where it stays if there can be no request.
+            self.state = State::Ended;
+            let request = self.endpoint.request(cx.fresh())?;
+            self.state = State::Asked(cx.http(request, self.endpoint.how()));
+        }
+        let State::Asked(ticket) = &self.state else {
+            unreachable!("a fetch is not polled after its end");
         };
-        let response = ready!(cx.take(ticket))?;
-        Poll::Ready(self.endpoint.response(response))
+        let response = ready!(cx.take(ticket));
+        self.state = State::Ended;
+        Poll::Ready(self.endpoint.response(response?))
     }
 }

@@ -15,8 +15,8 @@ pub struct Env<'a> {
     pub now: UnixTime,
     /// Monotonic time since a moment that all users of one [`Memory`] agree on.
     pub elapsed: Duration,
-    /// A source of unpredictable bytes.
-    pub entropy: &'a mut dyn Entropy,
+    /// A source of unpredictable bytes; `Send`, so that an async driver may hold it as it awaits.
+    pub entropy: &'a mut (dyn Entropy + Send),
     /// What may be forgotten at any time.
     pub memory: &'a dyn Memory,
     /// Makes and imports signing keys.

@@ -41,7 +41,7 @@ pub enum Phase {
 /// The rule that forbade a call.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Rule {
-    /// The host that was asked for.
+    /// The host that was asked for; empty if the call names none.
     pub host: String,
     /// The address that it resolved to, if the address is the reason.
     pub address: Option<IpAddr>,
@@ -59,6 +59,22 @@ impl TransportError {
     pub fn blocked(rule: Rule) -> Self {
         let detail = rule.to_string();
         Self { phase: Phase::Blocked(rule), detail }
+    }
+
+    /// The same, with the host that was asked.
+    pub(crate) fn about(self, host: &str) -> Self {
+        match self.phase {
+            Phase::Blocked(_) => self, // its rule names the host
+            phase => Self { detail: format!("{host}: {}", self.detail), phase },
+        }
+    }
+
+    /// Whether another try may bring a reply.
+    pub fn is_transient(&self) -> bool {
+        match self.phase {
+            Phase::NotSent | Phase::MaybeSent | Phase::Truncated | Phase::TimedOut => true,
+            Phase::TooLarge | Phase::Blocked(_) | Phase::Unsupported => false,
+        }
     }
 
     /// Whether the peer surely did not see the request.
@@ -88,6 +104,7 @@ impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.address {
             Some(address) => write!(f, "{} ({address}): {}", self.host, self.reason),
+            None if self.host.is_empty() => f.write_str(self.reason),
             None => write!(f, "{}: {}", self.host, self.reason),
         }
     }

@@ -8,14 +8,13 @@ use std::time::Duration;
 use crate::call::{Call, Reply};
 use crate::cx::{Cx, Mailbox};
 use crate::env::Env;
-use crate::error::{Rule, TransportError};
+use crate::error::{Phase, TransportError};
 use crate::machine::{Budget, Machine};
 
 /// A machine and its mailbox: what a transport drives.
 ///
-/// A flow performs nothing. It holds the machine's [`Budget`]: a call beyond it is refused with
-/// [`Phase::Blocked`](crate::Phase::Blocked), and no call is handed out with more time than is
-/// left.
+/// A flow performs nothing. It holds the machine's [`Budget`]: a call beyond it is answered with
+/// [`Phase::NotSent`](crate::Phase::NotSent), and no call is handed out with more time than is left.
 pub struct Flow<M> {
     machine: M,
     mailbox: Mailbox,
@@ -49,8 +48,8 @@ impl<M: Machine> Flow<M> {
     ///
     /// # Panics
     ///
-    /// Called again after [`Output::Done`]; or the machine waits although it asked for nothing.
-    /// Both are bugs, the one of a driver, the other of a machine.
+    /// Called again after [`Output::Done`], which is a bug of a driver; or the machine waits although
+    /// it asked for nothing, or asks without end, which are bugs of a machine.
     pub fn poll_output(&mut self, env: &mut Env<'_>) -> Output<M::Output, M::Error> {
         assert!(!self.ended, "a flow was polled after its end");
         let time = self.budget.time;
@@ -87,38 +86,39 @@ impl<M: Machine> Flow<M> {
         self.mailbox.accept(reply.address.slot, reply.outcome);
     }
 
-    /// Charges the call to the budget, or answers it.
+    /// Charges the call to the budget, or answers it: it was not sent, since it came too late.
     fn admit(&mut self, mut call: Call, left: Duration) -> Result<Call, Reply> {
-        let reason = match &mut call {
+        let over = match &mut call {
             // What was decided is stored, however late it is.
             Call::Store(_) => None,
             _ if left.is_zero() => Some("the time for the whole procedure is used up"),
+            _ if !spend(&mut self.budget.calls) => Some("the procedure has used up its calls"),
             Call::Http(http) => {
                 http.timeout = http.timeout.min(left);
-                let allowed = self.budget.http.checked_sub(1);
-                self.budget.http = allowed.unwrap_or_default();
-                allowed.is_none().then_some("the procedure has used up its HTTP requests")
+                let allowed = spend(&mut self.budget.http);
+                (!allowed).then_some("the procedure has used up its HTTP requests")
             }
             Call::Txt(txt) => {
                 txt.timeout = txt.timeout.min(left);
                 None
             }
-            Call::Sleep(_) | Call::Shared(_) | Call::Sign(_) => None,
-        };
-        let allowed = self.budget.calls.checked_sub(1);
-        self.budget.calls = allowed.unwrap_or_default();
-        match reason {
-            None if allowed.is_some() => Ok(call),
-            reason => {
-                let reason = reason.unwrap_or("the procedure has used up its calls");
-                let host = match &call {
-                    Call::Http(http) => http.request.uri().host().unwrap_or_default().to_owned(),
-                    _ => String::new(),
-                };
-                Err(call.fail(TransportError::blocked(Rule { host, address: None, reason })))
+            Call::Sleep(sleep) => {
+                sleep.duration = sleep.duration.min(left);
+                None
             }
+            Call::Shared(_) | Call::Sign(_) => None,
+        };
+        match over {
+            None => Ok(call),
+            Some(reason) => Err(call.fail(TransportError::new(Phase::NotSent, reason))),
         }
     }
+}
+
+fn spend(budget: &mut u32) -> bool {
+    let left = budget.checked_sub(1);
+    *budget = left.unwrap_or_default();
+    left.is_some()
 }
 
 impl<M> fmt::Debug for Flow<M> {

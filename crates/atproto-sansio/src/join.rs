@@ -4,7 +4,7 @@ use std::fmt;
 use std::task::Poll;
 
 use crate::cx::Cx;
-use crate::machine::Machine;
+use crate::machine::{Budget, Machine};
 
 /// A machine whose result is kept until it is taken, so that it may be polled beside others.
 pub struct Held<M: Machine> {
@@ -55,6 +55,19 @@ impl<M: Machine> Held<M> {
         }
     }
 
+    /// Takes the error out, once, if the machine ended in one.
+    pub fn take_error(&mut self) -> Option<M::Error> {
+        match self.result() {
+            Some(Err(_)) => self.take().and_then(Result::err),
+            Some(Ok(_)) | None => None,
+        }
+    }
+
+    /// Moves the machine or its result elsewhere; nothing is left here.
+    pub fn take_over(&mut self) -> Self {
+        Self { state: std::mem::replace(&mut self.state, State::Taken) }
+    }
+
     /// Takes the result out, once. A machine that still runs goes on running.
     pub fn take(&mut self) -> Option<Result<M::Output, M::Error>> {
         match std::mem::replace(&mut self.state, State::Taken) {
@@ -89,6 +102,12 @@ where
 {
     type Output = (A::Output, B::Output);
     type Error = A::Error;
+
+    fn budget(&self) -> Budget {
+        let of_first = self.first.running().map_or_else(Budget::default, Machine::budget);
+        let of_second = self.second.running().map_or_else(Budget::default, Machine::budget);
+        of_first.beside(of_second)
+    }
 
     fn poll(&mut self, cx: &mut Cx<'_>) -> Poll<Result<Self::Output, Self::Error>> {
         let both = self.first.advance(cx) & self.second.advance(cx);

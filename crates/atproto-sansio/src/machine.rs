@@ -35,7 +35,7 @@ pub struct Budget {
     pub http: u32,
     /// Time since the first poll. A call handed out before may still take its own time.
     pub time: Duration,
-    /// Calls of all kinds.
+    /// Calls of all kinds but those to a store: what was decided is stored, however late it is.
     pub calls: u32,
 }
 
@@ -43,6 +43,17 @@ impl Budget {
     /// A budget of `http` requests within `time`.
     pub const fn new(http: u32, time: Duration) -> Self {
         Self { http, time, calls: 256 }
+    }
+}
+
+impl Budget {
+    /// What two procedures beside each other may cost.
+    pub(crate) fn beside(self, other: Self) -> Self {
+        Self {
+            http: self.http.saturating_add(other.http),
+            time: self.time.max(other.time),
+            calls: self.calls.saturating_add(other.calls),
+        }
     }
 }
 

@@ -60,7 +60,12 @@ pub fn is_development_host(host: &str) -> bool {
 
 fn authority_rule(uri: &Uri) -> Option<&'static str> {
     let Some(authority) = uri.authority() else { return Some("the URL has no host") };
-    authority.as_str().contains('@').then_some("the URL carries a user name or password")
+    if authority.as_str().contains('@') {
+        return Some("the URL carries a user name or password");
+    }
+    // A port that is not a number below 65536 is no port to the parser.
+    let after_host = authority.as_str().strip_prefix(authority.host()).unwrap_or_default();
+    (!after_host.is_empty() && authority.port_u16().is_none()).then_some("the port is not one")
 }
 
 fn scheme_rule(uri: &Uri, http_allowed: bool) -> Option<&'static str> {
@@ -82,7 +87,7 @@ fn public_rule(uri: &Uri, host: &str) -> Option<&'static str> {
     if uri.port_u16().is_some_and(|port| port != 443 && port < 1024) {
         return Some("only port 443 and ports from 1024 on are allowed");
     }
-    local_name_rule(name.strip_suffix('.').unwrap_or(&name))
+    local_name_rule(name.trim_end_matches('.'))
 }
 
 /// Names that have no place in the public DNS, refused before anything is resolved.
@@ -148,6 +153,7 @@ mod tests {
             "https://user@pds.example.com/",
             "https://pds.example.com:22/",
             "https://pds.example.com:80/",
+            "https://pds.example.com:99999/",
             "/no/host",
         ] {
             assert!(refused(Reach::Public, url), "{url}");

@@ -26,12 +26,11 @@ pub struct System {
 }
 
 /// A [`Memory`] in a map: bounded by topic; what expires first makes room.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct MapMemory {
     topics: Mutex<BTreeMap<Topic, BTreeMap<String, Remembered>>>,
 }
 
-#[derive(Debug)]
 struct Remembered {
     value: Bytes,
     expires: Duration,
@@ -113,9 +112,8 @@ impl Memory for MapMemory {
         let values = topics.entry(topic).or_default();
         if !values.contains_key(key) && values.len() >= topic.capacity {
             let first = values.iter().min_by_key(|(_, remembered)| remembered.expires);
-            if let Some(key) = first.map(|(key, _)| key.clone()) {
-                values.remove(&key);
-            }
+            let Some(key) = first.map(|(key, _)| key.clone()) else { return };
+            values.remove(&key);
         }
         values.insert(key.to_owned(), Remembered { value, expires });
     }
@@ -131,5 +129,12 @@ impl Memory for MapMemory {
 impl fmt::Debug for System {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("System").finish_non_exhaustive()
+    }
+}
+
+/// Prints nothing that is remembered: it may be a session.
+impl fmt::Debug for MapMemory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MapMemory").finish_non_exhaustive()
     }
 }

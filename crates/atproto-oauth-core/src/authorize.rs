@@ -1,0 +1,369 @@
+//! Begins a login: from an account to a URL for its owner's browser.
+//!
+//! ```text
+//! Account ── identity ──▶ Discover ── server metadata ──▶ Push ── request_uri ──▶ Authorization
+//!    (a server-first login begins here) ──▲
+//! ```
+//!
+//! When it ends in `Ok`: the handle, if one was given, is claimed by the account's own document;
+//! the authorization server is the one that the account's server names, and lists that server if it
+//! lists any; its metadata keeps all rules of the profile; and the server has accepted the request
+//! together with a proof by the key that the session will be bound to.
+//!
+//! atproto OAuth, «Authorization Requests».
+
+use std::task::{Poll, ready};
+
+use atproto_dpop::{Dpop, DpopKey, DpopReply};
+use atproto_identity::{Account, Freshness, Identifier, ResolveAccount};
+use atproto_sansio::{Budget, Cx, Machine, SecretString, UnixTime};
+use url::Url;
+
+use crate::client::{Client, NoncePolicy};
+use crate::discover::{Discover, Discovered};
+use crate::error::{EndpointName, Error, InputError};
+use crate::metadata::ServerMetadata;
+use crate::origin::Origin;
+use crate::par::{Par, Pushed};
+use crate::pending::{LIFETIME, Pending};
+use crate::pkce;
+use crate::scope::Scopes;
+use crate::stored::Version;
+use crate::subject::Subject;
+
+/// Begins a login.
+#[derive(Debug)]
+pub struct Authorize {
+    client: Client,
+    subject: Subject,
+    options: Options,
+    account: Option<Account>,
+    state: State,
+}
+
+/// A login that can go to its browser.
+#[derive(Debug)]
+#[must_use = "the login is lost if what is pending is not kept"]
+pub struct Authorization {
+    /// Where the browser goes.
+    pub url: Url,
+    /// When the server forgets the request, if the browser has not come by then.
+    pub expires_at: UnixTime,
+    /// What must be kept until the browser comes back.
+    pub pending: Pending,
+}
+
+/// What the server is asked to ask the user for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Prompt {
+    /// Nothing: succeed at once or fail. Only confidential clients can.
+    None,
+    /// To sign in, even if already signed in.
+    Login,
+    /// To consent, even if already given.
+    Consent,
+    /// To choose an account.
+    SelectAccount,
+    /// To sign up.
+    Create,
+}
+
+/// How the browser brings the answer.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum ResponseMode {
+    /// In the query: the default.
+    Query,
+    /// In the fragment, which no server sees.
+    Fragment,
+    /// In the body of a POST.
+    FormPost,
+}
+
+#[derive(Debug, Default)]
+struct Options {
+    redirect_uri: Option<Url>,
+    scopes: Option<Scopes>,
+    prompt: Option<Prompt>,
+    response_mode: Option<ResponseMode>,
+    app_state: Option<String>,
+    extra: Vec<(String, String)>,
+}
+
+#[derive(Debug)]
+enum State {
+    Start,
+    Account(Box<ResolveAccount>),
+    Discover(Box<Discover>),
+    Push(Box<Push>),
+}
+
+/// An authorization request on its way, and what is kept of it.
+#[derive(Debug)]
+struct Push {
+    request: Dpop<Par>,
+    server: ServerMetadata,
+    redirect_uri: Url,
+    scopes: Scopes,
+    state: String,
+    code_verifier: SecretString,
+    dpop_key: DpopKey,
+    created_at: UnixTime,
+}
+
+impl Authorize {
+    pub(crate) fn new(client: Client, subject: Subject) -> Self {
+        Self { client, subject, options: Options::default(), account: None, state: State::Start }
+    }
+
+    /// Where the browser comes back to; the client's first redirect URI by default. The port of a
+    /// loopback one is free.
+    pub fn redirect_uri(mut self, uri: Url) -> Self {
+        self.options.redirect_uri = Some(uri);
+        self
+    }
+
+    /// What to ask for; all that the client declares by default.
+    pub fn scopes(mut self, scopes: Scopes) -> Self {
+        self.options.scopes = Some(scopes);
+        self
+    }
+
+    /// What the server is asked to ask the user for.
+    pub fn prompt(mut self, prompt: Prompt) -> Self {
+        self.options.prompt = Some(prompt);
+        self
+    }
+
+    /// How the browser brings the answer.
+    pub fn response_mode(mut self, mode: ResponseMode) -> Self {
+        self.options.response_mode = Some(mode);
+        self
+    }
+
+    /// What the application wants back at the end, whatever the end is. It stays with what is
+    /// pending and never travels.
+    pub fn app_state(mut self, app_state: impl Into<String>) -> Self {
+        self.options.app_state = Some(app_state.into());
+        self
+    }
+
+    /// A further parameter, such as `ui_locales` or `display`.
+    pub fn parameter(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.options.extra.push((name.into(), value.into()));
+        self
+    }
+
+    /// Checks the options, and begins with what is known of the account.
+    fn start(&self) -> Result<State, Error> {
+        self.redirect()?;
+        self.asked_scopes()?;
+        for (name, _) in &self.options.extra {
+            if RESERVED.contains(&name.as_str()) {
+                return Err(InputError::ReservedParameter(name.clone()).into());
+            }
+        }
+        let resolve = |identifier| {
+            State::Account(Box::new(self.client.resolver().account(identifier, Freshness::Cached)))
+        };
+        Ok(match &self.subject {
+            Subject::Handle(handle) => resolve(Identifier::Handle(handle.clone())),
+            Subject::Did(did) => resolve(Identifier::Did(did.clone())),
+            Subject::Server(origin) => self.discover(origin.clone(), true),
+        })
+    }
+
+    fn discover(&self, resource: Origin, fallback: bool) -> State {
+        let fallback = fallback || self.client.resource_metadata_fallback();
+        State::Discover(Box::new(Discover::new(resource, fallback, self.client.development())))
+    }
+
+    fn redirect(&self) -> Result<&Url, Error> {
+        let asked = self.options.redirect_uri.as_ref();
+        let uri = asked.or_else(|| self.client.default_redirect_uri());
+        let uri = uri.ok_or(InputError::Request("the client has no redirect URI"))?;
+        self.client.check_redirect_uri(uri)?;
+        Ok(uri)
+    }
+
+    fn asked_scopes(&self) -> Result<&Scopes, Error> {
+        let declared = self.client.scopes();
+        let asked = self.options.scopes.as_ref().unwrap_or(declared);
+        match asked.missing_from(declared) {
+            Some(scope) => Err(InputError::ScopeNotDeclared(scope.to_owned()).into()),
+            None => Ok(asked),
+        }
+    }
+
+    fn push(&self, server: ServerMetadata, cx: &mut Cx<'_>) -> Result<Push, Error> {
+        if let (Some(prompt), Some(known)) = (self.options.prompt, &server.prompt_values_supported)
+            && !known.iter().any(|value| value == prompt.as_str())
+        {
+            return Err(InputError::Prompt(prompt.as_str()).into());
+        }
+        let (redirect_uri, scopes) = (self.redirect()?.clone(), self.asked_scopes()?.clone());
+        let state = pkce::random_name(cx.entropy());
+        let code_verifier = pkce::verifier(cx.entropy());
+        let dpop_key = DpopKey::new(cx.generate_key());
+        let par = Par {
+            endpoint: server.pushed_authorization_request_endpoint.clone(),
+            auth: self.client.auth(),
+            parameters: self.parameters(&redirect_uri, &scopes, &state, &code_verifier),
+            development: self.client.development(),
+        };
+        Ok(Push {
+            request: Dpop::new(par, &dpop_key),
+            server,
+            redirect_uri,
+            scopes,
+            state,
+            code_verifier,
+            dpop_key,
+            created_at: cx.now(),
+        })
+    }
+
+    fn parameters(
+        &self,
+        redirect_uri: &Url,
+        scopes: &Scopes,
+        state: &str,
+        code_verifier: &SecretString,
+    ) -> Vec<(String, String)> {
+        let mut parameters = vec![
+            ("response_type", "code".to_owned()),
+            ("redirect_uri", redirect_uri.to_string()),
+            ("scope", scopes.to_string()),
+            ("state", state.to_owned()),
+            ("code_challenge", pkce::challenge(code_verifier)),
+            ("code_challenge_method", "S256".to_owned()),
+        ];
+        let optional = [
+            ("login_hint", self.subject.login_hint()),
+            ("prompt", self.options.prompt.map(Prompt::as_str)),
+            ("response_mode", self.options.response_mode.map(ResponseMode::as_str)),
+        ];
+        parameters.extend(
+            optional.into_iter().filter_map(|(name, value)| Some((name, value?.to_owned()))),
+        );
+        let own = parameters.into_iter().map(|(name, value)| (name.to_owned(), value));
+        own.chain(self.options.extra.iter().cloned()).collect()
+    }
+
+    fn finish(&mut self, pushed: Pushed) -> Authorization {
+        let State::Push(push) = std::mem::replace(&mut self.state, State::Start) else {
+            unreachable!("a request was pushed")
+        };
+        let mut url = push.server.authorization_endpoint.clone();
+        url.query_pairs_mut()
+            .append_pair("client_id", self.client.client_id())
+            .append_pair("request_uri", &pushed.request_uri);
+        let handle = match &self.subject {
+            Subject::Handle(handle) => Some(handle.clone()), // the account's document claims it
+            Subject::Did(_) | Subject::Server(_) => None,
+        };
+        Authorization {
+            url,
+            expires_at: push.created_at + pushed.expires_in,
+            pending: Pending {
+                version: Version,
+                state: push.state,
+                client_id: self.client.client_id().to_owned(),
+                auth: self.client.auth().method,
+                nonce: push.request.hint().cloned(),
+                server: push.server,
+                redirect_uri: push.redirect_uri,
+                scopes: push.scopes,
+                expected: self.account.take().map(|account| account.did),
+                handle,
+                code_verifier: push.code_verifier,
+                dpop_key: push.dpop_key,
+                created_at: push.created_at,
+                expires_at: push.created_at + LIFETIME,
+                app_state: self.options.app_state.take(),
+                unknown: serde_json::Map::new(),
+            },
+        }
+    }
+}
+
+impl Machine for Authorize {
+    type Output = Authorization;
+    type Error = Error;
+
+    fn budget(&self) -> Budget {
+        Budget::new(20, std::time::Duration::from_secs(60))
+    }
+
+    fn poll(&mut self, cx: &mut Cx<'_>) -> Poll<Result<Authorization, Error>> {
+        loop {
+            match &mut self.state {
+                State::Start => self.state = self.start()?,
+                State::Account(resolve) => {
+                    let account = ready!(resolve.poll(cx))?;
+                    let resource = Origin::of_pds(&account.pds, self.client.development())?;
+                    self.account = Some(account);
+                    self.state = self.discover(resource, false);
+                }
+                State::Discover(discover) => {
+                    let Discovered { server, .. } = ready!(discover.poll(cx))?;
+                    self.state = State::Push(Box::new(self.push(server, cx)?));
+                }
+                State::Push(push) => {
+                    let DpopReply { output, nonce_missing } = ready!(push.request.poll(cx))?;
+                    if nonce_missing && self.client.nonce_policy() == NoncePolicy::Strict {
+                        let endpoint = EndpointName::PushedAuthorizationRequest;
+                        return Poll::Ready(Err(Error::NonceMissing(endpoint)));
+                    }
+                    return Poll::Ready(Ok(self.finish(output)));
+                }
+            }
+        }
+    }
+}
+
+impl Prompt {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Login => "login",
+            Self::Consent => "consent",
+            Self::SelectAccount => "select_account",
+            Self::Create => "create",
+        }
+    }
+}
+
+impl ResponseMode {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Query => "query",
+            Self::Fragment => "fragment",
+            Self::FormPost => "form_post",
+        }
+    }
+}
+
+/// What the protocol sets itself, and what the profile leaves out.
+const RESERVED: [&str; 19] = [
+    "claims",
+    "client_assertion",
+    "client_assertion_type",
+    "client_id",
+    "client_secret",
+    "code_challenge",
+    "code_challenge_method",
+    "dpop_jkt",
+    "id_token_hint",
+    "login_hint",
+    "nonce",
+    "prompt",
+    "redirect_uri",
+    "request",
+    "request_uri",
+    "response_mode",
+    "response_type",
+    "scope",
+    "state",
+];

@@ -1,0 +1,213 @@
+//! What the browser brings back: read, and not yet believed.
+//!
+//! RFC 6749 section 4.1.2; RFC 9207; atproto OAuth, «Callback and Access Token Request».
+
+use std::fmt;
+
+use atproto_sansio::SecretString;
+use url::Url;
+use url::form_urlencoded;
+
+use crate::error::{AuthorityError, CallbackProblem, Denied, Error};
+use crate::metadata::printable;
+use crate::pending::Pending;
+
+/// What the browser brings back. `Debug` does not show the code.
+#[derive(Clone, Debug)]
+pub struct CallbackParams {
+    state: String,
+    iss: Option<String>,
+    answer: Answer,
+    /// Where it arrived, if that is known.
+    location: Option<Url>,
+}
+
+#[derive(Clone)]
+enum Answer {
+    Code(SecretString),
+    Denied {
+        error: String,
+        description: Option<String>,
+        uri: Option<String>,
+    },
+    /// Whatever else it was, it must not be used; what is wrong is told once the state is known.
+    Unusable(CallbackProblem),
+}
+
+/// The parameters of the protocol; others are ignored.
+const KNOWN: [&str; 7] =
+    ["state", "iss", "code", "error", "error_description", "error_uri", "response"];
+
+impl CallbackParams {
+    /// Reads a whole URL, a query or form body, or a fragment: `https://…?code=…`, `?code=…`,
+    /// `code=…`, `#code=…`.
+    ///
+    /// ```
+    /// use atproto_oauth_core::CallbackParams;
+    ///
+    /// let params = CallbackParams::parse("?state=abc&iss=https%3A%2F%2Fbsky.social&code=xyz")?;
+    /// assert_eq!(params.state(), "abc");
+    /// # Ok::<(), atproto_oauth_core::CallbackProblem>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// A parameter is there twice, or no login can be told from it.
+    pub fn parse(text: &str) -> Result<Self, CallbackProblem> {
+        let text = text.trim();
+        let (location, params) = match text.strip_prefix(['?', '#']) {
+            Some(params) => (None, params.to_owned()),
+            None if is_url(text) => {
+                let mut url = Url::parse(text).map_err(|_| CallbackProblem::Unreadable)?;
+                let fragment = url.fragment().filter(|fragment| fragment.contains('='));
+                let params = fragment.or_else(|| url.query()).unwrap_or_default().to_owned();
+                url.set_query(None);
+                url.set_fragment(None);
+                (Some(url), params)
+            }
+            None => (None, text.to_owned()),
+        };
+        let pairs = form_urlencoded::parse(params.as_bytes());
+        let params = Self::from_pairs(pairs.into_owned())?;
+        Ok(Self { location, ..params })
+    }
+
+    /// Takes parameters that a web framework has decoded, in any order.
+    ///
+    /// # Errors
+    ///
+    /// A parameter is there twice, or no login can be told from it.
+    pub fn from_pairs<N, V>(
+        pairs: impl IntoIterator<Item = (N, V)>,
+    ) -> Result<Self, CallbackProblem>
+    where
+        N: AsRef<str>,
+        V: Into<String>,
+    {
+        let mut values: [Option<String>; KNOWN.len()] = Default::default();
+        for (name, value) in pairs {
+            let known = KNOWN.iter().zip(&mut values).find(|(known, _)| **known == name.as_ref());
+            if let Some((known, slot)) = known
+                && slot.replace(value.into()).is_some()
+            {
+                return Err(CallbackProblem::Repeated(known));
+            }
+        }
+        let [state, iss, code, error, description, uri, response] =
+            values.map(|value| value.filter(|value| !value.is_empty()));
+        let state = state.ok_or(CallbackProblem::Missing("state"))?;
+        let answer = match (response, code, error) {
+            (Some(_), _, _) => Answer::Unusable(CallbackProblem::SignedResponse),
+            (None, Some(_), Some(_)) => Answer::Unusable(CallbackProblem::CodeAndError),
+            (None, Some(code), None) => Answer::Code(SecretString::new(code)),
+            (None, None, Some(error)) => Answer::Denied { error, description, uri },
+            (None, None, None) => Answer::Unusable(CallbackProblem::Missing("code")),
+        };
+        Ok(Self { state, iss, answer, location: None })
+    }
+
+    /// Which login it belongs to: take that one out of the store, so that it can't be used again.
+    pub fn state(&self) -> &str {
+        &self.state
+    }
+
+    /// The code, if everything about the callback fits the login that waits for it.
+    ///
+    /// The issuer is compared before the code may go anywhere.
+    pub(crate) fn check(&self, pending: &Pending) -> Result<&SecretString, Error> {
+        if self.state != pending.state {
+            return Err(CallbackProblem::UnknownState.into());
+        }
+        if let Some(location) = &self.location
+            && !same_place(location, &pending.redirect_uri)
+        {
+            return Err(CallbackProblem::RedirectUri.into());
+        }
+        let expected = &pending.server.issuer;
+        if let Some(found) = &self.iss
+            && found != expected.as_str()
+        {
+            let (expected, found) = (expected.clone(), printable(found));
+            return Err(AuthorityError::IssuerMismatch { expected, found }.into());
+        }
+        match &self.answer {
+            Answer::Unusable(problem) => Err(problem.clone().into()),
+            Answer::Denied { error, description, uri } => Err(Denied {
+                error: printable(error),
+                description: description.as_ref().map(printable),
+                uri: uri.as_ref().map(printable),
+                unverified: self.iss.is_none(),
+            }
+            .into()),
+            Answer::Code(_) if self.iss.is_none() => Err(CallbackProblem::Missing("iss").into()),
+            Answer::Code(code) => Ok(code),
+        }
+    }
+}
+
+/// A scheme's colon comes before anything that parameters are made of; they encode theirs.
+fn is_url(text: &str) -> bool {
+    text.find([':', '=', '&']).is_some_and(|index| text.split_at(index).1.starts_with(':'))
+}
+
+/// Scheme, host, port and path; a query of the redirect URI's own comes back among the parameters.
+fn same_place(location: &Url, redirect_uri: &Url) -> bool {
+    let mut expected = redirect_uri.clone();
+    expected.set_query(None);
+    expected.set_fragment(None);
+    *location == expected
+}
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Code(_) => f.write_str("Code(..)"),
+            Self::Denied { error, .. } => write!(f, "Denied({error:?})"),
+            Self::Unusable(problem) => write!(f, "Unusable({problem:?})"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_forms_of_a_callback_are_read() {
+        // REQUIREMENTS D-53
+        for text in [
+            "https://app.example.com/cb?state=s&iss=i&code=c",
+            "https://app.example.com/cb#state=s&iss=i&code=c",
+            "https://app.example.com/cb?own=x#state=s&iss=i&code=c",
+            "com.example.app:/cb?state=s&iss=i&code=c",
+            "?state=s&iss=i&code=c",
+            "#state=s&iss=i&code=c",
+            "state=s&iss=i&code=c&unknown=1&unknown=2",
+            " code=c&iss=i&state=s\n",
+        ] {
+            let params = CallbackParams::parse(text).unwrap_or_else(|error| {
+                unreachable!("{text}: {error}");
+            });
+            assert_eq!((params.state(), params.iss.as_deref()), ("s", Some("i")), "{text}");
+            assert!(matches!(&params.answer, Answer::Code(code) if code.expose() == "c"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_parameter_is_there_once() {
+        // REQUIREMENTS D-40, D-42
+        for name in ["state", "iss", "code", "error", "response"] {
+            let text = format!("state=s&{name}=1&{name}=1");
+            assert!(matches!(CallbackParams::parse(&text), Err(CallbackProblem::Repeated(_))));
+        }
+        for text in ["", "code=c&iss=i", "state=&code=c&iss=i", "https://[", "?"] {
+            assert!(CallbackParams::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn debug_does_not_show_the_code() {
+        let params = CallbackParams::parse("state=s&iss=i&code=very-secret").unwrap();
+        assert!(!format!("{params:?}").contains("very-secret"));
+    }
+}

@@ -1,0 +1,142 @@
+//! From the server that holds an account to the one that issues tokens for it.
+//!
+//! ```text
+//! Resource ── names itself ──▶ Same ──▶ Discovered
+//!    └──────── names another ──▶ Other ──▶ Discovered
+//! ```
+//!
+//! Most servers are their own authorization server, so the server's own metadata is asked for
+//! beside its resource metadata; where another issuer is named, that request is withdrawn.
+//!
+//! When it ends in `Ok`: the server names this issuer, and the issuer's own document keeps all
+//! rules and does not leave the server out of its protected resources.
+//!
+//! atproto OAuth, «Server Metadata»; RFC 9728 section 4.
+
+use std::task::{Poll, ready};
+
+use atproto_sansio::{Cx, Fetch, Held, Machine};
+use http::StatusCode;
+
+use crate::error::Error;
+use crate::metadata::{
+    DiscoveryError, ResourceMetadataEndpoint, ServerMetadata, ServerMetadataEndpoint,
+};
+use crate::origin::Origin;
+
+/// From a server to its authorization server.
+#[derive(Debug)]
+pub struct Discover {
+    resource: Origin,
+    fallback: bool,
+    development: bool,
+    state: State,
+}
+
+/// An authorization server, and the server that names it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Discovered {
+    /// The authorization server.
+    pub server: ServerMetadata,
+    /// Whether the server that was asked has resource metadata; if not, it is taken for its own
+    /// authorization server.
+    pub is_named: bool,
+}
+
+#[derive(Debug)]
+enum State {
+    Resource {
+        resource: Fetch<ResourceMetadataEndpoint>,
+        same: Held<Fetch<ServerMetadataEndpoint>>,
+    },
+    Same {
+        server: Held<Fetch<ServerMetadataEndpoint>>,
+        is_named: bool,
+    },
+    Other(Fetch<ServerMetadataEndpoint>),
+}
+
+impl Discover {
+    /// Begins at `resource`: a PDS, or with `fallback` also an authorization server itself.
+    pub fn new(resource: Origin, fallback: bool, development: bool) -> Self {
+        let state = State::Resource {
+            resource: Fetch::new(ResourceMetadataEndpoint {
+                resource: resource.clone(),
+                development,
+            }),
+            same: Held::new(fetch_server(resource.clone(), development)),
+        };
+        Self { resource, fallback, development, state }
+    }
+
+    fn finish(&self, server: ServerMetadata, is_named: bool) -> Result<Discovered, Error> {
+        check_protected(&server, &self.resource)?;
+        Ok(Discovered { server, is_named })
+    }
+}
+
+impl Machine for Discover {
+    type Output = Discovered;
+    type Error = Error;
+
+    fn poll(&mut self, cx: &mut Cx<'_>) -> Poll<Result<Discovered, Error>> {
+        loop {
+            match &mut self.state {
+                State::Resource { resource, same } => {
+                    let named = resource.poll(cx);
+                    same.advance(cx);
+                    let issuer = match ready!(named) {
+                        Ok(named) => Some(named.issuer),
+                        Err(error) if is_not_found(&error) && self.fallback => None,
+                        Err(error) => return Poll::Ready(Err(no_oauth(error, &self.resource))),
+                    };
+                    self.state = match issuer {
+                        Some(issuer) if issuer != self.resource => {
+                            State::Other(fetch_server(issuer, self.development))
+                        }
+                        issuer => {
+                            State::Same { is_named: issuer.is_some(), server: same.take_over() }
+                        }
+                    };
+                }
+                State::Same { server, is_named } => {
+                    let is_named = *is_named;
+                    if !server.advance(cx) {
+                        return Poll::Pending;
+                    }
+                    let server = server.take().expect("a discovery is not polled after its end")?;
+                    return Poll::Ready(self.finish(server, is_named));
+                }
+                State::Other(fetch) => {
+                    let server = ready!(fetch.poll(cx))?;
+                    return Poll::Ready(self.finish(server, true));
+                }
+            }
+        }
+    }
+}
+
+pub(crate) fn fetch_server(issuer: Origin, development: bool) -> Fetch<ServerMetadataEndpoint> {
+    Fetch::new(ServerMetadataEndpoint { issuer, development })
+}
+
+/// RFC 9728 section 4: the issuer must not disown the server that names it.
+pub(crate) fn check_protected(server: &ServerMetadata, resource: &Origin) -> Result<(), Error> {
+    if server.protects(resource) {
+        return Ok(());
+    }
+    let (issuer, resource) = (server.issuer.clone(), resource.clone());
+    Err(DiscoveryError::NotProtected { issuer, resource }.into())
+}
+
+/// A server that has no resource metadata does not offer OAuth.
+pub(crate) fn no_oauth(error: Error, resource: &Origin) -> Error {
+    if is_not_found(&error) { DiscoveryError::NoOAuth(resource.clone()).into() } else { error }
+}
+
+fn is_not_found(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::Discovery(DiscoveryError::Status { status, .. }) if *status == StatusCode::NOT_FOUND
+    )
+}

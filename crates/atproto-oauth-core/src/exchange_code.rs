@@ -1,0 +1,263 @@
+//! Finishes a login: from what the browser brought back to a session.
+//!
+//! ```text
+//! Start ── callback fits ──▶ Token ── granted ──▶ Check ── authority verified ──▶ LoggedIn
+//!                              │ tokens that must not be used │
+//!                              └──────────▶ CleanUp ◀─────────┘
+//!                                              └── revoked, as far as possible ──▶ error
+//! ```
+//!
+//! The code goes out at once, since it is short-lived; who may speak for the account is asked
+//! beside it if the account is known, and after it if only the token tells.
+//! A code is never sent twice but for a nonce: a server that sees it again revokes what it gave.
+//!
+//! When it ends in `Ok`: the callback is the one of this login and names the issuer it went to; the
+//! tokens are bound to the login's key and grant `atproto`; they are for the account that was asked
+//! for; and that account's own server names this issuer. Otherwise no token remains in use.
+//!
+//! atproto OAuth, «Callback and Access Token Request» and «Identity Authentication».
+
+use std::fmt;
+use std::task::{Poll, ready};
+use std::time::Duration;
+
+use atproto_dpop::{Dpop, DpopReply};
+use atproto_identity::Did;
+use atproto_sansio::{Budget, Cx, Held, Machine, UnixTime};
+use thiserror::Error;
+
+use crate::callback::CallbackParams;
+use crate::client::{Client, NoncePolicy};
+use crate::error::{AuthorityError, CallbackProblem, EndpointName, Error, SessionError};
+use crate::pending::Pending;
+use crate::pkce;
+use crate::revoke::RevokeTokens;
+use crate::session::Session;
+use crate::stored::Version;
+use crate::token::{Grant, Granted, Received, Token};
+use crate::verify::{Verified, Verify};
+
+/// Finishes a login.
+pub struct ExchangeCode {
+    client: Client,
+    pending: Pending,
+    params: CallbackParams,
+    state: State,
+}
+
+/// A finished login.
+#[derive(Clone, Debug)]
+#[must_use = "a session that is not kept can't be refreshed or logged out"]
+pub struct LoggedIn {
+    /// The session.
+    pub session: Session,
+    /// What the application wanted to have kept.
+    pub app_state: Option<String>,
+}
+
+/// A login that did not end in a session.
+#[derive(Clone, Debug, Error)]
+#[error("{error}")]
+pub struct CallbackError {
+    /// Why.
+    #[source]
+    pub error: Error,
+    /// What the application wanted to have kept.
+    pub app_state: Option<String>,
+}
+
+enum State {
+    Start,
+    Token(Box<TokenState>),
+    Check(Box<CheckState>),
+    CleanUp { revoke: Box<RevokeTokens>, error: Option<Error> },
+}
+
+/// The code is on its way, and beside it the check if the account is known.
+struct TokenState {
+    asked_at: UnixTime,
+    token: Dpop<Token>,
+    check: Option<Held<Verify>>,
+}
+
+/// The tokens are there, and wait for the check.
+struct CheckState {
+    received: Received,
+    granted: Granted,
+    check: Held<Verify>,
+}
+
+impl ExchangeCode {
+    pub(crate) fn new(client: Client, pending: Pending, params: CallbackParams) -> Self {
+        Self { client, pending, params, state: State::Start }
+    }
+
+    /// Checks the callback, and sends the code.
+    fn start(&self, now: UnixTime) -> Result<TokenState, Error> {
+        let pending = &self.pending;
+        if pending.client_id != self.client.client_id() {
+            return Err(SessionError::OtherClient.into());
+        }
+        if now >= pending.expires_at {
+            return Err(CallbackProblem::Expired.into());
+        }
+        let code = self.params.check(pending)?;
+        let token = Token {
+            endpoint: pending.server.token_endpoint.clone(),
+            auth: self.client.auth(),
+            grant: Grant::Code {
+                code: code.clone(),
+                redirect_uri: pending.redirect_uri.to_string(),
+                code_verifier: pending.code_verifier.clone(),
+            },
+            development: self.client.development(),
+        };
+        Ok(TokenState {
+            asked_at: now,
+            token: Dpop::new(token, &pending.dpop_key).with_hint(pending.nonce.clone()),
+            check: pending.expected.clone().map(|did| self.verify(did)),
+        })
+    }
+
+    fn verify(&self, did: Did) -> Held<Verify> {
+        let issuer = self.pending.server.issuer.clone();
+        let development = self.client.development();
+        Held::new(Verify::new(self.client.resolver(), did, issuer, None, development))
+    }
+
+    /// What the tokens say of themselves, held against what was asked for.
+    fn grant(
+        &self,
+        received: &Received,
+        asked_at: UnixTime,
+        nonce_missing: bool,
+    ) -> Result<Granted, Error> {
+        let granted = received.check(asked_at)?;
+        if nonce_missing && self.client.nonce_policy() == NoncePolicy::Strict {
+            return Err(Error::NonceMissing(EndpointName::Token));
+        }
+        if let Some(expected) = &self.pending.expected
+            && *expected != granted.sub
+        {
+            let (expected, found) = (expected.clone(), granted.sub);
+            return Err(AuthorityError::SubjectMismatch { expected, found }.into());
+        }
+        Ok(granted)
+    }
+
+    fn clean_up(&self, received: &Received, error: Error) -> State {
+        let revoke = RevokeTokens::new(
+            self.pending.server.revocation_endpoint.clone(),
+            self.client.auth(),
+            &self.pending.dpop_key,
+            received.refresh_token.clone(),
+            received.access_token.clone(),
+            self.client.development(),
+        );
+        State::CleanUp { revoke: Box::new(revoke), error: Some(error) }
+    }
+
+    fn session(&self, granted: Granted, verified: Verified, cx: &mut Cx<'_>) -> Session {
+        let pending = &self.pending;
+        Session {
+            version: Version,
+            session_id: pkce::random_name(cx.entropy()),
+            did: granted.sub,
+            handle: pending.handle.clone(),
+            client_id: pending.client_id.clone(),
+            auth: pending.auth.clone(),
+            issuer: pending.server.issuer.clone(),
+            pds: verified.pds,
+            scopes: granted.scopes,
+            access_token: granted.access_token,
+            refresh_token: granted.refresh_token,
+            expires_at: granted.expires_at,
+            dpop_key: pending.dpop_key.clone(),
+            revocation_endpoint: verified.server.revocation_endpoint,
+            created_at: cx.now(),
+            updated_at: cx.now(),
+            last_verified_at: cx.now(),
+            unknown: serde_json::Map::new(),
+        }
+    }
+
+    fn advance(&mut self, cx: &mut Cx<'_>) -> Poll<Result<Session, Error>> {
+        loop {
+            match &mut self.state {
+                State::Start => self.state = State::Token(Box::new(self.start(cx.now())?)),
+                State::Token(exchange) => {
+                    let answer = exchange.token.poll(cx);
+                    if let Some(check) = &mut exchange.check {
+                        check.advance(cx);
+                        // A check that failed spares the code, unless that is on its way already.
+                        let spare = answer.is_pending() && !exchange.token.is_in_flight(cx);
+                        if spare && let Some(error) = check.take_error() {
+                            return Poll::Ready(Err(error));
+                        }
+                    }
+                    let DpopReply { output: received, nonce_missing } = ready!(answer)?;
+                    let (asked_at, check) = (exchange.asked_at, exchange.check.take());
+                    self.state = match self.grant(&received, asked_at, nonce_missing) {
+                        Ok(granted) => {
+                            let check = check.unwrap_or_else(|| self.verify(granted.sub.clone()));
+                            State::Check(Box::new(CheckState { received, granted, check }))
+                        }
+                        Err(error) => self.clean_up(&received, error),
+                    };
+                }
+                State::Check(checking) => {
+                    if !checking.check.advance(cx) {
+                        return Poll::Pending;
+                    }
+                    let verdict = checking.check.take().expect("a check ends once");
+                    let State::Check(checked) = std::mem::replace(&mut self.state, State::Start)
+                    else {
+                        unreachable!("the state was just looked at")
+                    };
+                    match verdict {
+                        Ok(verified) => {
+                            return Poll::Ready(Ok(self.session(checked.granted, verified, cx)));
+                        }
+                        Err(error) => self.state = self.clean_up(&checked.received, error),
+                    }
+                }
+                State::CleanUp { revoke, error } => {
+                    // Whether it worked or not: what matters to the caller is why.
+                    let _ = ready!(revoke.poll(cx));
+                    let error = error.take().expect("a login is not polled after its end");
+                    return Poll::Ready(Err(error));
+                }
+            }
+        }
+    }
+}
+
+impl Machine for ExchangeCode {
+    type Output = LoggedIn;
+    type Error = CallbackError;
+
+    fn budget(&self) -> Budget {
+        Budget::new(16, Duration::from_secs(60))
+    }
+
+    fn poll(&mut self, cx: &mut Cx<'_>) -> Poll<Result<LoggedIn, CallbackError>> {
+        let result = ready!(self.advance(cx));
+        let app_state = self.pending.app_state.clone();
+        Poll::Ready(match result {
+            Ok(session) => Ok(LoggedIn { session, app_state }),
+            Err(error) => Err(CallbackError { error, app_state }),
+        })
+    }
+}
+
+impl fmt::Debug for ExchangeCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = match self.state {
+            State::Start => "Start",
+            State::Token(_) => "Token",
+            State::Check(_) => "Check",
+            State::CleanUp { .. } => "CleanUp",
+        };
+        f.debug_struct("ExchangeCode").field("state", &state).finish_non_exhaustive()
+    }
+}

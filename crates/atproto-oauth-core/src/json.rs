@@ -1,0 +1,63 @@
+//! Reading JSON that a stranger wrote.
+
+use serde::de::DeserializeOwned;
+
+/// Reads a JSON object, and nothing before or after it but white space.
+///
+/// A member of `T` that is there twice is an error. The text of the error never quotes the input,
+/// which may hold a token.
+pub(crate) fn object<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
+    if !body.trim_ascii_start().starts_with(b"{") {
+        return Err("it is not a JSON object".to_owned());
+    }
+    serde_json::from_slice(body).map_err(|error| {
+        let what = match error.classify() {
+            serde_json::error::Category::Data => "a member is missing, twice or of the wrong type",
+            serde_json::error::Category::Syntax => "it is not well-formed",
+            serde_json::error::Category::Eof => "it breaks off",
+            serde_json::error::Category::Io => "it can't be read",
+        };
+        format!("{what} (line {}, column {})", error.line(), error.column())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    struct Member {
+        a: String,
+    }
+
+    #[test]
+    fn only_one_whole_object_is_read() {
+        // REQUIREMENTS B-04, J-24
+        assert_eq!(object::<Member>(br#" {"a":"x","b":[1]} "#).unwrap().a, "x");
+        let deep = format!(r#"{{"b":{}}}"#, "[".repeat(100_000));
+        for text in [
+            r#"["a"]"#,
+            r#""a""#,
+            "",
+            "null",
+            r#"{"a":"x"} {}"#,
+            r#"{"a":"x"}x"#,
+            r#"{"a":"x","a":"y"}"#,
+            r#"{"a":1}"#,
+            r#"{"a":"x""#,
+            "{\"a\":\"\u{0}\"}",
+            &deep,
+        ] {
+            assert!(object::<Member>(text.as_bytes()).is_err(), "{text:.40}");
+        }
+        assert!(object::<Member>(b"{\"a\":\"\xff\"}").is_err());
+    }
+
+    #[test]
+    fn an_error_does_not_quote_the_input() {
+        let error = object::<Member>(br#"{"a":{"secret-token":1}}"#).unwrap_err();
+        assert!(!error.contains("secret"), "{error}");
+    }
+}

@@ -1,0 +1,162 @@
+//! The client that needs no metadata document: its `client_id` is its metadata.
+//!
+//! The redirect URIs in it carry no port, so the same `client_id` serves whatever port is free, and
+//! a session outlives the port that it was begun on.
+//!
+//! atproto OAuth, «Localhost Client Development»; RFC 8252 section 7.3.
+
+use url::form_urlencoded::{self, Serializer};
+use url::{Host, Url};
+
+use crate::error::InputError;
+use crate::metadata::printable;
+use crate::scope::Scopes;
+
+/// `http://localhost?redirect_uri=…&scope=…`
+pub(crate) fn client_id(redirect_uris: &[Url], scopes: &Scopes) -> String {
+    let mut query = Serializer::new(String::new());
+    for uri in redirect_uris {
+        query.append_pair("redirect_uri", uri.as_str());
+    }
+    query.append_pair("scope", &scopes.to_string());
+    format!("http://localhost?{}", query.finish())
+}
+
+/// The redirect path and the scopes of a `client_id` that [`client_id`] made.
+///
+/// It is read as it is spelled: a URL parser would forgive what a server does not.
+pub(crate) fn parse_client_id(text: &str) -> Result<(String, Scopes), InputError> {
+    let refused = |why| InputError::ClientId { client_id: printable(text), why };
+    let rest = text
+        .strip_prefix("http://localhost")
+        .ok_or_else(|| refused("it does not begin with http://localhost"))?;
+    let rest = rest.strip_prefix('/').unwrap_or(rest);
+    let query = rest.strip_prefix('?').ok_or_else(|| refused("it must go on with a query"))?;
+    let (mut redirect_uris, mut scope) = (Vec::new(), None);
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        match name.as_ref() {
+            "redirect_uri" => redirect_uris.push(value.into_owned()),
+            "scope" if scope.is_none() => scope = Some(Scopes::parse(&value)?),
+            "scope" => return Err(refused("it has more than one scope")),
+            _ => return Err(refused("it has a parameter that is neither redirect_uri nor scope")),
+        }
+    }
+    let scopes = scope.ok_or_else(|| refused("it has no scope"))?;
+    let path = redirect_uris.first().and_then(|uri| Some(Url::parse(uri).ok()?.path().to_owned()));
+    let path = path.ok_or_else(|| refused("it has no redirect_uri"))?;
+    if client_id(&self::redirect_uris(&path)?, &scopes) != text {
+        return Err(refused("it is not spelled as this client spells it"));
+    }
+    Ok((path, scopes))
+}
+
+/// The redirect URIs of a path, on both loopback addresses; never on `localhost`, which a resolver
+/// can lead elsewhere.
+pub(crate) fn redirect_uris(path: &str) -> Result<Vec<Url>, InputError> {
+    let refused = |why| InputError::RedirectUri { uri: path.to_owned(), why };
+    if !path.starts_with('/') {
+        return Err(refused("its path must begin with a slash"));
+    }
+    ["http://127.0.0.1", "http://[::1]"]
+        .iter()
+        .map(|origin| {
+            let url = Url::parse(&format!("{origin}{path}"));
+            let url = url.map_err(|_| refused("it is not a URL"))?;
+            if url.path() != path || url.query().is_some() || url.fragment().is_some() {
+                return Err(refused("it must be a path in canonical form, and nothing else"));
+            }
+            Ok(url)
+        })
+        .collect()
+}
+
+/// Whether a requested redirect URI is the registered one. Where that is a loopback address without
+/// a port, the port is free.
+pub(crate) fn matches(registered: &Url, requested: &Url) -> bool {
+    let is_loopback = match registered.host() {
+        Some(Host::Ipv4(address)) => address == std::net::Ipv4Addr::LOCALHOST,
+        Some(Host::Ipv6(address)) => address == std::net::Ipv6Addr::LOCALHOST,
+        Some(Host::Domain(_)) | None => false,
+    };
+    let mut requested = requested.clone();
+    if is_loopback && registered.port().is_none() && requested.set_port(None).is_err() {
+        return false;
+    }
+    *registered == requested
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_client_id_declares_both_loopback_addresses_and_all_scopes() {
+        // REQUIREMENTS C-45 to C-48
+        let scopes = Scopes::parse("atproto rpc:a.b.c?aud=did:web:x.example%23y&lxm=z").unwrap();
+        assert_eq!(
+            client_id(&redirect_uris("/callback").unwrap(), &scopes),
+            "http://localhost?redirect_uri=http%3A%2F%2F127.0.0.1%2Fcallback\
+             &redirect_uri=http%3A%2F%2F%5B%3A%3A1%5D%2Fcallback\
+             &scope=atproto+rpc%3Aa.b.c%3Faud%3Ddid%3Aweb%3Ax.example%2523y%26lxm%3Dz"
+        );
+    }
+
+    #[test]
+    fn a_client_id_is_read_as_it_is_spelled() {
+        let scopes = Scopes::parse("atproto transition:generic repo:a.b.c?x=y&z#+").unwrap();
+        let good = client_id(&redirect_uris("/callback").unwrap(), &scopes);
+        assert_eq!(parse_client_id(&good).unwrap(), ("/callback".to_owned(), scopes));
+        for bad in [
+            "http://localhost",
+            "http://localhost:8080?scope=atproto",
+            "http://localhost/path?scope=atproto",
+            "http://localhost.evil.com?scope=atproto",
+            "HTTP://localhost?scope=atproto",
+            "http://localhost?scope=atproto",
+            &format!("{good}&scope=atproto"),
+            &format!("{good}&x=y"),
+            &format!("{good}#x"),
+            &good.replace("127.0.0.1", "127.0.0.2"),
+            &good.replace("127.0.0.1", "localhost"),
+            "https://app.example.com/client.json",
+        ] {
+            assert!(parse_client_id(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_redirect_path_is_a_path() {
+        for path in ["", "callback", "/a?b", "/a#b", "/a/../b", "/a b", "//evil.com"] {
+            // A double slash stays on the loopback host, so it is merely odd.
+            let outcome = redirect_uris(path);
+            assert!(outcome.is_err() || path == "//evil.com", "{path}");
+        }
+    }
+
+    #[test]
+    fn only_the_port_of_a_registered_loopback_address_is_free() {
+        // REQUIREMENTS C-31, C-32, C-33
+        let url = |text: &str| Url::parse(text).unwrap();
+        let free = url("http://127.0.0.1/cb");
+        for same in ["http://127.0.0.1/cb", "http://127.0.0.1:1234/cb"] {
+            assert!(matches(&free, &url(same)), "{same}");
+        }
+        for other in [
+            "http://localhost:1234/cb",
+            "http://localhost.evil.com/cb",
+            "http://127.0.0.2:1234/cb",
+            "http://[::1]:1234/cb",
+            "https://127.0.0.1:1234/cb",
+            "http://127.0.0.1:1234/other",
+            "http://127.0.0.1:1234/cb?x",
+            "http://127.0.0.1:1234/cb#x",
+            "http://u@127.0.0.1:1234/cb",
+        ] {
+            assert!(!matches(&free, &url(other)), "{other}");
+        }
+        let fixed = url("http://127.0.0.1:7777/cb");
+        assert!(!matches(&fixed, &url("http://127.0.0.1:7778/cb")));
+        let web = url("https://app.example.com/cb");
+        assert!(!matches(&web, &url("https://app.example.com:8443/cb")));
+    }
+}

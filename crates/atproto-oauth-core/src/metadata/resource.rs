@@ -1,0 +1,160 @@
+//! `GET <pds>/.well-known/oauth-protected-resource`
+//!
+//! Names the one authorization server that issues tokens for this server.
+//!
+//! The document must speak of the server that was asked, and name exactly one issuer in canonical
+//! form; what it names is a stranger's word until the issuer's own document agrees.
+//!
+//! RFC 9728 section 3; atproto OAuth, «Server Metadata».
+
+use atproto_sansio::{Body, Endpoint, Fresh, How};
+use bytes::Bytes;
+use http::{Request, Response};
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::error::Error;
+use crate::metadata::{Check, DiscoveryError, Problem, document, get, how};
+use crate::origin::Origin;
+
+/// What a server says of itself as a protected resource: checked.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ResourceMetadata {
+    /// The server itself.
+    pub resource: Origin,
+    /// The one authorization server that it trusts.
+    pub issuer: Origin,
+}
+
+/// The document of one server.
+#[derive(Clone, Debug)]
+pub struct ResourceMetadataEndpoint {
+    /// The server.
+    pub resource: Origin,
+    /// Whether plain http and private addresses are allowed.
+    pub development: bool,
+}
+
+/// Unknown members are ignored; a known one must not be there twice.
+#[derive(Deserialize)]
+struct Document {
+    resource: Option<Value>,
+    authorization_servers: Option<Value>,
+}
+
+impl ResourceMetadataEndpoint {
+    pub(crate) fn url(&self) -> String {
+        format!("{}/.well-known/oauth-protected-resource", self.resource)
+    }
+
+    fn check(&self, document: &Document) -> Result<ResourceMetadata, DiscoveryError> {
+        let mut check = Check { development: self.development, ..Check::default() };
+        let resource = check.string("resource", document.resource.as_ref());
+        if resource.is_some_and(|found| found != self.resource.as_str()) {
+            let expected = self.resource.to_string();
+            check.broken("resource", Problem::IsNot { expected });
+        }
+        let member = "authorization_servers";
+        let servers = check.strings(member, document.authorization_servers.as_ref());
+        let issuer = servers.and_then(|servers| {
+            let [server] = servers.as_slice() else {
+                check.broken(member, Problem::NotExactlyOne(servers.len()));
+                return None;
+            };
+            Origin::parse_canonical(server, self.development)
+                .map_err(|why| check.broken(member, Problem::NotAnOrigin(why)))
+                .ok()
+        });
+        check.finish(&self.url())?;
+        let issuer = issuer.expect("a document without violations names an issuer");
+        Ok(ResourceMetadata { resource: self.resource.clone(), issuer })
+    }
+}
+
+impl Endpoint for ResourceMetadataEndpoint {
+    type Output = ResourceMetadata;
+    type Error = Error;
+
+    fn request(&self, _: Fresh<'_>) -> Result<Request<Body>, Error> {
+        Ok(get(&self.url())?)
+    }
+
+    fn how(&self) -> How {
+        how(self.development)
+    }
+
+    fn response(&self, response: Response<Bytes>) -> Result<ResourceMetadata, Error> {
+        Ok(self.check(&document(&self.url(), &response)?)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::StatusCode;
+
+    use super::*;
+
+    fn read(body: &str) -> Result<ResourceMetadata, Error> {
+        let resource = Origin::parse("https://pds.example.com", false).unwrap();
+        let response = Response::builder()
+            .header("content-type", "Application/JSON; charset=utf-8")
+            .body(Bytes::copy_from_slice(body.as_bytes()))
+            .unwrap();
+        ResourceMetadataEndpoint { resource, development: false }.response(response)
+    }
+
+    #[test]
+    fn the_document_names_itself_and_one_issuer() {
+        let good = r#"{"resource":"https://pds.example.com",
+            "authorization_servers":["https://bsky.social"],"scopes_supported":7}"#;
+        assert_eq!(read(good).unwrap().issuer.as_str(), "https://bsky.social");
+        // REQUIREMENTS B-05, B-06, B-07, D8, D10, D12
+        for (from, to) in [
+            ("https://pds.example.com", "https://pds.example.com/"),
+            ("https://pds.example.com", "https://other.example.com"),
+            ("https://bsky.social", "https://bsky.social/"),
+            ("https://bsky.social", "https://bsky.social/issuer"),
+            ("https://bsky.social", "http://bsky.social"),
+            ("https://bsky.social", "https://bsky.social:443"),
+            ("https://bsky.social", "https://BSKY.social"),
+            ("https://bsky.social", "https://127.0.0.1"),
+            (r#"["https://bsky.social"]"#, "[]"),
+            (r#"["https://bsky.social"]"#, r#"["https://bsky.social","https://b.example.com"]"#),
+            (r#"["https://bsky.social"]"#, r#""https://bsky.social""#),
+            (r#"["https://bsky.social"]"#, "[7]"),
+            ("authorization_servers", "x"),
+            ("\"resource\"", "\"x\""),
+        ] {
+            let error = read(&good.replacen(from, to, 1)).unwrap_err();
+            let Error::Discovery(DiscoveryError::Violations { violations, .. }) = error else {
+                unreachable!("{from} -> {to}: {error}")
+            };
+            assert_eq!(violations.len(), 1, "{from} -> {to}: {violations:?}");
+        }
+    }
+
+    #[test]
+    fn only_a_200_with_json_is_a_document() {
+        // REQUIREMENTS B-02, B-03
+        let resource = Origin::parse("https://pds.example.com", false).unwrap();
+        let endpoint = ResourceMetadataEndpoint { resource, development: false };
+        let good = r#"{"resource":"https://pds.example.com",
+            "authorization_servers":["https://bsky.social"]}"#;
+        for (status, kind) in [
+            (201, Some("application/json")),
+            (204, Some("application/json")),
+            (301, Some("application/json")),
+            (404, Some("application/json")),
+            (200, Some("text/html")),
+            (200, Some("application/jsonx")),
+            (200, None),
+        ] {
+            let mut response = Response::new(Bytes::from_static(good.as_bytes()));
+            *response.status_mut() = StatusCode::from_u16(status).unwrap();
+            if let Some(kind) = kind {
+                response.headers_mut().insert("content-type", kind.parse().unwrap());
+            }
+            assert!(endpoint.response(response).is_err(), "{status} {kind:?}");
+        }
+    }
+}

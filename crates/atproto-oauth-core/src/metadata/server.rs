@@ -1,0 +1,312 @@
+//! `GET <issuer>/.well-known/oauth-authorization-server`
+//!
+//! Where and how an authorization server wants to be asked.
+//!
+//! The document must name exactly the issuer that it was asked of, and promise all that the atproto
+//! profile demands of a server. All broken rules are reported together.
+//!
+//! RFC 8414; atproto OAuth, «Server Metadata».
+
+use atproto_sansio::{Body, Endpoint, Fresh, How};
+use bytes::Bytes;
+use http::{Request, Response};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use url::Url;
+
+use crate::error::Error;
+use crate::metadata::{Check, DiscoveryError, Problem, document, get, how};
+use crate::origin::Origin;
+
+/// What an authorization server says of itself: checked, and only what a client uses.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct ServerMetadata {
+    /// The server's name, which everything else is bound to.
+    pub issuer: Origin,
+    /// Where the browser goes.
+    pub authorization_endpoint: Url,
+    /// Where codes and refresh tokens are exchanged.
+    pub token_endpoint: Url,
+    /// Where the authorization request is pushed to.
+    pub pushed_authorization_request_endpoint: Url,
+    /// Where tokens are revoked, if the server does that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revocation_endpoint: Option<Url>,
+    /// The servers that it issues tokens for, if it lists them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub protected_resources: Option<Vec<String>>,
+    /// The values of `prompt` that it knows, if it lists them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prompt_values_supported: Option<Vec<String>>,
+}
+
+/// The document of one issuer.
+#[derive(Clone, Debug)]
+pub struct ServerMetadataEndpoint {
+    /// The issuer.
+    pub issuer: Origin,
+    /// Whether plain http and private addresses are allowed.
+    pub development: bool,
+}
+
+/// Unknown members are ignored; a known one must not be there twice.
+#[derive(Deserialize)]
+struct Document {
+    issuer: Option<Value>,
+    authorization_endpoint: Option<Value>,
+    token_endpoint: Option<Value>,
+    pushed_authorization_request_endpoint: Option<Value>,
+    revocation_endpoint: Option<Value>,
+    response_types_supported: Option<Value>,
+    grant_types_supported: Option<Value>,
+    code_challenge_methods_supported: Option<Value>,
+    token_endpoint_auth_methods_supported: Option<Value>,
+    token_endpoint_auth_signing_alg_values_supported: Option<Value>,
+    scopes_supported: Option<Value>,
+    authorization_response_iss_parameter_supported: Option<Value>,
+    require_pushed_authorization_requests: Option<Value>,
+    require_request_uri_registration: Option<Value>,
+    dpop_signing_alg_values_supported: Option<Value>,
+    client_id_metadata_document_supported: Option<Value>,
+    protected_resources: Option<Value>,
+    prompt_values_supported: Option<Value>,
+}
+
+impl ServerMetadata {
+    /// Whether the server issues tokens for `resource`, or does not say.
+    pub fn protects(&self, resource: &Origin) -> bool {
+        let listed = |list: &Vec<String>| list.iter().any(|listed| listed == resource.as_str());
+        self.protected_resources.as_ref().is_none_or(listed)
+    }
+}
+
+impl ServerMetadataEndpoint {
+    pub(crate) fn url(&self) -> String {
+        format!("{}/.well-known/oauth-authorization-server", self.issuer)
+    }
+
+    fn check(&self, document: &Document) -> Result<ServerMetadata, DiscoveryError> {
+        let mut check = Check { development: self.development, ..Check::default() };
+        let issuer = check.string("issuer", document.issuer.as_ref());
+        if issuer.is_some_and(|found| found != self.issuer.as_str()) {
+            check.broken("issuer", Problem::IsNot { expected: self.issuer.to_string() });
+        }
+        check_promises(document, &mut check);
+        let protected_resources = document
+            .protected_resources
+            .as_ref()
+            .and_then(|value| check.strings("protected_resources", Some(value)));
+        let authorization_endpoint =
+            check.endpoint("authorization_endpoint", document.authorization_endpoint.as_ref());
+        let token_endpoint = check.endpoint("token_endpoint", document.token_endpoint.as_ref());
+        let pushed = check.endpoint(
+            "pushed_authorization_request_endpoint",
+            document.pushed_authorization_request_endpoint.as_ref(),
+        );
+        let revocation_endpoint = document
+            .revocation_endpoint
+            .as_ref()
+            .and_then(|value| check.endpoint("revocation_endpoint", Some(value)));
+        check.finish(&self.url())?;
+        let (Some(authorization_endpoint), Some(token_endpoint), Some(pushed)) =
+            (authorization_endpoint, token_endpoint, pushed)
+        else {
+            unreachable!("a document without violations has all endpoints")
+        };
+        Ok(ServerMetadata {
+            issuer: self.issuer.clone(),
+            authorization_endpoint,
+            token_endpoint,
+            pushed_authorization_request_endpoint: pushed,
+            revocation_endpoint,
+            protected_resources: protected_resources
+                .map(|list| list.into_iter().map(str::to_owned).collect()),
+            // Of no consequence if it is malformed, so it is not held against the server.
+            prompt_values_supported: document
+                .prompt_values_supported
+                .as_ref()
+                .and_then(|value| serde_json::from_value(value.clone()).ok()),
+        })
+    }
+}
+
+/// What the atproto profile demands that a server supports.
+fn check_promises(document: &Document, check: &mut Check) {
+    let d = document;
+    check.contains("response_types_supported", d.response_types_supported.as_ref(), &["code"]);
+    let grants = ["authorization_code", "refresh_token"];
+    check.contains("grant_types_supported", d.grant_types_supported.as_ref(), &grants);
+    let methods = d.code_challenge_methods_supported.as_ref();
+    check.contains("code_challenge_methods_supported", methods, &["S256"]);
+    let methods = d.token_endpoint_auth_methods_supported.as_ref();
+    let wanted = ["none", "private_key_jwt"];
+    check.contains("token_endpoint_auth_methods_supported", methods, &wanted);
+    let member = "token_endpoint_auth_signing_alg_values_supported";
+    let algs = d.token_endpoint_auth_signing_alg_values_supported.as_ref();
+    check.contains(member, algs, &["ES256"]);
+    if algs.and_then(Value::as_array).is_some_and(|algs| algs.iter().any(|alg| alg == "none")) {
+        check.broken(member, Problem::Has("none"));
+    }
+    let algs = d.dpop_signing_alg_values_supported.as_ref();
+    check.contains("dpop_signing_alg_values_supported", algs, &["ES256"]);
+    check.contains("scopes_supported", d.scopes_supported.as_ref(), &["atproto"]);
+    let promise = d.authorization_response_iss_parameter_supported.as_ref();
+    check.is_true("authorization_response_iss_parameter_supported", promise);
+    let promise = d.require_pushed_authorization_requests.as_ref();
+    check.is_true("require_pushed_authorization_requests", promise);
+    let promise = d.client_id_metadata_document_supported.as_ref();
+    check.is_true("client_id_metadata_document_supported", promise);
+    if let Some(promise) = &d.require_request_uri_registration {
+        check.is_true("require_request_uri_registration", Some(promise));
+    }
+}
+
+impl Endpoint for ServerMetadataEndpoint {
+    type Output = ServerMetadata;
+    type Error = Error;
+
+    fn request(&self, _: Fresh<'_>) -> Result<Request<Body>, Error> {
+        Ok(get(&self.url())?)
+    }
+
+    fn how(&self) -> How {
+        how(self.development)
+    }
+
+    fn response(&self, response: Response<Bytes>) -> Result<ServerMetadata, Error> {
+        Ok(self.check(&document(&self.url(), &response)?)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::metadata::Violation;
+
+    fn good() -> Value {
+        json!({
+            "issuer": "https://bsky.social",
+            "authorization_endpoint": "https://bsky.social/oauth/authorize?keep=me",
+            "token_endpoint": "https://bsky.social/oauth/token",
+            "pushed_authorization_request_endpoint": "https://par.bsky.social:8443/par",
+            "revocation_endpoint": "https://bsky.social/oauth/revoke",
+            "response_types_supported": ["code"],
+            "grant_types_supported": ["authorization_code", "refresh_token"],
+            "code_challenge_methods_supported": ["S256"],
+            "token_endpoint_auth_methods_supported": ["none", "private_key_jwt"],
+            "token_endpoint_auth_signing_alg_values_supported": ["RS256", "ES256"],
+            "scopes_supported": ["atproto", "transition:generic"],
+            "authorization_response_iss_parameter_supported": true,
+            "require_pushed_authorization_requests": true,
+            "dpop_signing_alg_values_supported": ["ES256"],
+            "client_id_metadata_document_supported": true,
+            "something_else": {"deeply": ["ignored"]},
+        })
+    }
+
+    fn read(document: &Value) -> Result<ServerMetadata, Error> {
+        let issuer = Origin::parse("https://bsky.social", false).unwrap();
+        let response = Response::builder()
+            .header("content-type", "application/json")
+            .body(Bytes::from(document.to_string()))
+            .unwrap();
+        ServerMetadataEndpoint { issuer, development: false }.response(response)
+    }
+
+    fn violations(document: &Value) -> Vec<Violation> {
+        match read(document) {
+            Err(Error::Discovery(DiscoveryError::Violations { violations, .. })) => violations,
+            other => unreachable!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_good_document_is_read_and_survives_being_stored() {
+        let server = read(&good()).unwrap();
+        assert_eq!(server.issuer.as_str(), "https://bsky.social");
+        let stored = serde_json::to_string(&server).unwrap();
+        assert_eq!(serde_json::from_str::<ServerMetadata>(&stored).unwrap(), server);
+    }
+
+    #[test]
+    fn every_rule_of_the_profile_is_checked() {
+        // REQUIREMENTS B-21, B-22, B-30 to B-44
+        let wrong = [
+            ("issuer", json!("https://bsky.social/")),
+            ("issuer", json!("https://BSKY.social")),
+            ("issuer", json!("https://evil.example.com")),
+            ("issuer", json!(7)),
+            ("authorization_endpoint", json!("http://bsky.social/oauth/authorize")),
+            ("authorization_endpoint", json!("javascript:alert(1)")),
+            ("authorization_endpoint", json!("data:text/html,x")),
+            ("authorization_endpoint", json!("https://bsky.social/#x")),
+            ("authorization_endpoint", json!("https://u@bsky.social/")),
+            ("authorization_endpoint", json!("/oauth/authorize")),
+            ("token_endpoint", json!("https://127.0.0.1/token")),
+            ("token_endpoint", json!(["https://bsky.social/oauth/token"])),
+            ("pushed_authorization_request_endpoint", json!("")),
+            ("revocation_endpoint", json!("http://bsky.social/oauth/revoke")),
+            ("response_types_supported", json!(["token"])),
+            ("response_types_supported", json!("code")),
+            ("grant_types_supported", json!(["authorization_code"])),
+            ("grant_types_supported", json!(["refresh_token"])),
+            ("code_challenge_methods_supported", json!(["plain"])),
+            ("token_endpoint_auth_methods_supported", json!(["private_key_jwt"])),
+            ("token_endpoint_auth_methods_supported", json!(["none"])),
+            ("token_endpoint_auth_signing_alg_values_supported", json!(["RS256"])),
+            ("token_endpoint_auth_signing_alg_values_supported", json!(["ES256", "none"])),
+            ("scopes_supported", json!(["openid"])),
+            ("authorization_response_iss_parameter_supported", json!(false)),
+            ("authorization_response_iss_parameter_supported", json!("true")),
+            ("require_pushed_authorization_requests", json!(false)),
+            ("require_pushed_authorization_requests", json!(1)),
+            ("dpop_signing_alg_values_supported", json!(["ES384"])),
+            ("client_id_metadata_document_supported", json!(false)),
+            ("require_request_uri_registration", json!(false)),
+            ("protected_resources", json!("https://pds.example.com")),
+        ];
+        for (member, value) in wrong {
+            let mut document = good();
+            document[member] = value.clone();
+            let found = violations(&document);
+            assert_eq!(found.len(), 1, "{member}: {value}: {found:?}");
+            assert_eq!(found[0].member, member);
+        }
+    }
+
+    #[test]
+    fn every_required_member_is_missed() {
+        let required: Vec<String> = good()
+            .as_object()
+            .unwrap()
+            .keys()
+            .filter(|name| !["revocation_endpoint", "something_else"].contains(&name.as_str()))
+            .cloned()
+            .collect();
+        assert_eq!(required.len(), 14);
+        for member in &required {
+            let mut document = good();
+            document.as_object_mut().unwrap().remove(member);
+            let found = violations(&document);
+            assert_eq!(found.len(), 1, "{member}");
+            assert_eq!((found[0].member, &found[0].problem), (member.as_str(), &Problem::Missing));
+        }
+        // All at once: REQUIREMENTS D11
+        assert_eq!(violations(&json!({})).len(), required.len());
+    }
+
+    #[test]
+    fn optional_members_may_be_there() {
+        let mut document = good();
+        document["require_request_uri_registration"] = json!(true);
+        document["prompt_values_supported"] = json!("malformed");
+        document["protected_resources"] = json!(["https://pds.example.com"]);
+        let server = read(&document).unwrap();
+        assert_eq!(server.prompt_values_supported, None);
+        // REQUIREMENTS B-46
+        assert!(server.protects(&Origin::parse("https://pds.example.com", false).unwrap()));
+        assert!(!server.protects(&Origin::parse("https://other.example.com", false).unwrap()));
+    }
+}

@@ -1,0 +1,191 @@
+//! A server's name: scheme, host and port, and nothing else.
+//!
+//! Issuers are compared as strings, so only the canonical spelling is one (RFC 8414 section 3.3).
+
+use std::fmt;
+
+use atproto_sansio::is_development_host;
+use http::Uri;
+use serde::{Deserialize, Deserializer, Serialize, de};
+use thiserror::Error;
+use url::{Host, Url};
+
+use crate::error::InputError;
+use crate::metadata::printable;
+
+/// The canonical origin of a server: `https://host` or `https://host:port`, without a final slash.
+///
+/// In development, `http` to a loopback or `.test` host is an origin too; whether that is allowed
+/// is decided where an origin comes in.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(transparent)]
+pub struct Origin(String);
+
+/// Why a text is not the origin of a server.
+#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+#[non_exhaustive]
+pub enum OriginError {
+    /// It is no absolute URL.
+    #[error("it is not an absolute URL")]
+    NotAUrl,
+    /// It is not https.
+    #[error("it must begin with https://")]
+    NotHttps,
+    /// It has a user name, path, query or fragment.
+    #[error("it must have nothing but a scheme, a host and perhaps a port")]
+    NotAnOrigin,
+    /// It is an origin, written in another way than the canonical one.
+    #[error("it is not in canonical form (lower case, no final slash, no default port)")]
+    NotCanonical,
+    /// Its host is an IP address.
+    #[error("its host must be a DNS name, not an IP address")]
+    IpAddress,
+}
+
+impl Origin {
+    /// Reads what a user or operator wrote: a final slash and upper case are forgiven.
+    ///
+    /// # Errors
+    ///
+    /// It is not the origin of a server.
+    pub fn parse(text: &str, development: bool) -> Result<Self, OriginError> {
+        let url = Url::parse(text).map_err(|_| OriginError::NotAUrl)?;
+        Self::of_url(&url, development)
+    }
+
+    /// Reads what a server wrote: only the canonical spelling is accepted.
+    ///
+    /// # Errors
+    ///
+    /// It is not the origin of a server, or written in another way.
+    pub fn parse_canonical(text: &str, development: bool) -> Result<Self, OriginError> {
+        let origin = Self::parse(text, development)?;
+        if origin.0 == text { Ok(origin) } else { Err(OriginError::NotCanonical) }
+    }
+
+    /// The origin that `url` consists of.
+    ///
+    /// # Errors
+    ///
+    /// The URL has more than an origin, or its scheme or host is not allowed.
+    pub fn of_url(url: &Url, development: bool) -> Result<Self, OriginError> {
+        let host = url.host().ok_or(OriginError::NotAnOrigin)?;
+        let is_development = development && is_development_host(&host.to_string());
+        if url.scheme() != "https" && !(url.scheme() == "http" && is_development) {
+            return Err(OriginError::NotHttps);
+        }
+        let bare = url.username().is_empty()
+            && url.password().is_none()
+            && matches!(url.path(), "" | "/")
+            && url.query().is_none()
+            && url.fragment().is_none();
+        if !bare {
+            return Err(OriginError::NotAnOrigin);
+        }
+        if !matches!(host, Host::Domain(_)) && !is_development {
+            return Err(OriginError::IpAddress);
+        }
+        Ok(Self(url.origin().ascii_serialization()))
+    }
+
+    /// The origin of the PDS that a DID document names.
+    pub(crate) fn of_pds(pds: &Url, development: bool) -> Result<Self, InputError> {
+        Self::of_url(pds, development)
+            .map_err(|why| InputError::Server { input: printable(pds.as_str()), why })
+    }
+
+    /// The origin as a string, as it is compared.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether `url` is at this origin.
+    pub fn contains(&self, url: &Url) -> bool {
+        url.origin().ascii_serialization() == self.0
+    }
+
+    /// The URL of `path`, which begins with a slash.
+    pub(crate) fn join(&self, path: &str) -> Result<Url, OriginError> {
+        let url = Url::parse(&format!("{}{path}", self.0)).map_err(|_| OriginError::NotAUrl)?;
+        if self.contains(&url) { Ok(url) } else { Err(OriginError::NotAnOrigin) }
+    }
+}
+
+/// A serialized URL is a URI.
+pub(crate) fn to_uri(url: &Url) -> Option<Uri> {
+    url.as_str().parse().ok()
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Origin {
+    /// Reads a stored origin; what may be contacted is decided by its [reach](atproto_sansio::Reach).
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse_canonical(&text, true).map_err(de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_canonical_spelling_of_an_origin_is_an_issuer() {
+        // REQUIREMENTS B-07, B-22, D12
+        for text in ["https://bsky.social", "https://pds.example.com:8443"] {
+            assert_eq!(Origin::parse_canonical(text, false).unwrap().as_str(), text);
+        }
+        for text in [
+            "https://bsky.social/",
+            "https://BSKY.social",
+            "https://bsky.social:443",
+            "https://bsky.social/path",
+            "https://bsky.social?",
+            "https://bsky.social#",
+            "https://user@bsky.social",
+            "http://bsky.social",
+            "https://1.1.1.1",
+            "https://[2606:4700::1111]",
+            "bsky.social",
+            "javascript:alert(1)",
+            "data:text/html,x",
+            "",
+            "https://",
+            " https://bsky.social",
+        ] {
+            assert!(Origin::parse_canonical(text, false).is_err(), "{text}");
+            assert!(Origin::parse_canonical(text, true).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn plain_http_is_for_development_hosts_in_development() {
+        for text in ["http://localhost:2583", "http://127.0.0.1:1", "http://pds.test"] {
+            assert!(Origin::parse_canonical(text, true).is_ok(), "{text}");
+            assert_eq!(Origin::parse_canonical(text, false), Err(OriginError::NotHttps), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_user_may_add_a_slash_and_shout() {
+        let origin = Origin::parse("https://BSKY.social:443/", false).unwrap();
+        assert_eq!(origin.as_str(), "https://bsky.social");
+    }
+
+    #[test]
+    fn no_path_leads_to_another_origin() {
+        // REQUIREMENTS H-02
+        let origin = Origin::parse("https://pds.example.com", false).unwrap();
+        for path in ["/xrpc/a.b.c", "//evil.com/x", "/@evil.com", "/\\evil.com", "/%2F/evil.com"] {
+            assert!(origin.contains(&origin.join(path).unwrap()), "{path}");
+        }
+        for path in ["@evil.com/", ".evil.com/", ":8443/", ":x"] {
+            assert!(origin.join(path).is_err(), "{path}");
+        }
+    }
+}

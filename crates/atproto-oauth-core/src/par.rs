@@ -1,0 +1,143 @@
+//! `POST <pushed_authorization_request_endpoint>`
+//!
+//! Hands the authorization request to the server directly, so that the browser carries only a
+//! reference to it.
+//!
+//! The reference is opaque and for one use; it is bound to the DPoP key that proves this request.
+//!
+//! RFC 9126 section 2; atproto OAuth, «Authorization Requests».
+
+use std::time::Duration;
+
+use atproto_sansio::{Body, Endpoint, Fresh, How};
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use serde::Deserialize;
+use url::Url;
+
+use crate::auth::ClientAuth;
+use crate::error::{EndpointName, Error};
+use crate::form::{Form, MAX_LEN};
+use crate::json;
+use crate::metadata::reach;
+use crate::refusal::Refusal;
+
+/// One authorization request.
+#[derive(Debug)]
+pub(crate) struct Par {
+    pub(crate) endpoint: Url,
+    pub(crate) auth: ClientAuth,
+    /// All parameters but those of the client's authentication.
+    pub(crate) parameters: Vec<(String, String)>,
+    pub(crate) development: bool,
+}
+
+/// The server's reference to a request.
+#[derive(Debug)]
+pub(crate) struct Pushed {
+    pub(crate) request_uri: String,
+    pub(crate) expires_in: Duration,
+}
+
+#[derive(Deserialize)]
+struct Document {
+    request_uri: String,
+    expires_in: u64,
+}
+
+impl Endpoint for Par {
+    type Output = Pushed;
+    type Error = Error;
+
+    fn request(&self, _: Fresh<'_>) -> Result<Request<Body>, Error> {
+        let mut form = Form::new();
+        self.auth.apply(&mut form);
+        for (name, value) in &self.parameters {
+            form.field(name, value);
+        }
+        form.post(&self.endpoint)
+    }
+
+    fn how(&self) -> How {
+        How::buffered(MAX_LEN, reach(self.development))
+    }
+
+    fn response(&self, response: Response<Bytes>) -> Result<Pushed, Error> {
+        let endpoint = EndpointName::PushedAuthorizationRequest;
+        if !matches!(response.status(), StatusCode::CREATED | StatusCode::OK) {
+            return Err(Refusal::of_response(endpoint, &response).into());
+        }
+        let malformed = |what: String| Error::Malformed { endpoint, what };
+        let Document { request_uri, expires_in } =
+            json::object(response.body()).map_err(malformed)?;
+        if request_uri.is_empty() || expires_in == 0 {
+            let what = "`request_uri` is empty, or expires at once (RFC 9126 section 2.2)";
+            return Err(malformed(what.to_owned()));
+        }
+        Ok(Pushed { request_uri, expires_in: Duration::from_secs(expires_in) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auth::AuthMethod;
+
+    fn par() -> Par {
+        Par {
+            endpoint: "https://bsky.social/oauth/par".parse().unwrap(),
+            auth: ClientAuth { client_id: "http://localhost".to_owned(), method: AuthMethod::None },
+            parameters: vec![("scope".to_owned(), "atproto repo:*?x=a&y=b+c#é".to_owned())],
+            development: false,
+        }
+    }
+
+    #[test]
+    fn parameters_are_form_encoded() {
+        // REQUIREMENTS D-05
+        let entropy = &mut |_: &mut [u8]| {};
+        struct None<F>(F);
+        impl<F: FnMut(&mut [u8])> atproto_sansio::Entropy for None<F> {
+            fn fill(&mut self, bytes: &mut [u8]) {
+                (self.0)(bytes);
+            }
+        }
+        let fresh = Fresh { now: Default::default(), entropy: &mut None(entropy) };
+        let request = par().request(fresh).unwrap();
+        assert_eq!(request.headers()["content-type"], "application/x-www-form-urlencoded");
+        let Body::Bytes(body) = request.body() else { unreachable!() };
+        assert_eq!(
+            std::str::from_utf8(body).unwrap(),
+            "client_id=http%3A%2F%2Flocalhost&\
+             scope=atproto+repo%3A*%3Fx%3Da%26y%3Db%2Bc%23%C3%A9"
+        );
+    }
+
+    #[test]
+    fn the_answer_is_a_reference_that_lasts() {
+        let answer = |status: u16, body: &str| {
+            let mut response = Response::new(Bytes::copy_from_slice(body.as_bytes()));
+            *response.status_mut() = StatusCode::from_u16(status).unwrap();
+            par().response(response)
+        };
+        let good = r#"{"request_uri":"urn:x","expires_in":299}"#;
+        for status in [200, 201] {
+            assert_eq!(answer(status, good).unwrap().expires_in.as_secs(), 299);
+        }
+        for status in [202, 204, 302, 400, 401, 405, 413, 500] {
+            assert!(matches!(answer(status, good), Err(Error::Refused(_))), "{status}");
+        }
+        for body in [
+            "",
+            "[]",
+            r#"{"request_uri":"","expires_in":299}"#,
+            r#"{"request_uri":"urn:x","expires_in":0}"#,
+            r#"{"request_uri":"urn:x","expires_in":-1}"#,
+            r#"{"request_uri":"urn:x","expires_in":"299"}"#,
+            r#"{"request_uri":"urn:x"}"#,
+            r#"{"expires_in":299}"#,
+        ] {
+            assert!(matches!(answer(201, body), Err(Error::Malformed { .. })), "{body}");
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! Proof Key for Code Exchange, `S256` only.
+//!
+//! The verifier stays with the pending login; the browser and the authorization request carry its
+//! hash. RFC 7636 sections 4.1 and 4.2.
+
+use atproto_sansio::{Entropy, SecretString};
+use base64ct::{Base64UrlUnpadded, Encoding};
+use sha2::{Digest, Sha256};
+use zeroize::Zeroize;
+
+/// A new verifier: 256 unpredictable bits in 43 characters.
+pub(crate) fn verifier(entropy: &mut dyn Entropy) -> SecretString {
+    let mut bytes = [0; 32];
+    entropy.fill(&mut bytes);
+    let verifier = SecretString::new(Base64UrlUnpadded::encode_string(&bytes));
+    bytes.zeroize();
+    verifier
+}
+
+/// The `S256` challenge of a verifier.
+pub(crate) fn challenge(verifier: &SecretString) -> String {
+    Base64UrlUnpadded::encode_string(&Sha256::digest(verifier.expose()))
+}
+
+/// 128 unpredictable bits in base64url: `state`, and other names that must not be guessed.
+pub(crate) fn random_name(entropy: &mut dyn Entropy) -> String {
+    let mut bytes = [0; 16];
+    entropy.fill(&mut bytes);
+    Base64UrlUnpadded::encode_string(&bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_challenge_is_that_of_rfc_7636_appendix_b() {
+        let verifier = SecretString::new("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk");
+        assert_eq!(challenge(&verifier), "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM");
+    }
+}

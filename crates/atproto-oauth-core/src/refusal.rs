@@ -1,0 +1,125 @@
+//! What an authorization server answers when it refuses.
+//!
+//! RFC 6749 section 5.2; RFC 9126 section 2.3; RFC 7009 section 2.2.1.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, Response, StatusCode, header};
+use serde::Deserialize;
+use thiserror::Error;
+
+use crate::error::{EndpointName, colon};
+use crate::json;
+use crate::metadata::printable;
+
+/// An authorization server's refusal. What it wrote is a stranger's text: cut short, without
+/// control characters, and never interpreted beyond the error code.
+#[derive(Clone, Debug, Error, Eq, PartialEq)]
+#[error("the {endpoint} endpoint answered {status}{}{}{}",
+    colon(.error.as_deref()), colon(.description.as_deref()), hint(self))]
+pub struct Refusal {
+    /// Which endpoint.
+    pub endpoint: EndpointName,
+    /// The HTTP status.
+    pub status: StatusCode,
+    /// The OAuth error code, if the answer has one.
+    pub error: Option<String>,
+    /// What the server adds, for people.
+    pub description: Option<String>,
+    /// How long the server asks to be left alone.
+    pub retry_after: Option<Duration>,
+}
+
+#[derive(Deserialize)]
+struct Document {
+    error: String,
+    error_description: Option<String>,
+}
+
+impl Refusal {
+    /// Reads an answer that is not a success.
+    pub(crate) fn of_response(endpoint: EndpointName, response: &Response<Bytes>) -> Self {
+        let document: Option<Document> = json::object(response.body()).ok();
+        let (error, description) = match document {
+            Some(document) => (Some(printable(document.error)), document.error_description),
+            None => (None, None),
+        };
+        Self {
+            endpoint,
+            status: response.status(),
+            error,
+            description: description.map(printable),
+            retry_after: retry_after(response.headers()),
+        }
+    }
+
+    /// Whether the server may answer otherwise later.
+    pub fn is_transient(&self) -> bool {
+        let code = self.error.as_deref();
+        self.status.is_server_error()
+            || self.status == StatusCode::TOO_MANY_REQUESTS
+            || matches!(
+                code,
+                Some("temporarily_unavailable" | "server_error" | "slow_down" | "use_dpop_nonce")
+            )
+    }
+}
+
+/// Seconds to wait; a date there is left alone, since it needs a clock to be understood.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let seconds = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds))
+}
+
+/// What helps with the refusals that people ask about most.
+fn hint(refusal: &Refusal) -> &'static str {
+    match refusal.error.as_deref() {
+        Some("invalid_client_metadata") => {
+            " (the server could not fetch the client metadata, or does not accept it: it must be \
+             served at exactly the client_id, as application/json, without a redirect)"
+        }
+        Some("invalid_dpop_proof") => {
+            " (most often the clock is wrong, or a proxy changes the URL on the way)"
+        }
+        Some("invalid_scope") => {
+            " (a scope must be declared in the client metadata to be asked for)"
+        }
+        _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(status: u16, body: &str) -> Refusal {
+        let mut response = Response::new(Bytes::copy_from_slice(body.as_bytes()));
+        *response.status_mut() = StatusCode::from_u16(status).unwrap();
+        response.headers_mut().insert("retry-after", "7".parse().unwrap());
+        Refusal::of_response(EndpointName::Token, &response)
+    }
+
+    #[test]
+    fn what_a_server_wrote_is_kept_apart_and_tamed() {
+        // REQUIREMENTS D-22, M-03
+        let long = "x".repeat(5000);
+        let body =
+            format!(r#"{{"error":"invalid_grant\u0007","error_description":"a\r\nb{long}"}}"#);
+        let refusal = refusal(400, &body);
+        assert_eq!(refusal.error.as_deref(), Some("invalid_grant"));
+        assert_eq!(refusal.description.as_deref().map(str::len), Some(200));
+        assert!(refusal.description.unwrap().starts_with("abx"));
+        assert_eq!(refusal.retry_after, Some(Duration::from_secs(7)));
+    }
+
+    #[test]
+    fn a_page_of_a_gateway_is_a_refusal_without_a_code() {
+        for body in ["<html>Bad gateway</html>", "", "[]", r#"{"error":{"code":1}}"#] {
+            let refusal = refusal(502, body);
+            assert_eq!(refusal.error, None);
+            assert!(refusal.is_transient());
+        }
+        assert!(!refusal(400, r#"{"error":"invalid_grant"}"#).is_transient());
+    }
+}

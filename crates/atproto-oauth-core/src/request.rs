@@ -1,0 +1,137 @@
+//! A request to the account's server.
+//!
+//! It goes to the account's PDS and nowhere else, with the session's token in the header only.
+//! Any status is an answer: what the server says is the caller's to decide on.
+//!
+//! RFC 9449 section 7; atproto OAuth, «DPoP».
+
+use std::time::Duration;
+
+use atproto_sansio::{Answer, Body, Endpoint, Fresh, How};
+use bytes::Bytes;
+use http::{HeaderName, Request, Response, Uri, header};
+use url::Url;
+
+use crate::error::{Error, InputError};
+use crate::metadata::{printable, reach};
+use crate::origin::{Origin, to_uri};
+use crate::session::Session;
+
+/// A request to the account's server, as an endpoint of it.
+#[derive(Debug)]
+pub struct Resource {
+    request: Request<Body>,
+    how: How,
+}
+
+/// The largest answer that is buffered unless the caller allows more.
+const MAX_LEN: usize = 16 * 1024 * 1024;
+
+/// An upload may take its time.
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+impl Resource {
+    /// Leads `request` to the server of `session`: its URL is a path there, or a whole URL there.
+    ///
+    /// Headers that carry a token or a proof are replaced, whoever set them.
+    ///
+    /// # Errors
+    ///
+    /// The URL leads to another server.
+    pub fn new(
+        session: &Session,
+        request: Request<Body>,
+        development: bool,
+    ) -> Result<Self, Error> {
+        let uri = target(session.pds(), request.uri())?;
+        let mut request = request;
+        *request.uri_mut() = uri;
+        for name in [header::AUTHORIZATION, HeaderName::from_static("dpop")] {
+            request.headers_mut().remove(name);
+        }
+        let how = How { timeout: TIMEOUT, ..How::buffered(MAX_LEN, reach(development)) };
+        Ok(Self { request, how })
+    }
+
+    /// How large the answer may be, or that it is to be streamed.
+    pub fn answer(mut self, answer: Answer) -> Self {
+        self.how.answer = answer;
+        self
+    }
+
+    /// The time for all of it.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.how.timeout = timeout;
+        self
+    }
+}
+
+/// The URL of the request, normalized as it is sent.
+fn target(pds: &Origin, uri: &Uri) -> Result<Uri, Error> {
+    let url = match uri.authority() {
+        Some(_) => Url::parse(&uri.to_string()).ok(),
+        None => uri.path_and_query().and_then(|path| pds.join(path.as_str()).ok()),
+    };
+    let url = url.ok_or(InputError::Request("its URL is neither a path nor a whole URL"))?;
+    if !pds.contains(&url) {
+        let found = printable(url.origin().ascii_serialization());
+        return Err(InputError::ForeignOrigin { expected: pds.clone(), found }.into());
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(InputError::Request("its URL has a user name or password").into());
+    }
+    Ok(to_uri(&url).ok_or(InputError::Request("its URL can't be sent"))?)
+}
+
+impl Endpoint for Resource {
+    type Output = Response<Bytes>;
+    type Error = Error;
+
+    fn request(&self, _: Fresh<'_>) -> Result<Request<Body>, Error> {
+        Ok(self.request.clone())
+    }
+
+    fn how(&self) -> How {
+        self.how
+    }
+
+    fn response(&self, response: Response<Bytes>) -> Result<Response<Bytes>, Error> {
+        Ok(response)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_stays_at_the_accounts_server() {
+        // REQUIREMENTS H-02
+        let pds = Origin::parse("https://pds.example.com", false).unwrap();
+        for (uri, expected) in [
+            ("/xrpc/a.b.c?d=e", "https://pds.example.com/xrpc/a.b.c?d=e"),
+            ("https://pds.example.com/xrpc/a.b.c", "https://pds.example.com/xrpc/a.b.c"),
+            ("https://PDS.example.com:443/a/../b", "https://pds.example.com/b"),
+            ("/a/../../b", "https://pds.example.com/b"),
+        ] {
+            assert_eq!(target(&pds, &uri.parse().unwrap()).unwrap().to_string(), expected, "{uri}");
+        }
+        for uri in [
+            "https://evil.com/xrpc/a.b.c",
+            "http://pds.example.com/xrpc/a.b.c",
+            "https://pds.example.com:8443/xrpc/a.b.c",
+            "https://pds.example.com.evil.com/",
+            "https://user@pds.example.com/",
+            "*",
+        ] {
+            assert!(target(&pds, &uri.parse().unwrap()).is_err(), "{uri}");
+        }
+        if let Ok(uri) = "//evil.com/x".parse::<Uri>() {
+            let leads_to = target(&pds, &uri).map(|uri| uri.host().map(str::to_owned));
+            assert!(matches!(
+                leads_to.as_ref().map(Option::as_deref),
+                Ok(Some("pds.example.com")) | Err(_)
+            ));
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! `POST <revocation_endpoint>`, and logging out with it.
+//!
+//! The refresh token first, since that ends the whole session at most servers, then the access
+//! token. The requests carry the session's proof: a server may answer 200 without one and revoke
+//! nothing. That a token is not known any more is a success.
+//!
+//! RFC 7009; atproto OAuth, «Tokens and Session Lifetime».
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::task::{Poll, ready};
+use std::time::Duration;
+
+use atproto_dpop::{Dpop, DpopKey};
+use atproto_sansio::{Body, Budget, Cx, Endpoint, Fetch, Fresh, How, Machine, SecretString};
+use bytes::Bytes;
+use http::{Request, Response};
+use url::Url;
+
+use crate::auth::ClientAuth;
+use crate::client::Client;
+use crate::discover::fetch_server;
+use crate::error::{EndpointName, Error};
+use crate::form::{Form, MAX_LEN};
+use crate::metadata::{ServerMetadataEndpoint, reach};
+use crate::refusal::Refusal;
+use crate::session::Session;
+
+/// Logs out. The session is over for this client whatever the outcome is; the outcome tells
+/// whether its tokens are dead at the server too.
+pub struct Revoke {
+    client: Client,
+    session: Session,
+    state: State,
+}
+
+/// What became of the tokens.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Revocation {
+    /// The server has revoked them.
+    Revoked,
+    /// The server has no revocation endpoint: they live until they expire.
+    NotSupported,
+}
+
+enum State {
+    Start,
+    Server(Fetch<ServerMetadataEndpoint>),
+    Tokens(Box<RevokeTokens>),
+}
+
+/// Revokes tokens, one after another.
+pub(crate) struct RevokeTokens {
+    endpoint: Option<Url>,
+    auth: ClientAuth,
+    key: DpopKey,
+    development: bool,
+    waiting: VecDeque<(&'static str, SecretString)>,
+    request: Option<Dpop<RevocationRequest>>,
+    /// Of the tokens so far: the first error, if none could be revoked.
+    outcome: Option<Result<(), Error>>,
+}
+
+struct RevocationRequest {
+    endpoint: Url,
+    auth: ClientAuth,
+    token: SecretString,
+    token_type_hint: &'static str,
+    development: bool,
+}
+
+impl Revoke {
+    pub(crate) fn new(client: Client, session: Session) -> Self {
+        Self { client, session, state: State::Start }
+    }
+
+    fn tokens(&self, endpoint: Option<Url>) -> State {
+        State::Tokens(Box::new(RevokeTokens::new(
+            endpoint,
+            self.client.auth(),
+            &self.session.dpop_key,
+            self.session.refresh_token.clone(),
+            Some(SecretString::new(self.session.access_token.expose())),
+            self.client.development(),
+        )))
+    }
+}
+
+impl Machine for Revoke {
+    type Output = Revocation;
+    type Error = Error;
+
+    fn budget(&self) -> Budget {
+        Budget::new(8, Duration::from_secs(15))
+    }
+
+    fn poll(&mut self, cx: &mut Cx<'_>) -> Poll<Result<Revocation, Error>> {
+        loop {
+            match &mut self.state {
+                State::Start => {
+                    self.client.check_session(&self.session)?;
+                    let issuer = self.session.issuer.clone();
+                    self.state = State::Server(fetch_server(issuer, self.client.development()));
+                }
+                State::Server(fetch) => {
+                    // Logging out must work while discovery does not.
+                    let endpoint = match ready!(fetch.poll(cx)) {
+                        Ok(server) => server.revocation_endpoint,
+                        Err(_) => self.session.revocation_endpoint.clone(),
+                    };
+                    self.state = self.tokens(endpoint);
+                }
+                State::Tokens(revoke) => return revoke.poll(cx),
+            }
+        }
+    }
+}
+
+impl RevokeTokens {
+    pub(crate) fn new(
+        endpoint: Option<Url>,
+        auth: ClientAuth,
+        key: &DpopKey,
+        refresh_token: Option<SecretString>,
+        access_token: Option<SecretString>,
+        development: bool,
+    ) -> Self {
+        let refresh_token = refresh_token.map(|token| ("refresh_token", token));
+        let access_token = access_token.map(|token| ("access_token", token));
+        let waiting = refresh_token.into_iter().chain(access_token).collect();
+        let key = key.clone();
+        Self { endpoint, auth, key, development, waiting, request: None, outcome: None }
+    }
+}
+
+impl Machine for RevokeTokens {
+    type Output = Revocation;
+    type Error = Error;
+
+    fn poll(&mut self, cx: &mut Cx<'_>) -> Poll<Result<Revocation, Error>> {
+        let Some(endpoint) = &self.endpoint else {
+            return Poll::Ready(Ok(Revocation::NotSupported));
+        };
+        loop {
+            if let Some(request) = &mut self.request {
+                let result = ready!(request.poll(cx)).map(|reply| reply.output);
+                self.request = None;
+                self.outcome = Some(match self.outcome.take() {
+                    Some(Err(first)) => result.or(Err(first)),
+                    Some(Ok(())) => Ok(()),
+                    None => result,
+                });
+            }
+            let Some((token_type_hint, token)) = self.waiting.pop_front() else {
+                let outcome = self.outcome.take().unwrap_or(Ok(()));
+                return Poll::Ready(outcome.map(|()| Revocation::Revoked));
+            };
+            let request = RevocationRequest {
+                endpoint: endpoint.clone(),
+                auth: self.auth.clone(),
+                token,
+                token_type_hint,
+                development: self.development,
+            };
+            self.request = Some(Dpop::new(request, &self.key));
+        }
+    }
+}
+
+impl Endpoint for RevocationRequest {
+    type Output = ();
+    type Error = Error;
+
+    fn request(&self, _: Fresh<'_>) -> Result<Request<Body>, Error> {
+        let mut form = Form::new();
+        self.auth.apply(&mut form);
+        form.secret("token", &self.token).field("token_type_hint", self.token_type_hint);
+        form.post(&self.endpoint)
+    }
+
+    fn how(&self) -> How {
+        let how = How::buffered(MAX_LEN, reach(self.development));
+        How { timeout: Duration::from_secs(5), ..how }
+    }
+
+    fn response(&self, response: Response<Bytes>) -> Result<(), Error> {
+        if response.status().is_success() {
+            return Ok(());
+        }
+        Err(Refusal::of_response(EndpointName::Revocation, &response).into())
+    }
+}
+
+impl fmt::Debug for Revoke {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Revoke").field("session", &self.session).finish_non_exhaustive()
+    }
+}

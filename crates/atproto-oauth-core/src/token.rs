@@ -1,0 +1,266 @@
+//! `POST <token_endpoint>`
+//!
+//! Exchanges a code or a refresh token, each good for one use, for tokens bound to the DPoP key.
+//!
+//! What arrives is kept apart as [`Received`] until it is checked, so that tokens which must not be
+//! used can still be revoked. Tokens are opaque: nothing is read out of them.
+//!
+//! RFC 6749 sections 4.1.3, 5 and 6; RFC 9449 section 5; atproto OAuth, «Tokens and Session
+//! Lifetime».
+
+use std::time::Duration;
+
+use atproto_dpop::AccessToken;
+use atproto_identity::Did;
+use atproto_sansio::{Body, Endpoint, Fresh, How, SecretString, UnixTime};
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use serde::Deserialize;
+use serde_json::Value;
+use url::Url;
+
+use crate::auth::ClientAuth;
+use crate::error::{EndpointName, Error};
+use crate::form::{Form, MAX_LEN};
+use crate::json;
+use crate::metadata::reach;
+use crate::refusal::Refusal;
+use crate::scope::Scopes;
+
+/// One exchange.
+#[derive(Debug)]
+pub(crate) struct Token {
+    pub(crate) endpoint: Url,
+    pub(crate) auth: ClientAuth,
+    pub(crate) grant: Grant,
+    pub(crate) development: bool,
+}
+
+/// What is exchanged.
+#[derive(Debug)]
+pub(crate) enum Grant {
+    Code { code: SecretString, redirect_uri: String, code_verifier: SecretString },
+    Refresh { refresh_token: SecretString },
+}
+
+/// What arrived, not checked yet.
+#[derive(Debug)]
+pub(crate) struct Received {
+    pub(crate) access_token: Option<SecretString>,
+    pub(crate) refresh_token: Option<SecretString>,
+    token_type: Option<Value>,
+    scope: Option<Value>,
+    sub: Option<Value>,
+    expires_in: Option<Value>,
+}
+
+/// Tokens that may be used, once it is clear who may speak for the account.
+#[derive(Debug)]
+pub(crate) struct Granted {
+    pub(crate) access_token: AccessToken,
+    pub(crate) refresh_token: Option<SecretString>,
+    pub(crate) scopes: Scopes,
+    pub(crate) sub: Did,
+    pub(crate) expires_at: Option<UnixTime>,
+}
+
+/// Every member may have any type, so that one that is wrong does not hide a token.
+#[derive(Deserialize)]
+struct Document {
+    access_token: Option<Value>,
+    refresh_token: Option<Value>,
+    token_type: Option<Value>,
+    scope: Option<Value>,
+    sub: Option<Value>,
+    expires_in: Option<Value>,
+}
+
+/// A server that claims a longer life is not planned for, but asked again after this time.
+const LONGEST_PLAUSIBLE: f64 = 24.0 * 60.0 * 60.0;
+const INSTEAD_OF_IMPLAUSIBLE: Duration = Duration::from_secs(60 * 60);
+
+impl Endpoint for Token {
+    type Output = Received;
+    type Error = Error;
+
+    fn request(&self, _: Fresh<'_>) -> Result<Request<Body>, Error> {
+        let mut form = Form::new();
+        self.auth.apply(&mut form);
+        match &self.grant {
+            Grant::Code { code, redirect_uri, code_verifier } => form
+                .field("grant_type", "authorization_code")
+                .secret("code", code)
+                .field("redirect_uri", redirect_uri)
+                .secret("code_verifier", code_verifier),
+            Grant::Refresh { refresh_token } => {
+                form.field("grant_type", "refresh_token").secret("refresh_token", refresh_token)
+            }
+        };
+        form.post(&self.endpoint)
+    }
+
+    fn how(&self) -> How {
+        How::buffered(MAX_LEN, reach(self.development))
+    }
+
+    fn response(&self, response: Response<Bytes>) -> Result<Received, Error> {
+        if response.status() != StatusCode::OK {
+            return Err(Refusal::of_response(EndpointName::Token, &response).into());
+        }
+        let document: Document = json::object(response.body()).map_err(malformed)?;
+        let secret = |value: Option<Value>| match value {
+            Some(Value::String(text)) if !text.is_empty() => Some(SecretString::new(text)),
+            _ => None,
+        };
+        Ok(Received {
+            access_token: secret(document.access_token),
+            refresh_token: secret(document.refresh_token),
+            token_type: document.token_type,
+            scope: document.scope,
+            sub: document.sub,
+            expires_in: document.expires_in,
+        })
+    }
+}
+
+impl Received {
+    /// Checks everything that can be checked without asking anybody.
+    ///
+    /// `asked_at` is a time before the request was sent: an expiry counts from there.
+    pub(crate) fn check(&self, asked_at: UnixTime) -> Result<Granted, Error> {
+        let text =
+            |value: &Option<Value>| value.as_ref().and_then(Value::as_str).map(str::to_owned);
+        let access_token = self.access_token.as_ref().ok_or_else(|| missing("access_token"))?;
+        let token_type = text(&self.token_type).ok_or_else(|| missing("token_type"))?;
+        if !token_type.eq_ignore_ascii_case("DPoP") {
+            return Err(malformed(
+                "the token is not bound to the DPoP key: `token_type` is not DPoP",
+            ));
+        }
+        let scope = text(&self.scope).ok_or_else(|| missing("scope"))?;
+        let scopes =
+            Scopes::granted(&scope).map_err(|error| malformed(format!("`scope`: {error}")))?;
+        let sub = text(&self.sub).ok_or_else(|| missing("sub"))?;
+        let sub: Did = sub.parse().map_err(|_| malformed("`sub` is not a DID"))?;
+        Ok(Granted {
+            access_token: AccessToken::new(access_token.expose())?,
+            refresh_token: self.refresh_token.clone(),
+            scopes,
+            sub,
+            expires_at: self.expires_in.as_ref().and_then(|value| expiry(value, asked_at)),
+        })
+    }
+}
+
+/// A number of seconds; anything else means that the expiry is not known.
+fn expiry(value: &Value, asked_at: UnixTime) -> Option<UnixTime> {
+    let seconds = value.as_f64()?;
+    let lifetime = if seconds > LONGEST_PLAUSIBLE {
+        INSTEAD_OF_IMPLAUSIBLE
+    } else {
+        Duration::try_from_secs_f64(seconds.floor()).unwrap_or_default()
+    };
+    Some(asked_at + lifetime)
+}
+
+fn malformed(what: impl Into<String>) -> Error {
+    Error::Malformed { endpoint: EndpointName::Token, what: what.into() }
+}
+
+fn missing(member: &str) -> Error {
+    malformed(format!("`{member}` is missing or not a string"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::auth::AuthMethod;
+
+    const ASKED_AT: UnixTime = UnixTime::from_secs(1000);
+
+    fn good() -> Value {
+        json!({
+            "access_token": "at", "refresh_token": "rt", "token_type": "dpop",
+            "scope": "atproto repo:a.b.c", "sub": "did:plc:aaaaaaaaaaaaaaaaaaaaaaaa",
+            "expires_in": 3599, "id_token": "ignored",
+        })
+    }
+
+    fn check(document: &Value) -> Result<Granted, Error> {
+        let endpoint = Token {
+            endpoint: "https://bsky.social/oauth/token".parse().unwrap(),
+            auth: ClientAuth { client_id: String::new(), method: AuthMethod::None },
+            grant: Grant::Refresh { refresh_token: SecretString::new("x") },
+            development: false,
+        };
+        endpoint.response(Response::new(Bytes::from(document.to_string())))?.check(ASKED_AT)
+    }
+
+    #[test]
+    fn good_tokens_are_granted() {
+        let granted = check(&good()).unwrap();
+        assert_eq!(granted.expires_at, Some(UnixTime::from_secs(4599)));
+        assert_eq!(granted.refresh_token.unwrap().expose(), "rt");
+        assert!(granted.scopes.contains("repo:a.b.c"));
+    }
+
+    #[test]
+    fn tokens_that_break_a_rule_are_not_granted() {
+        // REQUIREMENTS D-71 to D-74
+        for (member, value) in [
+            ("access_token", json!(null)),
+            ("access_token", json!("")),
+            ("access_token", json!(7)),
+            ("access_token", json!("a b")),
+            ("access_token", json!("a\r\nX-Y: z")),
+            ("token_type", json!("Bearer")),
+            ("token_type", json!(null)),
+            ("scope", json!(null)),
+            ("scope", json!("")),
+            ("scope", json!("notatproto repo:a.b.c")),
+            ("sub", json!(null)),
+            ("sub", json!("alice.example.com")),
+            ("sub", json!("did:")),
+            ("sub", json!(["did:plc:aaaaaaaaaaaaaaaaaaaaaaaa"])),
+        ] {
+            let mut document = good();
+            document[member] = value.clone();
+            assert!(check(&document).is_err(), "{member}: {value}");
+        }
+    }
+
+    #[test]
+    fn an_expiry_is_a_plausible_number_of_seconds() {
+        // REQUIREMENTS D-76
+        for (value, expected) in [
+            (json!(60), Some(60)),
+            (json!(60.9), Some(60)),
+            (json!(0), Some(0)),
+            (json!(-5), Some(0)),
+            (json!(86_400), Some(86_400)),
+            (json!(86_401), Some(3600)),
+            (json!(1e300), Some(3600)),
+            (json!("60"), None),
+            (json!(null), None),
+        ] {
+            let mut document = good();
+            document["expires_in"] = value.clone();
+            let expires_at = check(&document).unwrap().expires_at;
+            assert_eq!(
+                expires_at,
+                expected.map(|left| UnixTime::from_secs(1000 + left)),
+                "{value}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_session_may_lack_a_refresh_token() {
+        // REQUIREMENTS D-77
+        let mut document = good();
+        document.as_object_mut().unwrap().remove("refresh_token");
+        assert!(check(&document).unwrap().refresh_token.is_none());
+    }
+}

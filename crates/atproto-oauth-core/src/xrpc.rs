@@ -1,0 +1,315 @@
+//! Requests in the form of the XRPC API, and what its errors say.
+//!
+//! The functions make a request to a path; [`Client::request`](crate::Client::request) leads it to
+//! the account's server. Requests for other services, such as an AppView, go there too, and that
+//! server passes them on: see [`with_proxy`].
+//!
+//! atproto «HTTP API (XRPC)».
+
+use std::fmt;
+use std::time::Duration;
+
+use atproto_identity::Did;
+use atproto_sansio::Body;
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode, header};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use url::form_urlencoded::Serializer;
+
+use crate::error::{InputError, colon};
+use crate::metadata::printable;
+
+/// An answer that is not a success. What the server wrote is a stranger's text.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct XrpcError {
+    /// The HTTP status.
+    pub status: StatusCode,
+    /// The error's name, if the answer has one.
+    pub error: Option<String>,
+    /// What the server adds, for people.
+    pub message: Option<String>,
+    /// How long the server asks to be left alone.
+    pub retry_after: Option<Duration>,
+}
+
+/// `GET /xrpc/<nsid>?…`: a query. A parameter that is there several times is an array.
+///
+/// ```
+/// use atproto_oauth_core::xrpc;
+///
+/// let request = xrpc::query("com.atproto.repo.listRecords", [("repo", "did:web:a.example")])?;
+/// assert_eq!(request.uri(), "/xrpc/com.atproto.repo.listRecords?repo=did%3Aweb%3Aa.example");
+/// # Ok::<(), atproto_oauth_core::InputError>(())
+/// ```
+///
+/// # Errors
+///
+/// The name is not an NSID.
+pub fn query<N: AsRef<str>, V: AsRef<str>>(
+    nsid: &str,
+    params: impl IntoIterator<Item = (N, V)>,
+) -> Result<Request<Body>, InputError> {
+    let mut query = Serializer::new(String::new());
+    query.extend_pairs(params);
+    let query = query.finish();
+    let path = path(nsid)?;
+    let path = if query.is_empty() { path } else { format!("{path}?{query}") };
+    build(Request::get(path).header(header::ACCEPT, "application/json"), Bytes::new())
+}
+
+/// `POST /xrpc/<nsid>` with a JSON body: a procedure.
+///
+/// # Errors
+///
+/// The name is not an NSID, or the input can't be written as JSON.
+pub fn procedure(nsid: &str, input: &impl Serialize) -> Result<Request<Body>, InputError> {
+    let body = serde_json::to_vec(input)
+        .map_err(|_| InputError::Request("its input can't be written as JSON"))?;
+    blob(nsid, "application/json", body)
+}
+
+/// `POST /xrpc/<nsid>` with bytes of some type: an upload, as `com.atproto.repo.uploadBlob` takes.
+///
+/// # Errors
+///
+/// The name is not an NSID, or the type can't stand in a header.
+pub fn blob(
+    nsid: &str,
+    content_type: &str,
+    body: impl Into<Bytes>,
+) -> Result<Request<Body>, InputError> {
+    let request = Request::post(path(nsid)?)
+        .header(header::ACCEPT, "application/json")
+        .header(header::CONTENT_TYPE, content_type);
+    build(request, body.into())
+}
+
+/// Asks the account's server to pass the request on to `service`, a DID and the fragment of one of
+/// its services: `did:web:api.bsky.app#bsky_appview`.
+///
+/// # Errors
+///
+/// That is not a service.
+pub fn with_proxy(mut request: Request<Body>, service: &str) -> Result<Request<Body>, InputError> {
+    let refused = || InputError::Service(printable(service));
+    let (did, fragment) = service.split_once('#').ok_or_else(refused)?;
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:".contains(&byte);
+    if fragment.is_empty() || !fragment.bytes().all(fits) || did.parse::<Did>().is_err() {
+        return Err(refused());
+    }
+    let value = HeaderValue::from_str(service).map_err(|_| refused())?;
+    request.headers_mut().insert(HeaderName::from_static("atproto-proxy"), value);
+    Ok(request)
+}
+
+/// The JSON of a successful answer.
+///
+/// # Errors
+///
+/// The answer is not a success, or not the JSON that `T` asks for.
+pub fn json<T: DeserializeOwned>(response: &Response<Bytes>) -> Result<T, XrpcError> {
+    check(response)?;
+    serde_json::from_slice(response.body()).map_err(|error| XrpcError {
+        status: response.status(),
+        error: None,
+        message: Some(format!("the answer is not the expected JSON (line {})", error.line())),
+        retry_after: None,
+    })
+}
+
+/// Whether the answer is a success.
+///
+/// # Errors
+///
+/// It is not: what the server says of it.
+pub fn check(response: &Response<Bytes>) -> Result<(), XrpcError> {
+    #[derive(Deserialize)]
+    struct Document {
+        error: Option<String>,
+        message: Option<String>,
+    }
+
+    if response.status().is_success() {
+        return Ok(());
+    }
+    let document: Option<Document> = serde_json::from_slice(response.body()).ok();
+    let (error, message) = document.map_or((None, None), |d| (d.error, d.message));
+    let retry_after = response.headers().get(header::RETRY_AFTER);
+    let retry_after = retry_after.and_then(|value| value.to_str().ok()?.trim().parse().ok());
+    Err(XrpcError {
+        status: response.status(),
+        error: error.map(printable),
+        message: message.map(printable),
+        retry_after: retry_after.map(Duration::from_secs),
+    })
+}
+
+/// Whether the server refused the access token itself, so that a refreshed one may be accepted.
+///
+/// Neither a missing scope nor a wish for a nonce is such a refusal.
+pub fn is_token_refused(response: &Response<Bytes>) -> bool {
+    response.status() == StatusCode::UNAUTHORIZED
+        && atproto_dpop::challenges(response.headers()).iter().any(|challenge| {
+            matches!(challenge.scheme.as_str(), "dpop" | "bearer")
+                && challenge.param("error") == Some("invalid_token")
+        })
+}
+
+impl XrpcError {
+    /// The scope that the session lacks, if that is why the server refused.
+    pub fn needed_scope(&self) -> Option<&str> {
+        let scope_missing = self.status == StatusCode::FORBIDDEN
+            && matches!(self.error.as_deref(), Some("ScopeMissingError" | "InsufficientScope"));
+        let message = self.message.as_deref().filter(|_| scope_missing)?;
+        message.split('"').nth(1)
+    }
+
+    fn hint(&self) -> &'static str {
+        let message = self.message.as_deref().unwrap_or_default();
+        if message.contains("OAuth tokens are meant for PDS access only") {
+            return " (ask the account's own PDS, which passes requests on; not the AppView or the \
+                    entryway)";
+        }
+        ""
+    }
+}
+
+impl fmt::Display for XrpcError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (error, message) = (colon(self.error.as_deref()), colon(self.message.as_deref()));
+        write!(f, "the server answered {}{error}{message}{}", self.status, self.hint())
+    }
+}
+
+impl std::error::Error for XrpcError {}
+
+fn build(request: http::request::Builder, body: Bytes) -> Result<Request<Body>, InputError> {
+    request.body(Body::Bytes(body)).map_err(|_| InputError::Request("a header or parameter of it"))
+}
+
+fn path(nsid: &str) -> Result<String, InputError> {
+    if is_nsid(nsid) {
+        return Ok(format!("/xrpc/{nsid}"));
+    }
+    Err(InputError::Nsid(printable(nsid)))
+}
+
+/// atproto «Namespaced Identifiers (NSIDs)».
+fn is_nsid(text: &str) -> bool {
+    let Some((authority, name)) = text.rsplit_once('.') else { return false };
+    let label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    let begins_with_letter = |text: &str| text.starts_with(|char: char| char.is_ascii_alphabetic());
+    text.len() <= 317
+        && authority.len() <= 253
+        && authority.contains('.')
+        && authority.split('.').all(label)
+        && begins_with_letter(authority)
+        && (1..=63).contains(&name.len())
+        && begins_with_letter(name)
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_nsid_is_an_authority_and_a_name() {
+        // REQUIREMENTS I-26
+        let long = format!("com.{}.x", "a".repeat(63));
+        for text in ["com.atproto.server.getSession", "a.b.c", "a-b.c1.dE2", &long] {
+            assert!(is_nsid(text), "{text}");
+        }
+        let longer = format!("com.{}.x", "a".repeat(64));
+        for text in [
+            "",
+            "a",
+            "a.b",
+            "a.b.",
+            ".a.b.c",
+            "a..b.c",
+            "1a.b.c",
+            "-a.b.c",
+            "a-.b.c",
+            "a.b.1c",
+            "a.b.c-d",
+            "a.b.c_d",
+            "a.b.c/d",
+            "a.b.c?d",
+            "a.b.c#d",
+            "../a.b.c",
+            "a.b.\u{e9}",
+            &longer,
+        ] {
+            assert!(!is_nsid(text), "{text}");
+            assert!(query(text, [("a", "b")]).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn parameters_are_encoded_and_may_be_repeated() {
+        // REQUIREMENTS H-19
+        let params = [("uris", "at://a/b?c"), ("uris", "x y+z"), ("limit", "5")];
+        let request = query("a.b.c", params).unwrap();
+        let expected = "/xrpc/a.b.c?uris=at%3A%2F%2Fa%2Fb%3Fc&uris=x+y%2Bz&limit=5";
+        assert_eq!(request.uri(), expected);
+        assert_eq!(query("a.b.c", [("", ""); 0]).unwrap().uri(), "/xrpc/a.b.c");
+    }
+
+    #[test]
+    fn a_service_is_a_did_and_a_fragment() {
+        // REQUIREMENTS H-14
+        let request = || query("a.b.c", [("", ""); 0]).unwrap();
+        let proxied = with_proxy(request(), "did:web:api.bsky.app#bsky_appview").unwrap();
+        assert_eq!(proxied.headers()["atproto-proxy"], "did:web:api.bsky.app#bsky_appview");
+        for service in [
+            "did:web:api.bsky.app",
+            "#x",
+            "did:web:api.bsky.app#",
+            "did:web:a.b#c#d",
+            "x#y",
+            "did:web:a.b#c d",
+            "did:web:a.b #c",
+            "did:web:a.b#c\r\nx: y",
+        ] {
+            assert!(with_proxy(request(), service).is_err(), "{service}");
+        }
+    }
+
+    #[test]
+    fn a_refused_token_is_told_from_other_refusals() {
+        // REQUIREMENTS G-05, H-05, H-08
+        let response = |status: u16, challenge: &str| {
+            let builder = Response::builder().status(status);
+            builder.header("www-authenticate", challenge).body(Bytes::new()).unwrap()
+        };
+        assert!(is_token_refused(&response(401, r#"DPoP error="invalid_token""#)));
+        assert!(is_token_refused(&response(401, r#"Bearer error="invalid_token", DPoP algs="x""#)));
+        assert!(!is_token_refused(&response(401, r#"DPoP error="use_dpop_nonce""#)));
+        assert!(!is_token_refused(&response(401, r#"Basic error="invalid_token""#)));
+        assert!(!is_token_refused(&response(403, r#"DPoP error="invalid_token""#)));
+        assert!(!is_token_refused(&response(401, "DPoP")));
+    }
+
+    #[test]
+    fn errors_are_read_if_they_can_be() {
+        // REQUIREMENTS H-18
+        let response = |body: &'static str| {
+            Response::builder().status(403).body(Bytes::from_static(body.as_bytes())).unwrap()
+        };
+        let missing = r#"{"error":"ScopeMissingError",
+            "message":"Missing required scope \"repo:a.b.c?action=create\""}"#;
+        let error = check(&response(missing)).unwrap_err();
+        assert_eq!(error.needed_scope(), Some("repo:a.b.c?action=create"));
+        for body in ["", "<html>", "[]", r#"{"error":7}"#] {
+            let error = check(&response(body)).unwrap_err();
+            assert_eq!((error.error, error.status.as_u16()), (None, 403), "{body}");
+        }
+    }
+}

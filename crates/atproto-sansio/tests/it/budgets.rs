@@ -1,0 +1,190 @@
+//! A flow hands out no more, and takes no longer, than its budget says.
+
+use std::convert::Infallible;
+use std::task::Poll;
+use std::time::Duration;
+
+use atproto_sansio::{
+    Budget, Call, Cx, Expect, How, Machine, Payload, Phase, SecretBytes, Ticket, TransportError,
+};
+
+use crate::support::{Driver, by_fn, echo, how, name, names, request};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Asks for what `ask` asks for, and ends in how it was answered.
+fn ask<T: Payload>(
+    budget: Budget,
+    mut ask: impl FnMut(&mut Cx<'_>) -> Vec<Ticket<T>>,
+) -> Driver<impl Machine<Output = Vec<Option<TransportError>>, Error = Infallible>> {
+    let mut tickets = None;
+    let mut errors = Vec::new();
+    Driver::new(
+        by_fn(move |cx: &mut Cx<'_>| {
+            let tickets = tickets.get_or_insert_with(|| ask(cx));
+            while let Some(ticket) = tickets.first() {
+                let Poll::Ready(result) = cx.take(ticket) else { return Poll::Pending };
+                errors.push(result.err());
+                drop(tickets.remove(0));
+            }
+            Poll::Ready(Ok(errors.clone()))
+        })
+        .within(budget),
+    )
+}
+
+fn reason(error: &Option<TransportError>) -> &str {
+    match error {
+        Some(TransportError { phase: Phase::NotSent, detail }) => {
+            detail.rsplit(": ").next().unwrap_or_default()
+        }
+        other => unreachable!("{other:?} in place of a refusal"),
+    }
+}
+
+fn https(cx: &mut Cx<'_>, path: &str, timeout: Duration) -> Ticket<http::Response<bytes::Bytes>> {
+    cx.http(request(&format!("https://peer.example.net/{path}")), How { timeout, ..how() })
+}
+
+#[test]
+fn a_request_beyond_the_budget_is_refused_and_never_handed_out() {
+    let mut driver = ask(Budget::new(2, SECOND), |cx| {
+        ["1", "2", "3"].map(|path| https(cx, path, SECOND)).into()
+    });
+    let calls = driver.calls();
+    assert_eq!(names(&calls), ["1", "2"]);
+    for call in calls {
+        driver.flow.handle_reply(echo(call));
+    }
+    let Ok(phases) = driver.end();
+    assert_eq!(phases[..2], [None, None]);
+    assert_eq!(reason(&phases[2]), "the procedure has used up its HTTP requests");
+}
+
+#[test]
+fn a_machine_whose_every_request_is_refused_is_told_at_once() {
+    let mut driver = ask(Budget::new(0, SECOND), |cx| vec![https(cx, "1", SECOND)]);
+    let Ok(phases) = driver.end();
+    assert_eq!(reason(&phases[0]), "the procedure has used up its HTTP requests");
+}
+
+#[test]
+fn a_request_that_was_withdrawn_or_refused_costs_nothing() {
+    let mut driver = ask(Budget::new(1, SECOND), |cx| {
+        drop(https(cx, "withdrawn", SECOND));
+        let refused = cx.http(request("https://127.0.0.1/"), how());
+        vec![refused, https(cx, "paid", SECOND)]
+    });
+    assert_eq!(names(&driver.calls()), ["paid"]);
+}
+
+#[test]
+fn all_calls_but_those_to_a_store_count_against_the_total() {
+    let mut driver = ask(Budget { calls: 3, ..Budget::default() }, |cx| {
+        drop((0..5).map(|_| cx.load("key".to_owned())).collect::<Vec<_>>());
+        (0..5).map(|_| cx.sleep(SECOND)).collect()
+    });
+    for call in driver.calls() {
+        driver.flow.handle_reply(echo(call));
+    }
+    let Ok(phases) = driver.end();
+    assert_eq!(phases[..3], [None, None, None]);
+    assert_eq!(reason(&phases[3]), "the procedure has used up its calls");
+    assert_eq!(reason(&phases[4]), "the procedure has used up its calls");
+}
+
+#[test]
+fn the_usual_budget_is_the_documented_one() {
+    let usual = Budget { http: 20, time: Duration::from_secs(60), calls: 256 };
+    assert_eq!(Budget::default(), usual);
+    let boxed: Box<dyn Machine<Output = _, Error = _>> = Box::new(
+        by_fn(|_: &mut Cx<'_>| Poll::Ready(Ok::<_, Infallible>(())))
+            .within(Budget { http: 3, ..usual }),
+    );
+    assert_eq!(boxed.budget().http, 3, "a box passes the budget on");
+    let mut machine = by_fn(|_: &mut Cx<'_>| Poll::Ready(Ok::<_, Infallible>(())))
+        .within(Budget { http: 4, ..usual });
+    let borrowed: &dyn Machine<Output = _, Error = _> = &&mut machine;
+    assert_eq!(borrowed.budget().http, 4, "and so does a reference");
+}
+
+#[test]
+fn a_request_after_the_deadline_is_refused() {
+    let mut driver =
+        ask(Budget::new(9, SECOND), |cx| ["1", "2"].map(|path| https(cx, path, SECOND)).into());
+    let first = driver.call();
+    driver.elapsed += SECOND;
+    assert!(driver.is_waiting(), "the second is refused, the first still flies");
+    driver.flow.handle_reply(echo(first));
+    let Ok(phases) = driver.end();
+    assert_eq!(phases[0], None);
+    assert_eq!(reason(&phases[1]), "the time for the whole procedure is used up");
+}
+
+#[test]
+fn the_time_begins_with_the_first_poll() {
+    let mut driver = ask(Budget::new(9, SECOND), |cx| vec![https(cx, "1", SECOND)]);
+    driver.elapsed += 100 * SECOND;
+    assert_eq!(name(&driver.call()), "1");
+}
+
+#[test]
+fn after_the_deadline_only_the_store_is_still_called() {
+    let late = Budget::new(9, Duration::ZERO);
+    assert_eq!(names(&ask(late, |cx| vec![cx.load("load".to_owned())]).calls()), ["load"]);
+    assert_eq!(names(&ask(late, |cx| vec![cx.list(String::new())]).calls()), ["store"]);
+    let save =
+        |cx: &mut Cx<'_>| vec![cx.save(String::new(), SecretBytes::default(), Expect::Any, None)];
+    assert_eq!(names(&ask(late, save).calls()), ["store"]);
+    let delete = |cx: &mut Cx<'_>| vec![cx.delete(String::new(), Expect::Any)];
+    assert_eq!(names(&ask(late, delete).calls()), ["store"]);
+
+    let late_is = "the time for the whole procedure is used up";
+    let Ok(txt) = ask(late, |cx| vec![cx.txt(String::new(), SECOND)]).end();
+    assert_eq!(reason(&txt[0]), late_is);
+    let Ok(sleep) = ask(late, |cx| vec![cx.sleep(SECOND)]).end();
+    assert_eq!(reason(&sleep[0]), late_is);
+    let Ok(sign) = ask(late, |cx| vec![cx.sign(String::new(), Vec::new())]).end();
+    assert_eq!(reason(&sign[0]), late_is);
+    let machine = || by_fn(|_| Poll::Ready(Ok::<_, Infallible>(())));
+    let Ok(shared) = ask(late, |cx| vec![cx.shared(String::new(), machine())]).end();
+    assert_eq!(reason(&shared[0]), late_is);
+}
+
+#[test]
+fn no_call_is_handed_out_with_more_time_than_is_left() {
+    let budget = Budget::new(9, 10 * SECOND);
+    let mut driver =
+        ask(budget, |cx| vec![https(cx, "1", 4 * SECOND), https(cx, "2", 60 * SECOND)]);
+    let mut timeout = |elapsed| {
+        driver.elapsed += elapsed;
+        let Call::Http(call) = driver.call() else { unreachable!("an HTTP request is wanted") };
+        call.timeout
+    };
+    assert_eq!(timeout(Duration::ZERO), 4 * SECOND, "its own time is shorter");
+    assert_eq!(timeout(7 * SECOND), 3 * SECOND);
+
+    let Call::Txt(txt) = ask(budget, |cx| vec![cx.txt(String::new(), 60 * SECOND)]).call() else {
+        unreachable!("a look-up is wanted")
+    };
+    assert_eq!(txt.timeout, 10 * SECOND);
+    let Call::Sleep(sleep) = ask(budget, |cx| vec![cx.sleep(60 * SECOND)]).call() else {
+        unreachable!("a pause is wanted")
+    };
+    assert_eq!(sleep.duration, 10 * SECOND, "a pause does not outlast the procedure");
+}
+
+#[test]
+fn a_refusal_says_why_in_one_sentence() {
+    let mut ticket = None;
+    let mut driver = Driver::new(
+        by_fn(|cx: &mut Cx<'_>| {
+            let ticket = &*ticket.get_or_insert_with(|| cx.sleep(SECOND));
+            cx.take(ticket)
+        })
+        .within(Budget { calls: 0, ..Budget::default() }),
+    );
+    let error: TransportError = driver.end().unwrap_err();
+    assert_eq!(error.to_string(), "the request was not sent: the procedure has used up its calls");
+    assert!(error.surely_not_sent());
+}

@@ -1,0 +1,222 @@
+//! A world that never changes by itself, and a driver that does one thing at a time.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use atproto_sansio::{
+    Answer, Body, Budget, Call, Cx, Endpoint, Entropy, Env, Fetch, Flow, Fresh, How, KeyError,
+    Keys, Machine, Memory, Output, Phase, Reach, Reply, SecretKey, Signer, StoreCall, Topic,
+    TransportError, UnixTime,
+};
+use bytes::Bytes;
+use http::{Request, Response};
+
+/// A flow beside the world that it is polled with.
+pub(crate) struct Driver<M: Machine> {
+    pub(crate) flow: Flow<M>,
+    pub(crate) elapsed: Duration,
+    entropy: Counter,
+}
+
+impl<M: Machine<Output: Debug, Error: Debug>> Driver<M> {
+    pub(crate) fn new(machine: M) -> Self {
+        Self { flow: Flow::new(machine), elapsed: Duration::from_secs(1000), entropy: Counter(0) }
+    }
+
+    pub(crate) fn poll(&mut self) -> Output<M::Output, M::Error> {
+        self.flow.poll_output(&mut Env {
+            now: UnixTime::from_secs(1_700_000_000),
+            elapsed: self.elapsed,
+            entropy: &mut self.entropy,
+            memory: &Forgetful,
+            keys: &NoKeys,
+        })
+    }
+
+    /// The next call, which must be there.
+    pub(crate) fn call(&mut self) -> Call {
+        let output = self.poll();
+        let Output::Call(call) = output else { unreachable!("{output:?} in place of a call") };
+        call
+    }
+
+    /// All calls that can be had before a reply.
+    pub(crate) fn calls(&mut self) -> Vec<Call> {
+        let mut calls = Vec::new();
+        loop {
+            match self.poll() {
+                Output::Call(call) => calls.push(call),
+                Output::Wait => return calls,
+                Output::Done(result) => unreachable!("{result:?} in place of waiting"),
+            }
+        }
+    }
+
+    pub(crate) fn is_waiting(&mut self) -> bool {
+        matches!(self.poll(), Output::Wait)
+    }
+
+    /// The result, which must be there.
+    pub(crate) fn end(&mut self) -> Result<M::Output, M::Error> {
+        let output = self.poll();
+        let Output::Done(result) = output else { unreachable!("{output:?} in place of the end") };
+        result
+    }
+}
+
+/// Entropy that can be told in advance.
+pub(crate) struct Counter(u8);
+
+impl Entropy for Counter {
+    fn fill(&mut self, bytes: &mut [u8]) {
+        for byte in bytes {
+            *byte = self.0;
+            self.0 = self.0.wrapping_add(1);
+        }
+    }
+}
+
+struct Forgetful;
+
+impl Memory for Forgetful {
+    fn get(&self, _: Topic, _: &str, _: Duration) -> Option<Bytes> {
+        None
+    }
+    fn put(&self, _: Topic, _: &str, _: Bytes, _: Duration) {}
+    fn forget(&self, _: Topic, _: &str) {}
+}
+
+pub(crate) struct NoKeys;
+
+impl Keys for NoKeys {
+    fn generate(&self, _: &mut dyn Entropy) -> Arc<dyn Signer> {
+        unreachable!("no machine of these tests has a key")
+    }
+    fn import(&self, _: &SecretKey) -> Result<Arc<dyn Signer>, KeyError> {
+        unreachable!("no machine of these tests has a key")
+    }
+}
+
+/// `GET` of a path, ending in the text of the reply.
+#[derive(Clone, Debug)]
+pub(crate) struct Get(pub(crate) &'static str);
+
+impl Endpoint for Get {
+    type Output = String;
+    type Error = TransportError;
+
+    fn request(&self, _: Fresh<'_>) -> Result<Request<Body>, TransportError> {
+        Ok(request(&format!("https://peer.example.net/{}", self.0)))
+    }
+
+    fn how(&self) -> How {
+        how()
+    }
+
+    fn response(&self, response: Response<Bytes>) -> Result<String, TransportError> {
+        Ok(text(&response))
+    }
+}
+
+pub(crate) fn get(path: &'static str) -> Fetch<Get> {
+    Fetch::new(Get(path))
+}
+
+/// A machine in a closure.
+pub(crate) struct ByFn<F>(Budget, F);
+
+pub(crate) fn by_fn<T, E, F>(poll: F) -> ByFn<F>
+where
+    F: FnMut(&mut Cx<'_>) -> Poll<Result<T, E>>,
+{
+    ByFn(Budget::default(), poll)
+}
+
+impl<F> ByFn<F> {
+    pub(crate) fn within(self, budget: Budget) -> Self {
+        Self(budget, self.1)
+    }
+}
+
+impl<T, E, F: FnMut(&mut Cx<'_>) -> Poll<Result<T, E>>> Machine for ByFn<F> {
+    type Output = T;
+    type Error = E;
+
+    fn poll(&mut self, cx: &mut Cx<'_>) -> Poll<Result<T, E>> {
+        (self.1)(cx)
+    }
+
+    fn budget(&self) -> Budget {
+        self.0
+    }
+}
+
+pub(crate) fn request(url: &str) -> Request<Body> {
+    Request::get(url).body(Body::Bytes(Bytes::new())).expect("tests write good URLs")
+}
+
+pub(crate) fn how() -> How {
+    How { answer: Answer::Buffered(64), ..How::buffered(0, Reach::Public) }
+}
+
+pub(crate) fn text(response: &Response<Bytes>) -> String {
+    String::from_utf8_lossy(response.body()).into_owned()
+}
+
+pub(crate) fn ok(body: impl Into<Bytes>) -> Response<Bytes> {
+    Response::new(body.into())
+}
+
+pub(crate) fn lost() -> TransportError {
+    TransportError::new(Phase::MaybeSent, "the wire was cut")
+}
+
+/// The same, as a machine is told of it.
+pub(crate) fn lost_by_peer() -> TransportError {
+    TransportError::new(Phase::MaybeSent, "peer.example.net: the wire was cut")
+}
+
+/// What a call asks for, in a word.
+pub(crate) fn name(call: &Call) -> String {
+    match call {
+        Call::Http(http) => http.request.uri().path().trim_start_matches('/').to_owned(),
+        Call::Txt(txt) => txt.name.clone(),
+        Call::Store(StoreCall::Load { key, .. }) => key.clone(),
+        Call::Store(_) => "store".to_owned(),
+        Call::Sleep(_) => "sleep".to_owned(),
+        Call::Shared(shared) => shared.key.clone(),
+        Call::Sign(sign) => sign.key_id.clone(),
+    }
+}
+
+pub(crate) fn names(calls: &[Call]) -> Vec<String> {
+    calls.iter().map(name).collect()
+}
+
+/// A good reply that repeats the name of what was asked for.
+pub(crate) fn echo(call: Call) -> Reply {
+    let name = name(&call);
+    match call {
+        Call::Http(call) => call.respond.with(Ok(ok(name))),
+        Call::Txt(call) => call.respond.with(Ok(vec![name])),
+        Call::Store(StoreCall::Load { respond, .. }) => respond.with(Ok(None)),
+        Call::Sleep(call) => call.respond.with(Ok(())),
+        Call::Shared(call) => call.respond.with(Ok(())),
+        Call::Store(_) | Call::Sign(_) => call.unsupported(),
+    }
+}
+
+/// Every order of `0..count`.
+pub(crate) fn orders(count: usize) -> Vec<Vec<usize>> {
+    let Some(last) = count.checked_sub(1) else { return vec![Vec::new()] };
+    let insert = |order: Vec<usize>| {
+        (0..count).map(move |at| {
+            let mut order = order.clone();
+            order.insert(at, last);
+            order
+        })
+    };
+    orders(last).into_iter().flat_map(insert).collect()
+}

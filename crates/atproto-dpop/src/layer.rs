@@ -1,11 +1,11 @@
-//! `Dpop<E>`: sends an endpoint's request with a proof, learns the nonce, and retries once where
-//! the server asked for another nonce or another time.
+//! `Dpop<E>`: sends an endpoint's request with a proof, learns the nonce, and sends again where the
+//! server asked for a nonce, for another nonce, or for another time: once for each of these reasons.
 //!
 //! ```text
 //! Unsent ──── sign, send ───▶ Sent ──── response ───▶ Ended
 //!    ▲                          │
-//!    └── use_dpop_nonce, once ──┤
-//!    └── clock is off, once ────┘
+//!    ├── use_dpop_nonce ────────┤
+//!    └── clock is off ──────────┘
 //! ```
 //!
 //! Whatever the status, the nonce of every response is learned. A retry asks the endpoint for its
@@ -38,9 +38,19 @@ pub struct Dpop<E> {
     key: DpopKey,
     token: Option<AccessToken>,
     hint: Option<NonceHint>,
-    nonce_retries: u8,
-    clock_retries: u8,
+    retries: Retries,
     state: State,
+}
+
+/// What may still be tried again: each once.
+#[derive(Debug)]
+struct Retries {
+    /// There was no nonce to send.
+    first_nonce: bool,
+    /// The nonce that was sent is not accepted any more.
+    stale_nonce: bool,
+    /// The clock is far from the server's.
+    clock: bool,
 }
 
 #[derive(Debug)]
@@ -86,8 +96,7 @@ impl<E: Endpoint> Dpop<E> {
             key: key.clone(),
             token: None,
             hint: None,
-            nonce_retries: 1,
-            clock_retries: 1,
+            retries: Retries { first_nonce: true, stale_nonce: true, clock: true },
             state: State::Unsent,
         }
     }
@@ -169,13 +178,17 @@ impl<E: Endpoint> Dpop<E> {
             Some(Demand::Nonce) => {
                 let fresh = nonce::of_response(response.headers())
                     .is_some_and(|nonce| sent.nonce.as_deref() != Some(nonce));
-                fresh && take_one(&mut self.nonce_retries)
+                let retry = match sent.nonce {
+                    None => &mut self.retries.first_nonce,
+                    Some(_) => &mut self.retries.stale_nonce,
+                };
+                fresh && std::mem::take(retry)
             }
             Some(Demand::Time) => {
                 let Some(offset) = ClockOffset::of_response(response.headers(), cx.now()) else {
                     return false;
                 };
-                let retry = offset.is_far_from(sent.offset) && take_one(&mut self.clock_retries);
+                let retry = offset.is_far_from(sent.offset) && std::mem::take(&mut self.retries.clock);
                 if retry {
                     offset.remember(cx, &sent.origin);
                 }
@@ -194,7 +207,8 @@ where
     type Error = E::Error;
 
     fn budget(&self) -> Budget {
-        let attempts = 1 + u32::from(self.nonce_retries) + u32::from(self.clock_retries);
+        let Retries { first_nonce, stale_nonce, clock } = self.retries;
+        let attempts = 1 + [first_nonce, stale_nonce, clock].map(u32::from).iter().sum::<u32>();
         Budget::new(attempts, self.endpoint.how().timeout.saturating_mul(attempts))
     }
 
@@ -231,12 +245,6 @@ where
             }
         }
     }
-}
-
-fn take_one(budget: &mut u8) -> bool {
-    let left = budget.checked_sub(1);
-    *budget = left.unwrap_or_default();
-    left.is_some()
 }
 
 /// A resource server asks by a `DPoP` challenge, an authorization server by an OAuth error.

@@ -1,1 +1,41 @@
-//! Handles, DIDs, DID documents.
+#![doc = include_str!("../README.md")]
+
+mod account;
+mod by_dns;
+mod by_https;
+mod cache;
+mod clean;
+mod did;
+mod did_method;
+mod directories;
+mod dns_json;
+mod document;
+mod error;
+mod handle;
+mod hostname;
+mod identifier;
+mod identity;
+mod method;
+mod pds;
+mod plc;
+mod race;
+mod request;
+mod resolve_did;
+mod resolve_handle;
+mod resolver;
+mod web;
+mod well_known;
+
+pub use account::{Account, ResolveAccount};
+pub use cache::{DOCUMENTS, Forget, Freshness, HANDLES};
+pub use did::{Did, DidError};
+pub use did_method::DidMethod;
+pub use document::DidDocument;
+pub use error::{IdentityError, IdentityErrorKind};
+pub use handle::{Handle, HandleError};
+pub use identifier::{Identifier, IdentifierError};
+pub use identity::{Identity, ResolveIdentity};
+pub use method::{Method, MethodFailure};
+pub use resolve_did::ResolveDid;
+pub use resolve_handle::ResolveHandle;
+pub use resolver::Resolver;

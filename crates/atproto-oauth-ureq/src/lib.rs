@@ -1,1 +1,19 @@
-//! Blocking adapter.
+#![doc = include_str!("../README.md")]
+
+mod agents;
+mod aside;
+mod builder;
+mod client;
+mod connect;
+mod driver;
+mod failure;
+mod http_call;
+mod nameservers;
+mod resolve;
+mod shared;
+mod txt;
+
+pub use aside::AttachedBody;
+pub use builder::{BadCertificate, DriverBuilder};
+pub use client::BlockingClient;
+pub use driver::Driver;

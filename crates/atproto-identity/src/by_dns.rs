@@ -1,0 +1,149 @@
+//! TXT `_atproto.<handle>`
+//!
+//! One record says `did=` and the DID. A second one that names another DID makes the handle
+//! ambiguous, and then no other method may decide either: whoever can add a record could choose.
+//!
+//! atproto Handle, «DNS TXT Method».
+
+use std::task::{Poll, ready};
+
+use atproto_sansio::{Cx, Fetch, Machine, Ticket};
+
+use crate::did::Did;
+use crate::dns_json::TxtOverHttps;
+use crate::error::{IdentityError, excerpt};
+use crate::handle::Handle;
+use crate::method::Method;
+use crate::resolver::Resolver;
+
+/// Resolves a handle by its TXT records.
+pub(crate) struct ByDns {
+    handle: Handle,
+    resolver: Resolver,
+    records: Records,
+}
+
+/// Who is asked for the records.
+enum Records {
+    Driver(Option<Ticket<Vec<String>>>),
+    Service(Box<Fetch<TxtOverHttps>>),
+}
+
+impl ByDns {
+    pub(crate) fn new(resolver: Resolver, handle: Handle) -> Self {
+        let records = match &resolver.config.dns_over_https {
+            Some(service) => Records::Service(Box::new(Fetch::new(TxtOverHttps::new(
+                service,
+                &name(&handle),
+                &resolver.config,
+            )))),
+            None => Records::Driver(None),
+        };
+        Self { handle, resolver, records }
+    }
+
+    /// Which method this is.
+    pub(crate) fn method(resolver: &Resolver) -> Method {
+        match resolver.config.dns_over_https {
+            Some(_) => Method::DnsOverHttps,
+            None => Method::Dns,
+        }
+    }
+}
+
+impl Machine for ByDns {
+    type Output = Did;
+    type Error = IdentityError;
+
+    fn poll(&mut self, cx: &mut Cx<'_>) -> Poll<Result<Did, IdentityError>> {
+        let records = match &mut self.records {
+            Records::Driver(ticket) => {
+                let ask = || cx.txt(name(&self.handle), self.resolver.config.handle_timeout);
+                let ticket = &*ticket.get_or_insert_with(ask);
+                ready!(cx.take(ticket))?
+            }
+            Records::Service(fetch) => ready!(fetch.poll(cx))?,
+        };
+        Poll::Ready(named_did(&self.handle, &records, self.resolver.is_development()))
+    }
+}
+
+fn name(handle: &Handle) -> String {
+    format!("_atproto.{handle}")
+}
+
+/// The DID that the records name.
+fn named_did(handle: &Handle, records: &[String], development: bool) -> Result<Did, IdentityError> {
+    let values: Vec<&str> = records.iter().filter_map(|text| text.strip_prefix("did=")).collect();
+    let mut dids: Vec<Did> = Vec::new();
+    for did in values.iter().filter_map(|value| Did::parse(value).ok()) {
+        if !dids.contains(&did) {
+            dids.push(did);
+        }
+    }
+    let invalid = |found: &str| IdentityError::InvalidRecord {
+        at: format!("the TXT record of {}", name(handle)),
+        found: excerpt(found),
+    };
+    match (dids.pop(), values.first()) {
+        (Some(last), _) if !dids.is_empty() => {
+            dids.push(last);
+            Err(IdentityError::Ambiguous { handle: handle.clone(), dids })
+        }
+        (Some(did), _) => match did.check(development) {
+            Ok(_) => Ok(did),
+            Err(_) => Err(invalid(did.as_str())),
+        },
+        (None, Some(value)) => Err(invalid(value)),
+        (None, None) => Err(IdentityError::NotFound(format!("the DNS name {}", name(handle)))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::IdentityErrorKind as Kind;
+
+    const A: &str = "did=did:plc:aaaaaaaaaaaaaaaaaaaaaaaa";
+    const B: &str = "did=did:plc:bbbbbbbbbbbbbbbbbbbbbbbb";
+
+    fn decide(records: &[&str]) -> Result<String, Kind> {
+        let records: Vec<String> = records.iter().map(ToString::to_string).collect();
+        named_did(&"alice.com".parse().unwrap(), &records, false)
+            .map(String::from)
+            .map_err(|error| error.kind())
+    }
+
+    #[test]
+    fn one_did_is_named_or_none() {
+        // REQUIREMENTS, D3
+        let a = || Ok(A.replace("did=", ""));
+        for (records, expected) in [
+            (&[A][..], a()),
+            (&["v=spf1 -all", A, "pds=x"], a()),
+            (&[A, A], a()),
+            (&["did=garbage", A, "did="], a()),
+            (&[A, B], Err(Kind::Ambiguous)),
+            (&[A, "x", B, A], Err(Kind::Ambiguous)),
+            (&[A, "did=did:key:z6Mk"], Err(Kind::Ambiguous)),
+            (&[], Err(Kind::NotFound)),
+            (&["v=spf1 -all"], Err(Kind::NotFound)),
+            (
+                &["DID=did:web:a.com", " did=did:web:a.com", "did =did:web:a.com"],
+                Err(Kind::NotFound),
+            ),
+            (&["did:web:a.com"], Err(Kind::NotFound)),
+            // The strings of a record are joined by whoever asked, records never.
+            (&["did=did:plc:aaaaaaaaaaaa", "aaaaaaaaaaaa"], Err(Kind::InvalidRecord)),
+            (&["did="], Err(Kind::InvalidRecord)),
+            (&["did= did:web:a.com"], Err(Kind::InvalidRecord)),
+            (&["did=did:web:a.com "], Err(Kind::InvalidRecord)),
+            (&["did=\"did:web:a.com\""], Err(Kind::InvalidRecord)),
+            (&["did=DID:web:a.com"], Err(Kind::InvalidRecord)),
+            (&["did=did:key:z6Mk"], Err(Kind::InvalidRecord)),
+            (&["did=did:web:localhost"], Err(Kind::InvalidRecord)),
+        ] {
+            assert_eq!(decide(records), expected, "{records:?}");
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! Asks the host that a handle names, and follows its redirects.
+//!
+//! ```text
+//!   ┌──▶ host ──▶ DID
+//!   └─────┘
+//!   redirect
+//! ```
+//!
+//! Each hop is a call of its own, so that each is checked and counted like the first.
+
+use std::task::{Poll, ready};
+use std::time::Duration;
+
+use atproto_sansio::{Cx, Fetch, Machine, Phase, TransportError};
+use url::Url;
+
+use crate::did::Did;
+use crate::error::{IdentityError, excerpt};
+use crate::handle::Handle;
+use crate::resolver::Resolver;
+use crate::well_known::{self, Answer, WellKnown};
+
+/// Resolves a handle by the host that it names.
+pub(crate) struct ByHttps {
+    resolver: Resolver,
+    hops_left: u8,
+    /// When all redirects together have taken too long.
+    deadline: Option<Duration>,
+    host: Fetch<WellKnown>,
+}
+
+impl ByHttps {
+    pub(crate) fn new(resolver: Resolver, handle: &Handle) -> Self {
+        let config = &resolver.config;
+        let url = well_known::url(handle, config.development);
+        let timeout = config.handle_timeout;
+        let development = config.development;
+        let host = Fetch::new(WellKnown { url, timeout, development });
+        Self { hops_left: config.max_redirects, deadline: None, host, resolver }
+    }
+
+    fn follow(&mut self, url: Url, elapsed: Duration) -> Result<(), IdentityError> {
+        let Some(hops_left) = self.hops_left.checked_sub(1) else {
+            let rule = "there were too many before it";
+            return Err(IdentityError::Redirect { to: excerpt(url.as_str()), rule });
+        };
+        self.hops_left = hops_left;
+        let config = &self.resolver.config;
+        // Not counted from the start: the first call may have waited in a driver's queue.
+        let latest = elapsed.saturating_add(config.handle_timeout);
+        let deadline = *self.deadline.get_or_insert(latest);
+        let timeout = deadline.saturating_sub(elapsed);
+        if timeout.is_zero() {
+            return Err(TransportError::new(Phase::TimedOut, "the redirects took too long").into());
+        }
+        let development = config.development;
+        self.host = Fetch::new(WellKnown { url: url.into(), timeout, development });
+        Ok(())
+    }
+}
+
+impl Machine for ByHttps {
+    type Output = Did;
+    type Error = IdentityError;
+
+    fn poll(&mut self, cx: &mut Cx<'_>) -> Poll<Result<Did, IdentityError>> {
+        loop {
+            match ready!(self.host.poll(cx))? {
+                Answer::Did(did) => return Poll::Ready(Ok(did)),
+                Answer::Elsewhere(url) => self.follow(url, cx.elapsed())?,
+            }
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! What people type and paste, made ready for a parser.
+//!
+//! Only for text that comes from a person: in data, none of what is removed here is allowed.
+//!
+//! atproto Handle, «Usage and Implementation Guidelines».
+
+/// `input` without invisible characters, white space around it, one leading `@`, and `at://`.
+pub(crate) fn clean(input: &str) -> String {
+    let visible: String = input.chars().filter(|&c| !is_invisible(c)).collect();
+    let text = visible.trim_matches(|c: char| c.is_ascii_whitespace());
+    let text = text.strip_prefix('@').unwrap_or(text);
+    let text = match text.split_at_checked(SCHEME.len()) {
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case(SCHEME) => rest,
+        _ => text,
+    };
+    text.to_owned()
+}
+
+/// Characters that come along with copied text: soft hyphen, zero-width characters, marks of
+/// writing direction, byte-order mark.
+fn is_invisible(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
+const SCHEME: &str = "at://";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_comes_with_copied_text_is_removed() {
+        // REQUIREMENTS A-07
+        for (input, text) in [
+            ("alice.com", "alice.com"),
+            ("\t @alice.com\r\n", "alice.com"),
+            ("at://alice.com", "alice.com"),
+            ("AT://alice.com", "alice.com"),
+            ("@at://alice.com", "alice.com"),
+            ("\u{202a}@alice.com\u{202c}", "alice.com"),
+            ("\u{2066} alice\u{200b}.com \u{2069}", "alice.com"),
+            ("\u{feff}did:plc:x", "did:plc:x"),
+            // One of each is taken away; the rest is for the parser to refuse.
+            ("@@alice.com", "@alice.com"),
+            ("@ alice.com", " alice.com"),
+            ("at://at://alice.com", "at://alice.com"),
+            ("at:/", "at:/"),
+            ("", ""),
+            ("\u{e9}\u{e9}\u{e9}\u{e9}", "\u{e9}\u{e9}\u{e9}\u{e9}"),
+        ] {
+            assert_eq!(clean(input), text, "{input:?}");
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! Asks one PLC directory after another.
+//!
+//! ```text
+//!   ┌──▶ directory ──▶ document, or a final error
+//!   └───────┘
+//!   no answer
+//! ```
+//!
+//! Answers of several directories are never compared or merged. That one knows no such DID, or that
+//! it was given up, is an answer.
+
+use std::task::{Poll, ready};
+
+use atproto_sansio::{Cx, Fetch, Machine};
+
+use crate::did::Did;
+use crate::document::DidDocument;
+use crate::error::IdentityError;
+use crate::plc::PlcDocument;
+use crate::resolver::Resolver;
+
+/// Fetches the document of a `did:plc` from the first directory that has an answer.
+pub(crate) struct AskDirectories {
+    resolver: Resolver,
+    did: Did,
+    asked: usize,
+    directory: Fetch<PlcDocument>,
+}
+
+impl AskDirectories {
+    /// `None` if no directory is configured.
+    pub(crate) fn new(resolver: Resolver, did: Did) -> Option<Self> {
+        let directory = fetch(&resolver, &did, 0)?;
+        Some(Self { resolver, did, asked: 1, directory })
+    }
+}
+
+impl Machine for AskDirectories {
+    type Output = DidDocument;
+    type Error = IdentityError;
+
+    fn poll(&mut self, cx: &mut Cx<'_>) -> Poll<Result<DidDocument, IdentityError>> {
+        loop {
+            let result = ready!(self.directory.poll(cx));
+            let next = match &result {
+                Err(error) if error.is_transient() => fetch(&self.resolver, &self.did, self.asked),
+                Ok(_) | Err(_) => None,
+            };
+            let Some(next) = next else { return Poll::Ready(result) };
+            self.asked += 1;
+            self.directory = next;
+        }
+    }
+}
+
+fn fetch(resolver: &Resolver, did: &Did, index: usize) -> Option<Fetch<PlcDocument>> {
+    let directory = resolver.config.directories.get(index)?.clone();
+    let timeout = resolver.config.document_timeout;
+    Some(Fetch::new(PlcDocument { directory, did: did.clone(), timeout }))
+}

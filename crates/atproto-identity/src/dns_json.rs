@@ -1,0 +1,161 @@
+//! `GET <service>?name=_atproto.<handle>&type=TXT`
+//!
+//! Asks a configured service for TXT records, for drivers that have no DNS of their own.
+//!
+//! The service is trusted as a name server is. A record comes in the notation of zone files: as
+//! several quoted strings, which are joined. Some services leave the quotes out; then the text is
+//! taken as it stands.
+//!
+//! The JSON form of DNS over HTTPS (`application/dns-json`); RFC 1035, sections 3.3.14 and 5.1.
+
+use atproto_sansio::{Body, Endpoint, Fresh, How, Reach};
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use serde::Deserialize;
+use url::Url;
+
+use crate::error::IdentityError;
+use crate::request::{get, malformed, unexpected, utf8};
+use crate::resolver::Config;
+
+/// The TXT records of `name`, asked for over HTTPS.
+#[derive(Debug)]
+pub(crate) struct TxtOverHttps {
+    url: Url,
+    from: String,
+    how: How,
+}
+
+impl TxtOverHttps {
+    pub(crate) fn new(service: &Url, name: &str, config: &Config) -> Self {
+        let mut url = service.clone();
+        url.query_pairs_mut().append_pair("name", name).append_pair("type", "TXT");
+        let from = service.host_str().unwrap_or_default().to_owned();
+        let timeout = config.handle_timeout;
+        Self { url, from, how: How { timeout, ..How::buffered(MAX_BODY, Reach::Configured) } }
+    }
+}
+
+impl Endpoint for TxtOverHttps {
+    type Output = Vec<String>;
+    type Error = IdentityError;
+
+    fn request(&self, _: Fresh<'_>) -> Result<Request<Body>, IdentityError> {
+        get(self.url.as_str(), "application/dns-json")
+    }
+
+    fn how(&self) -> How {
+        self.how
+    }
+
+    fn response(&self, response: Response<Bytes>) -> Result<Vec<String>, IdentityError> {
+        if response.status() != StatusCode::OK {
+            return Err(unexpected(&self.from, &response));
+        }
+        let text = utf8(&self.from, response.body())?;
+        // Serde by itself would take an array for a struct.
+        if !text.trim_start().starts_with('{') {
+            return Err(malformed(&self.from, "it is not a JSON object"));
+        }
+        let reply: Reply =
+            serde_json::from_str(text).map_err(|error| malformed(&self.from, error))?;
+        match reply.status {
+            NO_ERROR => {}
+            NO_SUCH_NAME => return Ok(Vec::new()),
+            code => return Err(IdentityError::Dns { from: self.from.clone(), code }),
+        }
+        let records = reply.answer.unwrap_or_default().into_iter();
+        // A name that is an alias has its CNAME among the answers.
+        records
+            .filter(|record| record.kind == TXT)
+            .map(|record| {
+                joined(&record.data)
+                    .ok_or_else(|| malformed(&self.from, "a TXT record is not quoted properly"))
+            })
+            .collect()
+    }
+}
+
+#[derive(Deserialize)]
+struct Reply {
+    #[serde(rename = "Status")]
+    status: u16,
+    #[serde(rename = "Answer")]
+    answer: Option<Vec<Record>>,
+}
+
+#[derive(Deserialize)]
+struct Record {
+    #[serde(rename = "type")]
+    kind: u16,
+    data: String,
+}
+
+/// The strings of one record, unquoted and joined without a separator.
+fn joined(data: &str) -> Option<String> {
+    if !data.starts_with('"') {
+        return Some(data.to_owned());
+    }
+    let mut text = Vec::new();
+    let mut rest = data.as_bytes();
+    while let Some((b'"', after)) = rest.split_first() {
+        rest = unquote(after, &mut text)?.trim_ascii_start();
+    }
+    // What is no text can't be a DID; the substitute character says so to the parser.
+    rest.is_empty().then(|| String::from_utf8_lossy(&text).into_owned())
+}
+
+/// Reads up to the closing quote, and returns what follows it.
+fn unquote<'a>(mut rest: &'a [u8], text: &mut Vec<u8>) -> Option<&'a [u8]> {
+    loop {
+        rest = match rest {
+            [b'"', after @ ..] => return Some(after),
+            [b'\\', a @ b'0'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9', after @ ..] => {
+                let code = [a, b, c].into_iter().fold(0, |n, d| n * 10 + u16::from(d - b'0'));
+                text.push(u8::try_from(code).ok()?);
+                after
+            }
+            [b'\\', b'0'..=b'9', ..] => return None,
+            [b'\\', c, after @ ..] | [c, after @ ..] => {
+                text.push(*c);
+                after
+            }
+            [] => return None,
+        };
+    }
+}
+
+const NO_ERROR: u16 = 0;
+const NO_SUCH_NAME: u16 = 3;
+const TXT: u16 = 16;
+const MAX_BODY: usize = 64 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_strings_of_a_record_are_joined() {
+        // REQUIREMENTS A-37
+        for (data, text) in [
+            (r#""did=did:plc:x""#, Some("did=did:plc:x")),
+            (r#""did=did:" "plc:x""#, Some("did=did:plc:x")),
+            (r#""did=did:""plc:x""#, Some("did=did:plc:x")),
+            (r#""a\"b""#, Some(r#"a"b"#)),
+            (r#""a\\b""#, Some(r"a\b")),
+            (r#""a\032b\046c""#, Some("a b.c")),
+            (r#""a;b" "" "c d""#, Some("a;bc d")),
+            (r#""\255""#, Some("\u{fffd}")),
+            ("did=did:plc:x", Some("did=did:plc:x")),
+            ("", Some("")),
+            (r#""did=did:plc:x"#, None),
+            (r#""a" b"#, None),
+            (r#""a"b"#, None),
+            (r#""a\"#, None),
+            (r#""\256""#, None),
+            (r#""\25""#, None),
+        ] {
+            assert_eq!(joined(data).as_deref(), text, "{data}");
+        }
+    }
+}

@@ -1,0 +1,279 @@
+//! DID documents, as far as AT Protocol reads them.
+//!
+//! Lenient where it does not matter (unknown members, entries of other shapes), strict where it
+//! does: what is read must not be there twice, and the first matching entry decides.
+//!
+//! atproto DID, «DID Documents»; W3C DID Core, section 5.
+
+use std::fmt;
+
+use bytes::Bytes;
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+use url::Url;
+
+use crate::did::Did;
+use crate::error::{IdentityError, excerpt};
+use crate::handle::Handle;
+use crate::pds;
+use crate::request::{malformed, utf8};
+
+/// A DID document that is known to be that of its DID.
+#[derive(Clone, Eq, PartialEq)]
+pub struct DidDocument {
+    did: Did,
+    handle: Option<Handle>,
+    /// As it stands there; what is not a string is kept as its JSON, which no URL rule accepts.
+    pds: Option<String>,
+    json: Bytes,
+}
+
+impl DidDocument {
+    /// Reads `json`, which claims to be the document of `did`.
+    ///
+    /// # Errors
+    ///
+    /// It is not a JSON object, what is read of it is there twice, or its `id` is not `did`, byte
+    /// for byte.
+    pub fn parse(did: &Did, json: Bytes) -> Result<Self, IdentityError> {
+        let from = did.as_str();
+        let wire: Wire<'_> = object(from, utf8(from, &json)?)?;
+        if wire.id != did.as_str() {
+            let found = excerpt(&wire.id);
+            return Err(IdentityError::DocumentIdMismatch { did: did.clone(), found });
+        }
+        let handle = first_handle(&wire.also_known_as);
+        let pds = first_pds(did, wire.service)?;
+        Ok(Self { did: did.clone(), handle, pds, json })
+    }
+
+    /// The DID that the document is about.
+    pub fn did(&self) -> &Did {
+        &self.did
+    }
+
+    /// The handle that the account claims: the first valid one in `alsoKnownAs`.
+    ///
+    /// A claim is not a proof. The handle must lead back to this DID.
+    pub fn handle(&self) -> Option<&Handle> {
+        self.handle.as_ref()
+    }
+
+    /// The origin of the account's server: the first matching entry in `service`.
+    ///
+    /// Plain http and local hosts are for `development` only.
+    ///
+    /// # Errors
+    ///
+    /// There is no such entry, or the first one does not name the origin of an https URL.
+    pub fn pds(&self, development: bool) -> Result<Url, IdentityError> {
+        let Some(endpoint) = &self.pds else {
+            return Err(IdentityError::NoPds(self.did.clone()));
+        };
+        pds::origin(endpoint, development).map_err(|rule| IdentityError::InvalidPdsEndpoint {
+            did: self.did.clone(),
+            endpoint: excerpt(endpoint),
+            rule,
+        })
+    }
+
+    /// The whole document, as it came.
+    pub fn json(&self) -> &Bytes {
+        &self.json
+    }
+}
+
+impl fmt::Debug for DidDocument {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DidDocument")
+            .field("did", &self.did)
+            .field("handle", &self.handle)
+            .field("pds", &self.pds)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Deserializing refuses a member that is there twice; unknown members are skipped.
+#[derive(Deserialize)]
+struct Wire<'a> {
+    id: String,
+    #[serde(default, rename = "alsoKnownAs")]
+    also_known_as: Value,
+    #[serde(borrow)]
+    service: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Service {
+    #[serde(default)]
+    id: Value,
+    #[serde(default, rename = "type")]
+    kind: Value,
+    #[serde(default, rename = "serviceEndpoint")]
+    endpoint: Value,
+}
+
+/// Reads a JSON object; serde by itself would take an array for a struct.
+fn object<'a, T: Deserialize<'a>>(from: &str, json: &'a str) -> Result<T, IdentityError> {
+    if !is_object(json) {
+        return Err(malformed(from, "it is not a JSON object"));
+    }
+    serde_json::from_str(json).map_err(|error| malformed(from, error))
+}
+
+fn is_object(json: &str) -> bool {
+    json.trim_start_matches([' ', '\t', '\r', '\n']).starts_with('{')
+}
+
+fn first_handle(also_known_as: &Value) -> Option<Handle> {
+    let names = also_known_as.as_array()?.iter().filter_map(Value::as_str);
+    names.filter_map(|name| name.strip_prefix("at://")).find_map(|rest| rest.parse().ok())
+}
+
+fn first_pds(did: &Did, service: Option<&RawValue>) -> Result<Option<String>, IdentityError> {
+    let entries: Vec<&RawValue> = match service {
+        Some(list) if list.get().starts_with('[') => {
+            serde_json::from_str(list.get()).map_err(|error| malformed(did.as_str(), error))?
+        }
+        Some(_) | None => return Ok(None),
+    };
+    for entry in entries.into_iter().filter(|entry| is_object(entry.get())) {
+        let Service { id, kind, endpoint } = object(did.as_str(), entry.get())?;
+        let id = id.as_str().unwrap_or_default();
+        if id.strip_prefix(did.as_str()).unwrap_or(id) == PDS_ID && kind == PDS_TYPE {
+            return Ok(Some(match endpoint {
+                Value::String(url) => url,
+                other => other.to_string(),
+            }));
+        }
+    }
+    Ok(None)
+}
+
+const PDS_ID: &str = "#atproto_pds";
+const PDS_TYPE: &str = "AtprotoPersonalDataServer";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::IdentityErrorKind as Kind;
+
+    const DID: &str = "did:plc:z72i7hdynmk6r22z27h6tvur";
+
+    fn parse(json: &str) -> Result<DidDocument, IdentityError> {
+        DidDocument::parse(&DID.parse().unwrap(), Bytes::copy_from_slice(json.as_bytes()))
+    }
+
+    /// A document with these members beside its `id`.
+    fn with(members: &str) -> DidDocument {
+        parse(&format!(r#"{{"id":"{DID}",{members}}}"#)).unwrap()
+    }
+
+    fn handle_of(names: &str) -> Option<String> {
+        with(&format!(r#""alsoKnownAs":{names}"#)).handle().map(ToString::to_string)
+    }
+
+    fn pds_of(services: &str) -> Result<String, Kind> {
+        let document = with(&format!(r#""service":{services}"#));
+        document.pds(false).map(String::from).map_err(|error| error.kind())
+    }
+
+    #[test]
+    fn a_document_belongs_to_its_did_byte_for_byte() {
+        // REQUIREMENTS A-69, A-70
+        assert!(parse(&format!(r#"{{"id":"{DID}"}}"#)).is_ok());
+        for id in ["did:plc:other", "DID:PLC:z72i7hdynmk6r22z27h6tvur", "", &format!("{DID} ")] {
+            let error = parse(&format!(r#"{{"id":"{id}"}}"#)).unwrap_err();
+            assert_eq!(error.kind(), Kind::DocumentIdMismatch, "{id}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_json_object_is_malformed() {
+        // REQUIREMENTS J-24
+        for json in [
+            String::new(),
+            "null".into(),
+            "<html></html>".into(),
+            format!(r#"["{DID}",[],[]]"#),
+            format!(r#"{{"id":"{DID}"}} x"#),
+            format!(r#"{{"id":"{DID}"}}{{}}"#),
+            format!("\u{feff}{{\"id\":\"{DID}\"}}"),
+            format!(r#"{{"id":"{DID}""#),
+            r#"{"alsoKnownAs":[]}"#.into(),
+            r#"{"id":7}"#.into(),
+            format!(r#"{{"id":"{DID}","id":"{DID}"}}"#),
+            format!(r#"{{"id":"{DID}","service":[],"service":[]}}"#),
+            format!(r#"{{"id":"{DID}","alsoKnownAs":[],"alsoKnownAs":[]}}"#),
+            format!(r##"{{"id":"{DID}","service":[{{"id":"#a","id":"#atproto_pds"}}]}}"##),
+            format!(r#"{{"id":"{DID}","alsoKnownAs":{}{}}}"#, "[".repeat(200), "]".repeat(200)),
+        ] {
+            assert_eq!(parse(&json).unwrap_err().kind(), Kind::Malformed, "{json}");
+        }
+        let bytes =
+            [br#"{"id":"did:plc:z72i7hdynmk6r22z27h6tvur","x":""#, &b"\xff\"}"[..]].concat();
+        let error = DidDocument::parse(&DID.parse().unwrap(), bytes.into()).unwrap_err();
+        assert_eq!(error.kind(), Kind::Malformed);
+    }
+
+    #[test]
+    fn the_first_valid_handle_is_the_claimed_one() {
+        // REQUIREMENTS A-75, A-76
+        for (names, handle) in [
+            (r#"["at://Alice.Example.COM"]"#, Some("alice.example.com")),
+            (r#"["https://a.com","at://b.com","at://c.com"]"#, Some("b.com")),
+            (r#"["at://not_valid.com","at://a.com/","at://b.com"]"#, Some("b.com")),
+            (r#"["at://did:plc:x","at://a.com?x","at://a.com#x","AT://a.com"]"#, None),
+            (r#"[7,null,["at://a.com"],{"at://a.com":1},"at://b.com"]"#, Some("b.com")),
+            (r#"["a.com"]"#, None),
+            ("[]", None),
+            ("null", None),
+            (r#""at://a.com""#, None),
+            (r#"{"0":"at://a.com"}"#, None),
+        ] {
+            assert_eq!(handle_of(names).as_deref(), handle, "{names}");
+        }
+    }
+
+    #[test]
+    fn the_first_matching_service_is_the_pds() {
+        // REQUIREMENTS A-70, A-71, A-73
+        let pds = |id: &str, endpoint: &str| {
+            format!(r#"{{"id":"{id}","type":"{PDS_TYPE}","serviceEndpoint":{endpoint}}}"#)
+        };
+        let one = pds(PDS_ID, r#""https://one.com""#);
+        let two = pds(PDS_ID, r#""https://two.com""#);
+        let full = pds(&format!("{DID}{PDS_ID}"), r#""https://full.com""#);
+        let list = pds(PDS_ID, r#"["https://list.com"]"#);
+        let map = pds(PDS_ID, r#"{"uri":"https://map.com"}"#);
+        let bad = pds(PDS_ID, r#""https://bad.com/path""#);
+        let missing = format!(r#"{{"id":"{PDS_ID}","type":"{PDS_TYPE}"}}"#);
+        let foreign = pds("did:web:other.com#atproto_pds", r#""https://foreign.com""#);
+        let suffix = pds("x#atproto_pds", r#""https://suffix.com""#);
+        let other = one.replace(PDS_TYPE, "AtprotoLabeler");
+        let types = one.replace(&format!(r#""{PDS_TYPE}""#), &format!(r#"["{PDS_TYPE}"]"#));
+        let tuple = format!(r#"["{PDS_ID}","{PDS_TYPE}","https://tuple.com"]"#);
+
+        let good = |host: &str| Ok(format!("https://{host}.com/"));
+        for (services, expected) in [
+            (format!("[{one}]"), good("one")),
+            (format!("[{one},{two}]"), good("one")),
+            (format!("[{full},{one}]"), good("full")),
+            (format!("[{foreign},{suffix},{two}]"), good("two")),
+            (format!("[{other},{two}]"), good("two")),
+            (format!("[{types},{two}]"), good("two")),
+            (format!("[7,null,\"x\",{tuple},{{}},{one}]"), good("one")),
+            (format!("[{list},{one}]"), Err(Kind::InvalidPdsEndpoint)),
+            (format!("[{map},{one}]"), Err(Kind::InvalidPdsEndpoint)),
+            (format!("[{bad},{one}]"), Err(Kind::InvalidPdsEndpoint)),
+            (format!("[{missing},{one}]"), Err(Kind::InvalidPdsEndpoint)),
+            (format!("[{foreign}]"), Err(Kind::NoPds)),
+            ("[]".into(), Err(Kind::NoPds)),
+            ("null".into(), Err(Kind::NoPds)),
+            (one.clone(), Err(Kind::NoPds)),
+        ] {
+            assert_eq!(pds_of(&services), expected, "{services}");
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! What names an account: a handle or a DID.
+
+use std::fmt;
+use std::str::FromStr;
+
+use thiserror::Error;
+
+use crate::clean::clean;
+use crate::did::{Did, DidError};
+use crate::handle::{Handle, HandleError};
+
+/// What names an account: a handle or a DID.
+///
+/// ```
+/// use atproto_identity::Identifier;
+///
+/// let typed = Identifier::from_user_input("@Alice.Example.com")?;
+/// assert_eq!(typed.to_string(), "alice.example.com");
+/// # Ok::<(), atproto_identity::IdentifierError>(())
+/// ```
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[expect(clippy::exhaustive_enums, reason = "the specification knows no other")]
+pub enum Identifier {
+    /// A name that people have.
+    Handle(Handle),
+    /// A name that lasts.
+    Did(Did),
+}
+
+/// Why a text names no account.
+#[derive(Clone, Debug, Eq, Error, PartialEq)]
+#[non_exhaustive]
+pub enum IdentifierError {
+    /// It is a URL.
+    #[error("this is a URL; give a handle such as alice.bsky.social, or a DID")]
+    Url,
+    /// It begins like a DID.
+    #[error(transparent)]
+    Did(#[from] DidError),
+    /// It could only be a handle.
+    #[error(transparent)]
+    Handle(#[from] HandleError),
+}
+
+impl Identifier {
+    /// Reads what a person typed or pasted.
+    ///
+    /// Beyond what [`Handle::from_user_input`] forgives, a `did:plc` may be in upper case.
+    pub fn from_user_input(input: &str) -> Result<Self, IdentifierError> {
+        let text = clean(input);
+        let lower = text.to_ascii_lowercase();
+        // A did:web keeps its case: its document must name it byte for byte.
+        let text = if lower.starts_with("did:plc:") { lower } else { text };
+        match text.parse()? {
+            Self::Handle(handle) if handle.is_placeholder() => Err(HandleError::Placeholder.into()),
+            identifier => Ok(identifier),
+        }
+    }
+
+    /// The identifier as text.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Handle(handle) => handle.as_str(),
+            Self::Did(did) => did.as_str(),
+        }
+    }
+}
+
+impl FromStr for Identifier {
+    type Err = IdentifierError;
+
+    fn from_str(text: &str) -> Result<Self, IdentifierError> {
+        if text.starts_with("did:") {
+            return Ok(Self::Did(text.parse()?));
+        }
+        if text.contains("://") {
+            return Err(IdentifierError::Url);
+        }
+        Ok(Self::Handle(text.parse()?))
+    }
+}
+
+impl TryFrom<&str> for Identifier {
+    type Error = IdentifierError;
+
+    fn try_from(text: &str) -> Result<Self, IdentifierError> {
+        text.parse()
+    }
+}
+
+impl From<Handle> for Identifier {
+    fn from(handle: Handle) -> Self {
+        Self::Handle(handle)
+    }
+}
+
+impl From<Did> for Identifier {
+    fn from(did: Did) -> Self {
+        Self::Did(did)
+    }
+}
+
+impl fmt::Display for Identifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn input_is_told_apart_by_its_beginning() {
+        // REQUIREMENTS A-10, A-25
+        let plc = "did:plc:z72i7hdynmk6r22z27h6tvur";
+        for (input, text) in [
+            (" @Alice.com ", "alice.com"),
+            ("at://alice.com", "alice.com"),
+            (plc, plc),
+            ("at://did:plc:z72i7hdynmk6r22z27h6tvur", plc),
+            ("DID:PLC:Z72I7HDYNMK6R22Z27H6TVUR", plc),
+            ("did:web:Example.com", "did:web:Example.com"),
+        ] {
+            assert_eq!(Identifier::from_user_input(input).unwrap().as_str(), text);
+        }
+        assert_eq!(Identifier::from_user_input("https://pds.com"), Err(IdentifierError::Url));
+        assert!(matches!("did:plc".parse::<Identifier>(), Err(IdentifierError::Did(_))));
+        assert!(matches!("DID:PLC:A".parse::<Identifier>(), Err(IdentifierError::Handle(_))));
+        assert_eq!(
+            Identifier::from_user_input("handle.invalid"),
+            Err(HandleError::Placeholder.into())
+        );
+    }
+}

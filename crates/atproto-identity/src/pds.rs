@@ -1,0 +1,92 @@
+//! The origin of an account's server.
+//!
+//! Everything that follows (metadata, tokens, requests) is sent to what this returns, so it is an
+//! origin and nothing else, and one that may be asked at all.
+//!
+//! atproto DID, «DID Documents».
+
+use atproto_sansio::Reach;
+use http::Uri;
+use url::Url;
+
+/// The origin that `endpoint` names, or the rule that it breaks.
+pub(crate) fn origin(endpoint: &str, development: bool) -> Result<Url, &'static str> {
+    let plain = |c: char| c.is_ascii_graphic() && !"\\?#@".contains(c);
+    if !endpoint.chars().all(plain) {
+        return Err("only scheme, host and port are allowed");
+    }
+    let Some((_, rest)) = endpoint.split_once("://") else {
+        return Err("it is not a URL");
+    };
+    // Before the parser takes `/a/..` away.
+    if rest.strip_suffix('/').unwrap_or(rest).contains('/') {
+        return Err("only scheme, host and port are allowed");
+    }
+    let url = Url::parse(endpoint).map_err(|_| "it is not a URL")?;
+    let uri: Uri = url.as_str().parse().map_err(|_| "it is not a URL")?;
+    let reach = if development { Reach::Development } else { Reach::Public };
+    match reach.check(&uri) {
+        Ok(()) => Ok(url),
+        Err(rule) => Err(rule.reason),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_endpoint_is_an_origin() {
+        // REQUIREMENTS A-72, D13
+        for (endpoint, url) in [
+            ("https://pds.example.com", "https://pds.example.com/"),
+            ("https://pds.example.com/", "https://pds.example.com/"),
+            ("https://PDS.Example.com:443", "https://pds.example.com/"),
+            ("https://pds.example.com:8443", "https://pds.example.com:8443/"),
+        ] {
+            assert_eq!(origin(endpoint, false).unwrap().as_str(), url);
+        }
+        for endpoint in [
+            "",
+            "pds.example.com",
+            "https:pds.example.com",
+            "https:/pds.example.com",
+            "https://",
+            "http://pds.example.com",
+            "ftp://pds.example.com",
+            "https://pds.example.com/xrpc",
+            "https://pds.example.com//",
+            "https://pds.example.com/.",
+            "https://pds.example.com/a/..",
+            "https:///pds.example.com",
+            "https://pds.example.com?",
+            "https://pds.example.com#",
+            "https://user@pds.example.com",
+            "https://@pds.example.com",
+            "https:\\\\pds.example.com",
+            " https://pds.example.com",
+            "https://pds.exa\tmple.com",
+            "https://pds.example.com\n",
+            "https://pds.example\u{ff0e}com",
+            "https://127.0.0.1",
+            "https://2130706433",
+            "https://[::1]",
+            "https://localhost",
+            "https://pds.local",
+            "https://pds.test",
+            "https://pds.example.com:22",
+            r#"{"uri":"https://pds.example.com"}"#,
+        ] {
+            assert!(origin(endpoint, false).is_err(), "{endpoint:?}");
+        }
+    }
+
+    #[test]
+    fn plain_http_is_for_development_hosts() {
+        for endpoint in ["http://localhost:2583", "http://127.0.0.1:1", "http://pds.test"] {
+            assert!(origin(endpoint, true).is_ok());
+            assert!(origin(endpoint, false).is_err());
+        }
+        assert!(origin("http://pds.example.com", true).is_err());
+    }
+}

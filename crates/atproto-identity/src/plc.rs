@@ -1,0 +1,58 @@
+//! `GET <directory>/<did>`
+//!
+//! Asks a PLC directory for the document of a `did:plc`.
+//!
+//! The directory is configured, and trusted to speak for every `did:plc`. That it knows no such DID
+//! and that it knows that the DID was given up are two answers, and both are final.
+//!
+//! atproto DID, «Blessed DID Methods»; did:plc, «DID Resolution».
+
+use std::time::Duration;
+
+use atproto_sansio::{Body, Endpoint, Fresh, How, Reach};
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use url::Url;
+
+use crate::did::Did;
+use crate::document::DidDocument;
+use crate::error::IdentityError;
+use crate::request::{get, unexpected};
+
+/// The document of a `did:plc`, as one directory has it.
+#[derive(Debug)]
+pub(crate) struct PlcDocument {
+    pub(crate) directory: Url,
+    pub(crate) did: Did,
+    pub(crate) timeout: Duration,
+}
+
+impl Endpoint for PlcDocument {
+    type Output = DidDocument;
+    type Error = IdentityError;
+
+    fn request(&self, _: Fresh<'_>) -> Result<Request<Body>, IdentityError> {
+        // A checked did:plc has no character that a path would have to escape.
+        let directory = self.directory.as_str().trim_end_matches('/');
+        get(&format!("{directory}/{}", self.did), ACCEPT)
+    }
+
+    fn how(&self) -> How {
+        How { timeout: self.timeout, ..How::buffered(MAX_DOCUMENT, Reach::Configured) }
+    }
+
+    fn response(&self, response: Response<Bytes>) -> Result<DidDocument, IdentityError> {
+        let from = self.directory.host_str().unwrap_or_default();
+        match response.status() {
+            StatusCode::OK => DidDocument::parse(&self.did, response.into_body()),
+            StatusCode::NOT_FOUND => {
+                Err(IdentityError::NotFound(format!("{} at {from}", self.did)))
+            }
+            StatusCode::GONE => Err(IdentityError::Tombstoned(self.did.clone())),
+            _ => Err(unexpected(from, &response)),
+        }
+    }
+}
+
+pub(crate) const ACCEPT: &str = "application/did+ld+json, application/json";
+pub(crate) const MAX_DOCUMENT: usize = 256 * 1024;

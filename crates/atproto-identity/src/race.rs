@@ -1,0 +1,99 @@
+//! DNS and HTTPS beside each other.
+//!
+//! ```text
+//!   race ──┬─ DNS: a DID, or more than one ──▶ end
+//!          ├─ DNS: none, HTTPS: any ─────────▶ end
+//!          └─ HTTPS: a DID ──▶ grace ────────▶ end
+//! ```
+//!
+//! Both are asked at once, DNS first. A driver that performs one call after another thus asks DNS,
+//! and if that brings a DID the request that waits behind it is never sent. One that performs them
+//! together may have the answer of HTTPS first; DNS then gets a little more time, since it wins.
+//!
+//! atproto Handle, «Resolution Best Practices».
+
+use std::task::{Poll, ready};
+use std::time::Duration;
+
+use atproto_sansio::{Cx, Held, Machine, Ticket};
+
+use crate::by_dns::ByDns;
+use crate::by_https::ByHttps;
+use crate::did::Did;
+use crate::error::IdentityError;
+use crate::handle::Handle;
+use crate::method::{Method, MethodFailure};
+use crate::resolver::Resolver;
+
+/// Resolves a handle by both methods.
+pub(crate) struct Race {
+    handle: Handle,
+    dns_method: Method,
+    /// `None` where DNS can't know the handle; then HTTPS runs alone.
+    dns: Option<Held<ByDns>>,
+    https: Held<ByHttps>,
+    grace: Duration,
+    pause: Option<Ticket<()>>,
+}
+
+impl Race {
+    pub(crate) fn new(resolver: &Resolver, handle: &Handle) -> Self {
+        let skip = resolver.config.skips_dns(handle);
+        Self {
+            handle: handle.clone(),
+            dns_method: ByDns::method(resolver),
+            dns: (!skip).then(|| Held::new(ByDns::new(resolver.clone(), handle.clone()))),
+            https: Held::new(ByHttps::new(resolver.clone(), handle)),
+            grace: resolver.config.dns_grace,
+            pause: None,
+        }
+    }
+
+    /// Ready when DNS has had its grace.
+    fn wait_for_dns(&mut self, cx: &mut Cx<'_>) -> Poll<()> {
+        if self.grace.is_zero() {
+            return Poll::Ready(());
+        }
+        let pause = &*self.pause.get_or_insert_with(|| cx.sleep(self.grace));
+        // A driver that can't pause leaves no choice but to go on.
+        cx.take(pause).map(drop)
+    }
+
+    fn failure(&mut self, https: IdentityError) -> IdentityError {
+        let dns = self.dns.as_mut().and_then(Held::take).and_then(Result::err);
+        let dns = dns.map(|error| MethodFailure { method: self.dns_method, error });
+        let https = MethodFailure { method: Method::Https, error: https };
+        let mut failures: Vec<_> = dns.into_iter().chain([https]).collect();
+        MethodFailure::sort(&mut failures);
+        IdentityError::Unresolved { handle: self.handle.clone(), failures }
+    }
+}
+
+impl Machine for Race {
+    type Output = Did;
+    type Error = IdentityError;
+
+    fn poll(&mut self, cx: &mut Cx<'_>) -> Poll<Result<Did, IdentityError>> {
+        let dns_ended = self.dns.as_mut().is_none_or(|dns| dns.advance(cx));
+        if let Some(result) = self.dns.as_mut().and_then(take_decision) {
+            return Poll::Ready(result);
+        }
+        self.https.advance(cx);
+        match self.https.result() {
+            None => return Poll::Pending,
+            Some(Err(_)) if !dns_ended => return Poll::Pending,
+            Some(Ok(_)) if !dns_ended => ready!(self.wait_for_dns(cx)),
+            Some(_) => {}
+        }
+        let https = self.https.take().expect("a race is not polled after its end");
+        Poll::Ready(https.map_err(|error| self.failure(error)))
+    }
+}
+
+/// What DNS alone decides: a DID, or that there are several.
+fn take_decision(dns: &mut Held<ByDns>) -> Option<Result<Did, IdentityError>> {
+    match dns.result()? {
+        Ok(_) | Err(IdentityError::Ambiguous { .. }) => dns.take(),
+        Err(_) => None,
+    }
+}

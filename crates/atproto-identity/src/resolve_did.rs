@@ -1,0 +1,103 @@
+//! From a DID to its document.
+//!
+//! ```text
+//!   begin ──┬─ did:plc ─▶ directories ────▶ end
+//!           ├─ did:web ─▶ host ───────────▶ end
+//!           └─ remembered, or not usable ─▶ end
+//! ```
+//!
+//! What this machine guarantees when it ends in `Ok`: the document is the one that the DID's method
+//! gives, now or within the last nine minutes, and its `id` is the DID, byte for byte.
+//!
+//! atproto DID, «Blessed DID Methods» and «DID Documents».
+
+use std::fmt;
+use std::task::{Poll, ready};
+
+use atproto_sansio::{Budget, Cx, Fetch, Machine};
+
+use crate::cache::{Freshness, learn_document, recall_document};
+use crate::did::Did;
+use crate::did_method::DidMethod;
+use crate::directories::AskDirectories;
+use crate::document::DidDocument;
+use crate::error::IdentityError;
+use crate::resolver::{DID_BUDGET, Resolver};
+use crate::web::WebDocument;
+
+/// Fetches the document of a DID. See [`Resolver::did`].
+pub struct ResolveDid {
+    resolver: Resolver,
+    did: Did,
+    freshness: Freshness,
+    state: State,
+}
+
+enum State {
+    Begin,
+    Directories(Box<AskDirectories>),
+    Host(Fetch<WebDocument>),
+    Ended,
+}
+
+impl ResolveDid {
+    pub(crate) fn new(resolver: Resolver, did: Did, freshness: Freshness) -> Self {
+        Self { resolver, did, freshness, state: State::Begin }
+    }
+
+    /// Whom to ask.
+    fn begin(&self) -> Result<State, IdentityError> {
+        let (resolver, did) = (self.resolver.clone(), self.did.clone());
+        match did.check(resolver.is_development())? {
+            DidMethod::Plc => AskDirectories::new(resolver, did)
+                .map(|directories| State::Directories(Box::new(directories)))
+                .ok_or_else(|| IdentityError::NoDirectory(self.did.clone())),
+            DidMethod::Web => {
+                let timeout = resolver.config.document_timeout;
+                let reach = resolver.reach();
+                Ok(State::Host(Fetch::new(WebDocument { did, timeout, reach })))
+            }
+        }
+    }
+
+    fn recall(&self, cx: &Cx<'_>) -> Option<DidDocument> {
+        match self.freshness {
+            Freshness::Cached => recall_document(cx, &self.did),
+            Freshness::Fresh => None,
+        }
+    }
+}
+
+impl Machine for ResolveDid {
+    type Output = DidDocument;
+    type Error = IdentityError;
+
+    fn poll(&mut self, cx: &mut Cx<'_>) -> Poll<Result<DidDocument, IdentityError>> {
+        if let State::Begin = self.state {
+            self.state = State::Ended;
+            let asked = self.begin()?;
+            if let Some(document) = self.recall(cx) {
+                return Poll::Ready(Ok(document));
+            }
+            self.state = asked;
+        }
+        let result = ready!(match &mut self.state {
+            State::Directories(directories) => directories.poll(cx),
+            State::Host(host) => host.poll(cx),
+            State::Begin | State::Ended => unreachable!("a resolution was polled after its end"),
+        });
+        self.state = State::Ended;
+        learn_document(cx, &self.did, &result);
+        Poll::Ready(result)
+    }
+
+    fn budget(&self) -> Budget {
+        DID_BUDGET
+    }
+}
+
+impl fmt::Debug for ResolveDid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResolveDid").field("did", &self.did).finish_non_exhaustive()
+    }
+}

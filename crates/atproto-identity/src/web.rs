@@ -1,0 +1,53 @@
+//! `GET https://<host>/.well-known/did.json`
+//!
+//! Asks the host of a `did:web` for its document.
+//!
+//! The host is a stranger. Nothing but 200 is an answer: a redirect would let another host speak
+//! for the DID.
+//!
+//! atproto DID, «Blessed DID Methods»; did:web, «Read (Resolve)».
+
+use std::time::Duration;
+
+use atproto_sansio::{Body, Endpoint, Fresh, How, Reach};
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+
+use crate::did::Did;
+use crate::did_method::web_url;
+use crate::document::DidDocument;
+use crate::error::IdentityError;
+use crate::plc::{ACCEPT, MAX_DOCUMENT};
+use crate::request::{get, is_absent, unexpected};
+
+/// The document of a `did:web` that passed its check.
+#[derive(Debug)]
+pub(crate) struct WebDocument {
+    pub(crate) did: Did,
+    pub(crate) timeout: Duration,
+    pub(crate) reach: Reach,
+}
+
+impl Endpoint for WebDocument {
+    type Output = DidDocument;
+    type Error = IdentityError;
+
+    fn request(&self, _: Fresh<'_>) -> Result<Request<Body>, IdentityError> {
+        get(&web_url(&self.did), ACCEPT)
+    }
+
+    fn how(&self) -> How {
+        How { timeout: self.timeout, ..How::buffered(MAX_DOCUMENT, self.reach) }
+    }
+
+    fn response(&self, response: Response<Bytes>) -> Result<DidDocument, IdentityError> {
+        let status = response.status();
+        if is_absent(status) {
+            return Err(IdentityError::NotFound(web_url(&self.did)));
+        }
+        if status != StatusCode::OK {
+            return Err(unexpected(&web_url(&self.did), &response));
+        }
+        DidDocument::parse(&self.did, response.into_body())
+    }
+}

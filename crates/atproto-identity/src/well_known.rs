@@ -1,0 +1,197 @@
+//! `GET https://<handle>/.well-known/atproto-did`
+//!
+//! The host that a handle names says which DID it belongs to: the body is the DID and nothing else.
+//!
+//! The host is a stranger. A redirect is read here and judged before anybody follows it: to https
+//! on its own port only. A web page that answers everything with 200 is not a DID.
+//!
+//! atproto Handle, «HTTPS well-known Method».
+
+use std::time::Duration;
+
+use atproto_sansio::{Body, Endpoint, Fresh, How, Reach};
+use bytes::Bytes;
+use http::{Request, Response, StatusCode, header};
+use url::Url;
+
+use crate::did::Did;
+use crate::error::{IdentityError, excerpt};
+use crate::handle::Handle;
+use crate::hostname;
+use crate::request::{get, is_absent, unexpected};
+
+/// One request to a host that may know the DID of a handle.
+#[derive(Debug)]
+pub(crate) struct WellKnown {
+    pub(crate) url: String,
+    pub(crate) timeout: Duration,
+    pub(crate) development: bool,
+}
+
+/// What a host says.
+#[derive(Debug, Eq, PartialEq)]
+pub(crate) enum Answer {
+    Did(Did),
+    Elsewhere(Url),
+}
+
+/// Where the host of `handle` is asked.
+pub(crate) fn url(handle: &Handle, development: bool) -> String {
+    let plain = development && hostname::is_test(handle.as_str());
+    let scheme = if plain { "http" } else { "https" };
+    format!("{scheme}://{handle}/.well-known/atproto-did")
+}
+
+impl Endpoint for WellKnown {
+    type Output = Answer;
+    type Error = IdentityError;
+
+    fn request(&self, _: Fresh<'_>) -> Result<Request<Body>, IdentityError> {
+        get(&self.url, "text/plain")
+    }
+
+    fn how(&self) -> How {
+        let reach = if self.development { Reach::Development } else { Reach::Public };
+        How { timeout: self.timeout, ..How::buffered(MAX_BODY, reach) }
+    }
+
+    fn response(&self, response: Response<Bytes>) -> Result<Answer, IdentityError> {
+        if let Some(location) = redirect(&response) {
+            return self.next(&location).map(Answer::Elsewhere);
+        }
+        let status = response.status();
+        if is_absent(status) {
+            return Err(IdentityError::NotFound(excerpt(&self.url)));
+        }
+        if !status.is_success() {
+            return Err(unexpected(&self.url, &response));
+        }
+        let text = String::from_utf8_lossy(response.body());
+        let text = text.trim_matches(|c: char| c.is_ascii_whitespace());
+        match Did::parse(text) {
+            Ok(did) if did.check(self.development).is_ok() => Ok(Answer::Did(did)),
+            Ok(_) | Err(_) => {
+                Err(IdentityError::InvalidRecord { at: excerpt(&self.url), found: excerpt(text) })
+            }
+        }
+    }
+}
+
+impl WellKnown {
+    /// Where a redirect leads, if it may be followed.
+    fn next(&self, location: &str) -> Result<Url, IdentityError> {
+        let refused = |rule| IdentityError::Redirect { to: excerpt(location), rule };
+        let here = Url::parse(&self.url).map_err(|_| refused("there is no URL to start from"))?;
+        let next = here.join(location).map_err(|_| refused("it is not a URL"))?;
+        // A step from https to http would undo what TLS has proven of the host.
+        if next.scheme() != "https" && !(self.development && next.scheme() == here.scheme()) {
+            return Err(refused("only https URLs are allowed"));
+        }
+        if next.port().is_some() && !self.development {
+            return Err(refused("only the default port is allowed"));
+        }
+        Ok(next)
+    }
+}
+
+/// The target of a redirect. One without a target is an answer like any other.
+fn redirect(response: &Response<Bytes>) -> Option<String> {
+    let is_redirect = matches!(
+        response.status(),
+        StatusCode::MOVED_PERMANENTLY
+            | StatusCode::FOUND
+            | StatusCode::SEE_OTHER
+            | StatusCode::TEMPORARY_REDIRECT
+            | StatusCode::PERMANENT_REDIRECT
+    );
+    let location = response.headers().get(header::LOCATION).filter(|_| is_redirect)?;
+    Some(String::from_utf8_lossy(location.as_bytes()).into_owned())
+}
+
+/// The longest DID, and white space.
+const MAX_BODY: usize = 4 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::IdentityErrorKind as Kind;
+
+    const URL: &str = "https://alice.com/.well-known/atproto-did";
+
+    fn answer(status: u16, headers: &[(&str, &str)], body: &str) -> Result<Answer, Kind> {
+        let mut response = Response::builder().status(status);
+        for (name, value) in headers {
+            response = response.header(*name, *value);
+        }
+        let response = response.body(Bytes::copy_from_slice(body.as_bytes())).unwrap();
+        let endpoint = WellKnown { url: URL.into(), timeout: Duration::ZERO, development: false };
+        endpoint.response(response).map_err(|error| error.kind())
+    }
+
+    #[test]
+    fn the_body_is_one_did() {
+        // REQUIREMENTS
+        let did = || Ok(Answer::Did("did:web:alice.com".parse().unwrap()));
+        for (body, expected) in [
+            ("did:web:alice.com", did()),
+            ("did:web:alice.com\n", did()),
+            ("\r\n\t did:web:alice.com \r\n\r\n", did()),
+            ("", Err(Kind::InvalidRecord)),
+            ("did:web:alice.com\ndid:web:bob.com", Err(Kind::InvalidRecord)),
+            ("did:web:alice.com\nhello", Err(Kind::InvalidRecord)),
+            ("did=did:web:alice.com", Err(Kind::InvalidRecord)),
+            ("\u{feff}did:web:alice.com", Err(Kind::InvalidRecord)),
+            ("\u{a0}did:web:alice.com", Err(Kind::InvalidRecord)),
+            ("<!doctype html><title>Hi</title>", Err(Kind::InvalidRecord)),
+            ("did:key:z6Mk", Err(Kind::InvalidRecord)),
+            ("did:web:localhost", Err(Kind::InvalidRecord)),
+        ] {
+            assert_eq!(answer(200, &[], body), expected, "{body:?}");
+        }
+        assert_eq!(answer(203, &[("content-type", "text/html")], "did:web:alice.com"), did());
+        assert_eq!(answer(404, &[], "did:web:alice.com"), Err(Kind::NotFound));
+        assert_eq!(answer(410, &[], ""), Err(Kind::NotFound));
+        for status in [300, 301, 304, 400, 403, 429, 500, 503] {
+            assert_eq!(answer(status, &[], "did:web:alice.com"), Err(Kind::Status), "{status}");
+        }
+    }
+
+    #[test]
+    fn a_redirect_is_judged_before_it_is_followed() {
+        // REQUIREMENTS A-49, J-10
+        for (location, next) in [
+            ("/elsewhere", Some("https://alice.com/elsewhere")),
+            ("did.txt", Some("https://alice.com/.well-known/did.txt")),
+            ("//www.alice.com/x", Some("https://www.alice.com/x")),
+            ("https://other.com:443/x?y", Some("https://other.com/x?y")),
+            ("http://alice.com/", None),
+            ("ftp://alice.com/", None),
+            ("file:///etc/passwd", None),
+            ("javascript:alert(1)", None),
+            ("https://alice.com:8443/", None),
+            ("https://alice.com:22/", None),
+            ("https://", None),
+        ] {
+            for status in [301, 302, 303, 307, 308] {
+                let expected = match next {
+                    Some(url) => Ok(Answer::Elsewhere(url.parse().unwrap())),
+                    None => Err(Kind::Redirect),
+                };
+                let answer = answer(status, &[("location", location)], "did:web:bob.com");
+                assert_eq!(answer, expected, "{location}");
+            }
+        }
+        let both = [("location", "/x")];
+        assert!(matches!(answer(200, &both, "did:web:a.com"), Ok(Answer::Did(_))));
+        assert_eq!(answer(304, &both, ""), Err(Kind::Status));
+    }
+
+    #[test]
+    fn plain_http_is_for_test_handles_in_development() {
+        let at = |handle: &str, development| url(&handle.parse().unwrap(), development);
+        assert!(at("alice.test", true).starts_with("http://alice.test/"));
+        assert!(at("alice.com", true).starts_with("https://alice.com/"));
+        assert!(at("alice.test", false).starts_with("https://alice.test/"));
+        assert!(at("alice.com", false).starts_with("https://alice.com/"));
+    }
+}

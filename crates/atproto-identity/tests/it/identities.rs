@@ -1,0 +1,133 @@
+//! Accounts and identities: both directions between handle and DID.
+
+use atproto_identity::{
+    Freshness, Identifier, Identity, IdentityError, IdentityErrorKind as Kind, Resolver,
+};
+use atproto_sansio::Phase;
+
+use crate::net::{self, Net};
+
+const DID: &str = "did:plc:aaaaaaaaaaaaaaaaaaaaaaaa";
+const OTHER: &str = "did:plc:bbbbbbbbbbbbbbbbbbbbbbbb";
+const PLC: &str = "https://plc.directory/did:plc:aaaaaaaaaaaaaaaaaaaaaaaa";
+const NAME: &str = "_atproto.alice.com";
+const TXT: &str = "TXT _atproto.alice.com";
+
+fn document(names: &str) -> String {
+    net::document(DID, names, "https://pds.com")
+}
+
+/// Alice's handle leads to her DID, whose document claims `names`.
+fn alice(names: &str) -> Net {
+    Net::default().txt(NAME, &[&format!("did={DID}")]).page(PLC, 200, document(names))
+}
+
+fn by(identifier: &str) -> Identifier {
+    identifier.parse().unwrap()
+}
+
+fn identity(identifier: &str, net: &Net) -> Result<Identity, IdentityError> {
+    net.in_any_order(|| Resolver::new().identity(by(identifier), Freshness::Fresh))
+}
+
+#[test]
+fn a_handle_and_its_account_name_each_other() {
+    for names in [
+        r#"["at://alice.com"]"#,
+        r#"["at://ALICE.com"]"#,
+        r#"["https://x.com","at://no_handle","at://alice.com","at://other.com"]"#,
+    ] {
+        for identifier in ["alice.com", "ALICE.com", DID] {
+            let identity = identity(identifier, &alice(names)).unwrap();
+            assert_eq!(identity.did.as_str(), DID);
+            assert_eq!(identity.handle.unwrap().as_str(), "alice.com");
+            assert_eq!(identity.pds.as_str(), "https://pds.com/");
+            assert_eq!(identity.document.did().as_str(), DID);
+        }
+    }
+}
+
+#[test]
+fn a_handle_that_its_account_does_not_claim_is_refused() {
+    // REQUIREMENTS A-85
+    for (names, claimed) in [
+        ("[]", None),
+        ("null", None),
+        (r#"["at://bob.com","at://alice.com"]"#, Some("bob.com")),
+        (r#"["at://handle.invalid"]"#, Some("handle.invalid")),
+        (r#"["alice.com"]"#, None),
+    ] {
+        let resolver = Resolver::new();
+        let account =
+            alice(names).in_any_order(|| resolver.account(by("alice.com"), Freshness::Fresh));
+        for error in [identity("alice.com", &alice(names)).unwrap_err(), account.unwrap_err()] {
+            let IdentityError::HandleMismatch { input, did, declared } = error else {
+                unreachable!("{error}");
+            };
+            assert_eq!((input.as_str(), did.as_str()), ("alice.com", DID));
+            assert_eq!(declared.as_ref().map(AsRef::as_ref), claimed);
+        }
+    }
+}
+
+#[test]
+fn an_account_without_a_verified_handle_is_still_an_account() {
+    // REQUIREMENTS A-86
+    let claims = r#"["at://alice.com"]"#;
+    let document = Net::default().page(PLC, 200, document(claims));
+    for net in [
+        alice("[]"),
+        alice(r#"["at://handle.invalid"]"#),
+        alice(r#"["at://laptop.local"]"#),
+        document.clone(),
+        document.clone().txt(NAME, &[&format!("did={OTHER}")]),
+        document.clone().txt(NAME, &[&format!("did={DID}"), &format!("did={OTHER}")]),
+        document.clone().fails(TXT, Phase::TimedOut),
+    ] {
+        let identity = identity(DID, &net).unwrap();
+        assert_eq!((identity.did.as_str(), identity.handle), (DID, None));
+    }
+}
+
+#[test]
+fn a_login_costs_no_request_too_many() {
+    let net = alice(r#"["at://alice.com"]"#);
+    let resolver = Resolver::new();
+    let plc = format!("GET {PLC}");
+
+    let run = net.in_turn(resolver.account(by(DID), Freshness::Fresh));
+    assert_eq!(run.asked, [plc.as_str()]);
+    let account = run.result.unwrap();
+    assert_eq!((account.did.as_str(), account.pds.as_str()), (DID, "https://pds.com/"));
+    assert_eq!(account.document.handle().unwrap().as_str(), "alice.com");
+
+    let run = net.in_turn(resolver.account(by("alice.com"), Freshness::Fresh));
+    assert_eq!(run.asked, [TXT, &plc]);
+    assert_eq!(run.result.unwrap(), account);
+
+    let run = net.in_turn(resolver.identity(by("alice.com"), Freshness::Fresh));
+    assert_eq!(run.asked, [TXT, &plc]);
+    let run = net.in_turn(resolver.identity(by(DID), Freshness::Fresh));
+    assert_eq!(run.asked, [&plc, TXT]);
+}
+
+#[test]
+fn an_account_needs_a_server() {
+    let bare = format!(r#"{{"id":"{DID}","alsoKnownAs":["at://alice.com"]}}"#);
+    let net = alice("[]").page(PLC, 200, bare);
+    assert_eq!(identity("alice.com", &net).unwrap_err().kind(), Kind::NoPds);
+    assert_eq!(identity(DID, &net).unwrap_err().kind(), Kind::NoPds);
+
+    let bad = document(r#"["at://alice.com"]"#).replace("https://pds.com", "http://localhost:2583");
+    let net = alice("[]").page(PLC, 200, bad);
+    assert_eq!(identity("alice.com", &net).unwrap_err().kind(), Kind::InvalidPdsEndpoint);
+}
+
+#[test]
+fn the_first_server_counts() {
+    let first = net::document(DID, "[]", "https://first.com");
+    let (_, entry) = first.split_once("[{").unwrap();
+    let second = document("[]").replace("[{", &format!("[{{{},{{", entry.trim_end_matches("]}")));
+    let identity = identity(DID, &alice("[]").page(PLC, 200, second)).unwrap();
+    assert_eq!(identity.pds.as_str(), "https://first.com/");
+}

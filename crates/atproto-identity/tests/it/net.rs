@@ -1,0 +1,242 @@
+//! A network that answers by script, and the ways to drive a machine over it.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::sync::Arc;
+use std::time::Duration;
+
+use atproto_sansio::{
+    Call, Entropy, Env, Flow, KeyError, Keys, Machine, MapMemory, Output, Phase, Reply, Rule,
+    SecretKey, Signer, TransportError, UnixTime,
+};
+use bytes::Bytes;
+use http::Response;
+
+/// What is asked for, as `TXT <name>`, `GET <url>` or `SLEEP <ms>`, and what comes back.
+///
+/// By default there are no records, every page is a 404, and a pause passes.
+#[derive(Clone, Default)]
+pub(crate) struct Net {
+    answers: BTreeMap<String, Answer>,
+}
+
+#[derive(Clone)]
+enum Answer {
+    Records(Vec<String>),
+    Page { status: u16, headers: Vec<(String, String)>, body: String },
+    Failure(Phase),
+}
+
+/// How a machine ended, and what it was heard to ask for.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Run<T, E> {
+    pub(crate) result: Result<T, E>,
+    pub(crate) asked: Vec<String>,
+}
+
+/// Where a machine runs: a memory, and a clock that each reply moves by one step.
+#[derive(Default)]
+pub(crate) struct World {
+    pub(crate) memory: MapMemory,
+    pub(crate) elapsed: Cell<Duration>,
+    pub(crate) step: Duration,
+}
+
+impl Net {
+    pub(crate) fn txt(mut self, name: &str, records: &[&str]) -> Self {
+        let records = records.iter().map(ToString::to_string).collect();
+        self.answers.insert(format!("TXT {name}"), Answer::Records(records));
+        self
+    }
+
+    pub(crate) fn page(mut self, url: &str, status: u16, body: impl Into<String>) -> Self {
+        let page = Answer::Page { status, headers: Vec::new(), body: body.into() };
+        self.answers.insert(format!("GET {url}"), page);
+        self
+    }
+
+    /// A page without a body.
+    pub(crate) fn page_with(mut self, url: &str, status: u16, header: (&str, &str)) -> Self {
+        let headers = vec![(header.0.to_owned(), header.1.to_owned())];
+        let page = Answer::Page { status, headers, body: String::new() };
+        self.answers.insert(format!("GET {url}"), page);
+        self
+    }
+
+    pub(crate) fn redirect(self, from: &str, to: &str) -> Self {
+        self.page_with(from, 302, ("location", to))
+    }
+
+    pub(crate) fn fails(mut self, what: &str, phase: Phase) -> Self {
+        self.answers.insert(what.to_owned(), Answer::Failure(phase));
+        self
+    }
+
+    pub(crate) fn reply(&self, call: Call) -> Reply {
+        let answer = self.answers.get(&name(&call));
+        if let Some(Answer::Failure(phase)) = answer {
+            return call.fail(TransportError::new(phase.clone(), "as scripted"));
+        }
+        match (call, answer) {
+            (Call::Txt(call), Some(Answer::Records(records))) => {
+                call.respond.with(Ok(records.clone()))
+            }
+            (Call::Txt(call), _) => call.respond.with(Ok(Vec::new())),
+            (Call::Http(call), Some(Answer::Page { status, headers, body })) => {
+                let mut response = Response::builder().status(*status);
+                for (name, value) in headers {
+                    response = response.header(name, value);
+                }
+                call.respond.with(Ok(response.body(Bytes::from(body.clone())).unwrap()))
+            }
+            (Call::Http(call), _) => {
+                let response = Response::builder().status(404).body(Bytes::new()).unwrap();
+                call.respond.with(Ok(response))
+            }
+            (Call::Sleep(call), _) => call.respond.with(Ok(())),
+            (call, _) => call.unsupported(),
+        }
+    }
+
+    /// Runs `machine` as a blocking driver does.
+    pub(crate) fn in_turn<M: Machine>(&self, machine: M) -> Run<M::Output, M::Error> {
+        World::default().in_turn(self, machine)
+    }
+
+    /// Runs the machine once for each order in which its outstanding calls may be answered.
+    pub(crate) fn in_every_order<M: Machine>(
+        &self,
+        machine: impl Fn() -> M,
+    ) -> Vec<Run<M::Output, M::Error>> {
+        let mut runs = Vec::new();
+        let mut choices: Vec<usize> = Vec::new();
+        loop {
+            let mut taken = Vec::new();
+            let run = World::default().run(self, machine(), |open| {
+                let choice = choices.get(taken.len()).copied().unwrap_or_default();
+                taken.push((choice, open));
+                choice
+            });
+            runs.push(run);
+            // The last choice that has an alternative takes it; those after it begin anew.
+            while taken.pop_if(|(choice, open)| *choice + 1 == *open).is_some() {}
+            choices = taken.iter().map(|&(choice, _)| choice).collect();
+            match choices.last_mut() {
+                Some(last) => *last += 1,
+                None => return runs,
+            }
+        }
+    }
+
+    /// The one result that all orders have.
+    pub(crate) fn in_any_order<M>(&self, machine: impl Fn() -> M) -> Result<M::Output, M::Error>
+    where
+        M: Machine<Output: Debug + PartialEq, Error: Debug + PartialEq>,
+    {
+        let mut results = self.in_every_order(machine).into_iter().map(|run| run.result);
+        let first = results.next().unwrap();
+        for other in results {
+            assert_eq!(other, first);
+        }
+        first
+    }
+}
+
+impl World {
+    /// Runs `machine` as a blocking driver does: each call is answered before the next is taken.
+    pub(crate) fn in_turn<M: Machine>(&self, net: &Net, machine: M) -> Run<M::Output, M::Error> {
+        let mut flow = Flow::new(machine);
+        let mut asked = Vec::new();
+        loop {
+            match self.poll(&mut flow) {
+                Output::Call(call) => {
+                    asked.push(name(&call));
+                    self.elapsed.update(|elapsed| elapsed + self.step);
+                    flow.handle_reply(net.reply(call));
+                }
+                Output::Wait => unreachable!("every call was answered"),
+                Output::Done(result) => return Run { result, asked },
+            }
+        }
+    }
+
+    /// Runs `machine` with all its calls outstanding; `choose` says which is answered next.
+    pub(crate) fn run<M: Machine>(
+        &self,
+        net: &Net,
+        machine: M,
+        mut choose: impl FnMut(usize) -> usize,
+    ) -> Run<M::Output, M::Error> {
+        let mut flow = Flow::new(machine);
+        let mut asked = Vec::new();
+        let mut open = Vec::new();
+        loop {
+            match self.poll(&mut flow) {
+                Output::Call(call) => {
+                    asked.push(name(&call));
+                    open.push(call);
+                }
+                Output::Wait => {
+                    let call = open.remove(choose(open.len()));
+                    self.elapsed.update(|elapsed| elapsed + self.step);
+                    flow.handle_reply(net.reply(call));
+                }
+                Output::Done(result) => return Run { result, asked },
+            }
+        }
+    }
+
+    fn poll<M: Machine>(&self, flow: &mut Flow<M>) -> Output<M::Output, M::Error> {
+        flow.poll_output(&mut Env {
+            now: UnixTime::from_secs(1_700_000_000),
+            elapsed: self.elapsed.get(),
+            entropy: &mut Unused,
+            memory: &self.memory,
+            keys: &Unused,
+        })
+    }
+}
+
+/// The document of `did` with these names and this server.
+pub(crate) fn document(did: &str, names: &str, pds: &str) -> String {
+    let service = serde_json::json!([{
+        "id": "#atproto_pds",
+        "type": "AtprotoPersonalDataServer",
+        "serviceEndpoint": pds,
+    }]);
+    format!(r#"{{"id":"{did}","alsoKnownAs":{names},"service":{service}}}"#)
+}
+
+/// What the engine answers where a policy forbids a call.
+pub(crate) fn blocked() -> Phase {
+    Phase::Blocked(Rule { host: String::new(), address: None, reason: "as scripted" })
+}
+
+fn name(call: &Call) -> String {
+    match call {
+        Call::Http(call) => format!("{} {}", call.request.method(), call.request.uri()),
+        Call::Txt(call) => format!("TXT {}", call.name),
+        Call::Sleep(call) => format!("SLEEP {}", call.duration.as_millis()),
+        Call::Store(_) | Call::Shared(_) | Call::Sign(_) => unreachable!("{call:?}"),
+    }
+}
+
+/// Resolution needs neither entropy nor keys.
+struct Unused;
+
+impl Entropy for Unused {
+    fn fill(&mut self, _: &mut [u8]) {
+        unreachable!("resolution needs no entropy");
+    }
+}
+
+impl Keys for Unused {
+    fn generate(&self, _: &mut dyn Entropy) -> Arc<dyn Signer> {
+        unreachable!("resolution needs no keys");
+    }
+
+    fn import(&self, _: &SecretKey) -> Result<Arc<dyn Signer>, KeyError> {
+        unreachable!("resolution needs no keys");
+    }
+}

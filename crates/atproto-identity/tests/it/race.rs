@@ -1,0 +1,230 @@
+//! DNS and HTTPS beside each other.
+
+use std::time::Duration;
+
+use atproto_identity::{
+    Did, Freshness, IdentityError, IdentityErrorKind as Kind, Method, ResolveHandle, Resolver,
+};
+use atproto_sansio::Phase;
+
+use crate::net::{Net, World, blocked};
+
+const TXT: &str = "TXT _atproto.alice.com";
+const GET: &str = "GET https://alice.com/.well-known/atproto-did";
+const SLEEP: &str = "SLEEP 500";
+const NAME: &str = "_atproto.alice.com";
+const URL: &str = "https://alice.com/.well-known/atproto-did";
+const A: &str = "did:plc:aaaaaaaaaaaaaaaaaaaaaaaa";
+const B: &str = "did:plc:bbbbbbbbbbbbbbbbbbbbbbbb";
+
+fn alice() -> ResolveHandle {
+    Resolver::new().handle("alice.com".parse().unwrap(), Freshness::Fresh)
+}
+
+fn did(text: &str) -> Did {
+    text.parse().unwrap()
+}
+
+fn record(did: &str) -> String {
+    format!("did={did}")
+}
+
+fn kinds(error: &IdentityError) -> Vec<(Method, Kind)> {
+    match error {
+        IdentityError::Unresolved { failures, .. } => {
+            failures.iter().map(|failure| (failure.method, failure.error.kind())).collect()
+        }
+        other => unreachable!("{other}"),
+    }
+}
+
+#[test]
+fn the_same_did_in_every_order() {
+    let both = Net::default().txt(NAME, &[&record(A)]).page(URL, 200, A);
+    let dns = Net::default().txt(NAME, &[&record(A)]).page(URL, 404, "");
+    let dns_and_trouble = Net::default().txt(NAME, &[&record(A)]).fails(GET, Phase::TimedOut);
+    let https = Net::default().page(URL, 200, A);
+    let https_and_trouble = Net::default().fails(TXT, Phase::TimedOut).page(URL, 200, A);
+    let https_and_junk = Net::default().txt(NAME, &["did=junk"]).page(URL, 200, A);
+    for net in [both, dns, dns_and_trouble, https, https_and_trouble, https_and_junk] {
+        assert_eq!(net.in_any_order(alice), Ok(did(A)));
+        assert_eq!(net.in_turn(alice()).result, Ok(did(A)));
+    }
+}
+
+#[test]
+fn both_are_asked_at_once_and_dns_first() {
+    let net = Net::default().txt(NAME, &[&record(A)]).page(URL, 200, A);
+    for run in net.in_every_order(alice) {
+        assert_eq!(run.asked[..2], [TXT, GET]);
+    }
+    // DNS first; HTTPS first, then DNS or the pause.
+    assert_eq!(net.in_every_order(alice).len(), 3);
+}
+
+#[test]
+fn dns_wins_unless_its_grace_is_over() {
+    let net = Net::default().txt(NAME, &[&record(A)]).page(URL, 200, B);
+    let runs = net.in_every_order(alice);
+    let results: Vec<_> = runs.into_iter().map(|run| run.result.unwrap()).collect();
+    // In the last one the pause ended before DNS answered.
+    assert_eq!(results, [did(A), did(A), did(B)]);
+}
+
+#[test]
+fn one_call_at_a_time_never_sends_https_when_dns_answers() {
+    let net = Net::default().txt(NAME, &[&record(A)]).page(URL, 200, B);
+    assert_eq!(net.in_turn(alice()).asked, [TXT]);
+
+    let ambiguous = Net::default().txt(NAME, &[&record(A), &record(B)]).page(URL, 200, A);
+    assert_eq!(ambiguous.in_turn(alice()).asked, [TXT]);
+
+    for net in [
+        Net::default().page(URL, 200, A),
+        Net::default().fails(TXT, Phase::Unsupported).page(URL, 200, A),
+    ] {
+        let run = net.in_turn(alice());
+        assert_eq!((run.result, run.asked), (Ok(did(A)), vec![TXT.into(), GET.into()]));
+    }
+}
+
+#[test]
+fn two_dids_in_dns_are_none_whatever_https_says() {
+    // REQUIREMENTS D3
+    let ambiguous = [record(A), record(B)];
+    let records: Vec<&str> = ambiguous.iter().map(String::as_str).collect();
+    for net in [
+        Net::default().txt(NAME, &records).page(URL, 404, ""),
+        Net::default().txt(NAME, &records).fails(GET, Phase::NotSent),
+    ] {
+        let error = net.in_any_order(alice).unwrap_err();
+        assert_eq!(error.kind(), Kind::Ambiguous);
+        assert!(!error.is_transient());
+    }
+    // Where HTTPS has a DID, only a DNS that is later than its grace goes unheard.
+    let net = Net::default().txt(NAME, &records).page(URL, 200, A);
+    let results: Vec<_> = net.in_every_order(alice).into_iter().map(|run| run.result).collect();
+    assert_eq!(results[0].as_ref().unwrap_err().kind(), Kind::Ambiguous);
+    assert_eq!(results[1].as_ref().unwrap_err().kind(), Kind::Ambiguous);
+    assert_eq!(results[2], Ok(did(A)));
+}
+
+#[test]
+fn a_driver_that_cannot_pause_goes_on() {
+    let net = Net::default().page(URL, 200, A).fails(SLEEP, Phase::Unsupported);
+    assert_eq!(net.in_any_order(alice), Ok(did(A)));
+
+    let hasty = || {
+        let resolver = Resolver::new().with_dns_grace(Duration::ZERO);
+        resolver.handle("alice.com".parse().unwrap(), Freshness::Fresh)
+    };
+    for run in net.in_every_order(hasty) {
+        assert_eq!(run.result, Ok(did(A)));
+        assert!(!run.asked.iter().any(|asked| asked.starts_with("SLEEP")));
+    }
+}
+
+#[test]
+fn both_failures_are_told_and_the_most_specific_one_leads() {
+    // REQUIREMENTS A-35, A-48, M-05
+    use Method::{Dns, Https};
+    let junk = Net::default().txt(NAME, &["did=junk"]);
+    let lost = Net::default().fails(TXT, Phase::TimedOut);
+    let mute = Net::default().fails(TXT, Phase::Unsupported);
+    let none = Net::default();
+    for (net, leads, follows, transient) in [
+        (none.clone(), (Dns, Kind::NotFound), (Https, Kind::NotFound), false),
+        (
+            none.clone().fails(GET, Phase::NotSent),
+            (Dns, Kind::NotFound),
+            (Https, Kind::Transport),
+            false,
+        ),
+        (
+            none.clone().fails(GET, Phase::TimedOut),
+            (Https, Kind::Transport),
+            (Dns, Kind::NotFound),
+            true,
+        ),
+        (none.clone().fails(GET, blocked()), (Https, Kind::Blocked), (Dns, Kind::NotFound), false),
+        (none.clone().page(URL, 500, ""), (Https, Kind::Status), (Dns, Kind::NotFound), true),
+        (none.page(URL, 200, "<html>"), (Https, Kind::InvalidRecord), (Dns, Kind::NotFound), false),
+        (lost.clone(), (Dns, Kind::Transport), (Https, Kind::NotFound), true),
+        (lost.fails(GET, Phase::NotSent), (Dns, Kind::Transport), (Https, Kind::Transport), true),
+        (mute.clone(), (Https, Kind::NotFound), (Dns, Kind::Transport), false),
+        (mute.fails(GET, Phase::NotSent), (Https, Kind::Transport), (Dns, Kind::Transport), true),
+        (junk.clone(), (Dns, Kind::InvalidRecord), (Https, Kind::NotFound), false),
+        (
+            junk.fails(GET, Phase::TimedOut),
+            (Dns, Kind::InvalidRecord),
+            (Https, Kind::Transport),
+            false,
+        ),
+    ] {
+        let error = net.in_any_order(alice).unwrap_err();
+        assert_eq!(kinds(&error), [leads, follows], "{error}");
+        assert_eq!((error.kind(), error.is_transient()), (leads.1, transient), "{error}");
+    }
+}
+
+#[test]
+fn an_error_reads_well() {
+    let net = Net::default().txt(NAME, &["did=ev\u{1b}il"]);
+    assert_eq!(
+        net.in_any_order(alice).unwrap_err().to_string(),
+        "the handle alice.com does not resolve; by DNS: the TXT record of _atproto.alice.com \
+         holds \"ev\\u{1b}il\", which is not a DID that AT Protocol allows; by HTTPS: nothing was \
+         found at https://alice.com/.well-known/atproto-did"
+    );
+}
+
+#[test]
+fn a_handle_too_long_for_dns_is_asked_for_by_https() {
+    // REQUIREMENTS A-09
+    let handle = |length: usize| {
+        let label = "a".repeat(60);
+        let handle = format!("{label}.{label}.{label}.{}.com", "b".repeat(length - 187));
+        assert_eq!(handle.len(), length);
+        handle
+    };
+    for (length, asks_dns) in [(244, true), (245, false)] {
+        let handle = handle(length);
+        let url = format!("https://{handle}/.well-known/atproto-did");
+        let net = Net::default().page(&url, 200, A);
+        let machine = || Resolver::new().handle(handle.parse().unwrap(), Freshness::Fresh);
+        let run = net.in_turn(machine());
+        assert_eq!(run.result, Ok(did(A)));
+        assert_eq!(run.asked.iter().any(|asked| asked.starts_with("TXT")), asks_dns);
+        assert_eq!(net.in_any_order(machine), Ok(did(A)));
+        if !asks_dns {
+            let error = Net::default().in_any_order(machine).unwrap_err();
+            assert_eq!(kinds(&error), [(Method::Https, Kind::NotFound)]);
+        }
+    }
+}
+
+#[test]
+fn dns_is_skipped_below_configured_domains() {
+    // REQUIREMENTS D23
+    let resolver = Resolver::new().with_skip_dns_suffixes([".Bsky.Social", "x.org"]);
+    for (handle, asks_dns) in [
+        ("alice.bsky.social", false),
+        ("a.b.bsky.social", false),
+        ("bsky.social", true),
+        ("notbsky.social", true),
+        ("alice.notbsky.social", true),
+        ("a.x.org", false),
+    ] {
+        let machine = resolver.handle(handle.parse().unwrap(), Freshness::Fresh);
+        let asked = Net::default().in_turn(machine).asked;
+        assert_eq!(asked.iter().any(|asked| asked.starts_with("TXT")), asks_dns, "{handle}");
+    }
+}
+
+#[test]
+fn a_resolution_ends_with_its_time() {
+    let world = World { step: Duration::from_secs(11), ..World::default() };
+    let run = world.in_turn(&Net::default().page(URL, 200, A), alice());
+    assert_eq!(run.asked, [TXT]);
+    assert!(run.result.unwrap_err().to_string().contains("the time for the whole procedure"));
+}

@@ -1,0 +1,150 @@
+//! `call`: one request to the account's server, with whatever refresh it needs.
+
+use std::fs;
+use std::io::{self, Write};
+
+use atproto_oauth_core::{Client, Session, SessionEffect, xrpc};
+use atproto_oauth_ureq::Driver;
+use atproto_sansio::{Body, System};
+use http::Request;
+use serde_json::{Map, Value};
+
+use crate::arguments::{Call, Common};
+use crate::failure::{CONFIGURATION, Failure, USAGE};
+use crate::network;
+use crate::session_file::SessionFile;
+
+pub(crate) fn run(call: &Call, common: &Common) -> Result<(), Failure> {
+    let request = request(call)?;
+    let file = SessionFile::new(common)?;
+    let mut session = file.load()?;
+    let client = network::client_of(&session, common)?;
+    let driver = network::driver(common)?;
+
+    if session.needs_refresh(System::now()) {
+        session = refresh(&client, &driver, &file, &session)?;
+    }
+    let mut response = driver.run(client.request(&session, request.clone())?)?.output;
+    if xrpc::is_token_refused(&response) && session.can_refresh() {
+        session = refresh(&client, &driver, &file, &session)?;
+        response = driver.run(client.request(&session, request)?)?.output;
+    }
+    xrpc::check(&response)?;
+    print(response.body())
+}
+
+/// Refreshes the session unless another process has done so, and keeps it before it is used.
+fn refresh(
+    client: &Client,
+    driver: &Driver,
+    file: &SessionFile,
+    stale: &Session,
+) -> Result<Session, Failure> {
+    let _lock = file.lock()?;
+    let current = file.load()?;
+    if current.access_token().expose() != stale.access_token().expose() {
+        return Ok(current);
+    }
+    match driver.run(client.refresh(current)) {
+        Ok(session) => {
+            file.save(&session)?;
+            Ok(session)
+        }
+        Err(error) => {
+            if let (SessionEffect::Replaced, Some(session)) = (error.effect, &error.session) {
+                file.save(session)?;
+            }
+            Err(error.into())
+        }
+    }
+}
+
+fn request(call: &Call) -> Result<Request<Body>, Failure> {
+    let request = if let (Some(path), Some(content_type)) = (&call.file, &call.content_type) {
+        let bytes = fs::read(path).map_err(|error| Failure::file("the file", path, &error))?;
+        xrpc::blob(&call.nsid, content_type, bytes)?
+    } else if call.procedure || (!call.query && !reads(&call.nsid)) {
+        xrpc::procedure(&call.nsid, &input(&call.params)?)?
+    } else {
+        xrpc::query(&call.nsid, params(&call.params)?)?
+    };
+    match &call.proxy {
+        Some(service) => Ok(xrpc::with_proxy(request, service)?),
+        None => Ok(request),
+    }
+}
+
+/// Whether the name of a method is that of a query: such names begin with a verb of reading.
+fn reads(nsid: &str) -> bool {
+    let name = nsid.rsplit('.').next().unwrap_or_default();
+    READING.iter().any(|verb| {
+        let rest = name.strip_prefix(verb);
+        rest.is_some_and(|rest| !rest.starts_with(|char: char| char.is_ascii_lowercase()))
+    })
+}
+
+const READING: [&str; 8] =
+    ["get", "list", "search", "describe", "resolve", "query", "check", "find"];
+
+fn params(params: &[String]) -> Result<Vec<(&str, &str)>, Failure> {
+    params.iter().map(|param| param.split_once('=').ok_or_else(|| no_value(param))).collect()
+}
+
+/// `key=text` and `key:=json` as the members of an object.
+fn input(params: &[String]) -> Result<Value, Failure> {
+    let mut input = Map::new();
+    for param in params {
+        let (key, text) = param.split_once('=').ok_or_else(|| no_value(param))?;
+        let (key, value) = match key.strip_suffix(':') {
+            Some(key) => {
+                let value = serde_json::from_str(text).map_err(|error| {
+                    Failure::new(USAGE, format!("the value of `{key}` is not JSON: {error}"))
+                })?;
+                (key, value)
+            }
+            None => (key, Value::from(text)),
+        };
+        input.insert(key.to_owned(), value);
+    }
+    Ok(Value::Object(input))
+}
+
+fn no_value(param: &str) -> Failure {
+    Failure::new(USAGE, format!("`{param}` is not KEY=VALUE"))
+}
+
+fn print(body: &[u8]) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    let printed = match serde_json::from_slice::<Value>(body) {
+        Ok(json) => writeln!(out, "{json:#}"),
+        Err(_) => out.write_all(body),
+    };
+    printed.or_else(|error| match error.kind() {
+        io::ErrorKind::BrokenPipe => Ok(()),
+        _ => Err(Failure::new(CONFIGURATION, format!("can't write the answer: {error}"))),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_begin_with_a_verb_of_reading_are_queries() {
+        for nsid in ["com.atproto.server.getSession", "com.atproto.repo.listRecords", "a.b.get"] {
+            assert!(reads(nsid), "{nsid}");
+        }
+        for nsid in ["com.atproto.repo.createRecord", "a.b.getaway", "a.b.listen", "get"] {
+            assert_eq!(reads(nsid), nsid == "get", "{nsid}");
+        }
+    }
+
+    #[test]
+    fn input_is_text_or_json() {
+        let given = ["a=1", "b:=1", "c:={\"d\":[true]}", "e=x=y"].map(str::to_owned);
+        let expected = serde_json::json!({"a": "1", "b": 1, "c": {"d": [true]}, "e": "x=y"});
+        assert_eq!(input(&given).unwrap(), expected);
+        assert!(input(&["a".to_owned()]).is_err());
+        assert!(input(&["a:=x".to_owned()]).is_err());
+    }
+}

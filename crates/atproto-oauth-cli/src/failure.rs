@@ -1,0 +1,97 @@
+//! Why the command ends without success, and the exit code for it.
+
+use std::fmt;
+use std::io;
+use std::path::Path;
+use std::process::ExitCode;
+
+use atproto_oauth_core::xrpc::XrpcError;
+use atproto_oauth_core::{
+    CallbackError, Denied, Error, ErrorKind, InputError, RefreshError, SessionEffect,
+};
+
+/// Why the command ends without success.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    message: String,
+    code: u8,
+}
+
+pub(crate) const REFUSED: u8 = 1;
+pub(crate) const USAGE: u8 = 2;
+pub(crate) const CONFIGURATION: u8 = 3;
+pub(crate) const NOT_FOUND: u8 = 4;
+pub(crate) const DENIED: u8 = 5;
+pub(crate) const SESSION_OVER: u8 = 6;
+pub(crate) const NETWORK: u8 = 7;
+pub(crate) const SECURITY: u8 = 8;
+
+impl Failure {
+    pub(crate) fn new(code: u8, message: impl Into<String>) -> Self {
+        Self { message: message.into(), code }
+    }
+
+    /// A file that could not be read or written.
+    pub(crate) fn file(what: &str, path: &Path, error: &io::Error) -> Self {
+        Self::new(CONFIGURATION, format!("{what} {}: {error}", path.display()))
+    }
+
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        ExitCode::from(self.code)
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let code = match error.kind() {
+            _ if error.is_security() => SECURITY,
+            _ if matches!(error, Error::Denied(Denied { .. })) => DENIED,
+            _ if error.is_retryable() => NETWORK,
+            ErrorKind::Input => USAGE,
+            ErrorKind::Identity | ErrorKind::Discovery => NOT_FOUND,
+            ErrorKind::Authorization | ErrorKind::Token | ErrorKind::Dpop => DENIED,
+            ErrorKind::Session => SESSION_OVER,
+            ErrorKind::Policy => SECURITY,
+            _ => NETWORK,
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+impl From<InputError> for Failure {
+    fn from(error: InputError) -> Self {
+        Error::from(error).into()
+    }
+}
+
+impl From<CallbackError> for Failure {
+    fn from(error: CallbackError) -> Self {
+        error.error.into()
+    }
+}
+
+impl From<RefreshError> for Failure {
+    fn from(error: RefreshError) -> Self {
+        let Self { message, code } = error.error.into();
+        match error.effect {
+            SessionEffect::Dead | SessionEffect::NeedsReauth => {
+                Self::new(SESSION_OVER, format!("{message}; log in again"))
+            }
+            SessionEffect::Keep | SessionEffect::Ambiguous | SessionEffect::Replaced => {
+                Self::new(code, message)
+            }
+        }
+    }
+}
+
+impl From<XrpcError> for Failure {
+    fn from(error: XrpcError) -> Self {
+        Self::new(REFUSED, error.to_string())
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}

@@ -1,0 +1,211 @@
+//! Waits on a loopback address for the browser to come back from the authorization server.
+//!
+//! Anybody on this machine, and any page in the browser, can connect too. So only a `GET` of the
+//! callback path with this listener's own `Host` and the login's own `state` is taken; everything
+//! else is answered and forgotten, and nobody can hold the line.
+//!
+//! RFC 8252 section 7.3.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::mpsc::{self, RecvTimeoutError, SyncSender};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use atproto_oauth_core::CallbackParams;
+use url::Url;
+
+use crate::page;
+
+/// Waits for one callback.
+#[derive(Debug)]
+pub(crate) struct Listener {
+    listener: TcpListener,
+    address: SocketAddr,
+    path: &'static str,
+}
+
+/// The browser that came back: it waits for a page.
+#[derive(Debug)]
+pub(crate) struct Browser {
+    stream: TcpStream,
+    pub(crate) params: CallbackParams,
+}
+
+/// How long one connection may take to say what it wants.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// More than any browser sends.
+const MAX_REQUEST: usize = 32 * 1024;
+
+/// Connections that are read at the same time.
+const MAX_CONNECTIONS: usize = 32;
+
+impl Listener {
+    /// Listens on a free port of `127.0.0.1`.
+    pub(crate) fn bind(path: &'static str) -> io::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let address = listener.local_addr()?;
+        listener.set_nonblocking(true)?;
+        Ok(Self { listener, address, path })
+    }
+
+    /// Where the browser is to come back to.
+    pub(crate) fn redirect_uri(&self) -> Result<Url, url::ParseError> {
+        Url::parse(&format!("http://{}{}", self.address, self.path))
+    }
+
+    /// Waits for the browser that brings `state`; nobody, if it does not come within `time`.
+    pub(crate) fn wait(&self, state: &str, time: Duration) -> io::Result<Option<Browser>> {
+        let deadline = Instant::now() + time;
+        let (sender, browsers) = mpsc::sync_channel(MAX_CONNECTIONS);
+        loop {
+            match self.listener.accept() {
+                Ok((stream, _)) => self.read_in_background(stream, state, sender.clone()),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                // A connection that ended before it was accepted, or a moment without sockets.
+                Err(_) => thread::sleep(Duration::from_millis(50)),
+            }
+            match browsers.recv_timeout(Duration::from_millis(20)) {
+                Ok(browser) => return Ok(Some(browser)),
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
+            }
+            if Instant::now() >= deadline {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// A connection that says nothing must not keep the browser waiting.
+    fn read_in_background(&self, stream: TcpStream, state: &str, browsers: SyncSender<Browser>) {
+        let (host, path, state) = (self.address.to_string(), self.path, state.to_owned());
+        thread::spawn(move || {
+            let Ok(head) = read_head(&stream) else { return };
+            match callback(&head, &host, path, &state) {
+                // Whoever waits takes the first and lets the others go.
+                Ok(params) => drop(browsers.try_send(Browser { stream, params })),
+                Err((status, text)) => answer(&stream, status, "Not found", text),
+            }
+        });
+    }
+}
+
+impl Browser {
+    /// Shows the end of the login.
+    pub(crate) fn show(self, status: &str, title: &str, text: &str) {
+        answer(&self.stream, status, title, text);
+    }
+}
+
+fn answer(mut stream: &TcpStream, status: &str, title: &str, text: &str) {
+    // A browser that has gone away misses nothing that matters.
+    let _ = stream.write_all(page::response(status, title, text).as_bytes());
+}
+
+/// Reads the head of a request, and no more of it than a browser would send.
+fn read_head(mut stream: &TcpStream) -> io::Result<Vec<u8>> {
+    let deadline = Instant::now() + PATIENCE;
+    stream.set_nonblocking(false)?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    let mut head = Vec::new();
+    let mut buffer = [0; 4096];
+    while !head.windows(4).any(|window| window == b"\r\n\r\n") {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() || head.len() > MAX_REQUEST {
+            return Err(ErrorKind::TimedOut.into());
+        }
+        stream.set_read_timeout(Some(left))?;
+        match stream.read(&mut buffer)? {
+            0 => return Err(ErrorKind::UnexpectedEof.into()),
+            count => head.extend(buffer.iter().take(count)),
+        }
+    }
+    Ok(head)
+}
+
+type Refusal = (&'static str, &'static str);
+
+/// The parameters, if the request is the callback of this login.
+fn callback(head: &[u8], host: &str, path: &str, state: &str) -> Result<CallbackParams, Refusal> {
+    const NOT_FOUND: Refusal = ("404 Not Found", "There is nothing here.");
+    const BAD: Refusal = ("400 Bad Request", "This is not the end of the login that waits here.");
+
+    let mut headers = [httparse::EMPTY_HEADER; 100];
+    let mut request = httparse::Request::new(&mut headers);
+    request.parse(head).map_err(|_| BAD)?;
+    let hosts: Vec<_> =
+        request.headers.iter().filter(|h| h.name.eq_ignore_ascii_case("host")).collect();
+    // A page of another site can make the browser ask us, but under that site's name.
+    if !matches!(hosts.as_slice(), [only] if only.value == host.as_bytes()) {
+        return Err(BAD);
+    }
+    let target = request.path.ok_or(BAD)?;
+    let (found, query) = target.split_once('?').unwrap_or((target, ""));
+    if found != path || request.method != Some("GET") {
+        return Err(NOT_FOUND);
+    }
+    let params = CallbackParams::parse(&format!("?{query}")).map_err(|_| BAD)?;
+    if params.state() == state { Ok(params) } else { Err(BAD) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WAIT: Duration = Duration::from_secs(20);
+
+    fn ask(address: SocketAddr, request: &str) -> String {
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(WAIT)).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
+    fn get(address: SocketAddr, target: &str, host: &str) -> String {
+        ask(address, &format!("GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n"))
+    }
+
+    #[test]
+    fn only_the_browser_of_the_login_is_taken() {
+        // REQUIREMENTS L-20
+        let listener = Listener::bind("/callback").unwrap();
+        let address = listener.address;
+        let asking = thread::spawn(move || {
+            let host = address.to_string();
+            let good = "/callback?state=right&iss=x&code=y";
+            // Says nothing, and must not delay anybody.
+            let silent = TcpStream::connect(address).unwrap();
+            assert!(get(address, "/favicon.ico", &host).starts_with("HTTP/1.1 404"));
+            assert!(
+                get(address, "/callback/?state=right&code=y", &host).starts_with("HTTP/1.1 404")
+            );
+            assert!(get(address, good, "evil.example.com").starts_with("HTTP/1.1 400"));
+            assert!(get(address, good, "localhost").starts_with("HTTP/1.1 400"));
+            assert!(
+                get(address, "/callback?state=wrong&code=y", &host).starts_with("HTTP/1.1 400")
+            );
+            assert!(get(address, "/callback", &host).starts_with("HTTP/1.1 400"));
+            let twice = "/callback?state=right&state=right&code=y";
+            assert!(get(address, twice, &host).starts_with("HTTP/1.1 400"));
+            let post = format!("POST {good} HTTP/1.1\r\nHost: {host}\r\n\r\n");
+            assert!(ask(address, &post).starts_with("HTTP/1.1 404"));
+            assert!(ask(address, "garbage\r\n\r\n").starts_with("HTTP/1.1 400"));
+            let page = get(address, good, &host);
+            drop(silent);
+            page
+        });
+        let browser = listener.wait("right", WAIT).unwrap().unwrap();
+        browser.show("200 OK", "Done", "That is all.");
+        let page = asking.join().unwrap();
+        assert!(page.starts_with("HTTP/1.1 200 OK"), "{page}");
+        assert!(page.contains("Referrer-Policy: no-referrer"), "{page}");
+    }
+
+    #[test]
+    fn nobody_comes() {
+        let listener = Listener::bind("/callback").unwrap();
+        assert!(listener.wait("state", Duration::from_millis(60)).unwrap().is_none());
+    }
+}

@@ -1,0 +1,74 @@
+//! `login`: through the browser to a session in a file.
+
+use std::time::Duration;
+
+use atproto_oauth_core::{LoggedIn, Subject};
+use atproto_sansio::System;
+
+use crate::arguments::{Common, Login};
+use crate::failure::{CONFIGURATION, DENIED, Failure};
+use crate::listener::Listener;
+use crate::network::{self, CALLBACK};
+use crate::session_file::SessionFile;
+
+pub(crate) fn run(login: &Login, common: &Common) -> Result<(), Failure> {
+    let subject = Subject::parse(&login.subject)?;
+    let client = network::new_client(login, common)?;
+    let driver = network::driver(common)?;
+    let file = SessionFile::new(common)?;
+
+    // The port must be known before the server is told where the browser comes back to.
+    let cannot_listen =
+        |why: String| Failure::new(CONFIGURATION, format!("can't listen on 127.0.0.1: {why}"));
+    let listener = Listener::bind(CALLBACK).map_err(|error| cannot_listen(error.to_string()))?;
+    let redirect_uri = listener.redirect_uri().map_err(|error| cannot_listen(error.to_string()))?;
+
+    eprintln!("Looking up {subject} …");
+    let begun = driver.run(client.authorize(subject).redirect_uri(redirect_uri))?;
+    show(begun.url.as_str(), login.no_browser);
+
+    let time = begun.pending.expires_at().since(System::now());
+    let arrived = listener.wait(begun.pending.state(), time);
+    let browser = arrived.map_err(|error| cannot_listen(error.to_string()))?.ok_or_else(|| {
+        Failure::new(DENIED, format!("nobody came back from the browser {}", within(time)))
+    })?;
+
+    let finished = driver
+        .run(client.callback(begun.pending, browser.params.clone()))
+        .map_err(Failure::from)
+        .and_then(|LoggedIn { session, .. }| {
+            let _lock = file.lock()?;
+            file.save(&session)?;
+            Ok(session)
+        });
+    match finished {
+        Ok(session) => {
+            let name = session.handle().map_or(session.did().as_str(), |handle| handle.as_str());
+            browser.show(
+                "200 OK",
+                "Logged in",
+                &format!("You are logged in as {name}. You can close this page."),
+            );
+            println!("Logged in as {name} ({}) at {}.", session.did(), session.pds());
+            println!("The session is in {}.", file.path().display());
+            Ok(())
+        }
+        Err(failure) => {
+            browser.show("403 Forbidden", "Not logged in", &failure.to_string());
+            Err(failure)
+        }
+    }
+}
+
+fn show(url: &str, no_browser: bool) {
+    let opened = !no_browser && webbrowser::open(url).is_ok();
+    if opened {
+        eprintln!("Your browser should open. If it does not, open this URL:\n\n{url}\n");
+    } else {
+        eprintln!("Open this URL in your browser:\n\n{url}\n");
+    }
+}
+
+fn within(time: Duration) -> String {
+    format!("within {} minutes", time.as_secs().div_ceil(60))
+}

@@ -1,0 +1,31 @@
+//! The `atproto-oauth` command: logs in to AT Protocol services and calls them.
+
+mod arguments;
+mod call;
+mod failure;
+mod listener;
+mod login;
+mod network;
+mod page;
+mod session_file;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::arguments::{Arguments, Command};
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let result = match &arguments.command {
+        Command::Login(options) => login::run(options, &arguments.common),
+        Command::Call(options) => call::run(options, &arguments.common),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("error: {failure}");
+            failure.exit_code()
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! The client and the driver that the arguments ask for.
+
+use std::fs;
+
+use atproto_dpop::P256Keys;
+use atproto_identity::Resolver;
+use atproto_oauth_core::{Client, LoopbackBuilder, NoncePolicy, Scopes, Session};
+use atproto_oauth_ureq::Driver;
+use atproto_sansio::System;
+
+use crate::arguments::{Common, Login};
+use crate::failure::{CONFIGURATION, Failure};
+
+/// The path that the browser comes back to.
+pub(crate) const CALLBACK: &str = "/callback";
+
+/// The client of a new login.
+pub(crate) fn new_client(login: &Login, common: &Common) -> Result<Client, Failure> {
+    let scopes = Scopes::parse(&login.scope).map_err(atproto_oauth_core::InputError::from)?;
+    let builder = Client::loopback(scopes).redirect_path(CALLBACK);
+    let builder = match login.accept_missing_nonces {
+        true => builder.nonce_policy(NoncePolicy::Interop),
+        false => builder,
+    };
+    Ok(configure(builder, common).build()?)
+}
+
+/// The client that a session was made for.
+pub(crate) fn client_of(session: &Session, common: &Common) -> Result<Client, Failure> {
+    let builder = LoopbackBuilder::from_client_id(session.client_id())?;
+    Ok(configure(builder, common).build()?)
+}
+
+fn configure(builder: LoopbackBuilder, common: &Common) -> LoopbackBuilder {
+    let resolver = match common.plc_directory.as_slice() {
+        [] => Resolver::new(),
+        directories => Resolver::new().with_directories(directories.iter().cloned()),
+    };
+    let builder = builder.resolver(resolver);
+    if common.development { builder.development() } else { builder }
+}
+
+/// The driver for everything that goes over the network.
+pub(crate) fn driver(common: &Common) -> Result<Driver, Failure> {
+    let mut builder = Driver::builder(System::new(P256Keys));
+    if common.development {
+        builder = builder.development();
+    }
+    for (host, address) in &common.connect_to {
+        builder = builder.host_override(host, *address);
+    }
+    if let Some(nameserver) = common.nameserver {
+        builder = builder.nameserver(nameserver);
+    }
+    if let Some(path) = &common.ca_certificate {
+        let pem = fs::read(path).map_err(|error| Failure::file("the certificate", path, &error))?;
+        builder = builder
+            .root_certificate(&pem)
+            .map_err(|error| Failure::new(CONFIGURATION, format!("{}: {error}", path.display())))?;
+    }
+    Ok(builder.build())
+}

@@ -1,0 +1,100 @@
+//! The file that keeps the session: for its owner only, replaced whole, locked while it is changed.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use atproto_oauth_core::Session;
+use tempfile::NamedTempFile;
+
+use crate::arguments::Common;
+use crate::failure::{CONFIGURATION, Failure, SESSION_OVER};
+
+/// Where the session is kept.
+#[derive(Debug)]
+pub(crate) struct SessionFile {
+    path: PathBuf,
+}
+
+/// Keeps other processes from spending the same refresh token.
+#[derive(Debug)]
+pub(crate) struct Lock(#[expect(dead_code, reason = "dropping it unlocks")] File);
+
+impl SessionFile {
+    pub(crate) fn new(common: &Common) -> Result<Self, Failure> {
+        let path = match &common.session {
+            Some(path) => path.clone(),
+            None => dirs::state_dir()
+                .or_else(dirs::data_local_dir)
+                .ok_or_else(|| {
+                    Failure::new(CONFIGURATION, "there is no home directory; give --session FILE")
+                })?
+                .join("atproto-oauth")
+                .join("session.json"),
+        };
+        Ok(Self { path })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Reads the session.
+    pub(crate) fn load(&self) -> Result<Session, Failure> {
+        match fs::read_to_string(&self.path) {
+            Ok(json) => Ok(Session::from_json(&json)?),
+            Err(error) if error.kind() == ErrorKind::NotFound => Err(Failure::new(
+                SESSION_OVER,
+                format!("there is no session at {}; log in first", self.path.display()),
+            )),
+            Err(error) => Err(self.failure(&error)),
+        }
+    }
+
+    /// Writes the session: when this returns it is on the disk, and the old one is gone.
+    pub(crate) fn save(&self, session: &Session) -> Result<(), Failure> {
+        let json = session.to_json()?;
+        let folder = self.folder()?;
+        let write = || {
+            // Such a file is readable by its owner only from the beginning.
+            let mut file = NamedTempFile::new_in(folder)?;
+            file.write_all(json.expose().as_bytes())?;
+            file.as_file().sync_all()?;
+            file.persist(&self.path)?;
+            // The new name must outlast a crash too; not every system can sync a folder.
+            File::open(folder).and_then(|folder| folder.sync_all()).ok();
+            Ok(())
+        };
+        write().map_err(|error| self.failure(&error))
+    }
+
+    /// Waits until no other process has the lock, and takes it.
+    pub(crate) fn lock(&self) -> Result<Lock, Failure> {
+        self.folder()?;
+        let path = self.path.with_extension("lock");
+        let open = || {
+            let file = OpenOptions::new().create(true).append(true).open(&path)?;
+            file.lock()?;
+            Ok(Lock(file))
+        };
+        open().map_err(|error| Failure::file("the lock", &path, &error))
+    }
+
+    /// The folder of the file; made for its owner only if it is not there.
+    fn folder(&self) -> Result<&Path, Failure> {
+        let folder = match self.path.parent() {
+            Some(folder) if folder != Path::new("") => folder,
+            _ => Path::new("."),
+        };
+        let mut builder = DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(folder).map_err(|error| self.failure(&error))?;
+        Ok(folder)
+    }
+
+    fn failure(&self, error: &std::io::Error) -> Failure {
+        Failure::file("the session", &self.path, error)
+    }
+}

@@ -1,0 +1,106 @@
+//! The procedures of a client, each run to its end.
+
+use atproto_oauth_core::{
+    Authorization, Authorize, CallbackError, CallbackParams, Client, Error, LoggedIn, Pending,
+    RefreshError, Revocation, Session, Subject,
+};
+use atproto_sansio::Body;
+use bytes::Bytes;
+use http::{Request, Response};
+
+use crate::driver::Driver;
+
+/// A client and the driver that runs its procedures. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct BlockingClient {
+    client: Client,
+    driver: Driver,
+}
+
+impl BlockingClient {
+    /// Runs the procedures of `client` on `driver`.
+    pub fn new(client: Client, driver: Driver) -> Self {
+        Self { client, driver }
+    }
+
+    /// The client, for procedures that need options; run them on [`driver`](Self::driver).
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// What runs the procedures.
+    pub fn driver(&self) -> &Driver {
+        &self.driver
+    }
+
+    /// Begins a login: keep what is pending, and send the browser to the URL.
+    ///
+    /// # Errors
+    ///
+    /// The account or its server was not found, or the server refused.
+    pub fn authorize(&self, subject: Subject) -> Result<Authorization, Error> {
+        self.authorize_with(subject, |authorize| authorize)
+    }
+
+    /// Begins a login with options, such as a redirect URI or scopes.
+    ///
+    /// # Errors
+    ///
+    /// The account or its server was not found, or the server refused.
+    pub fn authorize_with(
+        &self,
+        subject: Subject,
+        options: impl FnOnce(Authorize) -> Authorize,
+    ) -> Result<Authorization, Error> {
+        self.driver.run(options(self.client.authorize(subject)))
+    }
+
+    /// Finishes a login with what the browser brought back.
+    ///
+    /// # Errors
+    ///
+    /// The login was denied, or what came back must not be used; no token remains in use.
+    pub fn callback(
+        &self,
+        pending: Pending,
+        params: CallbackParams,
+    ) -> Result<LoggedIn, CallbackError> {
+        self.driver.run(self.client.callback(pending, params))
+    }
+
+    /// Sends a request to the account's server; see [`xrpc`](atproto_oauth_core::xrpc).
+    ///
+    /// Any status is an answer. A token is never refreshed behind the caller's back: ask
+    /// [`Session::needs_refresh`] before, and
+    /// [`is_token_refused`](atproto_oauth_core::xrpc::is_token_refused) after.
+    ///
+    /// # Errors
+    ///
+    /// The request leads to another server, or brought no answer.
+    pub fn request(
+        &self,
+        session: &Session,
+        request: Request<Body>,
+    ) -> Result<Response<Bytes>, Error> {
+        Ok(self.driver.run(self.client.request(session, request)?)?.output)
+    }
+
+    /// Spends the session's refresh token: store the new session before anything else.
+    ///
+    /// # Errors
+    ///
+    /// There is no new session, or one that comes with a remark; the error tells what it means for
+    /// the old one.
+    pub fn refresh(&self, session: Session) -> Result<Session, RefreshError> {
+        self.driver.run(self.client.refresh(session))
+    }
+
+    /// Logs out.
+    ///
+    /// # Errors
+    ///
+    /// The server did not revoke the tokens; forget them all the same.
+    pub fn revoke(&self, session: Session) -> Result<Revocation, Error> {
+        self.driver.run(self.client.revoke(session))
+    }
+}

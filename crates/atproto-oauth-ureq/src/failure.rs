@@ -1,0 +1,47 @@
+//! What ureq's errors mean to a machine: how far the request got.
+
+use atproto_sansio::{Phase, TransportError};
+use ureq::Error;
+
+use crate::resolve::Forbidden;
+
+/// A request that brought no head of a reply.
+pub(crate) fn without_reply(error: Error, was_begun: bool) -> TransportError {
+    let error = match error {
+        Error::Other(other) => match other.downcast::<Forbidden>() {
+            Ok(forbidden) => return TransportError::blocked(forbidden.0),
+            Err(other) => Error::Other(other),
+        },
+        error => error,
+    };
+    let phase = match error {
+        _ if !was_begun => Phase::NotSent,
+        Error::Timeout(_) => Phase::TimedOut,
+        Error::LargeResponseHeader(..) => Phase::TooLarge,
+        _ => Phase::MaybeSent,
+    };
+    TransportError::new(phase, explain(&error))
+}
+
+/// A reply whose body did not arrive whole.
+pub(crate) fn within_body(error: &Error) -> TransportError {
+    let phase = match error {
+        Error::Timeout(_) => Phase::TimedOut,
+        _ => Phase::Truncated,
+    };
+    TransportError::new(phase, explain(error))
+}
+
+/// A sentence that repeats nothing of the request or the reply, which ureq's own ones may do.
+fn explain(error: &Error) -> String {
+    match error {
+        Error::Io(error) => error.to_string(),
+        Error::Timeout(reason) => format!("the time is up ({reason})"),
+        Error::HostNotFound => "the host has no address".to_owned(),
+        Error::Rustls(error) => format!("TLS: {error}"),
+        Error::Tls(reason) => format!("TLS: {reason}"),
+        Error::LargeResponseHeader(..) => "the head of the reply is too large".to_owned(),
+        Error::Protocol(_) => "a message is not well-formed HTTP/1.1".to_owned(),
+        _ => "the HTTP library refused".to_owned(),
+    }
+}

@@ -1,0 +1,185 @@
+//! One HTTP call: one request, sent at most once, and one reply.
+
+use std::io::Read;
+use std::time::Duration;
+
+use atproto_sansio::{Answer, Body, HttpCall, Phase, Reach, Reply, Rule, System, TransportError};
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING, USER_AGENT};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Method, Request, Response};
+use ureq::{Agent, SendBody};
+
+use crate::agents::Agents;
+use crate::aside::{Aside, Exactly, Incoming};
+use crate::connect::Witness;
+use crate::failure;
+
+pub(crate) fn perform(agents: &Agents, call: HttpCall, aside: &mut Aside<'_>) -> Reply {
+    let HttpCall { request, timeout, start_by, answer, reach, respond } = call;
+    let result = admit(agents, &request, reach).and_then(|agent| {
+        if start_by.is_some_and(|latest| latest < System::now()) {
+            return Err(not_sent("it is too late to start"));
+        }
+        let request = prepare(request, &agents.user_agent);
+        let response = send(agent, request, timeout, aside)?;
+        receive(response, answer, aside)
+    });
+    respond.with(result)
+}
+
+fn admit<'a>(
+    agents: &'a Agents,
+    request: &Request<Body>,
+    reach: Reach,
+) -> Result<&'a Agent, TransportError> {
+    agents.reaching(reach).ok_or_else(|| {
+        TransportError::blocked(Rule {
+            host: request.uri().host().unwrap_or_default().to_owned(),
+            address: None,
+            reason: "this driver was not built for development",
+        })
+    })
+}
+
+/// What goes over the line is HTTP/1.1, whatever the request was labelled with.
+fn prepare(request: Request<Body>, user_agent: &HeaderValue) -> Request<Body> {
+    let (parts, body) = request.into_parts();
+    let mut request = Request::new(body);
+    *request.method_mut() = parts.method;
+    *request.uri_mut() = parts.uri;
+    *request.headers_mut() = parts.headers;
+    request.headers_mut().entry(USER_AGENT).or_insert_with(|| user_agent.clone());
+    request
+}
+
+fn send(
+    agent: &Agent,
+    request: Request<Body>,
+    timeout: Duration,
+    aside: &mut Aside<'_>,
+) -> Result<Response<ureq::Body>, TransportError> {
+    let (mut parts, body) = request.into_parts();
+    let bytes;
+    let (mut reader, length): (Box<dyn Read + '_>, _) = match body {
+        Body::Bytes(whole) => {
+            bytes = whole;
+            (Box::new(&*bytes), Some(bytes.len() as u64))
+        }
+        Body::Attached => {
+            let attached = aside.take_body()?;
+            (attached.reader, attached.length)
+        }
+    };
+    let length = declare(&parts.method, &mut parts.headers, length)?;
+    let witness = Witness::begin();
+    let outcome = match length {
+        Some(0) => run(agent, parts, SendBody::none(), timeout),
+        Some(left) => {
+            run(agent, parts, SendBody::from_reader(&mut Exactly { reader, left }), timeout)
+        }
+        None => run(agent, parts, SendBody::from_reader(&mut reader), timeout),
+    };
+    outcome.map_err(|error| failure::without_reply(error, witness.saw_bytes()))
+}
+
+fn run(
+    agent: &Agent,
+    parts: Parts,
+    body: SendBody<'_>,
+    timeout: Duration,
+) -> Result<Response<ureq::Body>, ureq::Error> {
+    let request = agent
+        .configure_request(Request::from_parts(parts, body))
+        .timeout_global(Some(timeout.min(LONGEST)))
+        .build();
+    agent.run(request)
+}
+
+/// Writes the length of the body into the header, if it is known, and returns it.
+fn declare(
+    method: &Method,
+    headers: &mut HeaderMap,
+    length: Option<u64>,
+) -> Result<Option<u64>, TransportError> {
+    if headers.contains_key(TRANSFER_ENCODING) {
+        return Err(not_sent("the transfer encoding of a request is not the machine's to choose"));
+    }
+    let declared = match headers.get(CONTENT_LENGTH) {
+        Some(value) => Some(
+            value
+                .to_str()
+                .ok()
+                .and_then(|text| text.parse().ok())
+                .ok_or_else(|| not_sent("the declared length of the body is not a number"))?,
+        ),
+        None => None,
+    };
+    match (declared, length) {
+        (Some(declared), Some(length)) if declared != length => {
+            Err(not_sent("the body does not have its declared length"))
+        }
+        // A request without a body says nothing about it, unless its method promises one.
+        (None, Some(0)) if !matches!(*method, Method::POST | Method::PUT | Method::PATCH) => {
+            Ok(Some(0))
+        }
+        (declared, length) => {
+            let length = length.or(declared);
+            if let Some(length) = length {
+                headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+            }
+            Ok(length)
+        }
+    }
+}
+
+fn receive(
+    response: Response<ureq::Body>,
+    answer: Answer,
+    aside: &mut Aside<'_>,
+) -> Result<Response<Bytes>, TransportError> {
+    let (parts, body) = response.into_parts();
+    let bytes = match answer {
+        Answer::Streamed { .. } if parts.status.is_success() => {
+            aside.keep(Incoming(body.into_reader()));
+            Bytes::new()
+        }
+        Answer::Streamed { errors: limit } | Answer::Buffered(limit) => read(body, limit)?,
+    };
+    let mut response = Response::new(bytes);
+    *response.status_mut() = parts.status;
+    *response.version_mut() = parts.version;
+    *response.headers_mut() = parts.headers;
+    Ok(response)
+}
+
+fn read(body: ureq::Body, limit: usize) -> Result<Bytes, TransportError> {
+    let too_large =
+        || TransportError::new(Phase::TooLarge, format!("more than the allowed {limit} bytes"));
+    // This is not the header: the reply to a HEAD request declares a body that never comes.
+    let declared = body.content_length().unwrap_or(0);
+    if declared > limit as u64 {
+        return Err(too_large());
+    }
+    let mut whole = Vec::new();
+    let mut reader = body.into_reader();
+    let mut piece = [0; 8 * 1024];
+    loop {
+        let got = reader.read(&mut piece).map_err(|error| failure::within_body(&error.into()))?;
+        let (got, _) = piece.split_at(got);
+        if got.is_empty() {
+            return Ok(whole.into());
+        }
+        if got.len() > limit - whole.len() {
+            return Err(too_large());
+        }
+        whole.extend_from_slice(got);
+    }
+}
+
+fn not_sent(reason: &str) -> TransportError {
+    TransportError::new(Phase::NotSent, reason)
+}
+
+/// ureq adds the time-out to the present, which must not overflow.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);

@@ -1,0 +1,110 @@
+//! One nameserver and the socket to it.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
+use std::time::Duration;
+
+use atproto_sansio::{Phase, TransportError};
+
+use super::Deadline;
+use super::question::{Meaning, Question};
+
+/// The socket stays open between two questions, so a late answer to the first is not lost.
+pub(super) struct Server {
+    address: SocketAddr,
+    socket: UdpSocket,
+    question: Question,
+    message: Vec<u8>,
+}
+
+impl Server {
+    pub(super) fn new(address: SocketAddr, question: Question) -> Result<Self, TransportError> {
+        let message = question.encode()?;
+        let socket = connect(address).map_err(|error| failed(Phase::NotSent, &error))?;
+        Ok(Self { address, socket, question, message })
+    }
+
+    /// Asks once and waits, with some patience: `None` if there is no answer yet.
+    pub(super) fn ask(
+        &mut self,
+        deadline: Deadline,
+        patience: Duration,
+    ) -> Result<Option<Vec<String>>, TransportError> {
+        let outcome = match self.ask_over_udp(deadline.or_after(patience)) {
+            Ok(Meaning::Truncated) => self.ask_over_tcp(deadline),
+            outcome => outcome,
+        };
+        match outcome {
+            Ok(Meaning::Records(records)) => Ok(Some(records)),
+            Ok(Meaning::Failed(error)) => Err(error),
+            Ok(Meaning::Foreign | Meaning::Truncated) => {
+                Err(TransportError::new(Phase::Truncated, "the nameserver gave no whole answer"))
+            }
+            Err(error) if is_time_out(&error) => Ok(None),
+            Err(error) => Err(failed(Phase::MaybeSent, &error)),
+        }
+    }
+
+    fn ask_over_udp(&self, deadline: Deadline) -> io::Result<Meaning> {
+        self.socket.send(&self.message)?;
+        // Larger than any answer to a question without EDNS.
+        let mut buffer = [0; 4096];
+        loop {
+            let left = deadline.left().ok_or(ErrorKind::TimedOut)?;
+            self.socket.set_read_timeout(Some(left))?;
+            let size = match self.socket.recv(&mut buffer) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                received => received?,
+            };
+            match self.question.meaning(buffer.get(..size).unwrap_or_default()) {
+                Meaning::Foreign => {}
+                meaning => return Ok(meaning),
+            }
+        }
+    }
+
+    /// RFC 7766: the same message, after its length.
+    fn ask_over_tcp(&self, deadline: Deadline) -> io::Result<Meaning> {
+        let left = || deadline.left().ok_or(ErrorKind::TimedOut);
+        let mut stream = TcpStream::connect_timeout(&self.address, left()?)?;
+        stream.set_write_timeout(Some(left()?))?;
+        let length = u16::try_from(self.message.len()).map_err(io::Error::other)?;
+        stream.write_all(&[&length.to_be_bytes()[..], &self.message].concat())?;
+        let mut read = |size: usize| {
+            let mut bytes = vec![0; size];
+            let mut rest = bytes.as_mut_slice();
+            while !rest.is_empty() {
+                stream.set_read_timeout(Some(left()?))?;
+                match stream.read(rest) {
+                    Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
+                    Ok(got) => rest = rest.split_at_mut(got).1,
+                    Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            Ok(bytes)
+        };
+        let length = read(2)?.iter().fold(0, |length, byte| length << 8 | usize::from(*byte));
+        Ok(self.question.meaning(&read(length)?))
+    }
+}
+
+/// A connected socket receives from its peer only. The system chooses an unpredictable port.
+fn connect(address: SocketAddr) -> io::Result<UdpSocket> {
+    let any: IpAddr = match address {
+        SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    let socket = UdpSocket::bind((any, 0))?;
+    socket.connect(address)?;
+    Ok(socket)
+}
+
+/// A read that takes too long is called either, depending on the platform.
+fn is_time_out(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::WouldBlock)
+}
+
+fn failed(phase: Phase, error: &io::Error) -> TransportError {
+    TransportError::new(phase, format!("nameserver: {error}"))
+}

@@ -1,0 +1,10 @@
+//! Whole procedures against the reference server, and what was on the wire in the server's own
+//! words. `tests/reference/run` starts the network and then this.
+
+mod command;
+mod denied;
+mod login;
+mod network;
+mod nonces;
+mod somebody_else;
+mod wire;

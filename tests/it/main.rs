@@ -1,1 +1,5 @@
-#![allow(missing_docs)]
+//! Everything that is tested through the public interface.
+#![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests may")]
+#![allow(missing_docs, reason = "tests have names")]
+
+mod transcripts;

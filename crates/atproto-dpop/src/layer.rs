@@ -188,7 +188,8 @@ impl<E: Endpoint> Dpop<E> {
                 let Some(offset) = ClockOffset::of_response(response.headers(), cx.now()) else {
                     return false;
                 };
-                let retry = offset.is_far_from(sent.offset) && std::mem::take(&mut self.retries.clock);
+                let retry =
+                    offset.is_far_from(sent.offset) && std::mem::take(&mut self.retries.clock);
                 if retry {
                     offset.remember(cx, &sent.origin);
                 }

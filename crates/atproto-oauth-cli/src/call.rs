@@ -3,8 +3,8 @@
 use std::fs;
 use std::io::{self, Write};
 
-use atproto_oauth_core::{Client, Session, SessionEffect, xrpc};
-use atproto_oauth_ureq::Driver;
+use atproto_oauth_core::{Session, SessionEffect, xrpc};
+use atproto_oauth_ureq::BlockingClient;
 use atproto_sansio::{Body, System};
 use http::Request;
 use serde_json::{Map, Value};
@@ -18,16 +18,16 @@ pub(crate) fn run(call: &Call, common: &Common) -> Result<(), Failure> {
     let request = request(call)?;
     let file = SessionFile::new(common)?;
     let mut session = file.load()?;
-    let client = network::client_of(&session, common)?;
-    let driver = network::driver(common)?;
+    let client =
+        BlockingClient::new(network::client_of(&session, common)?, network::driver(common)?);
 
     if session.needs_refresh(System::now()) {
-        session = refresh(&client, &driver, &file, &session)?;
+        session = refresh(&client, &file, &session)?;
     }
-    let mut response = driver.run(client.request(&session, request.clone())?)?.output;
+    let mut response = client.request(&session, request.clone())?;
     if xrpc::is_token_refused(&response) && session.can_refresh() {
-        session = refresh(&client, &driver, &file, &session)?;
-        response = driver.run(client.request(&session, request)?)?.output;
+        session = refresh(&client, &file, &session)?;
+        response = client.request(&session, request)?;
     }
     xrpc::check(&response)?;
     print(response.body())
@@ -35,8 +35,7 @@ pub(crate) fn run(call: &Call, common: &Common) -> Result<(), Failure> {
 
 /// Refreshes the session unless another process has done so, and keeps it before it is used.
 fn refresh(
-    client: &Client,
-    driver: &Driver,
+    client: &BlockingClient,
     file: &SessionFile,
     stale: &Session,
 ) -> Result<Session, Failure> {
@@ -45,7 +44,7 @@ fn refresh(
     if current.access_token().expose() != stale.access_token().expose() {
         return Ok(current);
     }
-    match driver.run(client.refresh(current)) {
+    match client.refresh(current) {
         Ok(session) => {
             file.save(&session)?;
             Ok(session)

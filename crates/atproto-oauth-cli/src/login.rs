@@ -43,7 +43,8 @@ pub(crate) fn run(login: &Login, common: &Common) -> Result<(), Failure> {
         });
     match finished {
         Ok(session) => {
-            let name = session.handle().map_or(session.did().as_str(), |handle| handle.as_str());
+            let name =
+                session.handle().map_or_else(|| session.did().as_str(), |handle| handle.as_str());
             browser.show(
                 "200 OK",
                 "Logged in",

@@ -1,6 +1,13 @@
 //! Whole procedures against the reference server, and what was on the wire in the server's own
 //! words. `tests/reference/run` starts the network and then this.
 
+#![allow(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that fails says where"
+)]
+
 mod command;
 mod denied;
 mod login;

@@ -1,0 +1,50 @@
+//! Replays every transcript in every order, a test for each folder.
+
+use std::fs;
+
+use atproto_oauth_tests::{fixture, parse, replay};
+
+#[test]
+fn login() {
+    replay_folder("login");
+}
+
+#[test]
+fn callback() {
+    replay_folder("callback");
+}
+
+#[test]
+fn refresh() {
+    replay_folder("refresh");
+}
+
+#[test]
+fn revoke() {
+    replay_folder("revoke");
+}
+
+#[test]
+fn request() {
+    replay_folder("request");
+}
+
+/// Replays all files of a folder, and reports all that fail. `TRANSCRIPT` picks files by a part of
+/// their names.
+fn replay_folder(name: &str) {
+    let only = std::env::var("TRANSCRIPT").unwrap_or_default();
+    let folder = fixture::folder().join(name);
+    let mut files: Vec<_> = fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect();
+    files.sort();
+    assert!(!files.is_empty(), "there are no transcripts in {name}");
+    let mut failures = Vec::new();
+    for path in files.iter().filter(|path| path.to_string_lossy().contains(&only)) {
+        let file = format!("{name}/{}", path.file_name().unwrap().to_string_lossy());
+        let transcript = parse::parse(&file, &fs::read_to_string(path).unwrap());
+        match replay(&transcript) {
+            Ok(orders) => println!("{file}: {orders} orders"),
+            Err(failure) => failures.push(failure),
+        }
+    }
+    assert!(failures.is_empty(), "{} failed:\n\n{}", failures.len(), failures.join("\n\n"));
+}

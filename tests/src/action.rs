@@ -1,0 +1,173 @@
+//! What a step does.
+
+use std::time::Duration;
+
+use atproto_oauth_core::{
+    CallbackParams, Error, Prompt, Scopes, SessionEffect, Subject, xrpc,
+};
+use atproto_sansio::Body;
+use bytes::Bytes;
+use http::Request;
+
+use crate::outcome::Outcome;
+use crate::play::Play;
+
+/// Does what the step says.
+///
+/// # Errors
+///
+/// The client did something that the transcript does not have.
+///
+/// # Panics
+///
+/// The transcript asks for something that does not exist.
+pub fn perform(play: &mut Play<'_>) -> Result<Outcome, String> {
+    match play.step.verb.as_str() {
+        "login" => login(play),
+        "callback" => callback(play),
+        "request" => request(play),
+        "refresh" => refresh(play),
+        "revoke" => revoke(play),
+        quiet => {
+            match quiet {
+                "wait" => {
+                    let seconds = first(play).parse().expect("wait <seconds>");
+                    play.world.environment.wait(Duration::from_secs(seconds));
+                }
+                "forget" => play.world.environment.forget(),
+                "restart" => play.world.restart(),
+                other => panic!("there is no step {other}"),
+            }
+            Ok(Outcome::default())
+        }
+    }
+}
+
+fn login(play: &mut Play<'_>) -> Result<Outcome, String> {
+    // A login has a key of its own, until it fails even so.
+    let old = play.world.seen.key.take();
+    play.world.seen.old_keys.extend(old);
+    let subject = match Subject::parse(&first(play)) {
+        Ok(subject) => subject,
+        Err(error) => return Ok(Outcome::error(&error.into())),
+    };
+    let mut machine = play.world.client.authorize(subject);
+    let step = play.step;
+    if let Some(scope) = step.option("scope") {
+        machine = machine.scopes(Scopes::parse(scope).unwrap());
+    }
+    if let Some(app_state) = step.option("app_state") {
+        machine = machine.app_state(app_state);
+    }
+    if let Some(redirect) = step.option("redirect") {
+        machine = machine.redirect_uri(redirect.parse().unwrap());
+    }
+    match step.option("prompt") {
+        Some("login") => machine = machine.prompt(Prompt::Login),
+        Some("create") => machine = machine.prompt(Prompt::Create),
+        Some(other) => panic!("no transcript asks for prompt={other}"),
+        None => {}
+    }
+    for (name, value) in step.options("parameter") {
+        machine = machine.parameter(name, value);
+    }
+    Ok(match play.run(machine)? {
+        Ok(authorization) => {
+            let mut outcome = Outcome::word(authorization.url);
+            let now = play.world.environment.now;
+            outcome.field("expires_in", authorization.expires_at.since(now).as_secs());
+            play.world.begun(authorization.pending);
+            outcome
+        }
+        Err(error) => Outcome::error(&error),
+    })
+}
+
+fn callback(play: &mut Play<'_>) -> Result<Outcome, String> {
+    let params = match CallbackParams::parse(&first(play)) {
+        Ok(params) => params,
+        Err(problem) => return Ok(Outcome::error(&problem.into())),
+    };
+    let pending = play.world.pending.clone().expect("a login came before");
+    let machine = play.world.client.callback(pending, params);
+    Ok(match play.run(machine)? {
+        Ok(logged_in) => {
+            let mut outcome = Outcome::session(&logged_in.session, &play.world);
+            outcome.field("app_state", logged_in.app_state.as_deref().unwrap_or("(none)"));
+            play.world.session = Some(logged_in.session);
+            outcome
+        }
+        Err(error) => {
+            let mut outcome = Outcome::error(&error.error);
+            outcome.field("app_state", error.app_state.as_deref().unwrap_or("(none)"));
+            outcome
+        }
+    })
+}
+
+fn request(play: &mut Play<'_>) -> Result<Outcome, String> {
+    let target = first(play);
+    let (method, target) = target.split_once(' ').expect("request GET|POST <target>");
+    let target = match target.contains('/') {
+        true => target.to_owned(),
+        false => xrpc::query(target, [("", ""); 0]).unwrap().uri().to_string(),
+    };
+    let mut request = Request::builder().method(method).uri(target);
+    for (name, value) in play.step.options("header") {
+        request = request.header(name, value);
+    }
+    let body = Bytes::from(play.step.option("body").unwrap_or_default().to_owned());
+    let request = request.body(Body::Bytes(body)).unwrap();
+    let session = play.world.session.clone().expect("a callback came before");
+    let answer = match play.world.client.request(&session, request) {
+        Ok(machine) => play.run(machine)?,
+        Err(error) => Err(error),
+    };
+    Ok(match answer {
+        Ok(answer) => {
+            let mut outcome = Outcome::word(answer.output.status().as_u16().to_string());
+            outcome.text = String::from_utf8_lossy(answer.output.body()).into_owned();
+            outcome.field("nonce_missing", answer.nonce_missing);
+            outcome.field("token_refused", xrpc::is_token_refused(&answer.output));
+            outcome
+        }
+        Err(error) => Outcome::error(&error),
+    })
+}
+
+fn refresh(play: &mut Play<'_>) -> Result<Outcome, String> {
+    let session = play.world.session.clone().expect("a callback came before");
+    let machine = play.world.client.refresh(session);
+    Ok(match play.run(machine)? {
+        Ok(session) => {
+            let outcome = Outcome::session(&session, &play.world);
+            play.world.session = Some(session);
+            outcome
+        }
+        Err(error) => {
+            let outcome = Outcome::refresh_error(&error, &play.world);
+            if error.session.is_some() != (error.effect == SessionEffect::Replaced) {
+                return Err("a session comes with Replaced, and with nothing else".to_owned());
+            }
+            if let Some(session) = error.session {
+                play.world.session = Some(*session);
+            }
+            outcome
+        }
+    })
+}
+
+fn revoke(play: &mut Play<'_>) -> Result<Outcome, String> {
+    let session = play.world.session.clone().expect("a callback came before");
+    let machine = play.world.client.revoke(session);
+    let ended: Result<_, Error> = play.run(machine)?;
+    Ok(match ended {
+        Ok(revocation) => Outcome::word(format!("{revocation:?}")),
+        Err(error) => Outcome::error(&error),
+    })
+}
+
+/// What the step is about.
+fn first(play: &Play<'_>) -> String {
+    play.world.expand(play.step.fields.first().map(String::as_str).unwrap_or_default())
+}

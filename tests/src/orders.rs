@@ -1,0 +1,130 @@
+//! Replays a transcript in every order.
+//!
+//! Wherever there is a choice (which of the outstanding calls to answer, or to ask for a further
+//! call first) all of it is tried, by playing the step again from its start. The first order of all
+//! is that of a blocking driver, and the next step goes on from there.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::action;
+use crate::outcome::Outcome;
+use crate::play::Play;
+use crate::transcript::{Step, Transcript};
+use crate::world::World;
+
+/// Which choice is taken where.
+#[derive(Debug, Default)]
+pub struct Schedule {
+    given: Vec<usize>,
+    taken: Vec<Choice>,
+}
+
+#[derive(Debug)]
+struct Choice {
+    index: usize,
+    options: Vec<String>,
+}
+
+/// More than this, and a step is to be made smaller.
+const MAX_SCHEDULES: usize = 2000;
+
+impl Schedule {
+    /// Takes one of `options`: as given, or the first.
+    pub fn choose(&mut self, options: Vec<String>) -> usize {
+        if options.len() == 1 {
+            return 0;
+        }
+        let index = self.given.get(self.taken.len()).copied().unwrap_or_default();
+        self.taken.push(Choice { index, options });
+        index
+    }
+
+    /// The next schedule, depth first.
+    fn next(&self) -> Option<Self> {
+        let last = self.taken.iter().rposition(|choice| choice.index + 1 < choice.options.len())?;
+        let mut given: Vec<_> = self.taken[..last].iter().map(|choice| choice.index).collect();
+        given.push(self.taken[last].index + 1);
+        Some(Self { given, taken: Vec::new() })
+    }
+
+    fn describe(&self) -> String {
+        let taken = self.taken.iter().map(|choice| choice.options[choice.index].as_str());
+        taken.collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// Replays `transcript`; returns how many orders there were.
+///
+/// # Errors
+///
+/// Where it went otherwise than the file says, and in which order.
+pub fn replay(transcript: &Transcript) -> Result<usize, String> {
+    let mut steps = transcript.steps.as_slice();
+    let mut world = match steps.split_first() {
+        Some((first, rest)) if first.verb == "client" => {
+            steps = rest;
+            World::new(&first.fields)
+        }
+        _ => World::new(&[]),
+    };
+    let mut count = 0;
+    for step in steps {
+        count += replay_step(step, &mut world)
+            .map_err(|why| format!("{}:{}: {why}", transcript.file, step.line))?;
+    }
+    Ok(count)
+}
+
+fn replay_step(step: &Step, world: &mut World) -> Result<usize, String> {
+    let mut schedule = Schedule::default();
+    let mut first: Option<(Outcome, World)> = None;
+    for count in 1..=MAX_SCHEDULES {
+        let start = first.is_none();
+        let (outcome, after) = play(step, world.clone(), &mut schedule, start)
+            .map_err(|why| format!("{why}\n  in the order: {}", schedule.describe()))?;
+        match &first {
+            Some((same, _)) if *same != outcome => {
+                return Err(format!(
+                    "it ended in {outcome}\n  and in the blocking order in {same}\n  \
+                     in the order: {}",
+                    schedule.describe()
+                ));
+            }
+            Some(_) => {}
+            None => first = Some((outcome, after)),
+        }
+        match schedule.next() {
+            Some(next) => schedule = next,
+            None => {
+                *world = first.expect("the first order was played").1;
+                return Ok(count);
+            }
+        }
+    }
+    Err(format!("there are more than {MAX_SCHEDULES} orders"))
+}
+
+/// Plays the step in one order: its outcome, and the world after it.
+fn play(
+    step: &Step,
+    world: World,
+    schedule: &mut Schedule,
+    is_blocking: bool,
+) -> Result<(Outcome, World), String> {
+    let mut play = Play { step, world, made: Vec::new(), schedule };
+    let played = catch_unwind(AssertUnwindSafe(|| action::perform(&mut play)));
+    let outcome = played.map_err(|panic| {
+        let text = panic.downcast_ref::<String>().cloned();
+        let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+        format!("it panicked: {}", text.unwrap_or_default())
+    })??;
+    if let Some(expected) = &step.outcome {
+        outcome
+            .check(&expected.fields, &play.world)
+            .map_err(|why| format!("line {}: {why}", expected.line))?;
+    } else if !outcome.head.is_empty() {
+        return Err(format!("it has no outcome, and ended in {outcome}"));
+    }
+    play.check_made(is_blocking)?;
+    Ok((outcome, play.world))
+}

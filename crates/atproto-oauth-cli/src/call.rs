@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{self, Write};
 
 use atproto_oauth_core::{Session, SessionEffect, xrpc};
-use atproto_oauth_ureq::BlockingClient;
+use atproto_oauth_ureq::OAuthClient;
 use atproto_sansio::{Body, System};
 use http::Request;
 use serde_json::{Map, Value};
@@ -18,8 +18,7 @@ pub(crate) fn run(call: &Call, common: &Common) -> Result<(), Failure> {
     let request = request(call)?;
     let file = SessionFile::new(common)?;
     let mut session = file.load()?;
-    let client =
-        BlockingClient::new(network::client_of(&session, common)?, network::driver(common)?);
+    let client = OAuthClient::new(network::client_of(&session, common)?, network::driver(common)?);
 
     if session.needs_refresh(System::now()) {
         session = refresh(&client, &file, &session)?;
@@ -34,11 +33,7 @@ pub(crate) fn run(call: &Call, common: &Common) -> Result<(), Failure> {
 }
 
 /// Refreshes the session unless another process has done so, and keeps it before it is used.
-fn refresh(
-    client: &BlockingClient,
-    file: &SessionFile,
-    stale: &Session,
-) -> Result<Session, Failure> {
+fn refresh(client: &OAuthClient, file: &SessionFile, stale: &Session) -> Result<Session, Failure> {
     let _lock = file.lock()?;
     let current = file.load()?;
     if current.access_token().expose() != stale.access_token().expose() {

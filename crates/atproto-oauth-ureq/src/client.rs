@@ -12,12 +12,12 @@ use crate::driver::Driver;
 
 /// A client and the driver that runs its procedures. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct BlockingClient {
+pub struct OAuthClient {
     client: Client,
     driver: Driver,
 }
 
-impl BlockingClient {
+impl OAuthClient {
     /// Runs the procedures of `client` on `driver`.
     pub fn new(client: Client, driver: Driver) -> Self {
         Self { client, driver }

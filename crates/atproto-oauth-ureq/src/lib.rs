@@ -15,5 +15,5 @@ mod txt;
 
 pub use aside::AttachedBody;
 pub use builder::{BadCertificate, DriverBuilder};
-pub use client::BlockingClient;
+pub use client::OAuthClient;
 pub use driver::Driver;

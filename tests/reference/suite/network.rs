@@ -5,7 +5,7 @@ use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use atproto_dpop::P256Keys;
 use atproto_identity::Resolver;
 use atproto_oauth_core::{Authorization, CallbackParams, Client, Scopes, Session, Subject};
-use atproto_oauth_ureq::{BlockingClient, Driver};
+use atproto_oauth_ureq::{Driver, OAuthClient};
 use atproto_sansio::System;
 use serde_json::{Value, json};
 
@@ -47,7 +47,7 @@ impl Network {
     }
 
     /// A client with an empty memory.
-    pub(crate) fn client(&self) -> BlockingClient {
+    pub(crate) fn client(&self) -> OAuthClient {
         let plc = self.text("/plc").parse().unwrap();
         let client = Client::loopback(Scopes::parse("atproto transition:generic").unwrap())
             .redirect_path("/callback")
@@ -59,18 +59,18 @@ impl Network {
             .development()
             .nameserver(self.text("/dns").parse().unwrap())
             .build();
-        BlockingClient::new(client, driver)
+        OAuthClient::new(client, driver)
     }
 
     /// Begins a login of `handle`.
-    pub(crate) fn begin(&self, client: &BlockingClient, handle: &str) -> Authorization {
+    pub(crate) fn begin(&self, client: &OAuthClient, handle: &str) -> Authorization {
         let subject = Subject::parse(handle).unwrap();
         let redirect_uri = CALLBACK.parse().unwrap();
         client.authorize_with(subject, |authorize| authorize.redirect_uri(redirect_uri)).unwrap()
     }
 
     /// A whole login.
-    pub(crate) fn log_in(&self, client: &BlockingClient, handle: &str) -> Session {
+    pub(crate) fn log_in(&self, client: &OAuthClient, handle: &str) -> Session {
         let begun = self.begin(client, handle);
         let callback = self.approve(begun.url.as_str(), handle);
         client.callback(begun.pending, CallbackParams::parse(&callback).unwrap()).unwrap().session

@@ -16,6 +16,8 @@ pub enum DpopError {
     Htu,
     /// The access token can't stand in a header.
     Token,
+    /// A claim has a character that would end it, such as a quotation mark: which claim.
+    Claim(&'static str),
 }
 
 impl fmt::Display for DpopError {
@@ -27,6 +29,9 @@ impl fmt::Display for DpopError {
             }
             Self::Htu => {
                 f.write_str("a DPoP proof needs an absolute http(s) URL (RFC 9449 section 4.2)")
+            }
+            Self::Claim(name) => {
+                write!(f, "the value of the claim `{name}` has a character that it must not have")
             }
             Self::Token => f.write_str(
                 "the access token has characters that no Authorization header may carry \

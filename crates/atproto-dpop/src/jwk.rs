@@ -33,6 +33,22 @@ impl Jwk {
         }
     }
 
+    /// The key with these members.
+    pub(crate) fn from_members(kty: &str, crv: &str, x: &str, y: &str) -> Result<Self, DpopError> {
+        if kty != "EC" || crv != "P-256" {
+            return Err(DpopError::Jwk("`kty` must be EC and `crv` P-256"));
+        }
+        let (Some(x), Some(y)) = (decode_32(x), decode_32(y)) else {
+            return Err(DpopError::Jwk(
+                "`x` and `y` must be 32 bytes each, in base64url without padding",
+            ));
+        };
+        let mut point = [0; 64];
+        point[..32].copy_from_slice(&x);
+        point[32..].copy_from_slice(&y);
+        Self::new(point)
+    }
+
     /// A signer vouches for its own point.
     pub(crate) fn of_signer(point: &[u8; 64]) -> Self {
         Self { point: *point }
@@ -90,19 +106,8 @@ impl<'de> Deserialize<'de> for Jwk {
             y: String,
         }
 
-        let members = Members::deserialize(deserializer)?;
-        if members.kty != "EC" || members.crv != "P-256" {
-            return Err(de::Error::custom(DpopError::Jwk("`kty` must be EC and `crv` P-256")));
-        }
-        let (Some(x), Some(y)) = (decode_32(&members.x), decode_32(&members.y)) else {
-            return Err(de::Error::custom(DpopError::Jwk(
-                "`x` and `y` must be 32 bytes each, in base64url without padding",
-            )));
-        };
-        let mut point = [0; 64];
-        point[..32].copy_from_slice(&x);
-        point[32..].copy_from_slice(&y);
-        Self::new(point).map_err(de::Error::custom)
+        let Members { kty, crv, x, y } = Members::deserialize(deserializer)?;
+        Self::from_members(&kty, &crv, &x, &y).map_err(de::Error::custom)
     }
 }
 

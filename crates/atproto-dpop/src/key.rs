@@ -8,7 +8,8 @@ use std::sync::Arc;
 use atproto_sansio::{Entropy, Keys, SecretKey, SecretString, Signer};
 use base64ct::{Base64UrlUnpadded, Encoding};
 use http::HeaderValue;
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde::ser::SerializeStruct;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::error::DpopError;
@@ -53,11 +54,15 @@ impl DpopKey {
         let malformed = |_| DpopError::Jwk("it must be JSON with kty, crv, x, y and d");
         let jwk: Jwk = serde_json::from_str(json).map_err(malformed)?;
         let Private { d } = serde_json::from_str(json).map_err(malformed)?;
+        Self::import(&jwk, d, keys)
+    }
+
+    fn import(jwk: &Jwk, d: &str, keys: &dyn Keys) -> Result<Self, DpopError> {
         let mut scalar = decode_32(d).ok_or(DpopError::Jwk("`d` must be 32 bytes in base64url"))?;
         let secret = SecretKey::new(scalar);
         scalar.zeroize();
         let key = Self::new(keys.import(&secret)?);
-        if key.0.jwk != jwk {
+        if key.0.jwk != *jwk {
             return Err(DpopError::Jwk("`d` does not belong to `x` and `y`"));
         }
         Ok(key)
@@ -90,9 +95,11 @@ impl DpopKey {
     ///
     /// The key can't sign.
     pub fn prove(&self, proof: &Proof<'_>) -> Result<HeaderValue, DpopError> {
-        let jws = proof.unsigned(&self.0.header).sign(&*self.0.signer)?;
-        Ok(HeaderValue::from_maybe_shared(bytes::Bytes::from(jws))
-            .expect("base64url and full stops are header characters"))
+        let jws = proof.unsigned(&self.0.header)?.sign(&*self.0.signer)?;
+        let mut value = HeaderValue::from_maybe_shared(bytes::Bytes::from(jws))
+            .expect("base64url and full stops are header characters");
+        value.set_sensitive(true);
+        Ok(value)
     }
 }
 
@@ -105,18 +112,37 @@ struct Private<'a> {
 impl Serialize for DpopKey {
     /// Writes the private JWK. A key that can't leave its backend is an error.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let json = self
-            .to_jwk()
-            .ok_or_else(|| serde::ser::Error::custom("this DPoP key can't leave its backend"))?;
-        serializer.serialize_str(json.expose())
+        let scalar = self.0.signer.export();
+        let scalar =
+            scalar.ok_or_else(|| ser::Error::custom("this DPoP key can't leave its backend"))?;
+        let d = Zeroizing::new(Base64UrlUnpadded::encode_string(scalar.expose()));
+        let [x, y] = self.0.jwk.coordinates();
+        let mut jwk = serializer.serialize_struct("DpopKey", 5)?;
+        jwk.serialize_field("crv", "P-256")?;
+        jwk.serialize_field("d", d.as_str())?;
+        jwk.serialize_field("kty", "EC")?;
+        jwk.serialize_field("x", &x)?;
+        jwk.serialize_field("y", &y)?;
+        jwk.end()
     }
 }
 
 impl<'de> Deserialize<'de> for DpopKey {
     /// Reads the private JWK into a key of [`P256Keys`].
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let json = Zeroizing::new(String::deserialize(deserializer)?);
-        Self::from_jwk(&json, &P256Keys).map_err(de::Error::custom)
+        #[derive(Deserialize)]
+        struct Members {
+            kty: String,
+            crv: String,
+            x: String,
+            y: String,
+            d: String,
+        }
+
+        let Members { kty, crv, x, y, d } = Members::deserialize(deserializer)?;
+        let d = Zeroizing::new(d);
+        let jwk = Jwk::from_members(&kty, &crv, &x, &y).map_err(de::Error::custom)?;
+        Self::import(&jwk, &d, &P256Keys).map_err(de::Error::custom)
     }
 }
 

@@ -129,17 +129,19 @@ impl<E: Endpoint> Dpop<E> {
         // so a request that needs another time than ours is made twice.
         let now = cx.now();
         let mut request = self.endpoint.request(Fresh { now, entropy: cx.entropy() })?;
-        let origin = nonce::origin(request.uri());
+        let target = proof::target(request.uri())?;
+        let origin = target.origin().ascii_serialization();
         let offset = ClockOffset::recall(cx, &origin);
         let now = offset.apply(now);
         if offset != ClockOffset::default() {
             request = self.endpoint.request(Fresh { now, entropy: cx.entropy() })?;
         }
         let nonce = nonce::recall(cx, &origin).or_else(|| {
-            self.hint.as_ref().filter(|hint| hint.origin == origin).map(|hint| hint.nonce.clone())
+            let hint = self.hint.as_ref().filter(|hint| hint.origin == origin)?;
+            nonce::is_valid(&hint.nonce).then(|| hint.nonce.clone())
         });
         let repeatable = matches!(request.body(), Body::Bytes(_));
-        self.prove(&mut request, nonce.as_deref(), now.as_secs(), cx)?;
+        self.prove(&mut request, target.as_str(), nonce.as_deref(), now.as_secs(), cx)?;
         let ticket = cx.http(request, self.endpoint.how());
         Ok(Sent { ticket, origin, nonce, offset, repeatable })
     }
@@ -148,6 +150,7 @@ impl<E: Endpoint> Dpop<E> {
     fn prove(
         &self,
         request: &mut Request<Body>,
+        htu: &str,
         nonce: Option<&str>,
         iat: u64,
         cx: &mut Cx<'_>,
@@ -157,7 +160,7 @@ impl<E: Endpoint> Dpop<E> {
         let proof = self.key.prove(&Proof {
             jti,
             htm: request.method().as_str(),
-            htu: &proof::htu(request.uri())?,
+            htu,
             iat,
             nonce,
             ath: self.token.as_ref().map(AccessToken::ath),
@@ -260,15 +263,21 @@ fn demand(is_resource: bool, response: &Response<Bytes>) -> Option<Demand> {
         "invalid_dpop_proof" => Some(Demand::Time),
         _ => None,
     };
+    let of_challenge = || {
+        let challenges = challenges(response.headers());
+        let mut ours = challenges.iter().filter(|challenge| challenge.scheme == "dpop");
+        ours.find_map(|challenge| demand(challenge.param("error")?))
+    };
+    let of_body = || {
+        let body =
+            Some(response.body()).filter(|body| body.trim_ascii_start().starts_with(b"{"))?;
+        let OAuthError { error } = serde_json::from_slice(body).ok()?;
+        demand(&error)
+    };
     match (is_resource, response.status()) {
-        (true, StatusCode::UNAUTHORIZED) => challenges(response.headers())
-            .iter()
-            .filter(|challenge| challenge.scheme == "dpop")
-            .find_map(|challenge| demand(challenge.param("error")?)),
-        (false, StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED) => {
-            let OAuthError { error } = serde_json::from_slice(response.body()).ok()?;
-            demand(&error)
-        }
+        (true, StatusCode::UNAUTHORIZED) => of_challenge(),
+        (false, StatusCode::UNAUTHORIZED) => of_body().or_else(of_challenge),
+        (false, StatusCode::BAD_REQUEST) => of_body(),
         _ => None,
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use atproto_sansio::{Cx, Topic};
 use bytes::Bytes;
-use http::{HeaderMap, Uri};
+use http::HeaderMap;
 use serde::{Deserialize, Serialize};
 
 /// What is remembered: the last nonce of each origin.
@@ -27,25 +27,22 @@ pub struct NonceHint {
     pub nonce: String,
 }
 
-/// Scheme, host and port of `uri`.
-pub(crate) fn origin(uri: &Uri) -> String {
-    let scheme = uri.scheme_str().unwrap_or_default();
-    let authority = uri.authority().map(http::uri::Authority::as_str).unwrap_or_default();
-    format!("{scheme}://{authority}")
-}
-
 /// The nonce of a response, if it carries exactly one valid one.
 pub(crate) fn of_response(headers: &HeaderMap) -> Option<&str> {
     let mut values = headers.get_all("dpop-nonce").iter();
     let (Some(value), None) = (values.next(), values.next()) else { return None };
-    let nonce = value.to_str().ok()?;
-    let valid = |byte: u8| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e); // NQCHAR
-    (!nonce.is_empty() && nonce.len() <= MAX_LEN && nonce.bytes().all(valid)).then_some(nonce)
+    value.to_str().ok().filter(|nonce| is_valid(nonce))
+}
+
+/// RFC 9449 section 8.1: at least one NQCHAR, and nothing else.
+pub(crate) fn is_valid(nonce: &str) -> bool {
+    let valid = |byte: u8| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e);
+    !nonce.is_empty() && nonce.len() <= MAX_LEN && nonce.bytes().all(valid)
 }
 
 pub(crate) fn recall(cx: &Cx<'_>, origin: &str) -> Option<String> {
     let nonce = cx.recall(NONCES, origin)?;
-    String::from_utf8(nonce.into()).ok()
+    String::from_utf8(nonce.into()).ok().filter(|nonce| is_valid(nonce))
 }
 
 pub(crate) fn remember(cx: &Cx<'_>, origin: &str, nonce: &str) {

@@ -29,6 +29,18 @@ pub struct Proof<'a> {
     pub ath: Option<&'a str>,
 }
 
+/// The URL of a request, as `htu` and origin are read from it.
+pub(crate) fn target(uri: &Uri) -> Result<Url, DpopError> {
+    let mut url = Url::parse(&uri.to_string()).map_err(|_| DpopError::Htu)?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(DpopError::Htu);
+    }
+    url.set_query(None);
+    url.set_fragment(None);
+    url.set_username("").and_then(|()| url.set_password(None)).map_err(|()| DpopError::Htu)?;
+    Ok(url)
+}
+
 /// The `htu` of a request: its URL without user information, query and fragment, normalized as the
 /// WHATWG URL standard serializes it.
 ///
@@ -41,19 +53,28 @@ pub struct Proof<'a> {
 ///
 /// The URL is not an absolute http(s) one.
 pub fn htu(uri: &Uri) -> Result<String, DpopError> {
-    let mut url = Url::parse(&uri.to_string()).map_err(|_| DpopError::Htu)?;
-    if !matches!(url.scheme(), "http" | "https") {
-        return Err(DpopError::Htu);
-    }
-    url.set_query(None);
-    url.set_fragment(None);
-    url.set_username("").and_then(|()| url.set_password(None)).map_err(|()| DpopError::Htu)?;
-    Ok(url.into())
+    target(uri).map(String::from)
 }
 
 impl Proof<'_> {
     /// The claims as JSON, in one buffer after the header.
-    pub(crate) fn unsigned(&self, header: &JwsHeader) -> Unsigned {
+    pub(crate) fn unsigned(&self, header: &JwsHeader) -> Result<Unsigned, DpopError> {
+        let claims = [
+            ("htm", Some(self.htm)),
+            ("htu", Some(self.htu)),
+            ("nonce", self.nonce),
+            ("ath", self.ath),
+        ];
+        for (name, value) in claims {
+            // None of them needs an escape, so none is written.
+            if !value
+                .unwrap_or_default()
+                .bytes()
+                .all(|byte| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e))
+            {
+                return Err(DpopError::Claim(name));
+            }
+        }
         let mut jti = [0; 22];
         let jti = Base64UrlUnpadded::encode(&self.jti, &mut jti).expect("16 bytes take 22");
         let mut iat = [0; 20];
@@ -77,12 +98,10 @@ impl Proof<'_> {
             quote(ath_name),
             "}",
         ];
-        header.with_payload(&pieces)
+        Ok(header.with_payload(&pieces))
     }
 }
 
-/// No value needs an escape: a method is a token, a serialized URL has neither `"` nor `\`, a nonce
-/// is checked when it is learned, and `ath` is base64url.
 fn member<'a>(name: &'static str, value: Option<&'a str>) -> (&'static str, &'a str) {
     value.map_or(("", ""), |value| (name, value))
 }
@@ -96,4 +115,43 @@ fn decimal(number: u64, buffer: &mut [u8; 20]) -> &str {
     write!(rest, "{number}").expect("a u64 has at most 20 digits");
     let unused = rest.len();
     std::str::from_utf8(buffer.split_at(20 - unused).0).expect("digits are UTF-8")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_claim_can_bring_another_with_it() {
+        let proof =
+            Proof { jti: [0; 16], htm: "GET", htu: "https://a.b/", iat: 0, nonce: None, ath: None };
+        let header = JwsHeader::new("{}");
+        assert!(proof.unsigned(&header).is_ok());
+        let smuggled = r#"x","ath":"y"#;
+        for (name, proof) in [
+            ("htm", Proof { htm: smuggled, ..proof }),
+            ("htu", Proof { htu: smuggled, ..proof }),
+            ("nonce", Proof { nonce: Some(smuggled), ..proof }),
+            ("ath", Proof { ath: Some("a\\"), ..proof }),
+        ] {
+            assert_eq!(proof.unsigned(&header).unwrap_err(), DpopError::Claim(name));
+        }
+    }
+
+    #[test]
+    fn htu_is_the_url_without_its_query_as_it_is_serialized() {
+        // REQUIREMENTS E-06
+        for (uri, expected) in [
+            ("https://a.example", "https://a.example/"),
+            ("HTTPS://A.example:443/b?c#d", "https://a.example/b"),
+            ("https://a.example:8443/b//c/../d", "https://a.example:8443/b//d"),
+            ("http://[::1]:80/%7Ea%2fb", "http://[::1]/%7Ea%2fb"),
+            ("https://user:secret@a.example/b", "https://a.example/b"),
+        ] {
+            assert_eq!(htu(&uri.parse().unwrap()).unwrap(), expected, "{uri}");
+        }
+        for uri in ["/path", "*", "ftp://a.example/", "a.example:443"] {
+            assert_eq!(htu(&uri.parse().unwrap()), Err(DpopError::Htu), "{uri}");
+        }
+    }
 }

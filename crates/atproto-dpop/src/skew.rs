@@ -28,7 +28,7 @@ impl ClockOffset {
         let remembered = cx.recall(CLOCK_OFFSETS, origin);
         let seconds =
             remembered.and_then(|bytes| Some(i64::from_be_bytes(bytes[..].try_into().ok()?)));
-        Self(seconds.unwrap_or_default())
+        Self(seconds.unwrap_or_default().clamp(-CREDIBLE, CREDIBLE))
     }
 
     pub(crate) fn remember(self, cx: &Cx<'_>, origin: &str) {

@@ -133,6 +133,15 @@ impl<'a> Cx<'a> {
         self.memory.forget(topic, key);
     }
 
+    /// Polls a child whose calls must be over by `deadline`, on the scale of [`elapsed`](Self::elapsed).
+    pub fn until<T>(&mut self, deadline: Duration, poll: impl FnOnce(&mut Cx<'_>) -> T) -> T {
+        let outer = self.mailbox.deadline;
+        self.mailbox.deadline = outer.min(deadline);
+        let result = poll(self);
+        self.mailbox.deadline = outer;
+        result
+    }
+
     /// Asks for an HTTP request. If its URL breaks the rules of its reach, it is answered at once.
     pub fn http(&mut self, request: Request<Body>, how: How) -> Ticket<Response<Bytes>> {
         let verdict = how.reach.check(request.uri());
@@ -233,6 +242,8 @@ pub(crate) struct Mailbox {
     next: u64,
     queue: VecDeque<Queued>,
     slots: BTreeMap<u64, Slot>,
+    /// When the calls that are asked for now must be over.
+    pub(crate) deadline: Duration,
     /// Whether something happened that the machine has not seen.
     pub(crate) news: bool,
 }
@@ -243,6 +254,7 @@ const MAX_ASKED: u64 = 1 << 20;
 struct Queued {
     slot: u64,
     call: Call,
+    deadline: Duration,
 }
 
 struct Slot {
@@ -257,6 +269,7 @@ impl Mailbox {
             next: 0,
             queue: VecDeque::new(),
             slots: BTreeMap::new(),
+            deadline: Duration::MAX,
             news: true,
         }
     }
@@ -274,7 +287,8 @@ impl Mailbox {
         let address = Address { flow: Arc::clone(&self.identity), slot };
         let respond =
             Respond { address, host: None, limit, ticket: ticket.clone(), kind: PhantomData };
-        self.queue.push_back(Queued { slot, call: call(respond) });
+        let deadline = self.deadline;
+        self.queue.push_back(Queued { slot, call: call(respond), deadline });
         self.slots.insert(slot, Slot { ticket, outcome: None });
         Ticket { slot, wanted, kind: PhantomData }
     }
@@ -289,11 +303,11 @@ impl Mailbox {
         }
     }
 
-    /// The next call that is still wanted.
-    pub(crate) fn next_call(&mut self) -> Option<Call> {
-        while let Some(Queued { slot, call }) = self.queue.pop_front() {
+    /// The next call that is still wanted, and when it must be over.
+    pub(crate) fn next_call(&mut self) -> Option<(Call, Duration)> {
+        while let Some(Queued { slot, call, deadline }) = self.queue.pop_front() {
             if call.is_wanted() {
-                return Some(call);
+                return Some((call, deadline));
             }
             self.slots.remove(&slot);
         }

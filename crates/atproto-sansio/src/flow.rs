@@ -62,11 +62,11 @@ impl<M: Machine> Flow<M> {
                     return Output::Done(result);
                 }
             }
-            let Some(call) = self.mailbox.next_call() else {
+            let Some((call, until)) = self.mailbox.next_call() else {
                 assert!(self.mailbox.is_waiting(), "a machine waits although it asked for nothing");
                 return Output::Wait;
             };
-            match self.admit(call, deadline.saturating_sub(env.elapsed)) {
+            match self.admit(call, deadline.min(until).saturating_sub(env.elapsed)) {
                 Ok(call) => return Output::Call(call),
                 Err(reply) => self.handle_reply(reply),
             }

@@ -2,4 +2,9 @@
 #![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests may")]
 #![allow(missing_docs, reason = "tests have names")]
 
+mod ends;
+mod malformed;
+mod replayer;
+mod secrets;
+mod stored;
 mod transcripts;

@@ -34,7 +34,8 @@ fn request() {
 fn replay_folder(name: &str) {
     let only = std::env::var("TRANSCRIPT").unwrap_or_default();
     let folder = fixture::folder().join(name);
-    let mut files: Vec<_> = fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect();
+    let mut files: Vec<_> =
+        fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect();
     files.sort();
     assert!(!files.is_empty(), "there are no transcripts in {name}");
     let mut failures = Vec::new();

@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use atproto_oauth_core::{
-    CallbackParams, Error, Prompt, Scopes, SessionEffect, Subject, xrpc,
-};
+use atproto_oauth_core::{CallbackParams, Error, Prompt, Scopes, Subject, xrpc};
 use atproto_sansio::Body;
 use bytes::Bytes;
 use http::Request;
@@ -139,19 +137,17 @@ fn refresh(play: &mut Play<'_>) -> Result<Outcome, String> {
     let session = play.world.session.clone().expect("a callback came before");
     let machine = play.world.client.refresh(session);
     Ok(match play.run(machine)? {
-        Ok(session) => {
-            let outcome = Outcome::session(&session, &play.world);
-            play.world.session = Some(session);
+        Ok(refreshed) => {
+            let mut outcome = Outcome::session(&refreshed.session, &play.world);
+            let violation = refreshed.violation.map(|violation| violation.to_string());
+            outcome.field("violation", violation.as_deref().map_or("(none)", |_| "told"));
+            outcome.text = violation.unwrap_or_default();
+            play.world.session = Some(refreshed.session);
             outcome
         }
         Err(error) => {
-            let outcome = Outcome::refresh_error(&error, &play.world);
-            if error.session.is_some() != (error.effect == SessionEffect::Replaced) {
-                return Err("a session comes with Replaced, and with nothing else".to_owned());
-            }
-            if let Some(session) = error.session {
-                play.world.session = Some(*session);
-            }
+            let mut outcome = Outcome::error(&error.error);
+            outcome.field("effect", format!("{:?}", error.effect));
             outcome
         }
     })

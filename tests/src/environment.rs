@@ -24,7 +24,13 @@ pub struct Environment {
 struct Counter(u64);
 
 #[derive(Debug, Default)]
-struct Remembered(Mutex<BTreeMap<(&'static str, String), (Bytes, Duration)>>);
+struct Remembered(Mutex<BTreeMap<String, Value>>);
+
+#[derive(Clone, Debug)]
+struct Value {
+    bytes: Bytes,
+    expires: Duration,
+}
 
 /// 2026-01-01T00:00:00Z
 pub const START: UnixTime = UnixTime::from_secs(1_767_225_600);
@@ -76,17 +82,21 @@ impl Entropy for Counter {
 impl Memory for Remembered {
     fn get(&self, topic: Topic, key: &str, elapsed: Duration) -> Option<Bytes> {
         let values = self.0.lock().unwrap();
-        let (value, expires) = values.get(&(topic.name, key.to_owned()))?;
-        (*expires > elapsed).then(|| value.clone())
+        let value = values.get(&name(topic, key))?;
+        (value.expires > elapsed).then(|| value.bytes.clone())
     }
 
-    fn put(&self, topic: Topic, key: &str, value: Bytes, expires: Duration) {
-        self.0.lock().unwrap().insert((topic.name, key.to_owned()), (value, expires));
+    fn put(&self, topic: Topic, key: &str, bytes: Bytes, expires: Duration) {
+        self.0.lock().unwrap().insert(name(topic, key), Value { bytes, expires });
     }
 
     fn forget(&self, topic: Topic, key: &str) {
-        self.0.lock().unwrap().remove(&(topic.name, key.to_owned()));
+        self.0.lock().unwrap().remove(&name(topic, key));
     }
+}
+
+fn name(topic: Topic, key: &str) -> String {
+    format!("{} {key}", topic.name)
 }
 
 impl Clone for Remembered {

@@ -24,6 +24,7 @@
 //! | line | meaning |
 //! |---|---|
 //! | `client [nonce=interop] [fallback]` | configures the client; before anything else |
+//! | `after <folder/file>` | plays another transcript first, in the blocking order |
 //! | `login <subject>  [scope=…] [prompt=…] [app_state=…] [redirect=…]` | begins a login |
 //! | `callback <parameters or URL>` | the browser comes back |
 //! | `refresh`, `revoke` | with the session that there is |
@@ -73,3 +74,8 @@ pub mod transcript;
 pub mod world;
 
 pub use orders::replay;
+
+/// The example of the README compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;

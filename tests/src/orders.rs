@@ -6,17 +6,18 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::action;
 use crate::outcome::Outcome;
 use crate::play::Play;
 use crate::transcript::{Step, Transcript};
 use crate::world::World;
+use crate::{action, fixture, parse};
 
 /// Which choice is taken where.
 #[derive(Debug, Default)]
 pub struct Schedule {
     given: Vec<usize>,
     taken: Vec<Choice>,
+    abandoned: bool,
 }
 
 #[derive(Debug)]
@@ -39,12 +40,18 @@ impl Schedule {
         index
     }
 
+    /// Gives this one up: it is another one, with a poll in it that changes nothing.
+    pub fn abandon(&mut self) -> String {
+        self.abandoned = true;
+        "it was abandoned".to_owned()
+    }
+
     /// The next schedule, depth first.
     fn next(&self) -> Option<Self> {
         let last = self.taken.iter().rposition(|choice| choice.index + 1 < choice.options.len())?;
         let mut given: Vec<_> = self.taken[..last].iter().map(|choice| choice.index).collect();
         given.push(self.taken[last].index + 1);
-        Some(Self { given, taken: Vec::new() })
+        Some(Self { given, ..Self::default() })
     }
 
     fn describe(&self) -> String {
@@ -76,32 +83,51 @@ pub fn replay(transcript: &Transcript) -> Result<usize, String> {
 }
 
 fn replay_step(step: &Step, world: &mut World) -> Result<usize, String> {
+    if step.verb == "after" {
+        return go_on_after(step, world);
+    }
     let mut schedule = Schedule::default();
-    let mut first: Option<(Outcome, World)> = None;
-    for count in 1..=MAX_SCHEDULES {
-        let start = first.is_none();
-        let (outcome, after) = play(step, world.clone(), &mut schedule, start)
-            .map_err(|why| format!("{why}\n  in the order: {}", schedule.describe()))?;
-        match &first {
-            Some((same, _)) if *same != outcome => {
-                return Err(format!(
-                    "it ended in {outcome}\n  and in the blocking order in {same}\n  \
-                     in the order: {}",
-                    schedule.describe()
-                ));
-            }
-            Some(_) => {}
-            None => first = Some((outcome, after)),
+    let (outcome, after) = play(step, world.clone(), &mut schedule, true)?;
+    let mut count = 1;
+    while let Some(next) = schedule.next() {
+        schedule = next;
+        let played = play(step, world.clone(), &mut schedule, false);
+        if schedule.abandoned {
+            continue;
         }
-        match schedule.next() {
-            Some(next) => schedule = next,
-            None => {
-                *world = first.expect("the first order was played").1;
-                return Ok(count);
-            }
+        let (other, _) =
+            played.map_err(|why| format!("{why}\n  in the order: {}", schedule.describe()))?;
+        if other != outcome {
+            let order = schedule.describe();
+            return Err(format!(
+                "it ended in {other}\n  and in the blocking order in {outcome}\n  \
+                 in the order: {order}"
+            ));
+        }
+        count += 1;
+        if count > MAX_SCHEDULES {
+            return Err(format!("there are more than {MAX_SCHEDULES} orders"));
         }
     }
-    Err(format!("there are more than {MAX_SCHEDULES} orders"))
+    *world = after;
+    Ok(count)
+}
+
+/// Plays another transcript, whose orders are its own matter.
+fn go_on_after(step: &Step, world: &mut World) -> Result<usize, String> {
+    let file = format!("{}.txt", step.fields.first().expect("after <file>"));
+    let text = std::fs::read_to_string(fixture::folder().join(&file))
+        .map_err(|error| format!("{file}: {error}"))?;
+    for step in &parse::parse(&file, &text).steps {
+        if step.verb == "after" {
+            go_on_after(step, world)?;
+            continue;
+        }
+        *world = play(step, world.clone(), &mut Schedule::default(), true)
+            .map_err(|why| format!("{file}:{}: {why}", step.line))?
+            .1;
+    }
+    Ok(0)
 }
 
 /// Plays the step in one order: its outcome, and the world after it.

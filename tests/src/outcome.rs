@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use atproto_oauth_core::{Error, RefreshError, Session};
+use atproto_oauth_core::{Error, Session};
 
 use crate::world::World;
 
@@ -43,17 +43,6 @@ impl Outcome {
         outcome.field("retry_after", retry_after.unwrap_or_else(|| "(none)".to_owned()));
         if let Error::Denied(denied) = error {
             outcome.field("unverified", denied.unverified);
-        }
-        outcome
-    }
-
-    /// The error of a refresh.
-    pub fn refresh_error(error: &RefreshError, world: &World) -> Self {
-        let mut outcome = Self::error(&error.error);
-        outcome.field("effect", format!("{:?}", error.effect));
-        match &error.session {
-            Some(session) => outcome.describe(session, world),
-            None => outcome.field("refresh_token", "(none)"),
         }
         outcome
     }

@@ -35,7 +35,8 @@ impl Play<'_> {
     pub fn run<M: Machine>(&mut self, machine: M) -> Result<Result<M::Output, M::Error>, String> {
         let mut flow = Flow::new(machine);
         let mut outstanding: Vec<Outstanding> = Vec::new();
-        let mut may_poll = true;
+        // Polling again would say the same again.
+        let (mut may_poll, mut is_polled) = (true, false);
         loop {
             // An answer that nobody waits for any more changes nothing.
             outstanding.retain(|outstanding| outstanding.call.is_wanted());
@@ -43,7 +44,7 @@ impl Play<'_> {
             if choice < outstanding.len() {
                 let Outstanding { call, exchange } = outstanding.remove(choice);
                 flow.handle_reply(self.answer(call, exchange));
-                may_poll = true;
+                (may_poll, is_polled) = (true, false);
                 continue;
             }
             match flow.poll_output(&mut self.world.environment.env()) {
@@ -51,9 +52,13 @@ impl Play<'_> {
                     let exchange = self.ask(&call)?;
                     outstanding.push(Outstanding { call, exchange });
                 }
+                Output::Wait if is_polled && !outstanding.is_empty() => {
+                    return Err(self.schedule.abandon());
+                }
                 Output::Wait => may_poll = false,
                 Output::Done(result) => return Ok(result),
             }
+            is_polled = true;
         }
     }
 

@@ -36,8 +36,7 @@ fn response(fields: &[String]) -> Response<Bytes> {
     let content_type = if is_json { "application/json" } else { "text/plain" };
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     for field in headers {
-        let (name, value) =
-            field.split_once(": ").unwrap_or_else(|| panic!("no header: {field}"));
+        let (name, value) = field.split_once(": ").unwrap_or_else(|| panic!("no header: {field}"));
         let name: HeaderName = name.parse().unwrap();
         match (name, value) {
             (header::CONTENT_TYPE, "(none)") => {

@@ -58,8 +58,8 @@ impl Step {
 
     /// All `prefix.key=value` fields, without the prefix.
     pub fn options<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
-        self.fields.iter().filter_map(move |field| {
-            field.strip_prefix(prefix)?.strip_prefix('.')?.split_once('=')
-        })
+        self.fields
+            .iter()
+            .filter_map(move |field| field.strip_prefix(prefix)?.strip_prefix('.')?.split_once('='))
     }
 }

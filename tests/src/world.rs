@@ -88,16 +88,19 @@ impl World {
     /// What was stored can't be read.
     pub fn restart(&mut self) {
         self.environment.forget();
-        self.pending = self.pending.take().map(|pending| {
-            Pending::from_json(pending.to_json().unwrap().expose()).unwrap()
-        });
-        self.session = self.session.take().map(|session| {
-            Session::from_json(session.to_json().unwrap().expose()).unwrap()
-        });
+        self.pending = self
+            .pending
+            .take()
+            .map(|pending| Pending::from_json(pending.to_json().unwrap().expose()).unwrap());
+        self.session = self
+            .session
+            .take()
+            .map(|session| Session::from_json(session.to_json().unwrap().expose()).unwrap());
     }
 }
 
 fn issuer(pending: &Pending) -> String {
-    let json: serde_json::Value = serde_json::from_str(pending.to_json().unwrap().expose()).unwrap();
+    let json: serde_json::Value =
+        serde_json::from_str(pending.to_json().unwrap().expose()).unwrap();
     json["server"]["issuer"].as_str().unwrap().to_owned()
 }

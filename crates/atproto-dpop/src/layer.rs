@@ -111,6 +111,11 @@ impl<E: Endpoint> Dpop<E> {
         Self { hint, ..self }
     }
 
+    /// The endpoint, for options that are set before the first poll.
+    pub fn endpoint_mut(&mut self) -> &mut E {
+        &mut self.endpoint
+    }
+
     /// The last nonce that was learned, to be stored with what a later process goes on from.
     pub fn hint(&self) -> Option<&NonceHint> {
         self.hint.as_ref()

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{self, Write};
 
-use atproto_oauth_core::{Session, SessionEffect, xrpc};
+use atproto_oauth_core::{Session, xrpc};
 use atproto_oauth_ureq::OAuthClient;
 use atproto_sansio::{Body, System};
 use http::Request;
@@ -39,18 +39,12 @@ fn refresh(client: &OAuthClient, file: &SessionFile, stale: &Session) -> Result<
     if current.access_token().expose() != stale.access_token().expose() {
         return Ok(current);
     }
-    match client.refresh(current) {
-        Ok(session) => {
-            file.save(&session)?;
-            Ok(session)
-        }
-        Err(error) => {
-            if let (SessionEffect::Replaced, Some(session)) = (error.effect, &error.session) {
-                file.save(session)?;
-            }
-            Err(error.into())
-        }
+    let refreshed = client.refresh(current)?;
+    file.save(&refreshed.session)?;
+    if let Some(violation) = refreshed.violation {
+        eprintln!("warning: {violation}");
     }
+    Ok(refreshed.session)
 }
 
 fn request(call: &Call) -> Result<Request<Body>, Failure> {

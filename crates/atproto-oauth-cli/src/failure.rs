@@ -77,9 +77,7 @@ impl From<RefreshError> for Failure {
             SessionEffect::Dead | SessionEffect::NeedsReauth => {
                 Self::new(SESSION_OVER, format!("{message}; log in again"))
             }
-            SessionEffect::Keep | SessionEffect::Ambiguous | SessionEffect::Replaced => {
-                Self::new(code, message)
-            }
+            SessionEffect::Keep | SessionEffect::Ambiguous => Self::new(code, message),
         }
     }
 }

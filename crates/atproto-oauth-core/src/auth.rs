@@ -23,6 +23,11 @@ pub(crate) struct ClientAuth {
 }
 
 impl ClientAuth {
+    /// As a pending login or a session was begun, which is how it must go on.
+    pub(crate) fn stored(client_id: &str, method: &AuthMethod) -> Self {
+        Self { client_id: client_id.to_owned(), method: method.clone() }
+    }
+
     pub(crate) fn apply(&self, form: &mut Form) {
         form.field("client_id", &self.client_id);
         match self.method {

@@ -12,11 +12,14 @@
 //!
 //! atproto OAuth, «Authorization Requests».
 
+use std::collections::BTreeSet;
+use std::fmt;
 use std::task::{Poll, ready};
 
 use atproto_dpop::{Dpop, DpopKey, DpopReply};
 use atproto_identity::{Account, Freshness, Identifier, ResolveAccount};
 use atproto_sansio::{Budget, Cx, Machine, SecretString, UnixTime};
+use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::client::{Client, NoncePolicy};
@@ -32,7 +35,6 @@ use crate::stored::Version;
 use crate::subject::Subject;
 
 /// Begins a login.
-#[derive(Debug)]
 pub struct Authorize {
     client: Client,
     subject: Subject,
@@ -42,7 +44,7 @@ pub struct Authorize {
 }
 
 /// A login that can go to its browser.
-#[derive(Debug)]
+#[non_exhaustive]
 #[must_use = "the login is lost if what is pending is not kept"]
 pub struct Authorization {
     /// Where the browser goes.
@@ -54,7 +56,8 @@ pub struct Authorization {
 }
 
 /// What the server is asked to ask the user for.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Prompt {
     /// Nothing: succeed at once or fail. Only confidential clients can.
@@ -81,7 +84,7 @@ pub enum ResponseMode {
     FormPost,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Options {
     redirect_uri: Option<Url>,
     scopes: Option<Scopes>,
@@ -91,16 +94,15 @@ struct Options {
     extra: Vec<(String, String)>,
 }
 
-#[derive(Debug)]
 enum State {
     Start,
     Account(Box<ResolveAccount>),
     Discover(Box<Discover>),
     Push(Box<Push>),
+    Ended,
 }
 
 /// An authorization request on its way, and what is kept of it.
-#[derive(Debug)]
 struct Push {
     request: Dpop<Par>,
     server: ServerMetadata,
@@ -117,8 +119,8 @@ impl Authorize {
         Self { client, subject, options: Options::default(), account: None, state: State::Start }
     }
 
-    /// Where the browser comes back to; the client's first redirect URI by default. The port of a
-    /// loopback one is free.
+    /// Where the browser comes back to; the client's first redirect URI by default. A loopback
+    /// client names the port that it listens on here.
     pub fn redirect_uri(mut self, uri: Url) -> Self {
         self.options.redirect_uri = Some(uri);
         self
@@ -159,8 +161,9 @@ impl Authorize {
     fn start(&self) -> Result<State, Error> {
         self.redirect()?;
         self.asked_scopes()?;
+        let mut names = BTreeSet::from(RESERVED);
         for (name, _) in &self.options.extra {
-            if RESERVED.contains(&name.as_str()) {
+            if !names.insert(name) {
                 return Err(InputError::ReservedParameter(name.clone()).into());
             }
         }
@@ -251,10 +254,7 @@ impl Authorize {
         own.chain(self.options.extra.iter().cloned()).collect()
     }
 
-    fn finish(&mut self, pushed: Pushed) -> Authorization {
-        let State::Push(push) = std::mem::replace(&mut self.state, State::Start) else {
-            unreachable!("a request was pushed")
-        };
+    fn finish(&mut self, push: Push, pushed: Pushed) -> Authorization {
         let mut url = push.server.authorization_endpoint.clone();
         url.query_pairs_mut()
             .append_pair("client_id", self.client.client_id())
@@ -271,6 +271,8 @@ impl Authorize {
                 state: push.state,
                 client_id: self.client.client_id().to_owned(),
                 auth: self.client.auth().method,
+                subject: self.subject.to_string(),
+                prompt: self.options.prompt,
                 nonce: push.request.hint().cloned(),
                 server: push.server,
                 redirect_uri: push.redirect_uri,
@@ -297,6 +299,14 @@ impl Machine for Authorize {
     }
 
     fn poll(&mut self, cx: &mut Cx<'_>) -> Poll<Result<Authorization, Error>> {
+        let result = ready!(self.advance(cx));
+        self.state = State::Ended;
+        Poll::Ready(result)
+    }
+}
+
+impl Authorize {
+    fn advance(&mut self, cx: &mut Cx<'_>) -> Poll<Result<Authorization, Error>> {
         loop {
             match &mut self.state {
                 State::Start => self.state = self.start()?,
@@ -316,10 +326,41 @@ impl Machine for Authorize {
                         let endpoint = EndpointName::PushedAuthorizationRequest;
                         return Poll::Ready(Err(Error::NonceMissing(endpoint)));
                     }
-                    return Poll::Ready(Ok(self.finish(output)));
+                    let State::Push(push) = std::mem::replace(&mut self.state, State::Ended) else {
+                        unreachable!("the state was just looked at")
+                    };
+                    return Poll::Ready(Ok(self.finish(*push, output)));
                 }
+                State::Ended => unreachable!("a login is not polled after its end"),
             }
         }
+    }
+}
+
+impl fmt::Debug for Authorize {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = match self.state {
+            State::Start => "Start",
+            State::Account(_) => "Account",
+            State::Discover(_) => "Discover",
+            State::Push(_) => "Push",
+            State::Ended => "Ended",
+        };
+        f.debug_struct("Authorize")
+            .field("client", &self.client)
+            .field("subject", &self.subject)
+            .field("state", &state)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Shows neither the reference to the request nor what is secret of the rest.
+impl fmt::Debug for Authorization {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Authorization")
+            .field("expires_at", &self.expires_at)
+            .field("pending", &self.pending)
+            .finish_non_exhaustive()
     }
 }
 

@@ -4,16 +4,16 @@
 
 use std::fmt;
 
-use atproto_sansio::SecretString;
+use atproto_sansio::{SecretString, UnixTime};
 use url::Url;
 use url::form_urlencoded;
 
 use crate::error::{AuthorityError, CallbackProblem, Denied, Error};
-use crate::metadata::printable;
 use crate::pending::Pending;
+use crate::text::printable;
 
-/// What the browser brings back. `Debug` does not show the code.
-#[derive(Clone, Debug)]
+/// What the browser brings back. `Debug` shows neither code nor state.
+#[derive(Clone)]
 pub struct CallbackParams {
     state: String,
     iss: Option<String>,
@@ -55,20 +55,26 @@ impl CallbackParams {
     /// A parameter is there twice, or no login can be told from it.
     pub fn parse(text: &str) -> Result<Self, CallbackProblem> {
         let text = text.trim();
-        let (location, params) = match text.strip_prefix(['?', '#']) {
-            Some(params) => (None, params.to_owned()),
-            None if is_url(text) => {
-                let mut url = Url::parse(text).map_err(|_| CallbackProblem::Unreadable)?;
-                let fragment = url.fragment().filter(|fragment| fragment.contains('='));
-                let params = fragment.or_else(|| url.query()).unwrap_or_default().to_owned();
-                url.set_query(None);
-                url.set_fragment(None);
-                (Some(url), params)
-            }
-            None => (None, text.to_owned()),
+        let mut location = None;
+        let params = if is_url(text) {
+            let mut url = Url::parse(text).map_err(|_| CallbackProblem::Unreadable)?;
+            // A browser may carry an old fragment along, so both count.
+            let params =
+                [url.query(), url.fragment()].map(|part| part.unwrap_or_default().to_owned());
+            url.set_query(None);
+            url.set_fragment(None);
+            location = Some(url);
+            params
+        } else {
+            // A path before the query, as in the first line of a request, says nothing.
+            let after_path = match text.strip_prefix('/') {
+                Some(path) => path.split_once(['?', '#']).map_or("", |(_, params)| params),
+                None => text.strip_prefix(['?', '#']).unwrap_or(text),
+            };
+            [after_path.to_owned(), String::new()]
         };
-        let pairs = form_urlencoded::parse(params.as_bytes());
-        let params = Self::from_pairs(pairs.into_owned())?;
+        let pairs = params.iter().flat_map(|part| form_urlencoded::parse(part.as_bytes()));
+        let params = Self::from_pairs(pairs)?;
         Ok(Self { location, ..params })
     }
 
@@ -95,7 +101,11 @@ impl CallbackParams {
         }
         let [state, iss, code, error, description, uri, response] =
             values.map(|value| value.filter(|value| !value.is_empty()));
-        let state = state.ok_or(CallbackProblem::Missing("state"))?;
+        let state = match (state, &response) {
+            (Some(state), _) => state,
+            (None, Some(_)) => return Err(CallbackProblem::SignedResponse),
+            (None, None) => return Err(CallbackProblem::Missing("state")),
+        };
         let answer = match (response, code, error) {
             (Some(_), _, _) => Answer::Unusable(CallbackProblem::SignedResponse),
             (None, Some(_), Some(_)) => Answer::Unusable(CallbackProblem::CodeAndError),
@@ -114,9 +124,12 @@ impl CallbackParams {
     /// The code, if everything about the callback fits the login that waits for it.
     ///
     /// The issuer is compared before the code may go anywhere.
-    pub(crate) fn check(&self, pending: &Pending) -> Result<&SecretString, Error> {
+    pub(crate) fn check(&self, pending: &Pending, now: UnixTime) -> Result<&SecretString, Error> {
         if self.state != pending.state {
             return Err(CallbackProblem::UnknownState.into());
+        }
+        if now >= pending.expires_at {
+            return Err(CallbackProblem::Expired.into());
         }
         if let Some(location) = &self.location
             && !same_place(location, &pending.redirect_uri)
@@ -135,7 +148,7 @@ impl CallbackParams {
             Answer::Denied { error, description, uri } => Err(Denied {
                 error: printable(error),
                 description: description.as_ref().map(printable),
-                uri: uri.as_ref().map(printable),
+                uri: uri.as_ref().filter(|uri| is_web_page(uri)).map(printable),
                 unverified: self.iss.is_none(),
             }
             .into()),
@@ -143,6 +156,11 @@ impl CallbackParams {
             Answer::Code(code) => Ok(code),
         }
     }
+}
+
+/// So that nobody is sent to a `javascript:` URL.
+fn is_web_page(uri: &str) -> bool {
+    Url::parse(uri).is_ok_and(|url| matches!(url.scheme(), "http" | "https"))
 }
 
 /// A scheme's colon comes before anything that parameters are made of; they encode theirs.
@@ -156,6 +174,15 @@ fn same_place(location: &Url, redirect_uri: &Url) -> bool {
     expected.set_query(None);
     expected.set_fragment(None);
     *location == expected
+}
+
+impl fmt::Debug for CallbackParams {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CallbackParams")
+            .field("iss", &self.iss)
+            .field("answer", &self.answer)
+            .finish_non_exhaustive()
+    }
 }
 
 impl fmt::Debug for Answer {
@@ -184,6 +211,8 @@ mod tests {
             "#state=s&iss=i&code=c",
             "state=s&iss=i&code=c&unknown=1&unknown=2",
             " code=c&iss=i&state=s\n",
+            "/cb?state=s&iss=i&code=c",
+            "https://app.example.com/cb?state=s&iss=i&code=c#_=_",
         ] {
             let params = CallbackParams::parse(text).unwrap_or_else(|error| {
                 unreachable!("{text}: {error}");
@@ -200,6 +229,8 @@ mod tests {
             let text = format!("state=s&{name}=1&{name}=1");
             assert!(matches!(CallbackParams::parse(&text), Err(CallbackProblem::Repeated(_))));
         }
+        let both = "https://app.example.com/cb?state=s&iss=i&code=c#state=s&iss=i&code=d";
+        assert!(matches!(CallbackParams::parse(both), Err(CallbackProblem::Repeated(_))));
         for text in ["", "code=c&iss=i", "state=&code=c&iss=i", "https://[", "?"] {
             assert!(CallbackParams::parse(text).is_err(), "{text}");
         }

@@ -4,17 +4,21 @@ use std::fmt;
 use std::sync::Arc;
 
 use atproto_identity::Resolver;
+use atproto_sansio::Body;
+use http::Request;
 use url::Url;
 
 use crate::auth::{AuthMethod, ClientAuth};
 use crate::authorize::Authorize;
 use crate::callback::CallbackParams;
-use crate::error::{Error, InputError};
+use crate::discover::Discover;
+use crate::error::{Error, InputError, SessionError};
 use crate::exchange_code::ExchangeCode;
 use crate::loopback;
+use crate::origin::Origin;
 use crate::pending::Pending;
 use crate::refresh::Refresh;
-use crate::request::Resource;
+use crate::request::ResourceRequest;
 use crate::revoke::Revoke;
 use crate::scope::Scopes;
 use crate::session::Session;
@@ -117,11 +121,15 @@ impl Client {
     pub fn request(
         &self,
         session: &Session,
-        request: http::Request<atproto_sansio::Body>,
-    ) -> Result<atproto_dpop::Dpop<Resource>, Error> {
+        request: Request<Body>,
+    ) -> Result<ResourceRequest, Error> {
         self.check_session(session)?;
-        let endpoint = Resource::new(session, request, self.development())?;
-        Ok(atproto_dpop::Dpop::new(endpoint, session.dpop_key()).bound_to(session.access_token()))
+        ResourceRequest::new(session, request, self.development())
+    }
+
+    /// Finds the authorization server of a server: its own metadata, checked.
+    pub fn discover(&self, server: Origin) -> Discover {
+        Discover::new(server, true, self.development())
     }
 
     /// The `client_id`: where the client's metadata is, or what stands in for it.
@@ -162,7 +170,7 @@ impl Client {
         if session.client_id() == self.client_id() {
             return Ok(());
         }
-        Err(crate::error::SessionError::OtherClient.into())
+        Err(SessionError::OtherClient.into())
     }
 
     /// The first redirect URI, if no other is asked for.

@@ -54,11 +54,11 @@ enum State {
         is_named: bool,
     },
     Other(Fetch<ServerMetadataEndpoint>),
+    Ended,
 }
 
 impl Discover {
-    /// Begins at `resource`: a PDS, or with `fallback` also an authorization server itself.
-    pub fn new(resource: Origin, fallback: bool, development: bool) -> Self {
+    pub(crate) fn new(resource: Origin, fallback: bool, development: bool) -> Self {
         let state = State::Resource {
             resource: Fetch::new(ResourceMetadataEndpoint {
                 resource: resource.clone(),
@@ -70,7 +70,10 @@ impl Discover {
     }
 
     fn finish(&self, server: ServerMetadata, is_named: bool) -> Result<Discovered, Error> {
-        check_protected(&server, &self.resource)?;
+        // A server that is taken for its own issuer need not list itself.
+        if is_named {
+            check_protected(&server, &self.resource)?;
+        }
         Ok(Discovered { server, is_named })
     }
 }
@@ -80,6 +83,14 @@ impl Machine for Discover {
     type Error = Error;
 
     fn poll(&mut self, cx: &mut Cx<'_>) -> Poll<Result<Discovered, Error>> {
+        let result = ready!(self.advance(cx));
+        self.state = State::Ended;
+        Poll::Ready(result)
+    }
+}
+
+impl Discover {
+    fn advance(&mut self, cx: &mut Cx<'_>) -> Poll<Result<Discovered, Error>> {
         loop {
             match &mut self.state {
                 State::Resource { resource, same } => {
@@ -111,6 +122,7 @@ impl Machine for Discover {
                     let server = ready!(fetch.poll(cx))?;
                     return Poll::Ready(self.finish(server, true));
                 }
+                State::Ended => unreachable!("a discovery is not polled after its end"),
             }
         }
     }
@@ -134,7 +146,7 @@ pub(crate) fn no_oauth(error: Error, resource: &Origin) -> Error {
     if is_not_found(&error) { DiscoveryError::NoOAuth(resource.clone()).into() } else { error }
 }
 
-fn is_not_found(error: &Error) -> bool {
+pub(crate) fn is_not_found(error: &Error) -> bool {
     matches!(
         error,
         Error::Discovery(DiscoveryError::Status { status, .. }) if *status == StatusCode::NOT_FOUND

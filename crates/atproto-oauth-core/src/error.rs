@@ -15,6 +15,7 @@ use crate::metadata::DiscoveryError;
 use crate::origin::{Origin, OriginError};
 use crate::refusal::Refusal;
 use crate::scope::ScopeError;
+use crate::text::colon;
 
 /// What can go wrong in a procedure of this crate.
 #[derive(Clone, Debug, Error, PartialEq)]
@@ -132,8 +133,9 @@ pub enum InputError {
         /// Why.
         why: &'static str,
     },
-    /// A parameter of the authorization request that the protocol sets itself.
-    #[error("the parameter `{0}` is set by the protocol and can't be given")]
+    /// A parameter of the authorization request that the protocol sets itself, or a second one of
+    /// the same name.
+    #[error("the parameter `{0}` is set by the protocol, or was given twice")]
     ReservedParameter(String),
     /// The authorization server does not know this `prompt`.
     #[error("the authorization server does not know prompt={0}")]
@@ -321,6 +323,7 @@ impl Error {
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Refused(refusal) => refusal.retry_after,
+            Self::Identity(error) => error.retry_after(),
             _ => None,
         }
     }
@@ -334,12 +337,15 @@ impl Error {
                 | CallbackProblem::CodeAndError
                 | CallbackProblem::SignedResponse
                 | CallbackProblem::UnknownState
+                | CallbackProblem::Missing("iss")
                 | CallbackProblem::RedirectUri => true,
                 CallbackProblem::Unreadable
                 | CallbackProblem::Missing(_)
                 | CallbackProblem::Expired => false,
             },
-            Self::Transport(error) => matches!(error.phase, Phase::Blocked(_)),
+            Self::Identity(IdentityError::Transport(error)) | Self::Transport(error) => {
+                matches!(error.phase, Phase::Blocked(_))
+            }
             _ => false,
         }
     }
@@ -387,9 +393,4 @@ impl std::fmt::Display for EndpointName {
             Self::Revocation => "revocation",
         })
     }
-}
-
-/// What follows an error code in a message.
-pub(crate) fn colon(text: Option<&str>) -> String {
-    text.map(|text| format!(": {text}")).unwrap_or_default()
 }

@@ -28,14 +28,14 @@ use thiserror::Error;
 
 use crate::callback::CallbackParams;
 use crate::client::{Client, NoncePolicy};
-use crate::error::{AuthorityError, CallbackProblem, EndpointName, Error, SessionError};
+use crate::error::{AuthorityError, EndpointName, Error, SessionError};
 use crate::pending::Pending;
 use crate::pkce;
 use crate::revoke::RevokeTokens;
 use crate::session::Session;
 use crate::stored::Version;
 use crate::token::{Grant, Granted, Received, Token};
-use crate::verify::{Verified, Verify};
+use crate::verify::{self, Verified, Verify};
 
 /// Finishes a login.
 pub struct ExchangeCode {
@@ -46,7 +46,8 @@ pub struct ExchangeCode {
 }
 
 /// A finished login.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
+#[non_exhaustive]
 #[must_use = "a session that is not kept can't be refreshed or logged out"]
 pub struct LoggedIn {
     /// The session.
@@ -56,11 +57,11 @@ pub struct LoggedIn {
 }
 
 /// A login that did not end in a session.
-#[derive(Clone, Debug, Error)]
+#[derive(Clone, Error)]
 #[error("{error}")]
+#[non_exhaustive]
 pub struct CallbackError {
     /// Why.
-    #[source]
     pub error: Error,
     /// What the application wanted to have kept.
     pub app_state: Option<String>,
@@ -70,7 +71,8 @@ enum State {
     Start,
     Token(Box<TokenState>),
     Check(Box<CheckState>),
-    CleanUp { revoke: Box<RevokeTokens>, error: Option<Error> },
+    CleanUp { revoke: Box<RevokeTokens>, error: Box<Error> },
+    Ended,
 }
 
 /// The code is on its way, and beside it the check if the account is known.
@@ -85,6 +87,7 @@ struct CheckState {
     received: Received,
     granted: Granted,
     check: Held<Verify>,
+    deadline: Duration,
 }
 
 impl ExchangeCode {
@@ -98,13 +101,10 @@ impl ExchangeCode {
         if pending.client_id != self.client.client_id() {
             return Err(SessionError::OtherClient.into());
         }
-        if now >= pending.expires_at {
-            return Err(CallbackProblem::Expired.into());
-        }
-        let code = self.params.check(pending)?;
+        let code = self.params.check(pending, now)?;
         let token = Token {
             endpoint: pending.server.token_endpoint.clone(),
-            auth: self.client.auth(),
+            auth: pending.client_auth(),
             grant: Grant::Code {
                 code: code.clone(),
                 redirect_uri: pending.redirect_uri.to_string(),
@@ -120,9 +120,7 @@ impl ExchangeCode {
     }
 
     fn verify(&self, did: Did) -> Held<Verify> {
-        let issuer = self.pending.server.issuer.clone();
-        let development = self.client.development();
-        Held::new(Verify::new(self.client.resolver(), did, issuer, None, development))
+        Held::new(Verify::new(&self.client, did, self.pending.server.issuer.clone(), None))
     }
 
     /// What the tokens say of themselves, held against what was asked for.
@@ -133,14 +131,14 @@ impl ExchangeCode {
         nonce_missing: bool,
     ) -> Result<Granted, Error> {
         let granted = received.check(asked_at)?;
-        if nonce_missing && self.client.nonce_policy() == NoncePolicy::Strict {
-            return Err(Error::NonceMissing(EndpointName::Token));
-        }
         if let Some(expected) = &self.pending.expected
             && *expected != granted.sub
         {
             let (expected, found) = (expected.clone(), granted.sub);
             return Err(AuthorityError::SubjectMismatch { expected, found }.into());
+        }
+        if nonce_missing && self.client.nonce_policy() == NoncePolicy::Strict {
+            return Err(Error::NonceMissing(EndpointName::Token));
         }
         Ok(granted)
     }
@@ -148,13 +146,13 @@ impl ExchangeCode {
     fn clean_up(&self, received: &Received, error: Error) -> State {
         let revoke = RevokeTokens::new(
             self.pending.server.revocation_endpoint.clone(),
-            self.client.auth(),
+            self.pending.client_auth(),
             &self.pending.dpop_key,
             received.refresh_token.clone(),
             received.access_token.clone(),
             self.client.development(),
         );
-        State::CleanUp { revoke: Box::new(revoke), error: Some(error) }
+        State::CleanUp { revoke: Box::new(revoke), error: Box::new(error) }
     }
 
     fn session(&self, granted: Granted, verified: Verified, cx: &mut Cx<'_>) -> Session {
@@ -200,17 +198,23 @@ impl ExchangeCode {
                     self.state = match self.grant(&received, asked_at, nonce_missing) {
                         Ok(granted) => {
                             let check = check.unwrap_or_else(|| self.verify(granted.sub.clone()));
-                            State::Check(Box::new(CheckState { received, granted, check }))
+                            let deadline = cx.elapsed().saturating_add(verify::TIME);
+                            State::Check(Box::new(CheckState {
+                                received,
+                                granted,
+                                check,
+                                deadline,
+                            }))
                         }
                         Err(error) => self.clean_up(&received, error),
                     };
                 }
                 State::Check(checking) => {
-                    if !checking.check.advance(cx) {
+                    if !cx.until(checking.deadline, |cx| checking.check.advance(cx)) {
                         return Poll::Pending;
                     }
                     let verdict = checking.check.take().expect("a check ends once");
-                    let State::Check(checked) = std::mem::replace(&mut self.state, State::Start)
+                    let State::Check(checked) = std::mem::replace(&mut self.state, State::Ended)
                     else {
                         unreachable!("the state was just looked at")
                     };
@@ -224,9 +228,9 @@ impl ExchangeCode {
                 State::CleanUp { revoke, error } => {
                     // Whether it worked or not: what matters to the caller is why.
                     let _ = ready!(revoke.poll(cx));
-                    let error = error.take().expect("a login is not polled after its end");
-                    return Poll::Ready(Err(error));
+                    return Poll::Ready(Err((**error).clone()));
                 }
+                State::Ended => unreachable!("a login is not polled after its end"),
             }
         }
     }
@@ -242,11 +246,24 @@ impl Machine for ExchangeCode {
 
     fn poll(&mut self, cx: &mut Cx<'_>) -> Poll<Result<LoggedIn, CallbackError>> {
         let result = ready!(self.advance(cx));
+        self.state = State::Ended;
         let app_state = self.pending.app_state.clone();
         Poll::Ready(match result {
             Ok(session) => Ok(LoggedIn { session, app_state }),
             Err(error) => Err(CallbackError { error, app_state }),
         })
+    }
+}
+
+impl fmt::Debug for LoggedIn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LoggedIn").field("session", &self.session).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for CallbackError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CallbackError").field("error", &self.error).finish_non_exhaustive()
     }
 }
 
@@ -257,6 +274,7 @@ impl fmt::Debug for ExchangeCode {
             State::Token(_) => "Token",
             State::Check(_) => "Check",
             State::CleanUp { .. } => "CleanUp",
+            State::Ended => "Ended",
         };
         f.debug_struct("ExchangeCode").field("state", &state).finish_non_exhaustive()
     }

@@ -9,8 +9,8 @@ use url::form_urlencoded::{self, Serializer};
 use url::{Host, Url};
 
 use crate::error::InputError;
-use crate::metadata::printable;
 use crate::scope::Scopes;
+use crate::text::printable;
 
 /// `http://localhost?redirect_uri=…&scope=…`
 pub(crate) fn client_id(redirect_uris: &[Url], scopes: &Scopes) -> String {

@@ -11,7 +11,7 @@ use thiserror::Error;
 use url::{Host, Url};
 
 use crate::error::InputError;
-use crate::metadata::printable;
+use crate::text::printable;
 
 /// The canonical origin of a server: `https://host` or `https://host:port`, without a final slash.
 ///
@@ -50,6 +50,12 @@ impl Origin {
     /// It is not the origin of a server.
     pub fn parse(text: &str, development: bool) -> Result<Self, OriginError> {
         let url = Url::parse(text).map_err(|_| OriginError::NotAUrl)?;
+        // A URL parser forgives what it then drops: tabs, backslashes, paths that lead nowhere.
+        let (_, rest) = text.split_once("://").ok_or(OriginError::NotAnOrigin)?;
+        let authority = rest.strip_suffix('/').unwrap_or(rest);
+        if !authority.bytes().all(|byte| byte.is_ascii_graphic() && !b"/\\?#@".contains(&byte)) {
+            return Err(OriginError::NotAnOrigin);
+        }
         Self::of_url(&url, development)
     }
 
@@ -173,8 +179,21 @@ mod tests {
 
     #[test]
     fn a_user_may_add_a_slash_and_shout() {
-        let origin = Origin::parse("https://BSKY.social:443/", false).unwrap();
+        let origin = Origin::parse("HTTPS://BSKY.social:443/", false).unwrap();
         assert_eq!(origin.as_str(), "https://bsky.social");
+        // REQUIREMENTS B-58
+        for text in [
+            "https://bsky.social//",
+            "https://bsky.social/a/..",
+            "https://bsky.social/.",
+            "https://@bsky.social",
+            "https:///bsky.social",
+            "https:\\\\bsky.social",
+            "https://bs\tky.social",
+            "https://bsky.social/?",
+        ] {
+            assert!(Origin::parse(text, false).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -10,9 +10,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use url::Url;
 
-use crate::auth::AuthMethod;
+use crate::auth::{AuthMethod, ClientAuth};
+use crate::authorize::Prompt;
 use crate::error::InputError;
 use crate::metadata::ServerMetadata;
+use crate::origin::Origin;
 use crate::scope::Scopes;
 use crate::stored::{self, Version};
 
@@ -31,6 +33,10 @@ pub struct Pending {
     pub(crate) server: ServerMetadata,
     pub(crate) redirect_uri: Url,
     pub(crate) scopes: Scopes,
+    /// Who was asked for, as the user wrote it.
+    pub(crate) subject: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) prompt: Option<Prompt>,
     /// The account that was asked for; a server-first login does not know it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) expected: Option<Did>,
@@ -77,6 +83,32 @@ impl Pending {
         &self.state
     }
 
+    /// Who was asked for: a handle, a DID or a server.
+    pub fn subject(&self) -> &str {
+        &self.subject
+    }
+
+    /// The authorization server that the login went to.
+    pub fn issuer(&self) -> &Origin {
+        &self.server.issuer
+    }
+
+    /// The account that was asked for, unless the login began at a server.
+    pub fn expected(&self) -> Option<&Did> {
+        self.expected.as_ref()
+    }
+
+    /// What was asked for.
+    pub fn scopes(&self) -> &Scopes {
+        &self.scopes
+    }
+
+    /// What the server was asked to ask the user for. A login with [`Prompt::None`] that is denied
+    /// may be begun again without it.
+    pub fn prompt(&self) -> Option<Prompt> {
+        self.prompt
+    }
+
     /// What the application wanted to have kept.
     pub fn app_state(&self) -> Option<&str> {
         self.app_state.as_deref()
@@ -90,6 +122,12 @@ impl Pending {
     /// When it stops waiting.
     pub fn expires_at(&self) -> UnixTime {
         self.expires_at
+    }
+}
+
+impl Pending {
+    pub(crate) fn client_auth(&self) -> ClientAuth {
+        ClientAuth::stored(&self.client_id, &self.auth)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Spends a session's refresh token for new tokens.
 //!
 //! ```text
-//! Start ──▶ Verify ── issuer still speaks for the account ──▶ Token ── granted ──▶ Session
+//! Start ──▶ Verify ── issuer still speaks for the account ──▶ Token ── granted ──▶ Refreshed
 //!                                                               │ must not be used
 //!                                                               ▼
 //!                                                            CleanUp ──▶ error
@@ -22,15 +22,16 @@ use std::task::{Poll, ready};
 use std::time::Duration;
 
 use atproto_dpop::{Dpop, DpopReply};
-use atproto_sansio::{Budget, Cx, Machine, Phase, UnixTime};
+use atproto_sansio::{Budget, Cx, Machine, UnixTime};
 use thiserror::Error;
 
 use crate::client::{Client, NoncePolicy};
 use crate::error::{AuthorityError, EndpointName, Error, SessionError};
+use crate::refusal::Refusal;
 use crate::revoke::RevokeTokens;
 use crate::session::Session;
 use crate::token::{Grant, Received, Token};
-use crate::verify::{Verified, Verify};
+use crate::verify::{self, Verified, Verify};
 
 /// Spends a session's refresh token: ends in the session that takes its place.
 pub struct Refresh {
@@ -39,18 +40,28 @@ pub struct Refresh {
     state: State,
 }
 
-/// A refresh that did not end in a session to go on with, or not without a remark.
+/// The session that takes the place of the one that was refreshed.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+#[must_use = "the old refresh token is spent: store the new session before anything else"]
+pub struct Refreshed {
+    /// The session.
+    pub session: Session,
+    /// A rule that the server broke although the tokens are good, such as
+    /// [`Error::NonceMissing`] under [`NoncePolicy::Strict`]. To be told after the session is
+    /// stored.
+    pub violation: Option<Error>,
+}
+
+/// A refresh that did not end in a session to go on with.
 #[derive(Clone, Debug, Error)]
 #[error("{error}")]
-#[must_use = "the refresh token may be spent"]
+#[non_exhaustive]
 pub struct RefreshError {
     /// Why.
-    #[source]
     pub error: Error,
     /// What it means for the session that was to be refreshed.
     pub effect: SessionEffect,
-    /// The new session, if there is one all the same: store it before anything else.
-    pub session: Option<Box<Session>>,
 }
 
 /// What a failure means for a session.
@@ -62,8 +73,6 @@ pub enum SessionEffect {
     /// The refresh token may be spent: keep the session, use its access token while it lasts, and
     /// try once more; if that is refused, the session was lost on the way.
     Ambiguous,
-    /// The session goes on as the new one that comes with the error.
-    Replaced,
     /// The account has moved to another authorization server: its user must log in again.
     NeedsReauth,
     /// The session is over.
@@ -72,9 +81,10 @@ pub enum SessionEffect {
 
 enum State {
     Start,
-    Verify(Box<Verify>),
+    Verify { verify: Box<Verify>, deadline: Duration },
     Token { asked_at: UnixTime, token: Box<Dpop<Token>>, verified: Box<Verified> },
-    CleanUp { revoke: Box<RevokeTokens>, error: Option<RefreshError> },
+    CleanUp { revoke: Box<RevokeTokens>, error: Box<RefreshError> },
+    Ended,
 }
 
 impl Refresh {
@@ -82,25 +92,28 @@ impl Refresh {
         Self { client, session, state: State::Start }
     }
 
-    fn start(&self) -> Result<State, RefreshError> {
-        self.client.check_session(&self.session).map_err(dead)?;
+    fn start(&self, cx: &Cx<'_>) -> Result<State, RefreshError> {
+        // Another client can't use the session, but that is no fault of the session.
+        self.client
+            .check_session(&self.session)
+            .map_err(|error| effect(error, SessionEffect::Keep))?;
         if !self.session.can_refresh() {
-            return Err(dead(SessionError::NoRefreshToken.into()));
+            let over = self.session.is_expired(cx.now());
+            let verdict = if over { SessionEffect::Dead } else { SessionEffect::Keep };
+            return Err(effect(SessionError::NoRefreshToken.into(), verdict));
         }
-        Ok(State::Verify(Box::new(Verify::new(
-            self.client.resolver(),
-            self.session.did.clone(),
-            self.session.issuer.clone(),
-            Some(self.session.pds.clone()),
-            self.client.development(),
-        ))))
+        let Session { did, issuer, pds, .. } = self.session.clone();
+        Ok(State::Verify {
+            verify: Box::new(Verify::new(&self.client, did, issuer, Some(pds))),
+            deadline: cx.elapsed().saturating_add(verify::TIME),
+        })
     }
 
     fn spend(&self, verified: Verified, now: UnixTime) -> Result<State, RefreshError> {
         let refresh_token = self.session.refresh_token.clone();
         let token = Token {
             endpoint: verified.server.token_endpoint.clone(),
-            auth: self.client.auth(),
+            auth: self.session.client_auth(),
             grant: Grant::Refresh {
                 refresh_token: refresh_token
                     .ok_or_else(|| dead(SessionError::NoRefreshToken.into()))?,
@@ -111,34 +124,43 @@ impl Refresh {
         Ok(State::Token { asked_at: now, token, verified: Box::new(verified) })
     }
 
-    /// Tokens that must not be used: the old ones are spent, so the session is over.
+    /// Tokens that must not be used: the session is over, with all its tokens.
     fn clean_up(&self, received: &Received, endpoint: Option<url::Url>, error: Error) -> State {
         let revoke = RevokeTokens::new(
             endpoint,
-            self.client.auth(),
+            self.session.client_auth(),
             &self.session.dpop_key,
-            received.refresh_token.clone(),
+            received.refresh_token.clone().or_else(|| self.session.refresh_token.clone()),
             received.access_token.clone(),
             self.client.development(),
         );
-        State::CleanUp { revoke: Box::new(revoke), error: Some(dead(error)) }
+        State::CleanUp { revoke: Box::new(revoke), error: Box::new(dead(error)) }
     }
 }
 
 impl Machine for Refresh {
-    type Output = Session;
+    type Output = Refreshed;
     type Error = RefreshError;
 
     fn budget(&self) -> Budget {
         Budget::new(10, Duration::from_secs(45))
     }
 
-    fn poll(&mut self, cx: &mut Cx<'_>) -> Poll<Result<Session, RefreshError>> {
+    fn poll(&mut self, cx: &mut Cx<'_>) -> Poll<Result<Refreshed, RefreshError>> {
+        let result = ready!(self.advance(cx));
+        self.state = State::Ended;
+        Poll::Ready(result)
+    }
+}
+
+impl Refresh {
+    fn advance(&mut self, cx: &mut Cx<'_>) -> Poll<Result<Refreshed, RefreshError>> {
         loop {
             match &mut self.state {
-                State::Start => self.state = self.start()?,
-                State::Verify(verify) => {
-                    let verified = ready!(verify.poll(cx)).map_err(before_spending)?;
+                State::Start => self.state = self.start(cx)?,
+                State::Verify { verify, deadline } => {
+                    let verified = ready!(cx.until(*deadline, |cx| verify.poll(cx)));
+                    let verified = verified.map_err(before_spending)?;
                     self.state = self.spend(verified, cx.now())?;
                 }
                 State::Token { asked_at, token, verified } => {
@@ -149,24 +171,19 @@ impl Machine for Refresh {
                     match renew(&self.session, &received, verified, at) {
                         Err(error) => self.state = self.clean_up(&received, endpoint, error),
                         // The tokens are good, and the old ones spent: they must not get lost.
-                        Ok(session)
-                            if nonce_missing
-                                && self.client.nonce_policy() == NoncePolicy::Strict =>
-                        {
-                            return Poll::Ready(Err(RefreshError {
-                                error: Error::NonceMissing(EndpointName::Token),
-                                effect: SessionEffect::Replaced,
-                                session: Some(Box::new(session)),
-                            }));
+                        Ok(session) => {
+                            let strict = self.client.nonce_policy() == NoncePolicy::Strict;
+                            let violation = (nonce_missing && strict)
+                                .then_some(Error::NonceMissing(EndpointName::Token));
+                            return Poll::Ready(Ok(Refreshed { session, violation }));
                         }
-                        Ok(session) => return Poll::Ready(Ok(session)),
                     }
                 }
                 State::CleanUp { revoke, error } => {
                     let _ = ready!(revoke.poll(cx));
-                    let error = error.take().expect("a refresh is not polled after its end");
-                    return Poll::Ready(Err(error));
+                    return Poll::Ready(Err((**error).clone()));
                 }
+                State::Ended => unreachable!("a refresh is not polled after its end"),
             }
         }
     }
@@ -200,7 +217,7 @@ fn renew(
 }
 
 fn effect(error: Error, effect: SessionEffect) -> RefreshError {
-    RefreshError { error, effect, session: None }
+    RefreshError { error, effect }
 }
 
 fn dead(error: Error) -> RefreshError {
@@ -213,25 +230,15 @@ fn before_spending(error: Error) -> RefreshError {
     effect(error, if moved { SessionEffect::NeedsReauth } else { SessionEffect::Keep })
 }
 
-/// What the answer to a refresh, or the lack of one, says about the token that was sent.
+/// What the answer to a refresh, or the lack of one, says about the token that was sent. Only an
+/// answer that proves that it was not spent keeps the session as it is.
 fn while_spending(error: Error) -> RefreshError {
     let verdict = match &error {
-        Error::Refused(refusal) if refusal.error.as_deref() == Some("invalid_grant") => {
-            SessionEffect::Dead
-        }
-        // A gateway may have lost the answer of a server that did act.
-        Error::Refused(refusal) if refusal.status.is_server_error() && refusal.error.is_none() => {
-            SessionEffect::Ambiguous
-        }
-        Error::Transport(transport) => match transport.phase {
-            Phase::NotSent | Phase::Blocked(_) | Phase::Unsupported => SessionEffect::Keep,
-            Phase::MaybeSent | Phase::Truncated | Phase::TooLarge | Phase::TimedOut => {
-                SessionEffect::Ambiguous
-            }
-        },
-        Error::Malformed { .. } => SessionEffect::Ambiguous,
-        Error::Refused(_)
-        | Error::Input(_)
+        Error::Refused(refusal) => refused(refusal),
+        Error::Transport(transport) if transport.surely_not_sent() => SessionEffect::Keep,
+        Error::Transport(_) | Error::Malformed { .. } => SessionEffect::Ambiguous,
+        // What keeps the request from being made.
+        Error::Input(_)
         | Error::Identity(_)
         | Error::Discovery(_)
         | Error::Callback(_)
@@ -242,6 +249,19 @@ fn while_spending(error: Error) -> RefreshError {
         | Error::Session(_) => SessionEffect::Keep,
     };
     effect(error, verdict)
+}
+
+/// An OAuth error says that the server did not act; a bare status may be a gateway's, which can
+/// have lost the answer of a server that did.
+fn refused(refusal: &Refusal) -> SessionEffect {
+    match (refusal.status.as_u16(), refusal.error.as_deref()) {
+        (400 | 401, Some("invalid_grant")) => SessionEffect::Dead,
+        (429, _) | (400..=499, Some(_)) => SessionEffect::Keep,
+        (500..=599, Some("server_error" | "temporarily_unavailable" | "slow_down")) => {
+            SessionEffect::Keep
+        }
+        _ => SessionEffect::Ambiguous,
+    }
 }
 
 impl fmt::Debug for Refresh {

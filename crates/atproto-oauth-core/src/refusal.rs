@@ -5,13 +5,14 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Response, StatusCode, header};
+use http::{Response, StatusCode};
 use serde::Deserialize;
+use serde_json::Value;
 use thiserror::Error;
 
-use crate::error::{EndpointName, colon};
+use crate::error::EndpointName;
 use crate::json;
-use crate::metadata::printable;
+use crate::text::{colon, printable, retry_after};
 
 /// An authorization server's refusal. What it wrote is a stranger's text: cut short, without
 /// control characters, and never interpreted beyond the error code.
@@ -27,29 +28,33 @@ pub struct Refusal {
     pub error: Option<String>,
     /// What the server adds, for people.
     pub description: Option<String>,
+    /// Where the server says more.
+    pub uri: Option<String>,
     /// How long the server asks to be left alone.
     pub retry_after: Option<Duration>,
 }
 
+/// One member of the wrong type must not hide the others.
 #[derive(Deserialize)]
 struct Document {
-    error: String,
-    error_description: Option<String>,
+    error: Option<Value>,
+    error_description: Option<Value>,
+    error_uri: Option<Value>,
 }
 
 impl Refusal {
     /// Reads an answer that is not a success.
     pub(crate) fn of_response(endpoint: EndpointName, response: &Response<Bytes>) -> Self {
         let document: Option<Document> = json::object(response.body()).ok();
-        let (error, description) = match document {
-            Some(document) => (Some(printable(document.error)), document.error_description),
-            None => (None, None),
+        let text = |member: fn(&Document) -> &Option<Value>| {
+            member(document.as_ref()?).as_ref()?.as_str().map(printable)
         };
         Self {
             endpoint,
             status: response.status(),
-            error,
-            description: description.map(printable),
+            error: text(|document| &document.error),
+            description: text(|document| &document.error_description),
+            uri: text(|document| &document.error_uri),
             retry_after: retry_after(response.headers()),
         }
     }
@@ -64,12 +69,6 @@ impl Refusal {
                 Some("temporarily_unavailable" | "server_error" | "slow_down" | "use_dpop_nonce")
             )
     }
-}
-
-/// Seconds to wait; a date there is left alone, since it needs a clock to be understood.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let seconds = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
-    Some(Duration::from_secs(seconds))
 }
 
 /// What helps with the refusals that people ask about most.
@@ -108,7 +107,7 @@ mod tests {
             format!(r#"{{"error":"invalid_grant\u0007","error_description":"a\r\nb{long}"}}"#);
         let refusal = refusal(400, &body);
         assert_eq!(refusal.error.as_deref(), Some("invalid_grant"));
-        assert_eq!(refusal.description.as_deref().map(str::len), Some(200));
+        assert_eq!(refusal.description.as_deref().map(|text| text.chars().count()), Some(201));
         assert!(refusal.description.unwrap().starts_with("abx"));
         assert_eq!(refusal.retry_after, Some(Duration::from_secs(7)));
     }
@@ -121,5 +120,7 @@ mod tests {
             assert!(refusal.is_transient());
         }
         assert!(!refusal(400, r#"{"error":"invalid_grant"}"#).is_transient());
+        let odd = refusal(400, r#"{"error":"invalid_grant","error_description":{}}"#);
+        assert_eq!(odd.error.as_deref(), Some("invalid_grant"));
     }
 }

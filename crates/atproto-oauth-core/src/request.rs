@@ -5,21 +5,33 @@
 //!
 //! RFC 9449 section 7; atproto OAuth, «DPoP».
 
+use std::fmt;
+use std::task::Poll;
 use std::time::Duration;
 
-use atproto_sansio::{Answer, Body, Endpoint, Fresh, How};
+use atproto_dpop::{Dpop, DpopReply};
+use atproto_sansio::{Answer, Body, Budget, Cx, Endpoint, Fresh, How, Machine};
 use bytes::Bytes;
 use http::{HeaderName, Request, Response, Uri, header};
 use url::Url;
 
 use crate::error::{Error, InputError};
-use crate::metadata::{printable, reach};
+use crate::metadata::reach;
 use crate::origin::{Origin, to_uri};
 use crate::session::Session;
+use crate::text::printable;
 
-/// A request to the account's server, as an endpoint of it.
+/// A request to the account's server, with the session's token and a proof for each attempt.
 #[derive(Debug)]
-pub struct Resource {
+#[must_use = "a machine does nothing until it is run"]
+pub struct ResourceRequest {
+    request: Dpop<Resource>,
+}
+
+/// The answer of the account's server, whatever its status.
+pub type ResourceReply = DpopReply<Response<Bytes>>;
+
+struct Resource {
     request: Request<Body>,
     how: How,
 }
@@ -30,41 +42,61 @@ const MAX_LEN: usize = 16 * 1024 * 1024;
 /// An upload may take its time.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-impl Resource {
+impl ResourceRequest {
     /// Leads `request` to the server of `session`: its URL is a path there, or a whole URL there.
     ///
-    /// Headers that carry a token or a proof are replaced, whoever set them.
-    ///
-    /// # Errors
-    ///
-    /// The URL leads to another server.
-    pub fn new(
+    /// What says who asks, and how the request is framed, is replaced, whoever set it.
+    pub(crate) fn new(
         session: &Session,
-        request: Request<Body>,
+        mut request: Request<Body>,
         development: bool,
     ) -> Result<Self, Error> {
-        let uri = target(session.pds(), request.uri())?;
-        let mut request = request;
-        *request.uri_mut() = uri;
-        for name in [header::AUTHORIZATION, HeaderName::from_static("dpop")] {
+        *request.uri_mut() = target(session.pds(), request.uri())?;
+        for name in REPLACED {
             request.headers_mut().remove(name);
         }
         let how = How { timeout: TIMEOUT, ..How::buffered(MAX_LEN, reach(development)) };
-        Ok(Self { request, how })
+        let request = Dpop::new(Resource { request, how }, session.dpop_key());
+        Ok(Self { request: request.bound_to(session.access_token()) })
     }
 
-    /// How large the answer may be, or that it is to be streamed.
-    pub fn answer(mut self, answer: Answer) -> Self {
-        self.how.answer = answer;
-        self
+    /// How large the answer may be, or that it is to be streamed; 16 MiB by default.
+    pub fn answer(self, answer: Answer) -> Self {
+        self.with(|how| how.answer = answer)
     }
 
-    /// The time for all of it.
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.how.timeout = timeout;
+    /// The time for one attempt; a minute by default.
+    pub fn timeout(self, timeout: Duration) -> Self {
+        self.with(|how| how.timeout = timeout)
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut How)) -> Self {
+        change(&mut self.request.endpoint_mut().how);
         self
     }
 }
+
+impl Machine for ResourceRequest {
+    type Output = ResourceReply;
+    type Error = Error;
+
+    fn budget(&self) -> Budget {
+        self.request.budget()
+    }
+
+    fn poll(&mut self, cx: &mut Cx<'_>) -> Poll<Result<ResourceReply, Error>> {
+        self.request.poll(cx)
+    }
+}
+
+const REPLACED: [HeaderName; 6] = [
+    header::AUTHORIZATION,
+    header::CONTENT_LENGTH,
+    header::HOST,
+    header::PROXY_AUTHORIZATION,
+    header::TRANSFER_ENCODING,
+    HeaderName::from_static("dpop"),
+];
 
 /// The URL of the request, normalized as it is sent.
 fn target(pds: &Origin, uri: &Uri) -> Result<Uri, Error> {
@@ -97,6 +129,17 @@ impl Endpoint for Resource {
 
     fn response(&self, response: Response<Bytes>) -> Result<Response<Bytes>, Error> {
         Ok(response)
+    }
+}
+
+/// Shows no query and no header value.
+impl fmt::Debug for Resource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (method, path) = (self.request.method(), self.request.uri().path());
+        f.debug_struct("Resource")
+            .field("method", method)
+            .field("path", &path)
+            .finish_non_exhaustive()
     }
 }
 

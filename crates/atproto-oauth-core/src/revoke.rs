@@ -27,7 +27,8 @@ use crate::refusal::Refusal;
 use crate::session::Session;
 
 /// Logs out. The session is over for this client whatever the outcome is; the outcome tells
-/// whether its tokens are dead at the server too.
+/// whether its tokens are dead at the server too. A session of an earlier `client_id` is logged out
+/// under that name.
 pub struct Revoke {
     client: Client,
     session: Session,
@@ -48,6 +49,7 @@ enum State {
     Start,
     Server(Fetch<ServerMetadataEndpoint>),
     Tokens(Box<RevokeTokens>),
+    Ended,
 }
 
 /// Revokes tokens, one after another.
@@ -58,8 +60,9 @@ pub(crate) struct RevokeTokens {
     development: bool,
     waiting: VecDeque<(&'static str, SecretString)>,
     request: Option<Dpop<RevocationRequest>>,
-    /// Of the tokens so far: the first error, if none could be revoked.
+    /// What became of the first token, which the session stands and falls with.
     outcome: Option<Result<(), Error>>,
+    ended: bool,
 }
 
 struct RevocationRequest {
@@ -78,7 +81,7 @@ impl Revoke {
     fn tokens(&self, endpoint: Option<Url>) -> State {
         State::Tokens(Box::new(RevokeTokens::new(
             endpoint,
-            self.client.auth(),
+            self.session.client_auth(),
             &self.session.dpop_key,
             self.session.refresh_token.clone(),
             Some(SecretString::new(self.session.access_token.expose())),
@@ -96,10 +99,17 @@ impl Machine for Revoke {
     }
 
     fn poll(&mut self, cx: &mut Cx<'_>) -> Poll<Result<Revocation, Error>> {
+        let result = ready!(self.advance(cx));
+        self.state = State::Ended;
+        Poll::Ready(result)
+    }
+}
+
+impl Revoke {
+    fn advance(&mut self, cx: &mut Cx<'_>) -> Poll<Result<Revocation, Error>> {
         loop {
             match &mut self.state {
                 State::Start => {
-                    self.client.check_session(&self.session)?;
                     let issuer = self.session.issuer.clone();
                     self.state = State::Server(fetch_server(issuer, self.client.development()));
                 }
@@ -112,6 +122,7 @@ impl Machine for Revoke {
                     self.state = self.tokens(endpoint);
                 }
                 State::Tokens(revoke) => return revoke.poll(cx),
+                State::Ended => unreachable!("logging out is not polled after its end"),
             }
         }
     }
@@ -130,7 +141,8 @@ impl RevokeTokens {
         let access_token = access_token.map(|token| ("access_token", token));
         let waiting = refresh_token.into_iter().chain(access_token).collect();
         let key = key.clone();
-        Self { endpoint, auth, key, development, waiting, request: None, outcome: None }
+        let (request, outcome, ended) = (None, None, false);
+        Self { endpoint, auth, key, development, waiting, request, outcome, ended }
     }
 }
 
@@ -139,6 +151,15 @@ impl Machine for RevokeTokens {
     type Error = Error;
 
     fn poll(&mut self, cx: &mut Cx<'_>) -> Poll<Result<Revocation, Error>> {
+        assert!(!self.ended, "a revocation is not polled after its end");
+        let result = ready!(self.advance(cx));
+        self.ended = true;
+        Poll::Ready(result)
+    }
+}
+
+impl RevokeTokens {
+    fn advance(&mut self, cx: &mut Cx<'_>) -> Poll<Result<Revocation, Error>> {
         let Some(endpoint) = &self.endpoint else {
             return Poll::Ready(Ok(Revocation::NotSupported));
         };
@@ -147,8 +168,13 @@ impl Machine for RevokeTokens {
                 let result = ready!(request.poll(cx)).map(|reply| reply.output);
                 self.request = None;
                 self.outcome = Some(match self.outcome.take() {
-                    Some(Err(first)) => result.or(Err(first)),
-                    Some(Ok(())) => Ok(()),
+                    // The server revokes no tokens of that kind, so the other one has to do.
+                    Some(Err(first))
+                        if first.oauth_error_code() == Some("unsupported_token_type") =>
+                    {
+                        result
+                    }
+                    Some(first) => first,
                     None => result,
                 });
             }

@@ -2,10 +2,13 @@
 //!
 //! RFC 6749 section 3.3; atproto OAuth, «Authorization Scopes».
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use thiserror::Error;
+
+use crate::text::printable;
 
 /// A list of scope tokens that are not repeated, in their order.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -43,31 +46,27 @@ impl Scopes {
     ///
     /// It is not a list of scopes, or `atproto` is not among them.
     pub fn parse(text: &str) -> Result<Self, ScopeError> {
-        let mut tokens: Vec<String> = Vec::new();
+        let mut seen = BTreeSet::new();
         for token in text.split(' ') {
             if token.is_empty() {
                 return Err(ScopeError::Empty);
             }
             if !token.bytes().all(|byte| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e)) {
-                return Err(ScopeError::Character(token.to_owned()));
+                return Err(ScopeError::Character(printable(token)));
             }
-            if tokens.iter().any(|known| known == token) {
-                return Err(ScopeError::Duplicate(token.to_owned()));
+            if !seen.insert(token) {
+                return Err(ScopeError::Duplicate(printable(token)));
             }
-            tokens.push(token.to_owned());
         }
-        let scopes = Self(tokens);
+        let scopes = Self(text.split(' ').map(str::to_owned).collect());
         if scopes.contains("atproto") { Ok(scopes) } else { Err(ScopeError::NoAtproto) }
     }
 
     /// Reads the scopes that a server granted: it may repeat them and space them out.
     pub(crate) fn granted(text: &str) -> Result<Self, ScopeError> {
-        let mut tokens: Vec<&str> = Vec::new();
-        for token in text.split_ascii_whitespace() {
-            if !tokens.contains(&token) {
-                tokens.push(token);
-            }
-        }
+        let mut seen = BTreeSet::new();
+        let tokens: Vec<_> =
+            text.split_ascii_whitespace().filter(|token| seen.insert(*token)).collect();
         Self::parse(&tokens.join(" "))
     }
 

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use url::Url;
 
-use crate::auth::AuthMethod;
+use crate::auth::{AuthMethod, ClientAuth};
 use crate::error::InputError;
 use crate::origin::Origin;
 use crate::scope::Scopes;
@@ -20,6 +20,9 @@ use crate::stored::{self, Version};
 ///
 /// It is a value: a refresh makes another one, and the old one is spent. It is a secret too;
 /// `Debug` shows neither tokens nor key. Its JSON keeps members that a later version added.
+///
+/// Read it with [`from_json`](Self::from_json): the errors of a general deserializer may quote what
+/// they could not read.
 #[derive(Clone, Deserialize, Serialize)]
 pub struct Session {
     pub(crate) version: Version<1>,
@@ -136,14 +139,35 @@ impl Session {
         &self.dpop_key
     }
 
+    /// When it was last made sure that the issuer may speak for the account.
+    pub fn last_verified_at(&self) -> UnixTime {
+        self.last_verified_at
+    }
+
+    /// The refresh token, for those who keep it elsewhere.
+    pub fn refresh_token(&self) -> Option<&SecretString> {
+        self.refresh_token.as_ref()
+    }
+
     /// Whether there is a refresh token.
     pub fn can_refresh(&self) -> bool {
         self.refresh_token.is_some()
     }
 
+    /// Whether the access token has expired.
+    pub fn is_expired(&self, now: UnixTime) -> bool {
+        self.expires_at.is_some_and(|expires_at| expires_at <= now)
+    }
+
     /// Whether the access token has expired, or is about to.
     pub fn needs_refresh(&self, now: UnixTime) -> bool {
         self.expires_at.is_some_and(|expires_at| expires_at < now + LEEWAY)
+    }
+}
+
+impl Session {
+    pub(crate) fn client_auth(&self) -> ClientAuth {
+        ClientAuth::stored(&self.client_id, &self.auth)
     }
 }
 

@@ -8,8 +8,8 @@ use std::str::FromStr;
 use atproto_identity::{Did, Handle, Identifier};
 
 use crate::error::InputError;
-use crate::metadata::printable;
 use crate::origin::Origin;
+use crate::text::{printable, visible};
 
 /// Who wants to log in: an account, or whoever has one on a server.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -37,9 +37,11 @@ impl Subject {
     ///
     /// It is none of the three: why, in words for the person who typed it.
     pub fn parse(input: &str) -> Result<Self, InputError> {
-        let text = input.trim();
+        let visible = visible(input);
+        let text = visible.trim();
+        let scheme = text.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
         let unreadable = |why| InputError::Subject { input: printable(text), why };
-        if text.starts_with("https://") || text.starts_with("http://") {
+        if matches!(scheme.as_deref(), Some("https" | "http")) {
             // Whether plain http is allowed is decided by the client, when it reaches out.
             return Origin::parse(text, true)
                 .map(Self::Server)

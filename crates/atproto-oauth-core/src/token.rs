@@ -17,6 +17,7 @@ use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use serde::Deserialize;
 use serde_json::Value;
+use serde_json::value::RawValue;
 use url::Url;
 
 use crate::auth::ClientAuth;
@@ -51,7 +52,7 @@ pub(crate) struct Received {
     token_type: Option<Value>,
     scope: Option<Value>,
     sub: Option<Value>,
-    expires_in: Option<Value>,
+    expires_in: Option<Box<RawValue>>,
 }
 
 /// Tokens that may be used, once it is clear who may speak for the account.
@@ -72,7 +73,8 @@ struct Document {
     token_type: Option<Value>,
     scope: Option<Value>,
     sub: Option<Value>,
-    expires_in: Option<Value>,
+    /// Raw, since a number that is too large must not hide a token either.
+    expires_in: Option<Box<RawValue>>,
 }
 
 /// A server that claims a longer life is not planned for, but asked again after this time.
@@ -112,9 +114,14 @@ impl Endpoint for Token {
             Some(Value::String(text)) if !text.is_empty() => Some(SecretString::new(text)),
             _ => None,
         };
+        let access_token = secret(document.access_token);
+        let refresh_token = secret(document.refresh_token);
+        if access_token.is_none() && refresh_token.is_none() {
+            return Err(malformed("there are no tokens in it"));
+        }
         Ok(Received {
-            access_token: secret(document.access_token),
-            refresh_token: secret(document.refresh_token),
+            access_token,
+            refresh_token,
             token_type: document.token_type,
             scope: document.scope,
             sub: document.sub,
@@ -147,14 +154,15 @@ impl Received {
             refresh_token: self.refresh_token.clone(),
             scopes,
             sub,
-            expires_at: self.expires_in.as_ref().and_then(|value| expiry(value, asked_at)),
+            expires_at: self.expires_in.as_deref().and_then(|value| expiry(value, asked_at)),
         })
     }
 }
 
 /// A number of seconds; anything else means that the expiry is not known.
-fn expiry(value: &Value, asked_at: UnixTime) -> Option<UnixTime> {
-    let seconds = value.as_f64()?;
+fn expiry(value: &RawValue, asked_at: UnixTime) -> Option<UnixTime> {
+    // A JSON string begins with a quotation mark, which no number does.
+    let seconds: f64 = value.get().parse().ok()?;
     let lifetime = if seconds > LONGEST_PLAUSIBLE {
         INSTEAD_OF_IMPLAUSIBLE
     } else {
@@ -189,13 +197,16 @@ mod tests {
     }
 
     fn check(document: &Value) -> Result<Granted, Error> {
-        let endpoint = Token {
+        endpoint().response(Response::new(Bytes::from(document.to_string())))?.check(ASKED_AT)
+    }
+
+    fn endpoint() -> Token {
+        Token {
             endpoint: "https://bsky.social/oauth/token".parse().unwrap(),
             auth: ClientAuth { client_id: String::new(), method: AuthMethod::None },
             grant: Grant::Refresh { refresh_token: SecretString::new("x") },
             development: false,
-        };
-        endpoint.response(Response::new(Bytes::from(document.to_string())))?.check(ASKED_AT)
+        }
     }
 
     #[test]
@@ -243,6 +254,7 @@ mod tests {
             (json!(86_401), Some(3600)),
             (json!(1e300), Some(3600)),
             (json!("60"), None),
+            (json!([60]), None),
             (json!(null), None),
         ] {
             let mut document = good();
@@ -254,6 +266,14 @@ mod tests {
                 "{value}"
             );
         }
+    }
+
+    #[test]
+    fn a_number_beyond_all_bounds_hides_no_token() {
+        let document = good().to_string().replace("3599", "1e400");
+        let response = Response::new(Bytes::from(document));
+        let granted = endpoint().response(response).unwrap().check(ASKED_AT).unwrap();
+        assert_eq!(granted.expires_at, Some(UnixTime::from_secs(4600)));
     }
 
     #[test]

@@ -15,15 +15,22 @@
 //!
 //! atproto OAuth, «Identity Authentication».
 
-use std::task::Poll;
+use std::task::{Poll, ready};
+use std::time::Duration;
 
-use atproto_identity::{Did, DidDocument, Freshness, ResolveDid, Resolver};
+use atproto_identity::{Did, Freshness, ResolveDid};
 use atproto_sansio::{Cx, Fetch, Held, Machine};
 
-use crate::discover::{check_protected, fetch_server, no_oauth};
+use crate::client::Client;
+use crate::discover::{check_protected, fetch_server, is_not_found, no_oauth};
 use crate::error::{AuthorityError, Error};
-use crate::metadata::{ResourceMetadataEndpoint, ServerMetadata, ServerMetadataEndpoint};
+use crate::metadata::{
+    ResourceMetadata, ResourceMetadataEndpoint, ServerMetadata, ServerMetadataEndpoint,
+};
 use crate::origin::Origin;
+
+/// How long the check may take, once nothing else is waited for.
+pub(crate) const TIME: Duration = Duration::from_secs(10);
 
 /// Checks that an issuer may speak for an account.
 #[derive(Debug)]
@@ -35,7 +42,13 @@ pub(crate) struct Verify {
     /// The PDS that is asked, at first perhaps a guess.
     resource: Option<(Origin, Held<Fetch<ResourceMetadataEndpoint>>)>,
     server: Held<Fetch<ServerMetadataEndpoint>>,
-    found: Option<(Origin, DidDocument)>,
+    /// The PDS of the document.
+    pds: Option<Origin>,
+    /// That the PDS names the issuer.
+    named: bool,
+    /// A PDS without resource metadata may be its own issuer.
+    fallback: bool,
+    ended: bool,
 }
 
 /// What is true of the account now.
@@ -47,35 +60,75 @@ pub(crate) struct Verified {
 
 impl Verify {
     /// Whether `issuer` may speak for `did`, whose PDS is perhaps still `pds`.
-    pub(crate) fn new(
-        resolver: &Resolver,
-        did: Did,
-        issuer: Origin,
-        pds: Option<Origin>,
-        development: bool,
-    ) -> Self {
+    pub(crate) fn new(client: &Client, did: Did, issuer: Origin, pds: Option<Origin>) -> Self {
+        let development = client.development();
         Self {
-            document: Held::new(resolver.did(did.clone(), Freshness::Fresh)),
+            document: Held::new(client.resolver().did(did.clone(), Freshness::Fresh)),
             resource: pds.map(|pds| (pds.clone(), fetch_resource(pds, development))),
             server: Held::new(fetch_server(issuer.clone(), development)),
+            fallback: client.resource_metadata_fallback(),
             did,
             issuer,
             development,
-            found: None,
+            pds: None,
+            named: false,
+            ended: false,
         }
     }
 
-    /// The PDS of the document, once that is there; asks that PDS if it was not asked yet.
-    fn pds(&mut self) -> Result<Option<Origin>, Error> {
+    /// Takes the PDS of the document, once that is there; asks that PDS if it was not asked yet.
+    fn find_pds(&mut self) -> Result<(), Error> {
         if let Some(document) = self.document.take() {
             let document = document?;
             let pds = Origin::of_pds(&document.pds(self.development)?, self.development)?;
             if self.resource.as_ref().is_none_or(|(guess, _)| *guess != pds) {
                 self.resource = Some((pds.clone(), fetch_resource(pds.clone(), self.development)));
             }
-            self.found = Some((pds, document));
+            self.pds = Some(pds);
         }
-        Ok(self.found.as_ref().map(|(pds, _)| pds.clone()))
+        Ok(())
+    }
+
+    /// What the PDS says of its issuer.
+    fn judge(&self, named: Result<ResourceMetadata, Error>, pds: &Origin) -> Result<(), Error> {
+        let issuer = match named {
+            Ok(named) => named.issuer,
+            Err(error) if self.fallback && is_not_found(&error) => pds.clone(),
+            Err(error) => return Err(no_oauth(error, pds)),
+        };
+        if issuer == self.issuer {
+            return Ok(());
+        }
+        let (did, expected) = (self.did.clone(), self.issuer.clone());
+        Err(AuthorityError::IssuerOfAccount { did, expected, found: issuer }.into())
+    }
+
+    fn advance(&mut self, cx: &mut Cx<'_>) -> Poll<Result<Verified, Error>> {
+        self.document.advance(cx);
+        self.find_pds()?;
+        let resource = self.resource.as_mut();
+        let asked = resource.is_some_and(|(_, resource)| resource.advance(cx));
+        let answered = self.server.advance(cx);
+        // A guess is not held against the account: only what its document names counts.
+        let Some(pds) = self.pds.clone() else { return Poll::Pending };
+        if !asked {
+            return Poll::Pending;
+        }
+        if !self.named
+            && let Some((_, resource)) = &mut self.resource
+            && let Some(named) = resource.take()
+        {
+            self.judge(named, &pds)?;
+            self.named = true;
+        }
+        // Whether the issuer answers matters only if the account is still under it: the verdict
+        // must not depend on who answers first.
+        if !answered {
+            return Poll::Pending;
+        }
+        let server = self.server.take().expect("a check is not polled after its end")?;
+        check_protected(&server, &pds)?;
+        Poll::Ready(Ok(Verified { pds, server }))
     }
 }
 
@@ -88,34 +141,9 @@ impl Machine for Verify {
     type Error = Error;
 
     fn poll(&mut self, cx: &mut Cx<'_>) -> Poll<Result<Verified, Error>> {
-        self.document.advance(cx);
-        let pds = self.pds()?;
-        let asked = self.resource.as_mut().is_some_and(|(_, resource)| resource.advance(cx));
-        let answered = self.server.advance(cx);
-        // A guess is not held against the account: only what its document names counts.
-        let Some(pds) = pds else { return Poll::Pending };
-        if asked
-            && let Some((_, resource)) = &mut self.resource
-            && let Some(named) = resource.take()
-        {
-            let named = named.map_err(|error| no_oauth(error, &pds))?;
-            if named.issuer != self.issuer {
-                return Poll::Ready(Err(AuthorityError::IssuerOfAccount {
-                    did: self.did.clone(),
-                    expected: self.issuer.clone(),
-                    found: named.issuer,
-                }
-                .into()));
-            }
-        }
-        if let Some(error) = self.server.take_error() {
-            return Poll::Ready(Err(error));
-        }
-        if !asked || !answered {
-            return Poll::Pending;
-        }
-        let server = self.server.take().expect("a check is not polled after its end")?;
-        check_protected(&server, &pds)?;
-        Poll::Ready(Ok(Verified { pds, server }))
+        assert!(!self.ended, "a check is not polled after its end");
+        let result = ready!(self.advance(cx));
+        self.ended = true;
+        Poll::Ready(result)
     }
 }

@@ -15,10 +15,12 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode, header};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use url::form_urlencoded::Serializer;
 
-use crate::error::{InputError, colon};
-use crate::metadata::printable;
+use crate::error::InputError;
+use crate::json as strict_json;
+use crate::text::{colon, printable, retry_after};
 
 /// An answer that is not a success. What the server wrote is a stranger's text.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -29,6 +31,8 @@ pub struct XrpcError {
     pub error: Option<String>,
     /// What the server adds, for people.
     pub message: Option<String>,
+    /// The scope that the session lacks, if that is why the server refused.
+    pub needed_scope: Option<String>,
     /// How long the server asks to be left alone.
     pub retry_after: Option<Duration>,
 }
@@ -114,6 +118,7 @@ pub fn json<T: DeserializeOwned>(response: &Response<Bytes>) -> Result<T, XrpcEr
         status: response.status(),
         error: None,
         message: Some(format!("the answer is not the expected JSON (line {})", error.line())),
+        needed_scope: None,
         retry_after: None,
     })
 }
@@ -126,22 +131,43 @@ pub fn json<T: DeserializeOwned>(response: &Response<Bytes>) -> Result<T, XrpcEr
 pub fn check(response: &Response<Bytes>) -> Result<(), XrpcError> {
     #[derive(Deserialize)]
     struct Document {
-        error: Option<String>,
-        message: Option<String>,
+        error: Option<Value>,
+        message: Option<Value>,
     }
 
     if response.status().is_success() {
         return Ok(());
     }
-    let document: Option<Document> = serde_json::from_slice(response.body()).ok();
+    let document: Option<Document> = strict_json::object(response.body()).ok();
     let (error, message) = document.map_or((None, None), |d| (d.error, d.message));
-    let retry_after = response.headers().get(header::RETRY_AFTER);
-    let retry_after = retry_after.and_then(|value| value.to_str().ok()?.trim().parse().ok());
+    let text = |value: &Option<Value>| value.as_ref().and_then(Value::as_str).map(str::to_owned);
+    let (error, message) = (text(&error), text(&message));
     Err(XrpcError {
         status: response.status(),
+        needed_scope: needed_scope(response, error.as_deref(), message.as_deref()),
         error: error.map(printable),
         message: message.map(printable),
-        retry_after: retry_after.map(Duration::from_secs),
+        retry_after: retry_after(response.headers()),
+    })
+}
+
+/// RFC 6750 section 3.1 has a parameter for it; the reference server has a sentence.
+fn needed_scope(
+    response: &Response<Bytes>,
+    error: Option<&str>,
+    message: Option<&str>,
+) -> Option<String> {
+    if response.status() != StatusCode::FORBIDDEN {
+        return None;
+    }
+    let challenges = atproto_dpop::challenges(response.headers());
+    let challenge = challenges.iter().find(|c| c.param("error") == Some("insufficient_scope"));
+    let of_challenge = challenge.and_then(|challenge| challenge.param("scope")).map(str::to_owned);
+    of_challenge.or_else(|| {
+        let message = message.filter(|_| error == Some("ScopeMissingError"))?;
+        let (_, rest) = message.split_once('"')?;
+        let (scope, _) = rest.rsplit_once('"')?;
+        Some(scope.to_owned())
     })
 }
 
@@ -157,14 +183,6 @@ pub fn is_token_refused(response: &Response<Bytes>) -> bool {
 }
 
 impl XrpcError {
-    /// The scope that the session lacks, if that is why the server refused.
-    pub fn needed_scope(&self) -> Option<&str> {
-        let scope_missing = self.status == StatusCode::FORBIDDEN
-            && matches!(self.error.as_deref(), Some("ScopeMissingError" | "InsufficientScope"));
-        let message = self.message.as_deref().filter(|_| scope_missing)?;
-        message.split('"').nth(1)
-    }
-
     fn hint(&self) -> &'static str {
         let message = self.message.as_deref().unwrap_or_default();
         if message.contains("OAuth tokens are meant for PDS access only") {
@@ -306,7 +324,7 @@ mod tests {
         let missing = r#"{"error":"ScopeMissingError",
             "message":"Missing required scope \"repo:a.b.c?action=create\""}"#;
         let error = check(&response(missing)).unwrap_err();
-        assert_eq!(error.needed_scope(), Some("repo:a.b.c?action=create"));
+        assert_eq!(error.needed_scope.as_deref(), Some("repo:a.b.c?action=create"));
         for body in ["", "<html>", "[]", r#"{"error":7}"#] {
             let error = check(&response(body)).unwrap_err();
             assert_eq!((error.error, error.status.as_u16()), (None, 403), "{body}");

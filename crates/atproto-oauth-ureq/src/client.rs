@@ -2,7 +2,7 @@
 
 use atproto_oauth_core::{
     Authorization, Authorize, CallbackError, CallbackParams, Client, Error, LoggedIn, Pending,
-    RefreshError, Revocation, Session, Subject,
+    RefreshError, Refreshed, Revocation, Session, Subject,
 };
 use atproto_sansio::Body;
 use bytes::Bytes;
@@ -89,9 +89,8 @@ impl OAuthClient {
     ///
     /// # Errors
     ///
-    /// There is no new session, or one that comes with a remark; the error tells what it means for
-    /// the old one.
-    pub fn refresh(&self, session: Session) -> Result<Session, RefreshError> {
+    /// There is no new session; the error tells what that means for the old one.
+    pub fn refresh(&self, session: Session) -> Result<Refreshed, RefreshError> {
         self.driver.run(self.client.refresh(session))
     }
 

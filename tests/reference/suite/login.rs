@@ -51,7 +51,7 @@ fn alice_logs_in_writes_refreshes_and_logs_out() {
 
     // A session survives being written down, and its old tokens end with the refresh.
     let stored = Session::from_json(session.to_json().unwrap().expose()).unwrap();
-    let refreshed = client.refresh(stored).unwrap();
+    let refreshed = client.refresh(stored).unwrap().session;
     assert_eq!(refreshed.session_id(), session.session_id());
     assert_ne!(refreshed.access_token().expose(), session.access_token().expose());
     assert!(client.request(&refreshed, get_session()).unwrap().status().is_success());

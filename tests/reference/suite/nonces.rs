@@ -20,7 +20,7 @@ fn session_from_begin_to_end(network: &Network) {
     });
     let create = xrpc::procedure("com.atproto.repo.createRecord", &record).unwrap();
     xrpc::check(&client.request(&session, create).unwrap()).unwrap();
-    let session = client.refresh(session).unwrap();
+    let session = client.refresh(session).unwrap().session;
     let read = xrpc::query("com.atproto.server.getSession", [("", ""); 0]).unwrap();
     xrpc::check(&client.request(&session, read).unwrap()).unwrap();
     assert_eq!(client.revoke(session).unwrap(), Revocation::Revoked);

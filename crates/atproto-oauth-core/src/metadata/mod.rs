@@ -17,6 +17,7 @@ pub use server::{ServerMetadata, ServerMetadataEndpoint};
 
 use crate::json;
 use crate::origin::{Origin, OriginError, to_uri};
+use crate::text::printable;
 
 /// The largest metadata document that is read.
 const MAX_LEN: usize = 64 * 1024;
@@ -190,11 +191,6 @@ fn document<T: DeserializeOwned>(
     json::object(response.body()).map_err(|what| DiscoveryError::Malformed { url: url(), what })
 }
 
-/// A stranger's text, cut short and without control characters.
-pub(crate) fn printable(text: impl AsRef<str>) -> String {
-    text.as_ref().chars().filter(|char| !char.is_control()).take(200).collect()
-}
-
 /// Collects all the rules that a document breaks.
 #[derive(Default)]
 struct Check {
@@ -265,7 +261,7 @@ impl Check {
                 && url.username().is_empty()
                 && url.password().is_none()
                 && origin.is_ok()
-                && to_uri(url).is_some()
+                && to_uri(url).is_some_and(|uri| reach(self.development).check(&uri).is_ok())
         });
         if url.is_none() {
             self.broken(member, Problem::NotAnHttpsUrl);

@@ -1,0 +1,109 @@
+//! A procedure that has ended does nothing more, and can be moved to where it is run.
+
+use std::fmt::Debug;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use atproto_oauth_core::{
+    Authorization, Authorize, CallbackError, CallbackParams, Error, ExchangeCode, LoggedIn,
+    Pending, Refresh, RefreshError, Refreshed, ResourceRequest, Revocation, Revoke, Session,
+    Subject, xrpc,
+};
+use atproto_oauth_tests::network::Network;
+use atproto_sansio::{Flow, Machine, Output};
+
+/// Runs `machine` to its end, and polls its flow and the machine in another flow once more.
+fn poll_after_end<M: Machine>(network: &mut Network, mut machine: M)
+where
+    M::Output: Debug,
+    M::Error: Debug,
+{
+    let mut flow = Flow::new(&mut machine);
+    loop {
+        match flow.poll_output(&mut network.environment.env()) {
+            Output::Call(call) => flow.handle_reply(network.answer(call)),
+            Output::Wait => panic!("every call was answered"),
+            Output::Done(_) => break,
+        }
+    }
+    let again = catch_unwind(AssertUnwindSafe(|| {
+        drop(flow.poll_output(&mut network.environment.env()));
+    }));
+    assert!(again.is_err(), "a flow did something after its end");
+    drop(flow);
+    let mut flow = Flow::new(&mut machine);
+    let again = catch_unwind(AssertUnwindSafe(|| flow.poll_output(&mut network.environment.env())));
+    match again {
+        Err(_) => {}
+        Ok(output) => panic!("a machine did something after its end: {output:?}"),
+    }
+}
+
+fn callback(pending: &Pending) -> CallbackParams {
+    let state = pending.state();
+    CallbackParams::parse(&format!("state={state}&iss=https://pds.example.com&code=c")).unwrap()
+}
+
+#[test]
+fn a_login_that_began_does_nothing_more() {
+    let mut network = Network::new();
+    let client = network.client();
+    let subject = || Subject::parse("alice.example.com").unwrap();
+    poll_after_end(&mut network, client.authorize(subject()));
+    network.mutate(|_, _, response| *response.status_mut() = http::StatusCode::BAD_GATEWAY);
+    network.environment.forget();
+    poll_after_end(&mut network, client.authorize(subject()));
+}
+
+#[test]
+fn a_login_that_was_finished_does_nothing_more() {
+    let mut network = Network::new();
+    let client = network.client();
+    let pending = network.pending(&client);
+    poll_after_end(&mut network, client.callback(pending.clone(), callback(&pending)));
+    // Refused at the start, and refused with tokens to revoke.
+    let denied = format!("state={}&error=access_denied", pending.state());
+    let denied = CallbackParams::parse(&denied).unwrap();
+    poll_after_end(&mut network, client.callback(pending.clone(), denied));
+    network.mutate(|_, url, response| {
+        if url.ends_with("token") {
+            *response.body_mut() = r#"{"access_token":"x","token_type":"Bearer"}"#.into();
+        }
+    });
+    poll_after_end(&mut network, client.callback(pending.clone(), callback(&pending)));
+}
+
+#[test]
+fn a_session_that_was_used_up_does_nothing_more() {
+    let mut network = Network::new();
+    let client = network.client();
+    let session = network.session(&client);
+    let query = xrpc::query("a.b.c", [("", ""); 0]).unwrap();
+    poll_after_end(&mut network, client.request(&session, query).unwrap());
+    poll_after_end(&mut network, client.refresh(session.clone()));
+    poll_after_end(&mut network, client.revoke(session.clone()));
+    network.mutate(|_, _, response| *response.status_mut() = http::StatusCode::BAD_GATEWAY);
+    poll_after_end(&mut network, client.refresh(session.clone()));
+    poll_after_end(&mut network, client.revoke(session));
+}
+
+/// Machines are spawned, and their ends are sent to other threads.
+#[test]
+fn everything_can_be_sent() {
+    fn sent<T: Send + 'static>() {}
+    fn shared<T: Send + Sync + 'static>() {}
+    sent::<Flow<Authorize>>();
+    sent::<Flow<ExchangeCode>>();
+    sent::<Flow<Refresh>>();
+    sent::<Flow<Revoke>>();
+    sent::<Flow<ResourceRequest>>();
+    sent::<Authorization>();
+    shared::<Pending>();
+    shared::<Session>();
+    shared::<LoggedIn>();
+    shared::<Refreshed>();
+    shared::<Revocation>();
+    shared::<Error>();
+    shared::<CallbackError>();
+    shared::<RefreshError>();
+    shared::<atproto_oauth_core::Client>();
+}

@@ -1,0 +1,97 @@
+//! What is written down can be read again, by this version and by others.
+
+use atproto_oauth_core::{InputError, Pending, Session};
+use atproto_oauth_tests::network::Network;
+use serde_json::{Value, json};
+
+/// A pending login and a session, as they are written.
+fn written() -> [Value; 2] {
+    let mut network = Network::with_secret_tokens();
+    let client = network.client();
+    let pending = network.pending(&client).to_json().unwrap();
+    let session = network.session(&client).to_json().unwrap();
+    [pending, session].map(|json| serde_json::from_str(json.expose()).unwrap())
+}
+
+/// Reads a value of each kind, and writes it again.
+fn again(index: usize, json: &str) -> Result<Value, InputError> {
+    let written = match index {
+        0 => Pending::from_json(json)?.to_json()?,
+        _ => Session::from_json(json)?.to_json()?,
+    };
+    Ok(serde_json::from_str(written.expose()).unwrap())
+}
+
+#[test]
+fn a_value_survives_being_written_and_read() {
+    for (index, value) in written().iter().enumerate() {
+        assert_eq!(again(index, &value.to_string()).unwrap(), *value);
+    }
+}
+
+#[test]
+fn members_of_a_later_version_are_kept() {
+    for (index, mut value) in written().into_iter().enumerate() {
+        value["later"] = json!({"nested": [1, "two", null]});
+        assert_eq!(again(index, &value.to_string()).unwrap(), value);
+    }
+}
+
+#[test]
+fn a_later_version_is_not_read() {
+    for (index, mut value) in written().into_iter().enumerate() {
+        value["version"] = json!(2);
+        // However little of the rest can be understood.
+        for json in [value.to_string(), r#"{"version":2}"#.to_owned()] {
+            let error = again(index, &json).unwrap_err();
+            assert!(
+                matches!(error, InputError::UnsupportedVersion { version: 2, .. }),
+                "{error:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn what_is_not_a_stored_value_is_an_error() {
+    for index in [0, 1] {
+        for text in ["", "null", "[]", "{}", "7", "{\"version\":1}", "{\"version\":\"1\"}", "\u{0}"]
+        {
+            let error = again(index, text).unwrap_err();
+            assert!(matches!(error, InputError::Stored { .. }), "{text}: {error:?}");
+        }
+    }
+}
+
+#[test]
+fn an_error_quotes_nothing_of_what_was_stored() {
+    for (index, mut value) in written().into_iter().enumerate() {
+        let key = value["dpop_key"].clone();
+        for member in key.as_object().unwrap().keys() {
+            value["dpop_key"][member] = json!("secret-0123456789");
+            let error = again(index, &value.to_string()).unwrap_err();
+            assert!(!format!("{error} {error:?}").contains("secret-"), "{member}: {error:?}");
+            value["dpop_key"] = key.clone();
+        }
+        let members = value.as_object().unwrap().clone();
+        let secret = "secret-0123456789";
+        for name in members.keys() {
+            for wrong in [json!(secret), json!([secret]), json!({ secret: secret }), json!(7)] {
+                let mut broken = Value::Object(members.clone());
+                broken[name] = wrong;
+                if let Err(error) = again(index, &broken.to_string()) {
+                    let shown = format!("{error} {error:?}");
+                    assert!(!shown.contains(secret), "{name}: {shown}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_key_that_is_not_the_one_of_its_point_is_refused() {
+    for (index, mut value) in written().into_iter().enumerate() {
+        value["dpop_key"]["d"] = json!("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE");
+        assert!(matches!(again(index, &value.to_string()), Err(InputError::Stored { .. })));
+    }
+}

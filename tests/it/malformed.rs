@@ -134,6 +134,21 @@ fn append(response: &mut Response<Bytes>, name: &'static str, value: &str) {
     response.headers_mut().append(HeaderName::from_static(name), value);
 }
 
+fn replace(response: &mut Response<Bytes>, name: &str, value: &Value) {
+    let Ok(mut json) = serde_json::from_slice::<Value>(response.body()) else { return };
+    if let Some(member) = json.get_mut(name) {
+        *member = value.clone();
+        *response.body_mut() = Bytes::from(json.to_string());
+    }
+}
+
+/// A lie that is told by whoever is asked.
+fn everywhere() -> impl Strategy<Value = Option<(&'static str, Value)>> {
+    let names = vec!["sub", "sub", "token_type", "scope", "issuer", "resource", "id"];
+    let bob = Just(Value::from("did:plc:z72i7hdynmk6r22z27h6tvur"));
+    prop::option::of((prop::sample::select(names), prop_oneof![value(), bob]))
+}
+
 /// The JSON pointers of everything in `json`.
 fn places(json: &Value, here: &str) -> Vec<String> {
     let mut all = vec![here.to_owned()];
@@ -157,6 +172,8 @@ fn places(json: &Value, here: &str) -> Vec<String> {
 struct Spoiled {
     network: Network,
     faults: Vec<(usize, Fault)>,
+    /// A member that has this value in every answer that has it.
+    everywhere: Option<(&'static str, Value)>,
     asked: usize,
     jtis: BTreeSet<String>,
 }
@@ -202,14 +219,19 @@ impl Spoiled {
         let asked = self.asked;
         self.asked += 1;
         let fault = self.faults.iter().find(|(index, _)| *index == asked);
-        let Some((_, fault)) = fault.cloned() else {
-            self.network.mutate(|_, _, _| {});
-            return self.network.answer(call);
-        };
-        if let Some(phase) = fault.phase() {
+        let fault = fault.map(|(_, fault)| fault.clone());
+        if let Some(phase) = fault.as_ref().and_then(Fault::phase) {
             return call.fail(TransportError::new(phase, "a fault"));
         }
-        self.network.mutate(move |_, _, response| fault.spoil(response));
+        let everywhere = self.everywhere.clone();
+        self.network.mutate(move |_, _, response| {
+            if let Some((name, value)) = &everywhere {
+                replace(response, name, value);
+            }
+            if let Some(fault) = &fault {
+                fault.spoil(response);
+            }
+        });
         self.network.answer(call)
     }
 }
@@ -236,19 +258,20 @@ fn live(spoiled: &mut Spoiled, client: &Client, subject: &str, order: &[u8]) -> 
 
 /// A whole life has about fifteen calls; `PROPTEST_CASES` sets how many lives there are.
 fn faults() -> impl Strategy<Value = Vec<(usize, Fault)>> {
-    prop::collection::vec((0usize..20, fault()), 1..4)
+    prop::collection::vec((0usize..20, fault()), 0..4)
 }
 
 proptest! {
     #[test]
     fn whatever_is_answered_it_ends_and_belongs_to_the_account(
         faults in faults(),
+        everywhere in everywhere(),
         by_handle: bool,
         order in prop::collection::vec(any::<u8>(), 1..12),
     ) {
         let network = Network::new();
         let client = network.client();
-        let mut spoiled = Spoiled { network, faults, asked: 0, jtis: BTreeSet::new() };
+        let mut spoiled = Spoiled { network, faults, everywhere, asked: 0, jtis: BTreeSet::new() };
         let alice = "did:plc:ewvi7nxzyoun6zhxrhs64oiz";
         let subject = if by_handle { "alice.example.com" } else { alice };
         let sessions = live(&mut spoiled, &client, subject, &order);
@@ -264,7 +287,8 @@ proptest! {
 fn without_faults_there_are_two_sessions() {
     let network = Network::new();
     let client = network.client();
-    let mut spoiled = Spoiled { network, faults: Vec::new(), asked: 0, jtis: BTreeSet::new() };
+    let mut spoiled =
+        Spoiled { network, faults: Vec::new(), everywhere: None, asked: 0, jtis: BTreeSet::new() };
     assert_eq!(live(&mut spoiled, &client, "alice.example.com", &[0]).len(), 2);
     // The faults strike at all of them.
     assert!((12..=20).contains(&spoiled.asked), "{}", spoiled.asked);

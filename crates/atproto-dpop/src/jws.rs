@@ -49,6 +49,13 @@ impl JwsHeader {
 }
 
 impl Unsigned {
+    /// What [`message`](Self::message) gave, to be finished elsewhere or later.
+    pub fn of_message(message: &[u8]) -> Self {
+        let mut buffer = Vec::with_capacity(message.len() + 1 + SIGNATURE_LEN);
+        buffer.extend_from_slice(message);
+        Self { buffer }
+    }
+
     /// What is to be signed.
     pub fn message(&self) -> &[u8] {
         &self.buffer

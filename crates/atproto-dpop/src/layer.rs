@@ -15,7 +15,9 @@
 
 use std::task::{Poll, ready};
 
-use atproto_sansio::{Body, Budget, Cx, Endpoint, Fresh, Machine, Ticket, TransportError};
+use atproto_sansio::{
+    Body, Budget, Cx, Draft, Endpoint, Machine, Ticket, TransportError, UnixTime,
+};
 use bytes::Bytes;
 use http::{HeaderName, Request, Response, StatusCode, header};
 use serde::Deserialize;
@@ -55,7 +57,7 @@ struct Retries {
 
 #[derive(Debug)]
 enum State {
-    Unsent,
+    Unsent(Draft),
     Sent(Sent),
     Ended,
 }
@@ -97,7 +99,7 @@ impl<E: Endpoint> Dpop<E> {
             token: None,
             hint: None,
             retries: Retries { first_nonce: true, stale_nonce: true, clock: true },
-            state: State::Unsent,
+            state: State::Unsent(Draft::default()),
         }
     }
 
@@ -126,21 +128,18 @@ impl<E: Endpoint> Dpop<E> {
         matches!(&self.state, State::Sent(sent) if cx.is_handed_out(&sent.ticket))
     }
 
-    fn send(&self, cx: &mut Cx<'_>) -> Result<Sent, E::Error>
-    where
-        E::Error: From<DpopError>,
-    {
-        // The endpoint names the server, and the server's clock is what the endpoint must know;
-        // so a request that needs another time than ours is made twice.
-        let now = cx.now();
-        let mut request = self.endpoint.request(Fresh { now, entropy: cx.entropy() })?;
+    /// The time of the server that the endpoint names.
+    fn server_time(&self, cx: &Cx<'_>) -> UnixTime {
+        let origin = self.endpoint.url().map(|url| url.origin().ascii_serialization());
+        let offset = origin.map(|origin| ClockOffset::recall(cx, &origin));
+        offset.unwrap_or_default().apply(cx.now())
+    }
+
+    fn send(&self, mut request: Request<Body>, cx: &mut Cx<'_>) -> Result<Sent, DpopError> {
         let target = proof::target(request.uri())?;
         let origin = target.origin().ascii_serialization();
         let offset = ClockOffset::recall(cx, &origin);
-        let now = offset.apply(now);
-        if offset != ClockOffset::default() {
-            request = self.endpoint.request(Fresh { now, entropy: cx.entropy() })?;
-        }
+        let now = offset.apply(cx.now());
         let nonce = nonce::recall(cx, &origin).or_else(|| {
             let hint = self.hint.as_ref().filter(|hint| hint.origin == origin)?;
             nonce::is_valid(&hint.nonce).then(|| hint.nonce.clone())
@@ -224,9 +223,14 @@ where
     fn poll(&mut self, cx: &mut Cx<'_>) -> Poll<Result<Self::Output, Self::Error>> {
         loop {
             match &self.state {
-                State::Unsent => {
+                State::Unsent(_) => {
+                    let now = self.server_time(cx);
+                    let State::Unsent(draft) = &mut self.state else {
+                        unreachable!("the state was just looked at")
+                    };
+                    let request = ready!(draft.poll(&self.endpoint, now, cx));
                     self.state = State::Ended; // stays so if the request can't be made
-                    self.state = State::Sent(self.send(cx)?);
+                    self.state = State::Sent(self.send(request?, cx)?);
                 }
                 State::Sent(sent) => {
                     let answer = ready!(cx.take(&sent.ticket));
@@ -243,7 +247,7 @@ where
                         });
                     }
                     if self.may_retry(cx, &sent, &response) {
-                        self.state = State::Unsent;
+                        self.state = State::Unsent(Draft::default());
                         continue;
                     }
                     let nonce_missing = nonce.is_none() && response.status().is_success();

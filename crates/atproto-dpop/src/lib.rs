@@ -3,6 +3,7 @@
 mod challenge;
 mod error;
 mod es256;
+mod import;
 mod jwk;
 mod jws;
 mod key;
@@ -15,6 +16,7 @@ mod token;
 pub use challenge::{Challenge, challenges};
 pub use error::DpopError;
 pub use es256::{P256Keys, verify};
+pub use import::PrivateKey;
 pub use jwk::Jwk;
 pub use jws::{JwsHeader, Unsigned};
 pub use key::DpopKey;

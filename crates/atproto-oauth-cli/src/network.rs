@@ -4,7 +4,7 @@ use std::fs;
 
 use atproto_dpop::P256Keys;
 use atproto_identity::Resolver;
-use atproto_oauth_core::{Client, LoopbackBuilder, NoncePolicy, Scopes, Session};
+use atproto_oauth_core::{Client, ClientBuilder, NoncePolicy, Scopes, Session};
 use atproto_oauth_ureq::Driver;
 use atproto_sansio::System;
 
@@ -27,11 +27,11 @@ pub(crate) fn new_client(login: &Login, common: &Common) -> Result<Client, Failu
 
 /// The client that a session was made for.
 pub(crate) fn client_of(session: &Session, common: &Common) -> Result<Client, Failure> {
-    let builder = LoopbackBuilder::from_client_id(session.client_id())?;
+    let builder = ClientBuilder::from_loopback_client_id(session.client_id())?;
     Ok(configure(builder, common).build()?)
 }
 
-fn configure(builder: LoopbackBuilder, common: &Common) -> LoopbackBuilder {
+fn configure(builder: ClientBuilder, common: &Common) -> ClientBuilder {
     let resolver = match common.plc_directory.as_slice() {
         [] => Resolver::new(),
         directories => Resolver::new().with_directories(directories.iter().cloned()),

@@ -211,7 +211,12 @@ impl Authorize {
         let dpop_key = DpopKey::new(cx.generate_key());
         let par = Par {
             endpoint: server.pushed_authorization_request_endpoint.clone(),
-            auth: self.client.auth(),
+            auth: self.client.auth(
+                self.client.client_id(),
+                &self.client.auth_method(),
+                &server.issuer,
+                &dpop_key,
+            )?,
             parameters: self.parameters(&redirect_uri, &scopes, &state, &code_verifier),
             development: self.client.development(),
         };
@@ -270,7 +275,7 @@ impl Authorize {
                 version: Version,
                 state: push.state,
                 client_id: self.client.client_id().to_owned(),
-                auth: self.client.auth().method,
+                auth: self.client.auth_method(),
                 subject: self.subject.to_string(),
                 prompt: self.options.prompt,
                 nonce: push.request.hint().cloned(),

@@ -3,20 +3,24 @@
 use std::fmt;
 use std::sync::Arc;
 
+use atproto_dpop::DpopKey;
 use atproto_identity::Resolver;
 use atproto_sansio::Body;
 use http::Request;
 use url::Url;
 
-use crate::auth::{AuthMethod, ClientAuth};
 use crate::authorize::Authorize;
 use crate::callback::CallbackParams;
+use crate::client_auth::{AuthMethod, ClientAuth};
+use crate::client_builder::ClientBuilder;
+use crate::client_key::ClientKey;
+use crate::client_metadata::Description;
 use crate::discover::Discover;
 use crate::error::{Error, InputError, SessionError};
 use crate::exchange_code::ExchangeCode;
-use crate::loopback;
 use crate::origin::Origin;
 use crate::pending::Pending;
+use crate::redirect_uri::{self, ApplicationType};
 use crate::refresh::Refresh;
 use crate::request::ResourceRequest;
 use crate::revoke::Revoke;
@@ -35,17 +39,20 @@ use crate::subject::Subject;
 /// # Ok::<(), atproto_oauth_core::Error>(())
 /// ```
 #[derive(Clone)]
-pub struct Client(Arc<Parts>);
+pub struct Client(pub(crate) Arc<Parts>);
 
-struct Parts {
-    client_id: String,
-    redirect_uris: Vec<Url>,
-    scopes: Scopes,
-    auth_method: AuthMethod,
-    resolver: Resolver,
-    nonce_policy: NoncePolicy,
-    resource_metadata_fallback: bool,
-    development: bool,
+pub(crate) struct Parts {
+    pub(crate) client_id: String,
+    pub(crate) application_type: ApplicationType,
+    pub(crate) redirect_uris: Vec<Url>,
+    /// The first is for new sessions.
+    pub(crate) keys: Vec<ClientKey>,
+    pub(crate) description: Description,
+    pub(crate) scopes: Scopes,
+    pub(crate) resolver: Resolver,
+    pub(crate) nonce_policy: NoncePolicy,
+    pub(crate) resource_metadata_fallback: bool,
+    pub(crate) development: bool,
 }
 
 /// What to do with a successful answer that lacks the `DPoP-Nonce` that atproto demands.
@@ -62,33 +69,25 @@ pub enum NoncePolicy {
     Interop,
 }
 
-/// A loopback client in the making.
-#[derive(Clone, Debug)]
-#[must_use]
-pub struct LoopbackBuilder {
-    scopes: Scopes,
-    redirect_path: String,
-    resolver: Resolver,
-    nonce_policy: NoncePolicy,
-    resource_metadata_fallback: bool,
-    development: bool,
-}
-
 impl Client {
     /// A client without a server of its own: for development, command lines and desktop programs.
     ///
     /// Its `client_id` is `http://localhost` with its redirect URIs and scopes as parameters, and
     /// its redirect URIs are at a loopback address, at whatever port is free
     /// (atproto OAuth, «Localhost Client Development»).
-    pub fn loopback(scopes: Scopes) -> LoopbackBuilder {
-        LoopbackBuilder {
-            scopes,
-            redirect_path: "/".to_owned(),
-            resolver: Resolver::new(),
-            nonce_policy: NoncePolicy::default(),
-            resource_metadata_fallback: false,
-            development: false,
-        }
+    pub fn loopback(scopes: Scopes) -> ClientBuilder {
+        ClientBuilder::loopback(scopes)
+    }
+
+    /// A web application, whose metadata is at `client_id`. With a [`key`](ClientBuilder::key) it is
+    /// a confidential client, whose sessions may live long; without one it is a public client.
+    pub fn web(client_id: impl Into<String>, scopes: Scopes) -> ClientBuilder {
+        ClientBuilder::published(client_id.into(), ApplicationType::Web, scopes)
+    }
+
+    /// A program on people's devices, whose metadata is at `client_id`.
+    pub fn native(client_id: impl Into<String>, scopes: Scopes) -> ClientBuilder {
+        ClientBuilder::published(client_id.into(), ApplicationType::Native, scopes)
     }
 
     /// Begins a login: ends in a URL for the browser and in what must be kept until it comes back.
@@ -161,8 +160,37 @@ impl Client {
         self.0.resource_metadata_fallback
     }
 
-    pub(crate) fn auth(&self) -> ClientAuth {
-        ClientAuth { client_id: self.0.client_id.clone(), method: self.0.auth_method.clone() }
+    /// How a new session is begun.
+    pub(crate) fn auth_method(&self) -> AuthMethod {
+        match self.0.keys.first() {
+            Some(key) => {
+                AuthMethod::PrivateKeyJwt { kid: key.kid().to_owned(), jkt: key.jwk().thumbprint() }
+            }
+            None => AuthMethod::None,
+        }
+    }
+
+    /// Who asks `issuer`, as a session was begun: with that key and no other.
+    pub(crate) fn auth(
+        &self,
+        client_id: &str,
+        method: &AuthMethod,
+        issuer: &Origin,
+        dpop_key: &DpopKey,
+    ) -> Result<ClientAuth, Error> {
+        let key = match method {
+            AuthMethod::None => None,
+            AuthMethod::PrivateKeyJwt { kid, jkt } => {
+                let fits = |key: &&ClientKey| key.kid() == kid && key.jwk().thumbprint() == *jkt;
+                let key = self.0.keys.iter().find(fits).cloned();
+                let gone = || SessionError::NoSuchKey { kid: kid.clone(), jkt: jkt.clone() };
+                Some(key.ok_or_else(gone)?)
+            }
+        };
+        if self.0.keys.iter().any(|key| key.jwk() == dpop_key.jwk()) {
+            return Err(SessionError::SharedKey.into());
+        }
+        Ok(ClientAuth { client_id: client_id.to_owned(), issuer: issuer.clone(), key })
     }
 
     /// A session keeps working only for the client that made it.
@@ -180,71 +208,10 @@ impl Client {
 
     /// Whether `uri` is one of the client's redirect URIs; the port of a loopback one is free.
     pub(crate) fn check_redirect_uri(&self, uri: &Url) -> Result<(), InputError> {
-        if self.0.redirect_uris.iter().any(|registered| loopback::matches(registered, uri)) {
+        if self.0.redirect_uris.iter().any(|registered| redirect_uri::matches(registered, uri)) {
             return Ok(());
         }
         Err(InputError::RedirectUriNotDeclared(uri.to_string()))
-    }
-}
-
-impl LoopbackBuilder {
-    /// Reads a loopback `client_id` again, such as the one that a stored session names.
-    ///
-    /// # Errors
-    ///
-    /// It is not a loopback `client_id`, or one with other redirect URIs than
-    /// [`build`](Self::build) makes.
-    pub fn from_client_id(client_id: &str) -> Result<Self, Error> {
-        let (path, scopes) = loopback::parse_client_id(client_id)?;
-        Ok(Client::loopback(scopes).redirect_path(path))
-    }
-
-    /// The path of the redirect URIs; `/` by default.
-    pub fn redirect_path(self, path: impl Into<String>) -> Self {
-        Self { redirect_path: path.into(), ..self }
-    }
-
-    /// How identities are resolved; over the public network by default.
-    pub fn resolver(self, resolver: Resolver) -> Self {
-        Self { resolver, ..self }
-    }
-
-    /// What a missing nonce means.
-    pub fn nonce_policy(self, nonce_policy: NoncePolicy) -> Self {
-        Self { nonce_policy, ..self }
-    }
-
-    /// Takes a PDS without protected resource metadata for its own authorization server. The
-    /// specification wants the metadata; some servers predate it.
-    pub fn resource_metadata_fallback(self) -> Self {
-        Self { resource_metadata_fallback: true, ..self }
-    }
-
-    /// For a development network: loopback, plain http and `.test` are allowed.
-    ///
-    /// The transport must be built for development too.
-    pub fn development(self) -> Self {
-        Self { development: true, ..self }
-    }
-
-    /// Checks the parts and puts them together.
-    ///
-    /// # Errors
-    ///
-    /// The redirect path is not one.
-    pub fn build(self) -> Result<Client, Error> {
-        let redirect_uris = loopback::redirect_uris(&self.redirect_path)?;
-        let resolver = if self.development { self.resolver.development() } else { self.resolver };
-        Ok(Client(Arc::new(Parts {
-            client_id: loopback::client_id(&redirect_uris, &self.scopes),
-            redirect_uris,
-            scopes: self.scopes,
-            auth_method: AuthMethod::None,
-            resolver,
-            nonce_policy: self.nonce_policy,
-            resource_metadata_fallback: self.resource_metadata_fallback,
-            development: self.development,
-        })))
     }
 }
 

@@ -21,6 +21,9 @@ use crate::text::colon;
 #[derive(Clone, Debug, Error, PartialEq)]
 #[non_exhaustive]
 pub enum Error {
+    /// The client's configuration can't be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
     /// What the caller gave can't be used.
     #[error(transparent)]
     Input(#[from] InputError),
@@ -68,6 +71,8 @@ pub enum Error {
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum ErrorKind {
+    /// The client's configuration.
+    Config,
     /// The caller's input.
     Input,
     /// The account's identity.
@@ -86,6 +91,45 @@ pub enum ErrorKind {
     Dpop,
     /// The session.
     Session,
+}
+
+/// A client's configuration can't be used.
+#[derive(Clone, Debug, Error, PartialEq)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// A `client_id` that no client may have, or not one of this kind.
+    #[error("{client_id} can't be a client_id: {why}")]
+    ClientId {
+        /// What was given.
+        client_id: String,
+        /// Why.
+        why: &'static str,
+    },
+    /// A redirect URI that no client of this kind may have.
+    #[error("{uri} can't be a redirect URI of this client: {why}")]
+    RedirectUri {
+        /// The redirect URI.
+        uri: String,
+        /// Why.
+        why: &'static str,
+    },
+    /// A client that has nowhere to come back to.
+    #[error("the client has no redirect URI")]
+    NoRedirectUri,
+    /// A native client with a key of its own: everybody who has the program would have the key.
+    #[error("a native client can't be confidential: everybody who has it would have its key")]
+    NativeConfidential,
+    /// Two keys of the same name.
+    #[error("two keys have the kid {0}")]
+    SameKid(String),
+    /// A page about the client that servers would refuse.
+    #[error("`{name}` can't be published: {why}")]
+    Page {
+        /// Which one.
+        name: &'static str,
+        /// Why.
+        why: &'static str,
+    },
 }
 
 /// What the caller gave can't be used.
@@ -117,22 +161,6 @@ pub enum InputError {
     /// A redirect URI that the client does not declare.
     #[error("the redirect URI {0} is not one that this client declares")]
     RedirectUriNotDeclared(String),
-    /// A redirect URI that no client of this kind may have.
-    #[error("the redirect URI {uri} can't be used: {why}")]
-    RedirectUri {
-        /// The redirect URI.
-        uri: String,
-        /// Why.
-        why: &'static str,
-    },
-    /// Not the `client_id` of a loopback client.
-    #[error("{client_id} is not a loopback client_id that can be used: {why}")]
-    ClientId {
-        /// What was given, cut short.
-        client_id: String,
-        /// Why.
-        why: &'static str,
-    },
     /// A parameter of the authorization request that the protocol sets itself, or a second one of
     /// the same name.
     #[error("the parameter `{0}` is set by the protocol, or was given twice")]
@@ -264,12 +292,26 @@ pub enum AuthorityError {
 }
 
 /// The session can't be used for this.
-#[derive(Clone, Copy, Debug, Error, Eq, PartialEq)]
+#[derive(Clone, Debug, Error, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum SessionError {
     /// It has no refresh token.
     #[error("the session has no refresh token; log in again")]
     NoRefreshToken,
+    /// The key that it was begun with is not among the client's keys any more. Another one would
+    /// end the session.
+    #[error(
+        "the client has no key {kid} with the thumbprint {jkt}, which the session was begun with"
+    )]
+    NoSuchKey {
+        /// The name of the key.
+        kid: String,
+        /// Its thumbprint.
+        jkt: String,
+    },
+    /// Its tokens are bound to a key of the client's own.
+    #[error("the session's DPoP key is a key of the client, which must be another one")]
+    SharedKey,
     /// It belongs to another client.
     #[error("the session was made for another client_id; log in again")]
     OtherClient,
@@ -279,6 +321,7 @@ impl Error {
     /// The kind, for programs.
     pub fn kind(&self) -> ErrorKind {
         match self {
+            Self::Config(_) => ErrorKind::Config,
             Self::Input(_) => ErrorKind::Input,
             Self::Identity(IdentityError::Transport(error)) | Self::Transport(error) => {
                 match error.phase {
@@ -310,6 +353,7 @@ impl Error {
                 matches!(denied.error.as_str(), "server_error" | "temporarily_unavailable")
             }
             Self::Malformed { .. }
+            | Self::Config(_)
             | Self::Input(_)
             | Self::Callback(_)
             | Self::Authority(_)

@@ -9,7 +9,8 @@
 //!
 //! The code goes out at once, since it is short-lived; who may speak for the account is asked
 //! beside it if the account is known, and after it if only the token tells.
-//! A code is never sent twice but for a nonce: a server that sees it again revokes what it gave.
+//! A code is never sent twice but for a nonce or a clock: a server that has taken it and sees it again
+//! revokes what it gave.
 //!
 //! When it ends in `Ok`: the callback is the one of this login and names the issuer it went to; the
 //! tokens are bound to the login's key and grant `atproto`; they are for the account that was asked
@@ -104,7 +105,7 @@ impl ExchangeCode {
         let code = self.params.check(pending, now)?;
         let token = Token {
             endpoint: pending.server.token_endpoint.clone(),
-            auth: pending.client_auth(),
+            auth: pending.client_auth(&self.client)?,
             grant: Grant::Code {
                 code: code.clone(),
                 redirect_uri: pending.redirect_uri.to_string(),
@@ -143,16 +144,17 @@ impl ExchangeCode {
         Ok(granted)
     }
 
-    fn clean_up(&self, received: &Received, error: Error) -> State {
+    fn clean_up(&self, received: &Received, error: Error) -> Result<State, Error> {
+        let Ok(auth) = self.pending.client_auth(&self.client) else { return Err(error) };
         let revoke = RevokeTokens::new(
             self.pending.server.revocation_endpoint.clone(),
-            self.pending.client_auth(),
+            auth,
             &self.pending.dpop_key,
             received.refresh_token.clone(),
             received.access_token.clone(),
             self.client.development(),
         );
-        State::CleanUp { revoke: Box::new(revoke), error: Box::new(error) }
+        Ok(State::CleanUp { revoke: Box::new(revoke), error: Box::new(error) })
     }
 
     fn session(&self, granted: Granted, verified: Verified, cx: &mut Cx<'_>) -> Session {
@@ -206,7 +208,7 @@ impl ExchangeCode {
                                 deadline,
                             }))
                         }
-                        Err(error) => self.clean_up(&received, error),
+                        Err(error) => self.clean_up(&received, error)?,
                     };
                 }
                 State::Check(checking) => {
@@ -222,7 +224,7 @@ impl ExchangeCode {
                         Ok(verified) => {
                             return Poll::Ready(Ok(self.session(checked.granted, verified, cx)));
                         }
-                        Err(error) => self.state = self.clean_up(&checked.received, error),
+                        Err(error) => self.state = self.clean_up(&checked.received, error)?,
                     }
                 }
                 State::CleanUp { revoke, error } => {

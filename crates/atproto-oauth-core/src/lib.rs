@@ -1,9 +1,13 @@
 #![doc = include_str!("../README.md")]
 
-mod auth;
 mod authorize;
 mod callback;
 mod client;
+mod client_auth;
+mod client_builder;
+mod client_id;
+mod client_key;
+mod client_metadata;
 mod discover;
 mod error;
 mod exchange_code;
@@ -15,6 +19,7 @@ mod origin;
 mod par;
 mod pending;
 mod pkce;
+mod redirect_uri;
 mod refresh;
 mod refusal;
 mod request;
@@ -28,14 +33,17 @@ mod token;
 mod verify;
 pub mod xrpc;
 
-pub use auth::AuthMethod;
 pub use authorize::{Authorization, Authorize, Prompt, ResponseMode};
 pub use callback::CallbackParams;
-pub use client::{Client, LoopbackBuilder, NoncePolicy};
+pub use client::{Client, NoncePolicy};
+pub use client_auth::AuthMethod;
+pub use client_builder::ClientBuilder;
+pub use client_key::ClientKey;
+pub use client_metadata::Description;
 pub use discover::{Discover, Discovered};
 pub use error::{
-    AuthorityError, CallbackProblem, Denied, EndpointName, Error, ErrorKind, InputError,
-    SessionError,
+    AuthorityError, CallbackProblem, ConfigError, Denied, EndpointName, Error, ErrorKind,
+    InputError, SessionError,
 };
 pub use exchange_code::{CallbackError, ExchangeCode, LoggedIn};
 pub use metadata::{
@@ -44,6 +52,7 @@ pub use metadata::{
 };
 pub use origin::{Origin, OriginError};
 pub use pending::Pending;
+pub use redirect_uri::ApplicationType;
 pub use refresh::{Refresh, RefreshError, Refreshed, SessionEffect};
 pub use refusal::Refusal;
 pub use request::{ResourceReply, ResourceRequest};

@@ -5,10 +5,10 @@
 //!
 //! atproto OAuth, «Localhost Client Development»; RFC 8252 section 7.3.
 
+use url::Url;
 use url::form_urlencoded::{self, Serializer};
-use url::{Host, Url};
 
-use crate::error::InputError;
+use crate::error::{ConfigError, Error};
 use crate::scope::Scopes;
 use crate::text::printable;
 
@@ -25,8 +25,8 @@ pub(crate) fn client_id(redirect_uris: &[Url], scopes: &Scopes) -> String {
 /// The redirect path and the scopes of a `client_id` that [`client_id`] made.
 ///
 /// It is read as it is spelled: a URL parser would forgive what a server does not.
-pub(crate) fn parse_client_id(text: &str) -> Result<(String, Scopes), InputError> {
-    let refused = |why| InputError::ClientId { client_id: printable(text), why };
+pub(crate) fn parse_client_id(text: &str) -> Result<(String, Scopes), Error> {
+    let refused = |why| ConfigError::ClientId { client_id: printable(text), why };
     let rest = text
         .strip_prefix("http://localhost")
         .ok_or_else(|| refused("it does not begin with http://localhost"))?;
@@ -37,23 +37,26 @@ pub(crate) fn parse_client_id(text: &str) -> Result<(String, Scopes), InputError
         match name.as_ref() {
             "redirect_uri" => redirect_uris.push(value.into_owned()),
             "scope" if scope.is_none() => scope = Some(Scopes::parse(&value)?),
-            "scope" => return Err(refused("it has more than one scope")),
-            _ => return Err(refused("it has a parameter that is neither redirect_uri nor scope")),
+            "scope" => return Err(refused("it has more than one scope").into()),
+            _ => {
+                let why = "it has a parameter that is neither redirect_uri nor scope";
+                return Err(refused(why).into());
+            }
         }
     }
     let scopes = scope.ok_or_else(|| refused("it has no scope"))?;
     let path = redirect_uris.first().and_then(|uri| Some(Url::parse(uri).ok()?.path().to_owned()));
     let path = path.ok_or_else(|| refused("it has no redirect_uri"))?;
     if client_id(&self::redirect_uris(&path)?, &scopes) != text {
-        return Err(refused("it is not spelled as this client spells it"));
+        return Err(refused("it is not spelled as this client spells it").into());
     }
     Ok((path, scopes))
 }
 
 /// The redirect URIs of a path, on both loopback addresses; never on `localhost`, which a resolver
 /// can lead elsewhere.
-pub(crate) fn redirect_uris(path: &str) -> Result<Vec<Url>, InputError> {
-    let refused = |why| InputError::RedirectUri { uri: path.to_owned(), why };
+pub(crate) fn redirect_uris(path: &str) -> Result<Vec<Url>, ConfigError> {
+    let refused = |why| ConfigError::RedirectUri { uri: path.to_owned(), why };
     if !path.starts_with('/') {
         return Err(refused("its path must begin with a slash"));
     }
@@ -68,21 +71,6 @@ pub(crate) fn redirect_uris(path: &str) -> Result<Vec<Url>, InputError> {
             Ok(url)
         })
         .collect()
-}
-
-/// Whether a requested redirect URI is the registered one. Where that is a loopback address without
-/// a port, the port is free.
-pub(crate) fn matches(registered: &Url, requested: &Url) -> bool {
-    let is_loopback = match registered.host() {
-        Some(Host::Ipv4(address)) => address == std::net::Ipv4Addr::LOCALHOST,
-        Some(Host::Ipv6(address)) => address == std::net::Ipv6Addr::LOCALHOST,
-        Some(Host::Domain(_)) | None => false,
-    };
-    let mut requested = requested.clone();
-    if is_loopback && registered.port().is_none() && requested.set_port(None).is_err() {
-        return false;
-    }
-    *registered == requested
 }
 
 #[cfg(test)]
@@ -131,32 +119,5 @@ mod tests {
             let outcome = redirect_uris(path);
             assert!(outcome.is_err() || path == "//evil.com", "{path}");
         }
-    }
-
-    #[test]
-    fn only_the_port_of_a_registered_loopback_address_is_free() {
-        // REQUIREMENTS C-31, C-32, C-33
-        let url = |text: &str| Url::parse(text).unwrap();
-        let free = url("http://127.0.0.1/cb");
-        for same in ["http://127.0.0.1/cb", "http://127.0.0.1:1234/cb"] {
-            assert!(matches(&free, &url(same)), "{same}");
-        }
-        for other in [
-            "http://localhost:1234/cb",
-            "http://localhost.evil.com/cb",
-            "http://127.0.0.2:1234/cb",
-            "http://[::1]:1234/cb",
-            "https://127.0.0.1:1234/cb",
-            "http://127.0.0.1:1234/other",
-            "http://127.0.0.1:1234/cb?x",
-            "http://127.0.0.1:1234/cb#x",
-            "http://u@127.0.0.1:1234/cb",
-        ] {
-            assert!(!matches(&free, &url(other)), "{other}");
-        }
-        let fixed = url("http://127.0.0.1:7777/cb");
-        assert!(!matches(&fixed, &url("http://127.0.0.1:7778/cb")));
-        let web = url("https://app.example.com/cb");
-        assert!(!matches(&web, &url("https://app.example.com:8443/cb")));
     }
 }

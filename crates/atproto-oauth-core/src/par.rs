@@ -9,13 +9,13 @@
 
 use std::time::Duration;
 
-use atproto_sansio::{Body, Endpoint, Fresh, How};
+use atproto_sansio::{Body, Endpoint, Fresh, How, ToSign};
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use serde::Deserialize;
 use url::Url;
 
-use crate::auth::ClientAuth;
+use crate::client_auth::ClientAuth;
 use crate::error::{EndpointName, Error};
 use crate::form::{Form, MAX_LEN};
 use crate::json;
@@ -49,9 +49,17 @@ impl Endpoint for Par {
     type Output = Pushed;
     type Error = Error;
 
-    fn request(&self, _: Fresh<'_>) -> Result<Request<Body>, Error> {
+    fn url(&self) -> Option<&Url> {
+        Some(&self.endpoint)
+    }
+
+    fn to_sign(&self, fresh: Fresh<'_>) -> Result<Option<ToSign>, Error> {
+        Ok(self.auth.to_sign(fresh))
+    }
+
+    fn request(&self, fresh: Fresh<'_>) -> Result<Request<Body>, Error> {
         let mut form = Form::new();
-        self.auth.apply(&mut form);
+        self.auth.apply(&mut form, fresh)?;
         for (name, value) in &self.parameters {
             form.field(name, value);
         }
@@ -81,12 +89,16 @@ impl Endpoint for Par {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::auth::AuthMethod;
+    use crate::origin::Origin;
 
     fn par() -> Par {
         Par {
             endpoint: "https://bsky.social/oauth/par".parse().unwrap(),
-            auth: ClientAuth { client_id: "http://localhost".to_owned(), method: AuthMethod::None },
+            auth: ClientAuth {
+                client_id: "http://localhost".to_owned(),
+                issuer: Origin::parse("https://bsky.social", false).unwrap(),
+                key: None,
+            },
             parameters: vec![("scope".to_owned(), "atproto repo:*?x=a&y=b+c#é".to_owned())],
             development: false,
         }
@@ -102,8 +114,7 @@ mod tests {
                 (self.0)(bytes);
             }
         }
-        let fresh = Fresh { now: Default::default(), entropy: &mut None(entropy) };
-        let request = par().request(fresh).unwrap();
+        let request = par().request(Fresh::new(Default::default(), &mut None(entropy))).unwrap();
         assert_eq!(request.headers()["content-type"], "application/x-www-form-urlencoded");
         let Body::Bytes(body) = request.body() else { unreachable!() };
         assert_eq!(

@@ -10,9 +10,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use url::Url;
 
-use crate::auth::{AuthMethod, ClientAuth};
 use crate::authorize::Prompt;
-use crate::error::InputError;
+use crate::client::Client;
+use crate::client_auth::{AuthMethod, ClientAuth};
+use crate::error::{Error, InputError};
 use crate::metadata::ServerMetadata;
 use crate::origin::Origin;
 use crate::scope::Scopes;
@@ -126,8 +127,9 @@ impl Pending {
 }
 
 impl Pending {
-    pub(crate) fn client_auth(&self) -> ClientAuth {
-        ClientAuth::stored(&self.client_id, &self.auth)
+    /// Who asks, as the login was begun.
+    pub(crate) fn client_auth(&self, client: &Client) -> Result<ClientAuth, Error> {
+        client.auth(&self.client_id, &self.auth, &self.server.issuer, &self.dpop_key)
     }
 }
 

@@ -113,7 +113,10 @@ impl Refresh {
         let refresh_token = self.session.refresh_token.clone();
         let token = Token {
             endpoint: verified.server.token_endpoint.clone(),
-            auth: self.session.client_auth(),
+            auth: self
+                .session
+                .client_auth(&self.client)
+                .map_err(|error| effect(error, SessionEffect::Keep))?,
             grant: Grant::Refresh {
                 refresh_token: refresh_token
                     .ok_or_else(|| dead(SessionError::NoRefreshToken.into()))?,
@@ -125,16 +128,22 @@ impl Refresh {
     }
 
     /// Tokens that must not be used: the session is over, with all its tokens.
-    fn clean_up(&self, received: &Received, endpoint: Option<url::Url>, error: Error) -> State {
+    fn clean_up(
+        &self,
+        received: &Received,
+        endpoint: Option<url::Url>,
+        error: Error,
+    ) -> Result<State, RefreshError> {
+        let Ok(auth) = self.session.client_auth(&self.client) else { return Err(dead(error)) };
         let revoke = RevokeTokens::new(
             endpoint,
-            self.session.client_auth(),
+            auth,
             &self.session.dpop_key,
             received.refresh_token.clone().or_else(|| self.session.refresh_token.clone()),
             received.access_token.clone(),
             self.client.development(),
         );
-        State::CleanUp { revoke: Box::new(revoke), error: Box::new(dead(error)) }
+        Ok(State::CleanUp { revoke: Box::new(revoke), error: Box::new(dead(error)) })
     }
 }
 
@@ -169,7 +178,7 @@ impl Refresh {
                         ready!(token.poll(cx)).map_err(while_spending)?;
                     let endpoint = verified.server.revocation_endpoint.clone();
                     match renew(&self.session, &received, verified, at) {
-                        Err(error) => self.state = self.clean_up(&received, endpoint, error),
+                        Err(error) => self.state = self.clean_up(&received, endpoint, error)?,
                         // The tokens are good, and the old ones spent: they must not get lost.
                         Ok(session) => {
                             let strict = self.client.nonce_policy() == NoncePolicy::Strict;
@@ -238,7 +247,8 @@ fn while_spending(error: Error) -> RefreshError {
         Error::Transport(transport) if transport.surely_not_sent() => SessionEffect::Keep,
         Error::Transport(_) | Error::Malformed { .. } => SessionEffect::Ambiguous,
         // What keeps the request from being made.
-        Error::Input(_)
+        Error::Config(_)
+        | Error::Input(_)
         | Error::Identity(_)
         | Error::Discovery(_)
         | Error::Callback(_)

@@ -12,13 +12,15 @@ use std::task::{Poll, ready};
 use std::time::Duration;
 
 use atproto_dpop::{Dpop, DpopKey};
-use atproto_sansio::{Body, Budget, Cx, Endpoint, Fetch, Fresh, How, Machine, SecretString};
+use atproto_sansio::{
+    Body, Budget, Cx, Endpoint, Fetch, Fresh, How, Machine, SecretString, ToSign,
+};
 use bytes::Bytes;
 use http::{Request, Response};
 use url::Url;
 
-use crate::auth::ClientAuth;
 use crate::client::Client;
+use crate::client_auth::ClientAuth;
 use crate::discover::fetch_server;
 use crate::error::{EndpointName, Error};
 use crate::form::{Form, MAX_LEN};
@@ -78,15 +80,15 @@ impl Revoke {
         Self { client, session, state: State::Start }
     }
 
-    fn tokens(&self, endpoint: Option<Url>) -> State {
-        State::Tokens(Box::new(RevokeTokens::new(
+    fn tokens(&self, endpoint: Option<Url>) -> Result<State, Error> {
+        Ok(State::Tokens(Box::new(RevokeTokens::new(
             endpoint,
-            self.session.client_auth(),
+            self.session.client_auth(&self.client)?,
             &self.session.dpop_key,
             self.session.refresh_token.clone(),
             Some(SecretString::new(self.session.access_token.expose())),
             self.client.development(),
-        )))
+        ))))
     }
 }
 
@@ -119,7 +121,7 @@ impl Revoke {
                         Ok(server) => server.revocation_endpoint,
                         Err(_) => self.session.revocation_endpoint.clone(),
                     };
-                    self.state = self.tokens(endpoint);
+                    self.state = self.tokens(endpoint)?;
                 }
                 State::Tokens(revoke) => return revoke.poll(cx),
                 State::Ended => unreachable!("logging out is not polled after its end"),
@@ -198,9 +200,17 @@ impl Endpoint for RevocationRequest {
     type Output = ();
     type Error = Error;
 
-    fn request(&self, _: Fresh<'_>) -> Result<Request<Body>, Error> {
+    fn url(&self) -> Option<&Url> {
+        Some(&self.endpoint)
+    }
+
+    fn to_sign(&self, fresh: Fresh<'_>) -> Result<Option<ToSign>, Error> {
+        Ok(self.auth.to_sign(fresh))
+    }
+
+    fn request(&self, fresh: Fresh<'_>) -> Result<Request<Body>, Error> {
         let mut form = Form::new();
-        self.auth.apply(&mut form);
+        self.auth.apply(&mut form, fresh)?;
         form.secret("token", &self.token).field("token_type_hint", self.token_type_hint);
         form.post(&self.endpoint)
     }

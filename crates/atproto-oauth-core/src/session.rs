@@ -10,8 +10,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use url::Url;
 
-use crate::auth::{AuthMethod, ClientAuth};
-use crate::error::InputError;
+use crate::client::Client;
+use crate::client_auth::{AuthMethod, ClientAuth};
+use crate::error::{Error, InputError};
 use crate::origin::Origin;
 use crate::scope::Scopes;
 use crate::stored::{self, Version};
@@ -166,8 +167,9 @@ impl Session {
 }
 
 impl Session {
-    pub(crate) fn client_auth(&self) -> ClientAuth {
-        ClientAuth::stored(&self.client_id, &self.auth)
+    /// Who asks, as the session was begun.
+    pub(crate) fn client_auth(&self, client: &Client) -> Result<ClientAuth, Error> {
+        client.auth(&self.client_id, &self.auth, &self.issuer, &self.dpop_key)
     }
 }
 

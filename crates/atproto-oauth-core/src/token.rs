@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use atproto_dpop::AccessToken;
 use atproto_identity::Did;
-use atproto_sansio::{Body, Endpoint, Fresh, How, SecretString, UnixTime};
+use atproto_sansio::{Body, Endpoint, Fresh, How, SecretString, ToSign, UnixTime};
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use serde::Deserialize;
@@ -20,7 +20,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use url::Url;
 
-use crate::auth::ClientAuth;
+use crate::client_auth::ClientAuth;
 use crate::error::{EndpointName, Error};
 use crate::form::{Form, MAX_LEN};
 use crate::json;
@@ -85,9 +85,17 @@ impl Endpoint for Token {
     type Output = Received;
     type Error = Error;
 
-    fn request(&self, _: Fresh<'_>) -> Result<Request<Body>, Error> {
+    fn url(&self) -> Option<&Url> {
+        Some(&self.endpoint)
+    }
+
+    fn to_sign(&self, fresh: Fresh<'_>) -> Result<Option<ToSign>, Error> {
+        Ok(self.auth.to_sign(fresh))
+    }
+
+    fn request(&self, fresh: Fresh<'_>) -> Result<Request<Body>, Error> {
         let mut form = Form::new();
-        self.auth.apply(&mut form);
+        self.auth.apply(&mut form, fresh)?;
         match &self.grant {
             Grant::Code { code, redirect_uri, code_verifier } => form
                 .field("grant_type", "authorization_code")
@@ -184,7 +192,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::auth::AuthMethod;
+    use crate::origin::Origin;
 
     const ASKED_AT: UnixTime = UnixTime::from_secs(1000);
 
@@ -203,7 +211,11 @@ mod tests {
     fn endpoint() -> Token {
         Token {
             endpoint: "https://bsky.social/oauth/token".parse().unwrap(),
-            auth: ClientAuth { client_id: String::new(), method: AuthMethod::None },
+            auth: ClientAuth {
+                client_id: String::new(),
+                issuer: Origin::parse("https://bsky.social", false).unwrap(),
+                key: None,
+            },
             grant: Grant::Refresh { refresh_token: SecretString::new("x") },
             development: false,
         }

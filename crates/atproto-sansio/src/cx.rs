@@ -57,11 +57,30 @@ pub struct How {
 }
 
 /// What is fresh on each attempt.
+#[non_exhaustive]
 pub struct Fresh<'a> {
-    /// Wall-clock time.
+    /// Wall-clock time, as the server has it if that is known.
     pub now: UnixTime,
     /// A source of unpredictable bytes.
     pub entropy: &'a mut dyn Entropy,
+    /// What the endpoint wanted to be signed, if it wanted that.
+    pub signed: Option<Signed<'a>>,
+}
+
+/// A message and its signature by a key that lives elsewhere.
+#[derive(Clone, Copy, Debug)]
+pub struct Signed<'a> {
+    /// What was signed.
+    pub message: &'a [u8],
+    /// `r` and `s`, 32 bytes each.
+    pub signature: &'a [u8; 64],
+}
+
+impl<'a> Fresh<'a> {
+    /// The time `now`, and `entropy`.
+    pub fn new(now: UnixTime, entropy: &'a mut dyn Entropy) -> Self {
+        Self { now, entropy, signed: None }
+    }
 }
 
 impl How {
@@ -113,9 +132,9 @@ impl<'a> Cx<'a> {
         self.keys.generate(self.entropy)
     }
 
-    /// What is fresh, for an [`Endpoint`](crate::Endpoint).
-    pub fn fresh(&mut self) -> Fresh<'_> {
-        Fresh { now: self.now, entropy: self.entropy }
+    /// What is fresh, for an [`Endpoint`](crate::Endpoint) whose server has the time `now`.
+    pub fn fresh_at(&mut self, now: UnixTime) -> Fresh<'_> {
+        Fresh::new(now, self.entropy)
     }
 
     /// Looks `key` up in the memory.

@@ -4,11 +4,13 @@ use std::task::{Poll, ready};
 
 use bytes::Bytes;
 use http::{Request, Response};
+use url::Url;
 
 use crate::call::Body;
-use crate::cx::{Cx, Fresh, How, Ticket};
+use crate::cx::{Cx, Fresh, How, Signed, Ticket};
 use crate::error::TransportError;
 use crate::machine::Machine;
+use crate::time::UnixTime;
 
 /// One request and the meaning of its response: the leaf of every machine.
 ///
@@ -18,6 +20,23 @@ pub trait Endpoint {
     type Output;
     /// What else can happen.
     type Error: From<TransportError>;
+
+    /// Where the request goes, if that is known before it is made. A layer that knows the clock of
+    /// that server can then give its time.
+    fn url(&self) -> Option<&Url> {
+        None
+    }
+
+    /// What a key that lives elsewhere must sign before the request can be made: nothing, unless
+    /// the endpoint says so. The signature comes back in [`Fresh::signed`].
+    ///
+    /// # Errors
+    ///
+    /// The request can't be made.
+    fn to_sign(&self, fresh: Fresh<'_>) -> Result<Option<ToSign>, Self::Error> {
+        let _ = fresh;
+        Ok(None)
+    }
 
     /// The request, with what is `fresh` on this attempt.
     ///
@@ -37,6 +56,51 @@ pub trait Endpoint {
     fn response(&self, response: Response<Bytes>) -> Result<Self::Output, Self::Error>;
 }
 
+/// A message for a key that lives elsewhere.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ToSign {
+    /// Which key.
+    pub key_id: String,
+    /// The message.
+    pub message: Vec<u8>,
+}
+
+/// Makes the request of an endpoint, with the signature that it may need: for the layers that send
+/// it. One draft makes a request for each attempt.
+#[derive(Debug, Default)]
+pub struct Draft {
+    signing: Option<(Vec<u8>, Ticket<[u8; 64]>)>,
+}
+
+impl Draft {
+    /// The request, made at the server's time `now`.
+    ///
+    /// # Errors
+    ///
+    /// The request can't be made, or the key can't be reached.
+    pub fn poll<E: Endpoint>(
+        &mut self,
+        endpoint: &E,
+        now: UnixTime,
+        cx: &mut Cx<'_>,
+    ) -> Poll<Result<Request<Body>, E::Error>> {
+        if self.signing.is_none() {
+            let Some(ToSign { key_id, message }) = endpoint.to_sign(cx.fresh_at(now))? else {
+                return Poll::Ready(endpoint.request(cx.fresh_at(now)));
+            };
+            self.signing = Some((message.clone(), cx.sign(key_id, message)));
+        }
+        let Some((message, ticket)) = &self.signing else {
+            unreachable!("a signature was just asked for")
+        };
+        let signature = ready!(cx.take(ticket))?;
+        let signed = Signed { message, signature: &signature };
+        let request = endpoint.request(Fresh { signed: Some(signed), ..cx.fresh_at(now) });
+        self.signing = None;
+        Poll::Ready(request)
+    }
+}
+
 /// Sends an endpoint's request once.
 #[derive(Debug)]
 pub struct Fetch<E> {
@@ -46,7 +110,7 @@ pub struct Fetch<E> {
 
 #[derive(Debug)]
 enum State {
-    New,
+    New(Draft),
     Asked(Ticket<Response<Bytes>>),
     Ended,
 }
@@ -54,7 +118,7 @@ enum State {
 impl<E: Endpoint> Fetch<E> {
     /// A fetch that has not begun.
     pub fn new(endpoint: E) -> Self {
-        Self { endpoint, state: State::New }
+        Self { endpoint, state: State::New(Draft::default()) }
     }
 }
 
@@ -63,11 +127,11 @@ impl<E: Endpoint> Machine for Fetch<E> {
     type Error = E::Error;
 
     fn poll(&mut self, cx: &mut Cx<'_>) -> Poll<Result<Self::Output, Self::Error>> {
-        if let State::New = self.state {
+        if let State::New(draft) = &mut self.state {
+            let request = ready!(draft.poll(&self.endpoint, cx.now(), cx));
             // Where it stays if there can be no request.
             self.state = State::Ended;
-            let request = self.endpoint.request(cx.fresh())?;
-            self.state = State::Asked(cx.http(request, self.endpoint.how()));
+            self.state = State::Asked(cx.http(request?, self.endpoint.how()));
         }
         let State::Asked(ticket) = &self.state else {
             unreachable!("a fetch is not polled after its end");

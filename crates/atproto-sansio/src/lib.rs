@@ -20,8 +20,8 @@ pub use address::is_public;
 pub use call::{
     Answer, Body, Call, HttpCall, Payload, Reply, Respond, SharedCall, SignCall, SleepCall, TxtCall,
 };
-pub use cx::{Cx, Fresh, How, Ticket};
-pub use endpoint::{Endpoint, Fetch};
+pub use cx::{Cx, Fresh, How, Signed, Ticket};
+pub use endpoint::{Draft, Endpoint, Fetch, ToSign};
 pub use env::{Entropy, Env, KeyError, Keys, Memory, Signer, Topic};
 pub use error::{Phase, Rule, TransportError};
 pub use flow::{Flow, Output};

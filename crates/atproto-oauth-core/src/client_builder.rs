@@ -1,0 +1,199 @@
+//! A client in the making.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use atproto_identity::Resolver;
+use url::Url;
+
+use crate::client::{Client, NoncePolicy, Parts};
+use crate::client_id;
+use crate::client_key::ClientKey;
+use crate::client_metadata::Description;
+use crate::error::{ConfigError, Error};
+use crate::loopback;
+use crate::redirect_uri::{self, ApplicationType};
+use crate::scope::Scopes;
+
+/// A client in the making: what kind it is was decided by the function that began it.
+#[derive(Clone, Debug)]
+#[must_use = "a builder does nothing until `build`"]
+pub struct ClientBuilder {
+    kind: Kind,
+    scopes: Scopes,
+    resolver: Resolver,
+    nonce_policy: NoncePolicy,
+    resource_metadata_fallback: bool,
+    development: bool,
+}
+
+#[derive(Clone, Debug)]
+enum Kind {
+    /// Its `client_id` is its metadata.
+    Loopback { redirect_path: String },
+    /// Its `client_id` is where its metadata is.
+    Published(Box<Published>),
+}
+
+#[derive(Clone, Debug)]
+struct Published {
+    client_id: String,
+    application_type: ApplicationType,
+    redirect_uris: Vec<Url>,
+    keys: Vec<ClientKey>,
+    description: Description,
+}
+
+impl ClientBuilder {
+    pub(crate) fn loopback(scopes: Scopes) -> Self {
+        Self::new(Kind::Loopback { redirect_path: "/".to_owned() }, scopes)
+    }
+
+    pub(crate) fn published(client_id: String, kind: ApplicationType, scopes: Scopes) -> Self {
+        let published = Published {
+            client_id,
+            application_type: kind,
+            redirect_uris: Vec::new(),
+            keys: Vec::new(),
+            description: Description::default(),
+        };
+        Self::new(Kind::Published(Box::new(published)), scopes)
+    }
+
+    fn new(kind: Kind, scopes: Scopes) -> Self {
+        Self {
+            kind,
+            scopes,
+            resolver: Resolver::new(),
+            nonce_policy: NoncePolicy::default(),
+            resource_metadata_fallback: false,
+            development: false,
+        }
+    }
+
+    /// Reads a loopback `client_id` again, such as the one that a stored session names.
+    ///
+    /// # Errors
+    ///
+    /// It is not a loopback `client_id`, or one with other redirect URIs than
+    /// [`build`](Self::build) makes.
+    pub fn from_loopback_client_id(client_id: &str) -> Result<Self, Error> {
+        let (path, scopes) = loopback::parse_client_id(client_id)?;
+        Ok(Self::new(Kind::Loopback { redirect_path: path }, scopes))
+    }
+
+    /// The path of a loopback client's redirect URIs; `/` by default.
+    pub fn redirect_path(mut self, path: impl Into<String>) -> Self {
+        if let Kind::Loopback { redirect_path } = &mut self.kind {
+            *redirect_path = path.into();
+        }
+        self
+    }
+
+    /// A redirect URI of a client that publishes its metadata. The first is the one that logins
+    /// use unless they say otherwise.
+    pub fn redirect_uri(self, uri: Url) -> Self {
+        self.with_published(|published| published.redirect_uris.push(uri))
+    }
+
+    /// A key to authenticate with, which makes the client a confidential one.
+    ///
+    /// New sessions are begun with the first; the others stay for the sessions that were begun
+    /// with them.
+    pub fn key(self, key: ClientKey) -> Self {
+        self.with_published(|published| published.keys.push(key))
+    }
+
+    /// What people read about the client when they are asked to consent.
+    pub fn description(self, description: Description) -> Self {
+        self.with_published(|published| published.description = description)
+    }
+
+    /// How identities are resolved; over the public network by default.
+    pub fn resolver(self, resolver: Resolver) -> Self {
+        Self { resolver, ..self }
+    }
+
+    /// What a missing nonce means.
+    pub fn nonce_policy(self, nonce_policy: NoncePolicy) -> Self {
+        Self { nonce_policy, ..self }
+    }
+
+    /// Takes a PDS without protected resource metadata for its own authorization server. The
+    /// specification wants the metadata; some servers predate it.
+    pub fn resource_metadata_fallback(self) -> Self {
+        Self { resource_metadata_fallback: true, ..self }
+    }
+
+    /// For a development network: loopback, plain http and `.test` are allowed.
+    ///
+    /// The transport must be built for development too.
+    pub fn development(self) -> Self {
+        Self { development: true, ..self }
+    }
+
+    /// Checks the parts and puts them together.
+    ///
+    /// # Errors
+    ///
+    /// The rule of the profile that the client would break.
+    pub fn build(self) -> Result<Client, Error> {
+        let published = match self.kind {
+            Kind::Loopback { redirect_path } => {
+                let redirect_uris = loopback::redirect_uris(&redirect_path)?;
+                Published {
+                    client_id: loopback::client_id(&redirect_uris, &self.scopes),
+                    application_type: ApplicationType::Native,
+                    redirect_uris,
+                    keys: Vec::new(),
+                    description: Description::default(),
+                }
+            }
+            Kind::Published(published) => {
+                published.check()?;
+                *published
+            }
+        };
+        let resolver = if self.development { self.resolver.development() } else { self.resolver };
+        Ok(Client(Arc::new(Parts {
+            client_id: published.client_id,
+            application_type: published.application_type,
+            redirect_uris: published.redirect_uris,
+            keys: published.keys,
+            description: published.description,
+            scopes: self.scopes,
+            resolver,
+            nonce_policy: self.nonce_policy,
+            resource_metadata_fallback: self.resource_metadata_fallback,
+            development: self.development,
+        })))
+    }
+
+    /// A loopback client has none of this; there is nothing to change.
+    fn with_published(mut self, change: impl FnOnce(&mut Published)) -> Self {
+        if let Kind::Published(published) = &mut self.kind {
+            change(published);
+        }
+        self
+    }
+}
+
+impl Published {
+    fn check(&self) -> Result<(), ConfigError> {
+        let client_id = client_id::parse(&self.client_id)?;
+        if self.redirect_uris.is_empty() {
+            return Err(ConfigError::NoRedirectUri);
+        }
+        for uri in &self.redirect_uris {
+            redirect_uri::check(uri, &client_id, self.application_type)?;
+        }
+        if self.application_type == ApplicationType::Native && !self.keys.is_empty() {
+            return Err(ConfigError::NativeConfidential);
+        }
+        let mut kids = BTreeSet::new();
+        match self.keys.iter().find(|key| !kids.insert(key.kid())) {
+            Some(key) => Err(ConfigError::SameKid(key.kid().to_owned())),
+            None => self.description.check(&client_id),
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! The document at a `client_id`.
+//!
+//! Servers fetch it for each login, from exactly that URL, as `application/json`. What a client
+//! asks for is compared with it to the letter.
+//!
+//! atproto OAuth, «Client ID Metadata Document»; RFC 7591 section 2.
+
+use serde_json::{Map, Value, json};
+use url::Url;
+
+use crate::client::Client;
+use crate::error::ConfigError;
+use crate::redirect_uri::ApplicationType;
+
+/// What people read about a client when they are asked to consent.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[expect(clippy::exhaustive_structs, reason = "it is written as a literal")]
+pub struct Description {
+    /// Its name.
+    pub client_name: Option<String>,
+    /// Its home page, at the origin of the `client_id`.
+    pub client_uri: Option<Url>,
+    /// Its logo.
+    pub logo_uri: Option<Url>,
+    /// Its terms of service.
+    pub tos_uri: Option<Url>,
+    /// Its privacy policy.
+    pub policy_uri: Option<Url>,
+    /// Where its public keys are, if they are not in the document itself.
+    pub jwks_uri: Option<Url>,
+}
+
+impl Description {
+    fn urls(&self) -> [(&'static str, &Option<Url>); 5] {
+        [
+            ("client_uri", &self.client_uri),
+            ("logo_uri", &self.logo_uri),
+            ("tos_uri", &self.tos_uri),
+            ("policy_uri", &self.policy_uri),
+            ("jwks_uri", &self.jwks_uri),
+        ]
+    }
+
+    /// Servers refuse a home page that is not the client's own, and pages that are not https.
+    pub(crate) fn check(&self, client_id: &Url) -> Result<(), ConfigError> {
+        for (name, url) in self.urls() {
+            if url.as_ref().is_some_and(|url| url.scheme() != "https") {
+                return Err(ConfigError::Page { name, why: "it must be an https URL" });
+            }
+        }
+        match &self.client_uri {
+            Some(uri) if uri.origin() != client_id.origin() => Err(ConfigError::Page {
+                name: "client_uri",
+                why: "it must be at the client_id's origin",
+            }),
+            Some(_) | None => Ok(()),
+        }
+    }
+}
+
+impl Client {
+    /// The document to serve at the `client_id`, with status 200 and as `application/json`; there
+    /// is none for a loopback client.
+    pub fn metadata(&self) -> Option<String> {
+        let parts = &self.0;
+        if parts.client_id.starts_with("http://") {
+            return None;
+        }
+        let confidential = !parts.keys.is_empty();
+        let mut document = Map::new();
+        let mut set = |name: &str, value: Value| document.insert(name.to_owned(), value);
+        set("client_id", json!(parts.client_id));
+        set(
+            "application_type",
+            json!(match parts.application_type {
+                ApplicationType::Web => "web",
+                ApplicationType::Native => "native",
+            }),
+        );
+        set("grant_types", json!(["authorization_code", "refresh_token"]));
+        set("response_types", json!(["code"]));
+        set("redirect_uris", json!(parts.redirect_uris));
+        set("scope", json!(parts.scopes));
+        set("dpop_bound_access_tokens", json!(true));
+        let method = if confidential { "private_key_jwt" } else { "none" };
+        set("token_endpoint_auth_method", json!(method));
+        if confidential {
+            set("token_endpoint_auth_signing_alg", json!("ES256"));
+            if parts.description.jwks_uri.is_none() {
+                set("jwks", self.jwks_value());
+            }
+        }
+        if let Some(name) = &parts.description.client_name {
+            set("client_name", json!(name));
+        }
+        for (name, url) in parts.description.urls() {
+            if let Some(url) = url {
+                set(name, json!(url));
+            }
+        }
+        Some(format!("{:#}\n", Value::Object(document)))
+    }
+
+    /// The document to serve at `jwks_uri`: the public keys of a confidential client.
+    pub fn jwks(&self) -> String {
+        format!("{:#}\n", self.jwks_value())
+    }
+
+    fn jwks_value(&self) -> Value {
+        let keys: Vec<_> =
+            self.0.keys.iter().map(crate::client_key::ClientKey::published).collect();
+        json!({ "keys": keys })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use atproto_dpop::P256Keys;
+    use atproto_sansio::{Entropy, Keys};
+
+    use super::*;
+    use crate::client_key::ClientKey;
+    use crate::scope::Scopes;
+
+    struct Fixed(u8);
+
+    impl Entropy for Fixed {
+        fn fill(&mut self, bytes: &mut [u8]) {
+            bytes.fill(self.0);
+        }
+    }
+
+    fn key(byte: u8) -> ClientKey {
+        ClientKey::new(P256Keys.generate(&mut Fixed(byte))).unwrap()
+    }
+
+    fn client(keys: &[ClientKey], jwks_uri: Option<&str>) -> Client {
+        let scopes = Scopes::parse("atproto transition:generic").unwrap();
+        let builder = Client::web("https://app.example.com/c.json", scopes)
+            .redirect_uri("https://app.example.com/cb".parse().unwrap())
+            .description(Description {
+                client_name: Some("An app".to_owned()),
+                jwks_uri: jwks_uri.map(|uri| uri.parse().unwrap()),
+                ..Description::default()
+            });
+        keys.iter().cloned().fold(builder, crate::ClientBuilder::key).build().unwrap()
+    }
+
+    #[test]
+    fn the_document_says_what_the_profile_asks_for() {
+        // REQUIREMENTS C-10 to C-18, C-21
+        let public: Value = serde_json::from_str(&client(&[], None).metadata().unwrap()).unwrap();
+        assert_eq!(
+            public,
+            json!({
+                "client_id": "https://app.example.com/c.json",
+                "application_type": "web",
+                "client_name": "An app",
+                "grant_types": ["authorization_code", "refresh_token"],
+                "response_types": ["code"],
+                "redirect_uris": ["https://app.example.com/cb"],
+                "scope": "atproto transition:generic",
+                "dpop_bound_access_tokens": true,
+                "token_endpoint_auth_method": "none",
+            })
+        );
+        let keys = [key(1), key(2).with_kid("second")];
+        let document = client(&keys, None).metadata().unwrap();
+        let document: Value = serde_json::from_str(&document).unwrap();
+        assert_eq!(document["token_endpoint_auth_method"], "private_key_jwt");
+        assert_eq!(document["token_endpoint_auth_signing_alg"], "ES256");
+        let published = document["jwks"]["keys"].as_array().unwrap();
+        assert_eq!(published[0]["kid"], keys[0].jwk().thumbprint());
+        assert_eq!(published[1]["kid"], "second");
+        for jwk in published {
+            let members: Vec<_> = jwk.as_object().unwrap().keys().collect();
+            assert_eq!(members, ["alg", "crv", "kid", "kty", "use", "x", "y"]);
+        }
+        let elsewhere = client(&keys, Some("https://app.example.com/jwks.json"));
+        let document: Value = serde_json::from_str(&elsewhere.metadata().unwrap()).unwrap();
+        assert_eq!(document["jwks"], Value::Null);
+        assert_eq!(
+            serde_json::from_str::<Value>(&elsewhere.jwks()).unwrap()["keys"][1]["kid"],
+            "second"
+        );
+    }
+
+    #[test]
+    fn a_client_that_servers_would_refuse_is_not_built() {
+        // REQUIREMENTS D6, D7, C-18
+        let scopes = || Scopes::parse("atproto").unwrap();
+        let url = |text: &str| Url::parse(text).unwrap();
+        let web = || {
+            Client::web("https://app.example.com/c.json", scopes())
+                .redirect_uri(url("https://app.example.com/cb"))
+        };
+        assert!(web().build().is_ok());
+        assert!(Client::web("https://app.example.com/c.json", scopes()).build().is_err());
+        assert!(web().redirect_uri(url("http://127.0.0.1/cb")).build().is_err());
+        assert!(web().key(key(1).with_kid("k")).key(key(2).with_kid("k")).build().is_err());
+        let page = |uri: &str| Description { client_uri: Some(url(uri)), ..Description::default() };
+        assert!(web().description(page("https://app.example.com/home")).build().is_ok());
+        assert!(web().description(page("https://other.example.com/")).build().is_err());
+        assert!(web().description(page("http://app.example.com/")).build().is_err());
+        let native = Client::native("https://app.example.com/c.json", scopes())
+            .redirect_uri(url("com.example.app:/cb"));
+        assert!(native.clone().build().is_ok());
+        assert!(native.key(key(1)).build().is_err());
+    }
+}

@@ -2,6 +2,7 @@
 #![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests may")]
 #![allow(missing_docs, reason = "tests have names")]
 
+mod confidential;
 mod ends;
 mod malformed;
 mod replayer;

@@ -11,6 +11,7 @@
 mod command;
 mod denied;
 mod login;
+mod matrix;
 mod network;
 mod nonces;
 mod somebody_else;

@@ -4,9 +4,11 @@ use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
 use atproto_dpop::P256Keys;
 use atproto_identity::Resolver;
-use atproto_oauth_core::{Authorization, CallbackParams, Client, Scopes, Session, Subject};
+use atproto_oauth_core::{
+    Authorization, CallbackParams, Client, ClientBuilder, ClientKey, Scopes, Session, Subject,
+};
 use atproto_oauth_ureq::{Driver, OAuthClient};
-use atproto_sansio::System;
+use atproto_sansio::{Keys, System, SystemEntropy};
 use serde_json::{Value, json};
 
 /// The network, for one test at a time: faults, knobs and logs belong to a server, not to a test.
@@ -16,6 +18,12 @@ pub(crate) struct Network {
 }
 
 pub(crate) const CALLBACK: &str = "http://127.0.0.1:7777/callback";
+const CLIENT_ID: &str = "https://app.client.dev/oauth-client-metadata.json";
+const WEB_CALLBACK: &str = "https://app.client.dev/callback";
+
+fn scopes() -> Scopes {
+    Scopes::parse("atproto transition:generic").unwrap()
+}
 
 impl Network {
     /// The network with no faults and an empty log.
@@ -46,26 +54,47 @@ impl Network {
         account["did"].as_str().unwrap().to_owned()
     }
 
-    /// A client with an empty memory.
+    /// A loopback client with an empty memory.
     pub(crate) fn client(&self) -> OAuthClient {
+        let client = Client::loopback(scopes()).redirect_path("/callback");
+        OAuthClient::new(self.configure(client), self.driver())
+    }
+
+    /// A confidential client with a new key and an empty memory, whose metadata the servers can
+    /// fetch.
+    pub(crate) fn confidential_client(&self) -> OAuthClient {
+        let key = ClientKey::new(P256Keys.generate(&mut SystemEntropy)).unwrap();
+        let client =
+            Client::web(CLIENT_ID, scopes()).redirect_uri(WEB_CALLBACK.parse().unwrap()).key(key);
+        let client = self.configure(client);
+        let metadata: Value = serde_json::from_str(&client.metadata().unwrap()).unwrap();
+        self.ask("/clients", &json!({"client_id": CLIENT_ID, "metadata": metadata}));
+        OAuthClient::new(client, self.driver())
+    }
+
+    fn configure(&self, client: ClientBuilder) -> Client {
         let plc = self.text("/plc").parse().unwrap();
-        let client = Client::loopback(Scopes::parse("atproto transition:generic").unwrap())
-            .redirect_path("/callback")
-            .resolver(Resolver::new().with_directories([plc]))
-            .development()
-            .build()
-            .unwrap();
-        let driver = Driver::builder(System::new(P256Keys))
+        client.resolver(Resolver::new().with_directories([plc])).development().build().unwrap()
+    }
+
+    /// Asks the network's DNS server, and finds the server that has a certificate.
+    fn driver(&self) -> Driver {
+        let certificate = std::fs::read(self.text("/pds/s/tls/ca_pem")).unwrap();
+        let address = self.text("/pds/s/tls/addr").parse().unwrap();
+        Driver::builder(System::new(P256Keys))
             .development()
             .nameserver(self.text("/dns").parse().unwrap())
-            .build();
-        OAuthClient::new(client, driver)
+            .root_certificate(&certificate)
+            .unwrap()
+            .host_override(&self.text("/pds/s/tls/host"), address)
+            .build()
     }
 
     /// Begins a login of `handle`.
     pub(crate) fn begin(&self, client: &OAuthClient, handle: &str) -> Authorization {
         let subject = Subject::parse(handle).unwrap();
-        let redirect_uri = CALLBACK.parse().unwrap();
+        let is_loopback = client.client().client_id() != CLIENT_ID;
+        let redirect_uri = if is_loopback { CALLBACK } else { WEB_CALLBACK }.parse().unwrap();
         client.authorize_with(subject, |authorize| authorize.redirect_uri(redirect_uri)).unwrap()
     }
 

@@ -1,0 +1,191 @@
+//! A confidential client proves who it is on each request to the authorization server, anew each
+//! time, by a key that is here or elsewhere.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use atproto_dpop::{DpopError, P256Keys, verify};
+use atproto_oauth_core::{
+    CallbackParams, Client, ClientKey, Error, NoncePolicy, Scopes, SessionEffect, SessionError,
+    Subject,
+};
+use atproto_oauth_tests::network::Network;
+use atproto_sansio::{Body, Call, Entropy, Flow, Keys, Machine, Output, Signer};
+use base64ct::{Base64UrlUnpadded, Encoding};
+use bytes::Bytes;
+use http::{Response, StatusCode};
+use serde_json::Value;
+
+struct Fixed(u8);
+
+impl Entropy for Fixed {
+    fn fill(&mut self, bytes: &mut [u8]) {
+        bytes.fill(self.0);
+    }
+}
+
+fn signer(byte: u8) -> Arc<dyn Signer> {
+    P256Keys.generate(&mut Fixed(byte))
+}
+
+fn client(keys: impl IntoIterator<Item = ClientKey>) -> Client {
+    let scopes = Scopes::parse("atproto transition:generic").unwrap();
+    let builder = Client::web("https://app.example.com/c.json", scopes)
+        .redirect_uri("https://app.example.com/cb".parse().unwrap())
+        .nonce_policy(NoncePolicy::Strict);
+    keys.into_iter().fold(builder, atproto_oauth_core::ClientBuilder::key).build().unwrap()
+}
+
+/// Runs a machine as [`Network::run`] does. Keeps the forms that were sent, and signs what is to be
+/// signed elsewhere with `elsewhere`.
+fn run<M: Machine>(
+    network: &mut Network,
+    machine: M,
+    elsewhere: Option<&dyn Signer>,
+    forms: &mut Vec<Value>,
+) -> Result<M::Output, M::Error> {
+    let mut flow = Flow::new(machine);
+    loop {
+        match flow.poll_output(&mut network.environment.env()) {
+            Output::Call(Call::Sign(call)) => {
+                assert_eq!(call.key_id, "the key in the safe");
+                let signature = elsewhere.unwrap().sign(&call.message).unwrap();
+                flow.handle_reply(call.respond.with(Ok(signature)));
+            }
+            Output::Call(call) => {
+                if let Call::Http(http) = &call
+                    && let Body::Bytes(body) = http.request.body()
+                    && !body.is_empty()
+                {
+                    let fields = url::form_urlencoded::parse(body).into_owned();
+                    forms.push(fields.map(|(name, value)| (name, Value::from(value))).collect());
+                }
+                flow.handle_reply(network.answer(call));
+            }
+            Output::Wait => panic!("every call was answered"),
+            Output::Done(result) => return result,
+        }
+    }
+}
+
+fn decoded(part: &str) -> Value {
+    serde_json::from_slice(&Base64UrlUnpadded::decode_vec(part).unwrap()).unwrap()
+}
+
+/// REQUIREMENTS F-01 to F-05: what every assertion of `key` is like; its identifier.
+fn check_assertion(form: &Value, key: &ClientKey, now: u64) -> String {
+    assert_eq!(form["client_id"], "https://app.example.com/c.json");
+    assert_eq!(
+        form["client_assertion_type"],
+        "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+    );
+    let assertion = form["client_assertion"].as_str().unwrap();
+    let (message, signature) = assertion.rsplit_once('.').unwrap();
+    let signature = Base64UrlUnpadded::decode_vec(signature).unwrap();
+    assert!(verify(
+        key.jwk().point(),
+        message.as_bytes(),
+        signature.as_slice().try_into().unwrap()
+    ));
+    let (header, claims) = message.split_once('.').unwrap();
+    let expected = serde_json::json!({"alg": "ES256", "kid": key.kid(), "typ": "JWT"});
+    assert_eq!(decoded(header), expected);
+    let claims = decoded(claims);
+    let names: Vec<_> = claims.as_object().unwrap().keys().collect();
+    assert_eq!(names, ["aud", "exp", "iat", "iss", "jti", "sub"]);
+    assert_eq!(claims["aud"], "https://pds.example.com");
+    assert_eq!((&claims["iss"], &claims["sub"]), (&form["client_id"], &form["client_id"]));
+    assert_eq!(claims["iat"].as_u64().unwrap(), now - 5);
+    assert_eq!(claims["exp"].as_u64().unwrap(), now + 55);
+    claims["jti"].as_str().unwrap().to_owned()
+}
+
+/// A login whose pushed request is asked for a nonce, a refresh and a log-out: all forms.
+fn a_whole_life(client: &Client, elsewhere: Option<&dyn Signer>) -> (Vec<Value>, u64) {
+    let mut network = Network::new();
+    let mut forms = Vec::new();
+    let mut asked = false;
+    network.mutate(move |_, url, response| {
+        if url.ends_with("/par") && !std::mem::replace(&mut asked, true) {
+            *response.status_mut() = StatusCode::BAD_REQUEST;
+            *response.body_mut() = Bytes::from_static(br#"{"error":"use_dpop_nonce"}"#);
+        }
+    });
+    let subject = Subject::parse("alice.example.com").unwrap();
+    let begun = run(&mut network, client.authorize(subject), elsewhere, &mut forms).unwrap();
+    let state = begun.pending.state();
+    let params = format!("state={state}&iss=https://pds.example.com&code=c-1");
+    let params = CallbackParams::parse(&params).unwrap();
+    let callback = client.callback(begun.pending, params);
+    let session = run(&mut network, callback, elsewhere, &mut forms).unwrap().session;
+    let refreshed = run(&mut network, client.refresh(session), elsewhere, &mut forms).unwrap();
+    let _ = run(&mut network, client.revoke(refreshed.session), elsewhere, &mut forms).unwrap();
+    (forms, network.environment.now.as_secs())
+}
+
+#[test]
+fn each_attempt_carries_an_assertion_of_its_own() {
+    let key = ClientKey::new(signer(1)).unwrap();
+    let elsewhere = ClientKey::elsewhere("the key in the safe", *key.jwk());
+    for (key, signs) in [(key, None), (elsewhere, Some(&*signer(1)))] {
+        let (forms, now) = a_whole_life(&client([key.clone()]), signs);
+        // Pushed twice, exchanged, refreshed, two tokens revoked.
+        assert_eq!(forms.len(), 6);
+        let names: BTreeSet<_> =
+            forms.iter().map(|form| check_assertion(form, &key, now)).collect();
+        assert_eq!(names.len(), 6, "an assertion was used again");
+    }
+}
+
+#[test]
+fn a_signature_of_another_key_is_not_sent() {
+    let key =
+        ClientKey::elsewhere("the key in the safe", *ClientKey::new(signer(1)).unwrap().jwk());
+    let mut network = Network::new();
+    let mut forms = Vec::new();
+    let login = client([key]).authorize(Subject::parse("alice.example.com").unwrap());
+    let error = run(&mut network, login, Some(&*signer(2)), &mut forms).unwrap_err();
+    assert_eq!(error, Error::Dpop(DpopError::Signature));
+    assert_eq!(forms, [] as [Value; 0]);
+}
+
+#[test]
+fn a_session_goes_on_with_the_key_it_was_begun_with() {
+    // REQUIREMENTS F-08, F-09
+    let [first, second] = [1, 2].map(|byte| ClientKey::new(signer(byte)).unwrap());
+    let mut network = Network::new();
+    let old = client([first.clone()]);
+    let session = network.session(&old);
+
+    let rotated = client([second.clone(), first.clone()]);
+    let mut forms = Vec::new();
+    let _ = run(&mut network, rotated.refresh(session.clone()), None, &mut forms).unwrap();
+    check_assertion(&forms[0], &first, network.environment.now.as_secs());
+
+    // The key is gone, or another one has its name: nothing is sent, and the session is kept.
+    for keys in [vec![second.clone()], vec![second.with_kid(first.kid())], vec![]] {
+        let failed = network.run(client(keys).refresh(session.clone())).unwrap_err();
+        assert!(
+            matches!(failed.error, Error::Session(SessionError::NoSuchKey { .. })),
+            "{failed:?}"
+        );
+        assert_eq!(failed.effect, SessionEffect::Keep);
+    }
+}
+
+#[test]
+fn a_refusal_of_the_assertion_is_no_end_of_the_session() {
+    // REQUIREMENTS G.4
+    let client = client([ClientKey::new(signer(1)).unwrap()]);
+    let mut network = Network::new();
+    let session = network.session(&client);
+    network.mutate(|_, url, response: &mut Response<Bytes>| {
+        if url.ends_with("/token") {
+            *response.status_mut() = StatusCode::UNAUTHORIZED;
+            *response.body_mut() = Bytes::from_static(br#"{"error":"invalid_client"}"#);
+        }
+    });
+    let failed = network.run(client.refresh(session)).unwrap_err();
+    assert_eq!(failed.effect, SessionEffect::Keep);
+    assert_eq!(failed.error.oauth_error_code(), Some("invalid_client"));
+}

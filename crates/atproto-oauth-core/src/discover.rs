@@ -15,12 +15,13 @@
 
 use std::task::{Poll, ready};
 
-use atproto_sansio::{Cx, Fetch, Held, Machine};
+use atproto_identity::Freshness;
+use atproto_sansio::{Cx, Held, Machine};
 use http::StatusCode;
 
 use crate::error::Error;
 use crate::metadata::{
-    DiscoveryError, ResourceMetadataEndpoint, ServerMetadata, ServerMetadataEndpoint,
+    DiscoveryError, FetchDocument, ResourceMetadataEndpoint, ServerMetadata, ServerMetadataEndpoint,
 };
 use crate::origin::Origin;
 
@@ -46,25 +47,22 @@ pub struct Discovered {
 #[derive(Debug)]
 enum State {
     Resource {
-        resource: Fetch<ResourceMetadataEndpoint>,
-        same: Held<Fetch<ServerMetadataEndpoint>>,
+        resource: FetchDocument<ResourceMetadataEndpoint>,
+        same: Held<FetchDocument<ServerMetadataEndpoint>>,
     },
     Same {
-        server: Held<Fetch<ServerMetadataEndpoint>>,
+        server: Held<FetchDocument<ServerMetadataEndpoint>>,
         is_named: bool,
     },
-    Other(Fetch<ServerMetadataEndpoint>),
+    Other(FetchDocument<ServerMetadataEndpoint>),
     Ended,
 }
 
 impl Discover {
     pub(crate) fn new(resource: Origin, fallback: bool, development: bool) -> Self {
         let state = State::Resource {
-            resource: Fetch::new(ResourceMetadataEndpoint {
-                resource: resource.clone(),
-                development,
-            }),
-            same: Held::new(fetch_server(resource.clone(), development)),
+            resource: fetch_resource(resource.clone(), development, Freshness::Cached),
+            same: Held::new(fetch_server(resource.clone(), development, Freshness::Cached)),
         };
         Self { resource, fallback, development, state }
     }
@@ -103,7 +101,7 @@ impl Discover {
                     };
                     self.state = match issuer {
                         Some(issuer) if issuer != self.resource => {
-                            State::Other(fetch_server(issuer, self.development))
+                            State::Other(fetch_server(issuer, self.development, Freshness::Cached))
                         }
                         issuer => {
                             State::Same { is_named: issuer.is_some(), server: same.take_over() }
@@ -128,8 +126,22 @@ impl Discover {
     }
 }
 
-pub(crate) fn fetch_server(issuer: Origin, development: bool) -> Fetch<ServerMetadataEndpoint> {
-    Fetch::new(ServerMetadataEndpoint { issuer, development })
+/// The metadata of an issuer.
+pub(crate) fn fetch_server(
+    issuer: Origin,
+    development: bool,
+    freshness: Freshness,
+) -> FetchDocument<ServerMetadataEndpoint> {
+    FetchDocument::new(ServerMetadataEndpoint { issuer, development }, freshness)
+}
+
+/// The metadata of a server as a protected resource.
+pub(crate) fn fetch_resource(
+    resource: Origin,
+    development: bool,
+    freshness: Freshness,
+) -> FetchDocument<ResourceMetadataEndpoint> {
+    FetchDocument::new(ResourceMetadataEndpoint { resource, development }, freshness)
 }
 
 /// RFC 9728 section 4: the issuer must not disown the server that names it.

@@ -47,7 +47,7 @@ pub use error::{
 };
 pub use exchange_code::{CallbackError, ExchangeCode, LoggedIn};
 pub use metadata::{
-    DiscoveryError, Problem, ResourceMetadata, ResourceMetadataEndpoint, ServerMetadata,
+    DiscoveryError, METADATA, Problem, ResourceMetadata, ResourceMetadataEndpoint, ServerMetadata,
     ServerMetadataEndpoint, Violation,
 };
 pub use origin::{Origin, OriginError};

@@ -12,9 +12,8 @@ use std::task::{Poll, ready};
 use std::time::Duration;
 
 use atproto_dpop::{Dpop, DpopKey};
-use atproto_sansio::{
-    Body, Budget, Cx, Endpoint, Fetch, Fresh, How, Machine, SecretString, ToSign,
-};
+use atproto_identity::Freshness;
+use atproto_sansio::{Body, Budget, Cx, Endpoint, Fresh, How, Machine, SecretString, ToSign};
 use bytes::Bytes;
 use http::{Request, Response};
 use url::Url;
@@ -24,7 +23,7 @@ use crate::client_auth::ClientAuth;
 use crate::discover::fetch_server;
 use crate::error::{EndpointName, Error};
 use crate::form::{Form, MAX_LEN};
-use crate::metadata::{ServerMetadataEndpoint, reach};
+use crate::metadata::{FetchDocument, ServerMetadataEndpoint, reach};
 use crate::refusal::Refusal;
 use crate::session::Session;
 
@@ -49,7 +48,7 @@ pub enum Revocation {
 
 enum State {
     Start,
-    Server(Fetch<ServerMetadataEndpoint>),
+    Server(FetchDocument<ServerMetadataEndpoint>),
     Tokens(Box<RevokeTokens>),
     Ended,
 }
@@ -113,7 +112,11 @@ impl Revoke {
             match &mut self.state {
                 State::Start => {
                     let issuer = self.session.issuer.clone();
-                    self.state = State::Server(fetch_server(issuer, self.client.development()));
+                    self.state = State::Server(fetch_server(
+                        issuer,
+                        self.client.development(),
+                        Freshness::Cached,
+                    ));
                 }
                 State::Server(fetch) => {
                     // Logging out must work while discovery does not.

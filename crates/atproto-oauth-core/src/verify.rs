@@ -19,13 +19,14 @@ use std::task::{Poll, ready};
 use std::time::Duration;
 
 use atproto_identity::{Did, Freshness, ResolveDid};
-use atproto_sansio::{Cx, Fetch, Held, Machine};
+use atproto_sansio::{Cx, Held, Machine};
 
 use crate::client::Client;
-use crate::discover::{check_protected, fetch_server, is_not_found, no_oauth};
+use crate::discover::{check_protected, fetch_resource, fetch_server, is_not_found, no_oauth};
 use crate::error::{AuthorityError, Error};
 use crate::metadata::{
-    ResourceMetadata, ResourceMetadataEndpoint, ServerMetadata, ServerMetadataEndpoint,
+    FetchDocument, ResourceMetadata, ResourceMetadataEndpoint, ServerMetadata,
+    ServerMetadataEndpoint,
 };
 use crate::origin::Origin;
 
@@ -40,8 +41,8 @@ pub(crate) struct Verify {
     development: bool,
     document: Held<ResolveDid>,
     /// The PDS that is asked, at first perhaps a guess.
-    resource: Option<(Origin, Held<Fetch<ResourceMetadataEndpoint>>)>,
-    server: Held<Fetch<ServerMetadataEndpoint>>,
+    resource: Option<(Origin, Held<FetchDocument<ResourceMetadataEndpoint>>)>,
+    server: Held<FetchDocument<ServerMetadataEndpoint>>,
     /// The PDS of the document.
     pds: Option<Origin>,
     /// That the PDS names the issuer.
@@ -64,8 +65,10 @@ impl Verify {
         let development = client.development();
         Self {
             document: Held::new(client.resolver().did(did.clone(), Freshness::Fresh)),
-            resource: pds.map(|pds| (pds.clone(), fetch_resource(pds, development))),
-            server: Held::new(fetch_server(issuer.clone(), development)),
+            resource: pds.map(|pds| {
+                (pds.clone(), Held::new(fetch_resource(pds, development, Freshness::Fresh)))
+            }),
+            server: Held::new(fetch_server(issuer.clone(), development, Freshness::Fresh)),
             fallback: client.resource_metadata_fallback(),
             did,
             issuer,
@@ -82,7 +85,8 @@ impl Verify {
             let document = document?;
             let pds = Origin::of_pds(&document.pds(self.development)?, self.development)?;
             if self.resource.as_ref().is_none_or(|(guess, _)| *guess != pds) {
-                self.resource = Some((pds.clone(), fetch_resource(pds.clone(), self.development)));
+                let fetch = fetch_resource(pds.clone(), self.development, Freshness::Fresh);
+                self.resource = Some((pds.clone(), Held::new(fetch)));
             }
             self.pds = Some(pds);
         }
@@ -130,10 +134,6 @@ impl Verify {
         check_protected(&server, &pds)?;
         Poll::Ready(Ok(Verified { pds, server }))
     }
-}
-
-fn fetch_resource(resource: Origin, development: bool) -> Held<Fetch<ResourceMetadataEndpoint>> {
-    Held::new(Fetch::new(ResourceMetadataEndpoint { resource, development }))
 }
 
 impl Machine for Verify {

@@ -81,7 +81,6 @@ fn alice_logs_in_writes_refreshes_and_logs_out() {
             "POST /oauth/token 200",
             "GET /xrpc/com.atproto.server.getSession 200",
             "GET /xrpc/com.atproto.server.getSession 401", // the old token
-            "GET /.well-known/oauth-authorization-server 200",
             "POST /oauth/revoke 200",
             "POST /oauth/revoke 200",
             "GET /xrpc/com.atproto.server.getSession 401", // the revoked token

@@ -14,5 +14,6 @@ mod login;
 mod matrix;
 mod network;
 mod nonces;
+mod round_trips;
 mod somebody_else;
 mod wire;

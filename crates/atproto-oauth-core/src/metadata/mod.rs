@@ -1,5 +1,6 @@
 //! The two documents that lead from a server that holds data to the one that issues tokens for it.
 
+mod fetch;
 mod resource;
 mod server;
 
@@ -12,6 +13,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use thiserror::Error;
 
+pub use fetch::METADATA;
+pub(crate) use fetch::{Document, FetchDocument};
 pub use resource::{ResourceMetadata, ResourceMetadataEndpoint};
 pub use server::{ServerMetadata, ServerMetadataEndpoint};
 

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::error::Error;
-use crate::metadata::{Check, DiscoveryError, Problem, document, get, how};
+use crate::metadata::{Check, DiscoveryError, Document, Problem, document, get, how};
 use crate::origin::Origin;
 
 /// What a server says of itself as a protected resource: checked.
@@ -37,17 +37,17 @@ pub struct ResourceMetadataEndpoint {
 
 /// Unknown members are ignored; a known one must not be there twice.
 #[derive(Deserialize)]
-struct Document {
+struct Members {
     resource: Option<Value>,
     authorization_servers: Option<Value>,
 }
 
 impl ResourceMetadataEndpoint {
-    pub(crate) fn url(&self) -> String {
+    fn url(&self) -> String {
         format!("{}/.well-known/oauth-protected-resource", self.resource)
     }
 
-    fn check(&self, document: &Document) -> Result<ResourceMetadata, DiscoveryError> {
+    fn check(&self, document: &Members) -> Result<ResourceMetadata, DiscoveryError> {
         let mut check = Check { development: self.development, ..Check::default() };
         let resource = check.string("resource", document.resource.as_ref());
         if resource.is_some_and(|found| found != self.resource.as_str()) {
@@ -85,6 +85,12 @@ impl Endpoint for ResourceMetadataEndpoint {
 
     fn response(&self, response: Response<Bytes>) -> Result<ResourceMetadata, Error> {
         Ok(self.check(&document(&self.url(), &response)?)?)
+    }
+}
+
+impl Document for ResourceMetadataEndpoint {
+    fn document_url(&self) -> String {
+        Self::url(self)
     }
 }
 

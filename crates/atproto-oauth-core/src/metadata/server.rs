@@ -15,7 +15,7 @@ use serde_json::Value;
 use url::Url;
 
 use crate::error::Error;
-use crate::metadata::{Check, DiscoveryError, Problem, document, get, how};
+use crate::metadata::{Check, DiscoveryError, Document, Problem, document, get, how};
 use crate::origin::Origin;
 
 /// What an authorization server says of itself: checked, and only what a client uses.
@@ -51,7 +51,7 @@ pub struct ServerMetadataEndpoint {
 
 /// Unknown members are ignored; a known one must not be there twice.
 #[derive(Deserialize)]
-struct Document {
+struct Members {
     issuer: Option<Value>,
     authorization_endpoint: Option<Value>,
     token_endpoint: Option<Value>,
@@ -81,11 +81,11 @@ impl ServerMetadata {
 }
 
 impl ServerMetadataEndpoint {
-    pub(crate) fn url(&self) -> String {
+    fn url(&self) -> String {
         format!("{}/.well-known/oauth-authorization-server", self.issuer)
     }
 
-    fn check(&self, document: &Document) -> Result<ServerMetadata, DiscoveryError> {
+    fn check(&self, document: &Members) -> Result<ServerMetadata, DiscoveryError> {
         let mut check = Check { development: self.development, ..Check::default() };
         let issuer = check.string("issuer", document.issuer.as_ref());
         if issuer.is_some_and(|found| found != self.issuer.as_str()) {
@@ -131,7 +131,7 @@ impl ServerMetadataEndpoint {
 }
 
 /// What the atproto profile demands that a server supports.
-fn check_promises(document: &Document, check: &mut Check) {
+fn check_promises(document: &Members, check: &mut Check) {
     let d = document;
     check.contains("response_types_supported", d.response_types_supported.as_ref(), &["code"]);
     let grants = ["authorization_code", "refresh_token"];
@@ -175,6 +175,12 @@ impl Endpoint for ServerMetadataEndpoint {
 
     fn response(&self, response: Response<Bytes>) -> Result<ServerMetadata, Error> {
         Ok(self.check(&document(&self.url(), &response)?)?)
+    }
+}
+
+impl Document for ServerMetadataEndpoint {
+    fn document_url(&self) -> String {
+        Self::url(self)
     }
 }
 

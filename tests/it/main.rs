@@ -8,4 +8,5 @@ mod malformed;
 mod replayer;
 mod secrets;
 mod stored;
+mod streams;
 mod transcripts;

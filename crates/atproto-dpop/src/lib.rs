@@ -21,7 +21,7 @@ pub use jwk::Jwk;
 pub use jws::{JwsHeader, Unsigned};
 pub use key::DpopKey;
 pub use layer::{Dpop, DpopReply};
-pub use nonce::{NONCES, NonceHint};
+pub use nonce::{NONCES, NonceHint, nonce_age};
 pub use proof::{Proof, htu};
 pub use skew::CLOCK_OFFSETS;
 pub use token::AccessToken;

@@ -40,13 +40,29 @@ pub(crate) fn is_valid(nonce: &str) -> bool {
     !nonce.is_empty() && nonce.len() <= MAX_LEN && nonce.bytes().all(valid)
 }
 
-pub(crate) fn recall(cx: &Cx<'_>, origin: &str) -> Option<String> {
-    let nonce = cx.recall(NONCES, origin)?;
-    String::from_utf8(nonce.into()).ok().filter(|nonce| is_valid(nonce))
+/// How long ago the server at `origin` gave the nonce that is remembered, if one is.
+///
+/// A request that can't be repeated is better not sent with an old one.
+pub fn nonce_age(cx: &Cx<'_>, origin: &str) -> Option<Duration> {
+    let (learned, _) = split(&cx.recall(NONCES, origin)?)?;
+    Some(cx.elapsed().saturating_sub(learned))
 }
 
+pub(crate) fn recall(cx: &Cx<'_>, origin: &str) -> Option<String> {
+    split(&cx.recall(NONCES, origin)?).map(|(_, nonce)| nonce)
+}
+
+/// What is remembered is when the nonce was learned, in milliseconds, and the nonce.
 pub(crate) fn remember(cx: &Cx<'_>, origin: &str, nonce: &str) {
-    cx.remember(NONCES, origin, Bytes::copy_from_slice(nonce.as_bytes()), LIFETIME);
+    let learned = u64::try_from(cx.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let value = [&learned.to_be_bytes(), nonce.as_bytes()].concat();
+    cx.remember(NONCES, origin, Bytes::from(value), LIFETIME);
+}
+
+fn split(value: &[u8]) -> Option<(Duration, String)> {
+    let (learned, nonce) = value.split_first_chunk()?;
+    let nonce = std::str::from_utf8(nonce).ok().filter(|nonce| is_valid(nonce))?;
+    Some((Duration::from_millis(u64::from_be_bytes(*learned)), nonce.to_owned()))
 }
 
 #[cfg(test)]

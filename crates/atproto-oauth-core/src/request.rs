@@ -1,15 +1,23 @@
 //! A request to the account's server.
 //!
+//! ```text
+//! New ── the body can be sent once, and no fresh nonce is known ──▶ Prime
+//!  └─────────────────────────▶ Sent ◀─────────────────────────────────┘
+//! ```
+//!
 //! It goes to the account's PDS and nowhere else, with the session's token in the header only.
 //! Any status is an answer: what the server says is the caller's to decide on.
+//!
+//! A body that can be sent only once must not meet a server that wants another nonce first. So
+//! where the nonce is not known, or old, a small request goes ahead to learn it.
 //!
 //! RFC 9449 section 7; atproto OAuth, «DPoP».
 
 use std::fmt;
-use std::task::Poll;
+use std::task::{Poll, ready};
 use std::time::Duration;
 
-use atproto_dpop::{Dpop, DpopReply};
+use atproto_dpop::{Dpop, DpopReply, nonce_age};
 use atproto_sansio::{Answer, Body, Budget, Cx, Endpoint, Fresh, How, Machine};
 use bytes::Bytes;
 use http::{HeaderName, Request, Response, Uri, header};
@@ -26,6 +34,16 @@ use crate::text::printable;
 #[must_use = "a machine does nothing until it is run"]
 pub struct ResourceRequest {
     request: Dpop<Resource>,
+    /// What goes ahead of a body that can be sent once.
+    ahead: Option<Dpop<Resource>>,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    New,
+    Prime,
+    Sent,
 }
 
 /// The answer of the account's server, whatever its status.
@@ -34,6 +52,7 @@ pub type ResourceReply = DpopReply<Response<Bytes>>;
 struct Resource {
     request: Request<Body>,
     how: How,
+    origin: Origin,
 }
 
 /// The largest answer that is buffered unless the caller allows more.
@@ -55,9 +74,14 @@ impl ResourceRequest {
         for name in REPLACED {
             request.headers_mut().remove(name);
         }
+        let attached = matches!(request.body(), Body::Attached);
         let how = How { timeout: TIMEOUT, ..How::buffered(MAX_LEN, reach(development)) };
-        let request = Dpop::new(Resource { request, how }, session.dpop_key());
-        Ok(Self { request: request.bound_to(session.access_token()) })
+        let proved = |request| {
+            let resource = Resource { request, how, origin: session.pds().clone() };
+            Dpop::new(resource, session.dpop_key()).bound_to(session.access_token())
+        };
+        let ahead = if attached { Some(proved(small_request(session.pds())?)) } else { None };
+        Ok(Self { request: proved(request), ahead, state: State::New })
     }
 
     /// How large the answer may be, or that it is to be streamed; 16 MiB by default.
@@ -81,12 +105,48 @@ impl Machine for ResourceRequest {
     type Error = Error;
 
     fn budget(&self) -> Budget {
-        self.request.budget()
+        let Budget { http, time, .. } = self.request.budget();
+        match self.ahead {
+            Some(_) => Budget::new(http + 2, time.saturating_mul(2)),
+            None => Budget::new(http, time),
+        }
     }
 
     fn poll(&mut self, cx: &mut Cx<'_>) -> Poll<Result<ResourceReply, Error>> {
-        self.request.poll(cx)
+        loop {
+            match (&self.state, &mut self.ahead) {
+                (State::New, Some(_)) if !self.request.endpoint_mut().knows_nonce(cx) => {
+                    self.state = State::Prime;
+                }
+                (State::Prime, Some(ahead)) => {
+                    // Whatever the answer is, its nonce was learned; what is wrong with the
+                    // session, the request itself will be told.
+                    let _ = ready!(ahead.poll(cx))?;
+                    self.state = State::Sent;
+                }
+                (State::New, _) => self.state = State::Sent,
+                (State::Prime | State::Sent, _) => return self.request.poll(cx),
+            }
+        }
     }
+}
+
+impl Resource {
+    /// Whether the server gave a nonce so lately that it will surely still take it.
+    fn knows_nonce(&self, cx: &Cx<'_>) -> bool {
+        nonce_age(cx, self.origin.as_str()).is_some_and(|age| age < FRESH)
+    }
+}
+
+/// Servers take a nonce for three minutes or more.
+const FRESH: Duration = Duration::from_secs(2 * 60);
+
+/// The smallest request that needs a proof.
+fn small_request(pds: &Origin) -> Result<Request<Body>, Error> {
+    let uri = format!("{pds}/xrpc/com.atproto.server.getSession");
+    let request = Request::get(uri).header(header::ACCEPT, "application/json");
+    let request = request.body(Body::Bytes(Bytes::new()));
+    Ok(request.map_err(|_| InputError::Request("its server can't be asked"))?)
 }
 
 const REPLACED: [HeaderName; 6] = [

@@ -89,6 +89,18 @@ pub fn blob(
     build(request, body.into())
 }
 
+/// `POST /xrpc/<nsid>` with bytes that the driver is given: a large upload, which is never held whole
+/// and can be sent once.
+///
+/// # Errors
+///
+/// The name is not an NSID, or the type can't stand in a header.
+pub fn upload(nsid: &str, content_type: &str) -> Result<Request<Body>, InputError> {
+    let mut request = blob(nsid, content_type, Bytes::new())?;
+    *request.body_mut() = Body::Attached;
+    Ok(request)
+}
+
 /// Asks the account's server to pass the request on to `service`, a DID and the fragment of one of
 /// its services: `did:web:api.bsky.app#bsky_appview`.
 ///
@@ -179,6 +191,15 @@ pub fn is_token_refused(response: &Response<Bytes>) -> bool {
         && atproto_dpop::challenges(response.headers()).iter().any(|challenge| {
             matches!(challenge.scheme.as_str(), "dpop" | "bearer")
                 && challenge.param("error") == Some("invalid_token")
+        })
+}
+
+/// Whether the server did nothing but ask for another nonce: a request whose body could be sent
+/// once may be made again, with a new body.
+pub fn is_nonce_refused(response: &Response<Bytes>) -> bool {
+    response.status() == StatusCode::UNAUTHORIZED
+        && atproto_dpop::challenges(response.headers()).iter().any(|challenge| {
+            challenge.scheme == "dpop" && challenge.param("error") == Some("use_dpop_nonce")
         })
 }
 

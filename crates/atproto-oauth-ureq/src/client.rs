@@ -1,13 +1,17 @@
 //! The procedures of a client, each run to its end.
 
+use std::io::Read;
+use std::time::Duration;
+
 use atproto_oauth_core::{
     Authorization, Authorize, CallbackError, CallbackParams, Client, Error, LoggedIn, Pending,
     RefreshError, Refreshed, Revocation, Session, Subject,
 };
-use atproto_sansio::Body;
+use atproto_sansio::{Answer, Body};
 use bytes::Bytes;
 use http::{Request, Response};
 
+use crate::aside::AttachedBody;
 use crate::driver::Driver;
 
 /// A client and the driver that runs its procedures. Cheap to clone.
@@ -83,6 +87,42 @@ impl OAuthClient {
         request: Request<Body>,
     ) -> Result<Response<Bytes>, Error> {
         Ok(self.driver.run(self.client.request(session, request)?)?.output)
+    }
+
+    /// Sends a request whose body is read from `body` while it is sent, such as
+    /// [`xrpc::upload`](atproto_oauth_core::xrpc::upload) makes.
+    ///
+    /// # Errors
+    ///
+    /// The request leads to another server, or brought no answer.
+    pub fn upload(
+        &self,
+        session: &Session,
+        request: Request<Body>,
+        body: AttachedBody<'_>,
+        timeout: Duration,
+    ) -> Result<Response<Bytes>, Error> {
+        let request = self.client.request(session, request)?.timeout(timeout);
+        Ok(self.driver.run_with_body(request, body)?.output)
+    }
+
+    /// Sends a request whose answer, if it is a success, is read while it arrives: the head, and
+    /// what reads the body. Any other answer is whole.
+    ///
+    /// # Errors
+    ///
+    /// The request leads to another server, or brought no answer.
+    #[expect(clippy::type_complexity, reason = "a name for it would say less")]
+    pub fn download(
+        &self,
+        session: &Session,
+        request: Request<Body>,
+        timeout: Duration,
+    ) -> Result<(Response<Bytes>, Option<Box<dyn Read + Send>>), Error> {
+        let request = self.client.request(session, request)?.timeout(timeout);
+        let request = request.answer(Answer::Streamed { errors: 64 * 1024 });
+        let (reply, body) = self.driver.run_streaming(request)?;
+        Ok((reply.output, body))
     }
 
     /// Spends the session's refresh token: store the new session before anything else.

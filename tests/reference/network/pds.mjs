@@ -51,6 +51,7 @@ async function startPds(name, { plcUrl, sharing, host }) {
     didPlcUrl: plcUrl,
     dataDirectory: directory,
     blobstoreDiskLocation: path.join(directory, 'blobs'),
+    blobUploadLimit: 100 * 1024 * 1024,
     inviteRequired: false,
     rateLimitsEnabled: false,
     bskyAppViewUrl: 'https://appview.invalid',

@@ -10,6 +10,7 @@
 
 mod command;
 mod denied;
+mod large;
 mod login;
 mod matrix;
 mod network;

@@ -67,6 +67,8 @@ pub mod network;
 pub mod orders;
 pub mod outcome;
 pub mod parse;
+#[doc = "The transport that the README shows: 60 lines, over which every procedure runs."]
+pub mod plain_transport;
 pub mod play;
 pub mod proof;
 pub mod reply;

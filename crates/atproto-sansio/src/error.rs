@@ -49,6 +49,13 @@ pub struct Rule {
     pub reason: &'static str,
 }
 
+impl Rule {
+    /// A rule that forbids whatever was asked for; the engine adds the host.
+    pub const fn because(reason: &'static str) -> Self {
+        Self { host: String::new(), address: None, reason }
+    }
+}
+
 impl TransportError {
     /// An error in `phase`, explained by `detail`.
     pub fn new(phase: Phase, detail: impl Into<String>) -> Self {
@@ -64,6 +71,9 @@ impl TransportError {
     /// The same, with the host that was asked.
     pub(crate) fn about(self, host: &str) -> Self {
         match self.phase {
+            Phase::Blocked(rule) if rule.host.is_empty() => {
+                Self::blocked(Rule { host: host.to_owned(), ..rule })
+            }
             Phase::Blocked(_) => self, // its rule names the host
             phase => Self { detail: format!("{host}: {}", self.detail), phase },
         }

@@ -1,0 +1,119 @@
+//! The settings of a driver.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use atproto_sansio::System;
+use http::HeaderValue;
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+
+use crate::clients::Clients;
+use crate::driver::{Driver, Inner};
+use crate::shared::Shared;
+
+/// The settings of a [`Driver`].
+#[derive(Clone, Debug)]
+#[must_use = "a builder does nothing until `build`"]
+pub struct DriverBuilder {
+    system: System,
+    pub(crate) development: bool,
+    pub(crate) roots: Vec<CertificateDer<'static>>,
+    pub(crate) overrides: Arc<BTreeMap<String, SocketAddr>>,
+    pub(crate) user_agent: HeaderValue,
+    nameserver: Option<SocketAddr>,
+}
+
+/// Bytes that hold no usable certificate.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct BadCertificate(());
+
+impl DriverBuilder {
+    pub(crate) fn new(system: System) -> Self {
+        Self {
+            system,
+            development: false,
+            roots: Vec::new(),
+            overrides: Arc::default(),
+            user_agent: HeaderValue::from_static(USER_AGENT),
+            nameserver: None,
+        }
+    }
+
+    /// Performs calls of [`Reach::Development`](atproto_sansio::Reach::Development), which reach
+    /// private addresses. Without this they are blocked.
+    pub fn development(mut self) -> Self {
+        self.development = true;
+        self
+    }
+
+    /// Trusts this certificate authority, in PEM or DER, *instead of* the public ones. Several
+    /// may be given.
+    ///
+    /// # Errors
+    ///
+    /// There is no certificate in `bytes`, or one that can't be a root.
+    pub fn root_certificate(mut self, bytes: &[u8]) -> Result<Self, BadCertificate> {
+        let found = match bytes.trim_ascii_start().starts_with(b"-----BEGIN") {
+            true => CertificateDer::pem_slice_iter(bytes)
+                .collect::<Result<Vec<_>, _>>()
+                .map_err(|_| BadCertificate(()))?,
+            false => vec![CertificateDer::from(bytes.to_vec())],
+        };
+        if found.is_empty() {
+            return Err(BadCertificate(()));
+        }
+        // One that is skipped later would leave a driver that trusts nobody.
+        for certificate in &found {
+            RootCertStore::empty().add(certificate.clone()).map_err(|_| BadCertificate(()))?;
+        }
+        self.roots.extend(found);
+        Ok(self)
+    }
+
+    /// Connects to `address`, port included, for each request to `host`.
+    ///
+    /// It has no effect on calls of [`Reach::Public`](atproto_sansio::Reach::Public).
+    pub fn host_override(mut self, host: &str, address: SocketAddr) -> Self {
+        Arc::make_mut(&mut self.overrides).insert(host.to_ascii_lowercase(), address);
+        self
+    }
+
+    /// Asks this DNS server for TXT records, instead of the system's.
+    ///
+    /// Addresses of hosts are always asked of the system.
+    pub fn nameserver(mut self, address: SocketAddr) -> Self {
+        self.nameserver = Some(address);
+        self
+    }
+
+    /// The `User-Agent` of requests that have none.
+    pub fn user_agent(mut self, value: HeaderValue) -> Self {
+        self.user_agent = value;
+        self
+    }
+
+    /// The driver.
+    pub fn build(self) -> Driver {
+        let clients = Clients::new(&self);
+        Driver::from_inner(Inner {
+            system: self.system,
+            clients,
+            nameserver: self.nameserver,
+            shared: Shared::default(),
+        })
+    }
+}
+
+impl fmt::Display for BadCertificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("no certificate that can be trusted as a root")
+    }
+}
+
+impl std::error::Error for BadCertificate {}
+
+const USER_AGENT: &str = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));

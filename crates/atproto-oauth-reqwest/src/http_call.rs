@@ -1,0 +1,87 @@
+//! One HTTP call: one request, sent at most once, and one reply.
+
+use std::time::Duration;
+
+use atproto_sansio::{Answer, Body, How, Phase, Reach, Rule, System, TransportError};
+use bytes::{Bytes, BytesMut};
+use http::{Request, Response};
+use tokio::time::Instant;
+
+use crate::aside::Aside;
+use crate::clients::{Clients, Reaching};
+use crate::connect;
+use crate::failure;
+use crate::outgoing;
+use crate::streamed::StreamedBody;
+
+pub(crate) async fn perform(
+    clients: &Clients,
+    request: Request<Body>,
+    how: How,
+    aside: &Aside,
+) -> Result<Response<Bytes>, TransportError> {
+    let reaching = admit(clients, &request, how.reach)?;
+    if how.start_by.is_some_and(|latest| latest < System::now()) {
+        return Err(TransportError::new(Phase::NotSent, "it is too late to start"));
+    }
+    let deadline = Instant::now() + how.timeout.min(LONGEST);
+    let request = outgoing::prepare(request, &reaching.addresses, &clients.user_agent, aside)?;
+    let response = connect::until(deadline, reaching.client.execute(request))
+        .await?
+        .map_err(|error| failure::without_reply(&error))?;
+    receive(response, how.answer, deadline, aside).await
+}
+
+fn admit<'a>(
+    clients: &'a Clients,
+    request: &Request<Body>,
+    reach: Reach,
+) -> Result<&'a Reaching, TransportError> {
+    clients.reaching(reach).ok_or_else(|| {
+        TransportError::blocked(Rule {
+            host: request.uri().host().unwrap_or_default().to_owned(),
+            address: None,
+            reason: "this driver was not built for development",
+        })
+    })
+}
+
+async fn receive(
+    mut response: reqwest::Response,
+    answer: Answer,
+    deadline: Instant,
+    aside: &Aside,
+) -> Result<Response<Bytes>, TransportError> {
+    let mut reply = Response::new(Bytes::new());
+    *reply.status_mut() = response.status();
+    *reply.version_mut() = response.version();
+    *reply.headers_mut() = std::mem::take(response.headers_mut());
+    let body = StreamedBody::new(response.into(), deadline);
+    match answer {
+        Answer::Streamed { .. } if reply.status().is_success() => aside.keep(body),
+        Answer::Streamed { errors: limit } | Answer::Buffered(limit) => {
+            *reply.body_mut() = read(body, limit).await?;
+        }
+    }
+    Ok(reply)
+}
+
+async fn read(mut body: StreamedBody, limit: usize) -> Result<Bytes, TransportError> {
+    let too_large =
+        || TransportError::new(Phase::TooLarge, format!("more than the allowed {limit} bytes"));
+    if body.size().lower() > limit as u64 {
+        return Err(too_large());
+    }
+    let mut whole = BytesMut::new();
+    while let Some(piece) = body.next().await {
+        let piece = piece?;
+        if piece.len() > limit - whole.len() {
+            return Err(too_large());
+        }
+        whole.extend_from_slice(&piece);
+    }
+    Ok(whole.freeze())
+}
+
+/// No sum of instants overflows.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);

@@ -1,0 +1,26 @@
+#![doc = include_str!("../README.md")]
+
+mod aside;
+mod builder;
+mod client;
+mod clients;
+mod connect;
+mod driver;
+mod failure;
+mod http_call;
+mod outgoing;
+mod outstanding;
+mod resolve;
+mod shared;
+mod streamed;
+#[cfg(feature = "hickory")]
+mod txt;
+#[cfg(not(feature = "hickory"))]
+#[path = "no_txt.rs"]
+mod txt;
+
+pub use aside::AttachedBody;
+pub use builder::{BadCertificate, DriverBuilder};
+pub use client::OAuthClient;
+pub use driver::Driver;
+pub use streamed::StreamedBody;

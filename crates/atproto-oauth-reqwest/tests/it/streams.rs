@@ -1,0 +1,269 @@
+//! Bodies that the machine never sees.
+
+use std::io;
+use std::sync::mpsc;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use atproto_oauth_reqwest::{AttachedBody, Driver, StreamedBody};
+use atproto_sansio::{Answer, Body, How, Phase, TransportError};
+use bytes::Bytes;
+use http::{Method, Request};
+
+use crate::adapter::{Once, Outcome, Twice, block_on, driver, get, how};
+use crate::server::Server;
+
+const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
+
+fn streamed() -> How {
+    How { answer: Answer::Streamed { errors: 10 }, ..how() }
+}
+
+fn attached(url: String) -> Request<Body> {
+    Request::post(url).body(Body::Attached).unwrap()
+}
+
+fn pieces(
+    pieces: impl IntoIterator<Item = Bytes, IntoIter: Send + 'static>,
+    length: Option<u64>,
+) -> AttachedBody {
+    let mut pieces = pieces.into_iter();
+    AttachedBody::new(move |_| Poll::Ready(pieces.next().map(Ok)), length)
+}
+
+fn body(text: &'static str, length: Option<u64>) -> AttachedBody {
+    pieces([Bytes::new(), text.into()], length)
+}
+
+fn send(driver: &Driver, request: Request<Body>, body: AttachedBody) -> Outcome {
+    block_on(driver.run_with_body(Once::new(request, how()), body))
+}
+
+/// All that arrives, and what ended it.
+async fn read(stream: &mut StreamedBody) -> (Vec<u8>, Option<TransportError>) {
+    let mut whole = Vec::new();
+    while let Some(piece) = stream.next().await {
+        match piece {
+            Ok(piece) => whole.extend_from_slice(&piece),
+            Err(error) => {
+                assert!(stream.next().await.is_none());
+                return (whole, Some(error));
+            }
+        }
+    }
+    (whole, None)
+}
+
+#[test]
+fn a_good_reply_is_its_head_and_then_a_stream() {
+    let server = Server::start(|mut peer| {
+        peer.receive();
+        peer.send("HTTP/1.1 206 OK\r\nx: y\r\ntransfer-encoding: chunked\r\n\r\n");
+        for _ in 0..1000 {
+            peer.send("5\r\nabcde\r\n");
+        }
+        peer.send("0\r\ntrailer: ignored\r\n\r\n");
+    });
+    let once = Once::new(get(server.url("/")), streamed());
+    block_on(async {
+        let (head, stream) = driver().run_streaming(once).await.unwrap();
+        assert_eq!((head.status().as_u16(), head.body().len()), (206, 0));
+        assert_eq!(head.headers()["x"], "y");
+        let (whole, error) = read(&mut stream.unwrap()).await;
+        assert_eq!((whole, error), ("abcde".repeat(1000).into_bytes(), None));
+    });
+}
+
+#[test]
+fn a_stream_arrives_piece_by_piece() {
+    // Far more than any limit, and each piece is sent only after the one before has arrived.
+    let (sender, receiver) = mpsc::channel();
+    let receiver = std::sync::Mutex::new(receiver);
+    let piece = "x".repeat(100_000);
+    let expected = piece.len();
+    let server = Server::start(move |mut peer| {
+        peer.receive();
+        peer.send("HTTP/1.1 200 OK\r\ncontent-length: 10000000\r\n\r\n");
+        for _ in 0..100 {
+            receiver.lock().unwrap().recv_timeout(Duration::from_secs(5)).unwrap();
+            peer.send(&piece);
+        }
+    });
+    let how = How { timeout: Duration::from_secs(20), ..streamed() };
+    let once = Once::new(get(server.url("/")), how);
+    block_on(async {
+        let (_, stream) = driver().run_streaming(once).await.unwrap();
+        let mut stream = stream.unwrap();
+        for _ in 0..100 {
+            sender.send(()).unwrap();
+            let mut got = 0;
+            while got < expected {
+                got += stream.next().await.unwrap().unwrap().len();
+            }
+            assert_eq!(got, expected);
+        }
+        assert!(stream.next().await.is_none());
+    });
+}
+
+#[test]
+fn a_stream_that_nobody_reads_is_not_taken_in() {
+    let (sender, receiver) = mpsc::channel();
+    let server = Server::start(move |mut peer| {
+        peer.receive();
+        peer.send("HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n");
+        let piece = "x".repeat(1 << 20);
+        while peer.send(&piece) {
+            sender.send("more").unwrap();
+        }
+        sender.send("gone").unwrap();
+    });
+    let how = How { timeout: Duration::from_secs(20), ..streamed() };
+    let once = Once::new(get(server.url("/")), how);
+    block_on(async {
+        let (_, stream) = driver().run_streaming(once).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        assert!(receiver.try_iter().count() < 32, "more than sockets hold");
+        drop(stream);
+    });
+    // Well before the server loses its patience.
+    let mut events = std::iter::from_fn(|| receiver.recv_timeout(Duration::from_secs(3)).ok());
+    assert!(events.any(|event| event == "gone"));
+}
+
+#[test]
+fn a_streamed_refusal_is_buffered_up_to_its_limit() {
+    for (reply, phase) in [
+        ("HTTP/1.1 401 No\r\ncontent-length: 10\r\n\r\n0123456789", None),
+        ("HTTP/1.1 302 No\r\ncontent-length: 10\r\n\r\n0123456789", None),
+        ("HTTP/1.1 401 No\r\ncontent-length: 11\r\n\r\n0123456789x", Some(Phase::TooLarge)),
+    ] {
+        let server = Server::replying(reply);
+        match block_on(driver().run_streaming(Once::new(get(server.url("/")), streamed()))) {
+            Ok((head, stream)) => {
+                assert_eq!((head.body().as_ref(), phase), (&b"0123456789"[..], None));
+                assert!(stream.is_none());
+            }
+            Err(error) => assert_eq!(Some(error.phase), phase),
+        }
+    }
+}
+
+#[test]
+fn a_stream_that_breaks_off_or_takes_too_long_ends_in_an_error() {
+    for (closes, phase) in [(true, Phase::Truncated), (false, Phase::TimedOut)] {
+        let server = Server::start(move |mut peer| {
+            peer.receive();
+            peer.send("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nsome");
+            if !closes {
+                peer.wait_for_end();
+            }
+        });
+        let how = How { timeout: Duration::from_millis(400), ..streamed() };
+        block_on(async {
+            let once = Once::new(get(server.url("/")), how);
+            let (_, stream) = driver().run_streaming(once).await.unwrap();
+            let (whole, error) = read(&mut stream.unwrap()).await;
+            assert_eq!((whole, error.unwrap().phase), (b"some".to_vec(), phase));
+        });
+    }
+}
+
+#[test]
+fn an_attached_body_is_sent_with_or_without_its_length() {
+    let server = Server::replying(OK);
+    let request = || attached(server.url("/"));
+    for (length, framing) in
+        [(Some(4), ("content-length", "4")), (None, ("transfer-encoding", "chunked"))]
+    {
+        send(&driver(), request(), body("text", length)).unwrap();
+        let received = server.requests().pop().unwrap();
+        assert_eq!(received.body, b"text");
+        assert_eq!(received.header(framing.0), Some(framing.1), "{received:?}");
+    }
+    send(&driver(), request(), body("longer than it says", Some(6))).unwrap();
+    assert_eq!(server.requests().pop().unwrap().body, b"longer");
+    send(&driver(), request(), body("ignored", Some(0))).unwrap();
+    assert_eq!(server.requests().pop().unwrap().header("content-length"), Some("0"));
+}
+
+#[test]
+fn a_large_attached_body_arrives_whole() {
+    let server = Server::replying(OK);
+    let large: Vec<u8> = (0..3_000_000_u32).map(|n| (n % 251) as u8).collect();
+    for length in [None, Some(large.len() as u64)] {
+        let how = How { timeout: Duration::from_secs(20), ..how() };
+        let once = Once::new(attached(server.url("/")), how);
+        let chunks: Vec<Bytes> = large.chunks(70_001).map(Bytes::copy_from_slice).collect();
+        block_on(driver().run_with_body(once, pieces(chunks, length))).unwrap();
+        assert!(server.requests().pop().unwrap().body == large);
+    }
+}
+
+#[test]
+fn an_attached_body_may_wait_for_its_pieces() {
+    let server = Server::replying(OK);
+    let (sender, mut receiver) = tokio::sync::mpsc::channel(1);
+    let body = AttachedBody::new(move |cx| receiver.poll_recv(cx).map(|p| p.map(Ok)), None);
+    block_on(async {
+        let run =
+            tokio::spawn(driver().run_with_body(Once::new(attached(server.url("/")), how()), body));
+        for text in ["one ", "two ", "three"] {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            sender.send(Bytes::from(text)).await.unwrap();
+        }
+        drop(sender);
+        run.await.unwrap().unwrap();
+    });
+    assert_eq!(server.requests()[0].body, b"one two three");
+}
+
+#[test]
+fn an_attached_body_is_sent_once() {
+    let server = Server::replying(OK);
+    let once = || Once::new(attached(server.url("/")), how());
+    let twice = Twice { first: once(), second: once(), outcome: None };
+    let run = driver().run_with_body(twice, body("text", None));
+    let (first, second) = block_on(run).unwrap();
+    first.unwrap();
+    let error = second.unwrap_err();
+    assert_eq!(error.phase, Phase::NotSent);
+    assert!(error.detail.contains("already"), "{error}");
+    assert_eq!(block_on(driver().run(once())).unwrap_err().phase, Phase::NotSent);
+    assert_eq!(server.requests().len(), 1);
+}
+
+#[test]
+fn an_attached_body_that_is_too_short_is_an_error_at_once() {
+    let server = Server::start(|mut peer| {
+        peer.receive();
+    });
+    let error = send(&driver(), attached(server.url("/")), body("text", Some(5))).unwrap_err();
+    assert_eq!(error.phase, Phase::MaybeSent, "{error}");
+    assert!(error.detail.contains("shorter"), "{error}");
+}
+
+#[test]
+fn an_attached_body_that_fails_says_why() {
+    let server = Server::start(|mut peer| {
+        peer.receive();
+    });
+    let failing =
+        AttachedBody::new(|_| Poll::Ready(Some(Err(io::Error::other("the disk is gone")))), None);
+    let error = send(&driver(), attached(server.url("/")), failing).unwrap_err();
+    assert_eq!(error.phase, Phase::MaybeSent, "{error}");
+    assert!(error.detail.contains("the disk is gone"), "{error}");
+}
+
+#[test]
+fn a_peer_that_does_not_read_is_bounded_by_the_time_of_the_call() {
+    let server = Server::start(|_peer| std::thread::sleep(Duration::from_secs(3)));
+    let request = Request::builder().method(Method::PUT).uri(server.url("/"));
+    let how = How { timeout: Duration::from_millis(500), ..how() };
+    let once = Once::new(request.body(Body::Attached).unwrap(), how);
+    let endless = pieces(std::iter::repeat(Bytes::from_static(&[0; 1 << 16])), None);
+    let begin = Instant::now();
+    let error = block_on(driver().run_with_body(once, endless)).unwrap_err();
+    assert_eq!(error.phase, Phase::TimedOut, "{error}");
+    assert!(begin.elapsed() < Duration::from_secs(2), "{:?}", begin.elapsed());
+}

@@ -81,3 +81,13 @@ pub use orders::replay;
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 pub struct Readme;
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_readme_shows_the_transport_that_is_tested() {
+        let shown = include_str!("../../README.md").contains(include_str!("plain_transport.rs"));
+        assert!(shown, "copy tests/src/plain_transport.rs into README.md");
+        assert!(include_str!("plain_transport.rs").lines().count() <= 60);
+    }
+}

@@ -37,9 +37,7 @@ fn send(call: &HttpCall, development: bool) -> Result<Response<Bytes>, Transport
 /// When in doubt, the server may have seen the request.
 fn failed(error: Error) -> TransportError {
     let phase = match error {
-        Error::Other(_) => {
-            return TransportError::blocked(Rule::because("the address is not public"));
-        }
+        Error::Other(_) => Phase::Blocked(Rule::because("the address is not public")),
         Error::HostNotFound | Error::ConnectionFailed => Phase::NotSent,
         Error::BodyExceedsLimit(_) => Phase::TooLarge,
         Error::Timeout(_) => Phase::TimedOut,

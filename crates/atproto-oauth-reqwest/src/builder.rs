@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
+use std::num::NonZero;
 use std::sync::Arc;
 
 use atproto_sansio::System;
@@ -24,6 +25,7 @@ pub struct DriverBuilder {
     pub(crate) roots: Vec<CertificateDer<'static>>,
     pub(crate) overrides: Arc<BTreeMap<String, SocketAddr>>,
     pub(crate) user_agent: HeaderValue,
+    pub(crate) requests_per_server: usize,
     nameserver: Option<SocketAddr>,
 }
 
@@ -39,8 +41,16 @@ impl DriverBuilder {
             roots: Vec::new(),
             overrides: Arc::default(),
             user_agent: HeaderValue::from_static(USER_AGENT),
+            requests_per_server: 64,
             nameserver: None,
         }
+    }
+
+    /// How many requests are on their way to one server at a time; 64 by default. The others wait,
+    /// within their time.
+    pub fn requests_per_server(mut self, count: NonZero<usize>) -> Self {
+        self.requests_per_server = count.get();
+        self
     }
 
     /// Performs calls of [`Reach::Development`](atproto_sansio::Reach::Development), which reach

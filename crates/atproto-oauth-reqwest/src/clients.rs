@@ -11,6 +11,7 @@ use rustls::{ClientConfig, RootCertStore};
 
 use crate::builder::DriverBuilder;
 use crate::connect::Watch;
+use crate::gates::Gates;
 use crate::resolve::Addresses;
 
 pub(crate) struct Clients {
@@ -18,6 +19,7 @@ pub(crate) struct Clients {
     configured: Reaching,
     development: Option<Reaching>,
     pub(crate) user_agent: HeaderValue,
+    pub(crate) gates: Gates,
 }
 
 /// A client, and the addresses that it connects to.
@@ -38,6 +40,7 @@ impl Clients {
             configured: reaching(private()),
             development: settings.development.then(|| reaching(private())),
             user_agent: settings.user_agent.clone(),
+            gates: Gates::new(settings.requests_per_server),
         }
     }
 

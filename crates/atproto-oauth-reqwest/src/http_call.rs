@@ -5,7 +5,7 @@ use std::time::Duration;
 use atproto_sansio::{Answer, Body, How, Phase, Reach, Rule, System, TransportError};
 use bytes::{Bytes, BytesMut};
 use http::{Request, Response};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use crate::aside::Aside;
 use crate::clients::{Clients, Reaching};
@@ -25,6 +25,10 @@ pub(crate) async fn perform(
         return Err(TransportError::new(Phase::NotSent, "it is too late to start"));
     }
     let deadline = Instant::now() + how.timeout.min(LONGEST);
+    let gate = clients.gates.pass(request.uri());
+    let _passed = timeout_at(deadline, gate).await.map_err(|_| {
+        TransportError::new(Phase::NotSent, "too many requests to this server are on their way")
+    })?;
     let request = outgoing::prepare(request, &reaching.addresses, &clients.user_agent, aside)?;
     let response = connect::until(deadline, reaching.client.execute(request))
         .await?

@@ -7,6 +7,7 @@ mod clients;
 mod connect;
 mod driver;
 mod failure;
+mod gates;
 mod http_call;
 mod outgoing;
 mod outstanding;

@@ -8,10 +8,12 @@
     reason = "a test that fails says where"
 )]
 
+mod adapters;
 mod command;
 mod denied;
 mod large;
 mod login;
+mod many;
 mod matrix;
 mod network;
 mod nonces;

@@ -2,8 +2,10 @@
 //! behind an entryway, one at an https issuer with a certificate of its own.
 
 use atproto_oauth_core::{CallbackParams, Revocation, xrpc};
+use atproto_oauth_ureq::OAuthClient;
 use serde_json::{Value, json};
 
+use crate::adapters::Adapter;
 use crate::network::Network;
 
 const ACCOUNTS: [(&str, &str, &str); 3] =
@@ -13,9 +15,9 @@ const ACCOUNTS: [(&str, &str, &str); 3] =
 fn every_account_logs_in_with_every_client() {
     let network = Network::get();
     for (handle, pds, issuer) in ACCOUNTS {
-        for client in [network.client(), network.confidential_client()] {
-            let about = format!("{handle}, {}", client.client().client_id());
-            let session = network.log_in(&client, handle);
+        for client in network.clients() {
+            let about = format!("{handle}, {}, {}", client.name(), client.client().client_id());
+            let session = network.log_in(&*client, handle);
             assert_eq!(session.did().as_str(), network.did(handle), "{about}");
             assert_eq!(session.pds().as_str(), network.text(&format!("/pds/{pds}/url")), "{about}");
             let issuer = network.text(&format!("/pds/{issuer}/issuer"));
@@ -44,8 +46,8 @@ fn every_account_logs_in_with_every_client() {
 fn a_login_may_begin_at_every_server() {
     let network = Network::get();
     for (handle, pds, _) in ACCOUNTS {
-        for client in [network.client(), network.confidential_client()] {
-            let begun = network.begin(&client, &network.text(&format!("/pds/{pds}/url")));
+        for client in network.clients() {
+            let begun = network.begin(&*client, &network.text(&format!("/pds/{pds}/url")));
             let callback = network.approve(begun.url.as_str(), handle);
             let params = CallbackParams::parse(&callback).unwrap();
             let session = client.callback(begun.pending, params).unwrap().session;
@@ -57,7 +59,7 @@ fn a_login_may_begin_at_every_server() {
 #[test]
 fn each_attempt_carries_an_assertion_of_its_own() {
     let network = Network::get();
-    let client = network.confidential_client();
+    let client = OAuthClient::new(network.confidential(), network.client().driver().clone());
     let session = network.log_in(&client, "alice.test");
     let refreshed = client.refresh(session).unwrap();
     client.revoke(refreshed.session).unwrap();
@@ -74,4 +76,19 @@ fn each_attempt_carries_an_assertion_of_its_own() {
         assert_eq!(assertion["claims"]["aud"], network.text("/pds/a/issuer"));
         assert_eq!(assertion["signature_bytes"], 64);
     }
+}
+
+#[test]
+fn the_transport_of_the_readme_logs_in() {
+    let network = Network::get();
+    let client = network.plain_client();
+    // It has no DNS of its own for the handles of this network.
+    let begun = network.begin(&client, &network.did("alice.test"));
+    let callback = network.approve(begun.url.as_str(), "alice.test");
+    let session =
+        client.callback(begun.pending, CallbackParams::parse(&callback).unwrap()).unwrap().session;
+    let read = xrpc::query("com.atproto.server.getSession", [("", ""); 0]).unwrap();
+    assert!(client.request(&session, read).unwrap().status().is_success());
+    let refreshed = client.refresh(session).unwrap();
+    assert_eq!(client.revoke(refreshed.session).unwrap(), Revocation::Revoked);
 }

@@ -1,5 +1,6 @@
 //! The reference network: what to connect to, and its control endpoint.
 
+use std::net::SocketAddr;
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
 use atproto_dpop::P256Keys;
@@ -10,6 +11,8 @@ use atproto_oauth_core::{
 use atproto_oauth_ureq::{Driver, OAuthClient};
 use atproto_sansio::{Keys, System, SystemEntropy};
 use serde_json::{Value, json};
+
+use crate::adapters::{Adapter, Asynchronous, Plain};
 
 /// The network, for one test at a time: faults, knobs and logs belong to a server, not to a test.
 pub(crate) struct Network {
@@ -54,22 +57,48 @@ impl Network {
         account["did"].as_str().unwrap().to_owned()
     }
 
-    /// A loopback client with an empty memory.
+    /// A loopback client over ureq, with an empty memory.
     pub(crate) fn client(&self) -> OAuthClient {
-        let client = Client::loopback(scopes()).redirect_path("/callback");
-        OAuthClient::new(self.configure(client), self.driver())
+        OAuthClient::new(self.loopback(), self.blocking())
     }
 
-    /// A confidential client with a new key and an empty memory, whose metadata the servers can
-    /// fetch.
-    pub(crate) fn confidential_client(&self) -> OAuthClient {
+    /// Every kind of client over every adapter, each with an empty memory.
+    pub(crate) fn clients(&self) -> Vec<Box<dyn Adapter>> {
+        let clients = [self.loopback(), self.confidential()];
+        let blocking = clients.clone().map(|client| -> Box<dyn Adapter> {
+            Box::new(OAuthClient::new(client, self.blocking()))
+        });
+        let asynchronous = clients
+            .map(|client| -> Box<dyn Adapter> { Box::new(self.asynchronous_client(client)) });
+        blocking.into_iter().chain(asynchronous).collect()
+    }
+
+    /// A client over reqwest, with an empty memory.
+    pub(crate) fn asynchronous_client(&self, client: Client) -> Asynchronous {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+        let driver = runtime.block_on(async { self.asynchronous() });
+        let client = atproto_oauth_reqwest::OAuthClient::new(client, driver);
+        Asynchronous { runtime, client }
+    }
+
+    /// A client over the transport of the README.
+    pub(crate) fn plain_client(&self) -> Plain {
+        Plain { client: self.loopback(), system: System::new(P256Keys) }
+    }
+
+    pub(crate) fn loopback(&self) -> Client {
+        self.configure(Client::loopback(scopes()).redirect_path("/callback"))
+    }
+
+    /// A confidential client with a new key, whose metadata the servers can fetch.
+    pub(crate) fn confidential(&self) -> Client {
         let key = ClientKey::new(P256Keys.generate(&mut SystemEntropy)).unwrap();
         let client =
             Client::web(CLIENT_ID, scopes()).redirect_uri(WEB_CALLBACK.parse().unwrap()).key(key);
         let client = self.configure(client);
         let metadata: Value = serde_json::from_str(&client.metadata().unwrap()).unwrap();
         self.ask("/clients", &json!({"client_id": CLIENT_ID, "metadata": metadata}));
-        OAuthClient::new(client, self.driver())
+        client
     }
 
     fn configure(&self, client: ClientBuilder) -> Client {
@@ -78,28 +107,45 @@ impl Network {
     }
 
     /// Asks the network's DNS server, and finds the server that has a certificate.
-    fn driver(&self) -> Driver {
-        let certificate = std::fs::read(self.text("/pds/s/tls/ca_pem")).unwrap();
-        let address = self.text("/pds/s/tls/addr").parse().unwrap();
+    fn blocking(&self) -> Driver {
+        let (certificate, host, address) = self.https_server();
         Driver::builder(System::new(P256Keys))
             .development()
             .nameserver(self.text("/dns").parse().unwrap())
             .root_certificate(&certificate)
             .unwrap()
-            .host_override(&self.text("/pds/s/tls/host"), address)
+            .host_override(&host, address)
             .build()
     }
 
+    fn asynchronous(&self) -> atproto_oauth_reqwest::Driver {
+        let (certificate, host, address) = self.https_server();
+        atproto_oauth_reqwest::Driver::builder(System::new(P256Keys))
+            .development()
+            .nameserver(self.text("/dns").parse().unwrap())
+            .root_certificate(&certificate)
+            .unwrap()
+            .host_override(&host, address)
+            .build()
+    }
+
+    fn https_server(&self) -> (Vec<u8>, String, SocketAddr) {
+        let certificate = std::fs::read(self.text("/pds/s/tls/ca_pem")).unwrap();
+        let address = self.text("/pds/s/tls/addr").parse().unwrap();
+        (certificate, self.text("/pds/s/tls/host"), address)
+    }
+
     /// Begins a login of `handle`.
-    pub(crate) fn begin(&self, client: &OAuthClient, handle: &str) -> Authorization {
+    pub(crate) fn begin(&self, client: &dyn Adapter, handle: &str) -> Authorization {
         let subject = Subject::parse(handle).unwrap();
         let is_loopback = client.client().client_id() != CLIENT_ID;
         let redirect_uri = if is_loopback { CALLBACK } else { WEB_CALLBACK }.parse().unwrap();
-        client.authorize_with(subject, |authorize| authorize.redirect_uri(redirect_uri)).unwrap()
+        let login = client.client().authorize(subject).redirect_uri(redirect_uri);
+        client.authorize(login).unwrap()
     }
 
     /// A whole login.
-    pub(crate) fn log_in(&self, client: &OAuthClient, handle: &str) -> Session {
+    pub(crate) fn log_in(&self, client: &dyn Adapter, handle: &str) -> Session {
         let begun = self.begin(client, handle);
         let callback = self.approve(begun.url.as_str(), handle);
         client.callback(begun.pending, CallbackParams::parse(&callback).unwrap()).unwrap().session

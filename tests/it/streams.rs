@@ -8,12 +8,12 @@ use atproto_sansio::{Body, Call, Flow, Machine, Output};
 use bytes::Bytes;
 use http::{Response, StatusCode};
 
+/// Paths, and whether the body was attached.
+type Asked = Vec<(String, bool)>;
+
 /// Runs a machine as [`Network::run`] does: the paths that were asked, and whether the body was
 /// attached to them.
-fn asked<M: Machine>(
-    network: &mut Network,
-    machine: M,
-) -> (Vec<(String, bool)>, Result<M::Output, M::Error>) {
+fn asked<M: Machine>(network: &mut Network, machine: M) -> (Asked, Result<M::Output, M::Error>) {
     let mut flow = Flow::new(machine);
     let mut asked = Vec::new();
     loop {

@@ -6,6 +6,7 @@ mod confidential;
 mod ends;
 mod malformed;
 mod replayer;
+mod round_trips;
 mod secrets;
 mod stored;
 mod streams;

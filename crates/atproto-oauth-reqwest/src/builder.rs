@@ -15,6 +15,7 @@ use rustls::pki_types::pem::PemObject;
 use crate::clients::Clients;
 use crate::driver::{Driver, Inner};
 use crate::shared::Shared;
+use crate::sign::Elsewhere;
 
 /// The settings of a [`Driver`].
 #[derive(Clone, Debug)]
@@ -27,6 +28,7 @@ pub struct DriverBuilder {
     pub(crate) user_agent: HeaderValue,
     pub(crate) requests_per_server: usize,
     nameserver: Option<SocketAddr>,
+    elsewhere: Elsewhere,
 }
 
 /// Bytes that hold no usable certificate.
@@ -43,6 +45,7 @@ impl DriverBuilder {
             user_agent: HeaderValue::from_static(USER_AGENT),
             requests_per_server: 64,
             nameserver: None,
+            elsewhere: Elsewhere::default(),
         }
     }
 
@@ -100,6 +103,19 @@ impl DriverBuilder {
         self
     }
 
+    /// Signs with keys that live elsewhere: is given the key's name and the message, and gives `r`
+    /// and `s`, or says why not.
+    pub fn sign_with<F>(
+        mut self,
+        sign: impl Fn(String, Vec<u8>) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = Result<[u8; 64], String>> + Send + 'static,
+    {
+        self.elsewhere = Elsewhere::new(sign);
+        self
+    }
+
     /// The `User-Agent` of requests that have none.
     pub fn user_agent(mut self, value: HeaderValue) -> Self {
         self.user_agent = value;
@@ -114,6 +130,7 @@ impl DriverBuilder {
             clients,
             nameserver: self.nameserver,
             shared: Shared::default(),
+            elsewhere: self.elsewhere,
         })
     }
 }

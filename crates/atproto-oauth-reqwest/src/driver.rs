@@ -6,7 +6,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use atproto_sansio::{
-    Call, Flow, How, HttpCall, Machine, Output, Reply, SharedCall, SleepCall, System, TxtCall,
+    Call, Flow, How, HttpCall, Machine, Output, Reply, SharedCall, SignCall, SleepCall, System,
+    TxtCall,
 };
 
 use crate::aside::{Aside, AttachedBody};
@@ -14,6 +15,7 @@ use crate::builder::DriverBuilder;
 use crate::clients::Clients;
 use crate::outstanding::{Answered, Outstanding, Performance, Working};
 use crate::shared::Shared;
+use crate::sign::Elsewhere;
 use crate::streamed::StreamedBody;
 use crate::{http_call, txt};
 
@@ -31,6 +33,7 @@ pub(crate) struct Inner {
     pub(crate) clients: Clients,
     pub(crate) nameserver: Option<SocketAddr>,
     pub(crate) shared: Shared,
+    pub(crate) elsewhere: Elsewhere,
 }
 
 /// What the calls of one run have in common.
@@ -172,7 +175,10 @@ impl Driver {
                 Box::new(Working::new(respond, work))
             }
             Call::Shared(call) => self.share(call, scope),
-            call @ (Call::Store(_) | Call::Sign(_)) => Box::new(Answered::new(call.unsupported())),
+            Call::Sign(SignCall { key_id, message, respond }) => {
+                Box::new(Working::new(respond, self.inner.elsewhere.sign(key_id, message)))
+            }
+            call @ Call::Store(_) => Box::new(Answered::new(call.unsupported())),
         }
     }
 

@@ -13,6 +13,7 @@ mod outgoing;
 mod outstanding;
 mod resolve;
 mod shared;
+mod sign;
 mod streamed;
 #[cfg(feature = "hickory")]
 mod txt;

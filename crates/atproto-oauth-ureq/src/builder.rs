@@ -15,6 +15,7 @@ use crate::agents::Agents;
 use crate::driver::{Driver, Inner};
 use crate::nameservers::Nameservers;
 use crate::shared::Shared;
+use crate::sign::Elsewhere;
 
 /// The settings of a [`Driver`].
 #[derive(Clone, Debug)]
@@ -26,6 +27,7 @@ pub struct DriverBuilder {
     pub(crate) overrides: Arc<BTreeMap<String, SocketAddr>>,
     pub(crate) user_agent: HeaderValue,
     nameservers: Nameservers,
+    elsewhere: Elsewhere,
 }
 
 /// Bytes that hold no usable certificate.
@@ -41,6 +43,7 @@ impl DriverBuilder {
             overrides: Arc::default(),
             user_agent: HeaderValue::from_static(USER_AGENT),
             nameservers: Nameservers::System,
+            elsewhere: Elsewhere::default(),
         }
     }
 
@@ -91,6 +94,16 @@ impl DriverBuilder {
         self
     }
 
+    /// Signs with keys that live elsewhere: is given the key's name and the message, and gives `r`
+    /// and `s`, or says why not.
+    pub fn sign_with(
+        mut self,
+        sign: impl Fn(&str, &[u8]) -> Result<[u8; 64], String> + Send + Sync + 'static,
+    ) -> Self {
+        self.elsewhere = Elsewhere::new(sign);
+        self
+    }
+
     /// The `User-Agent` of requests that have none.
     pub fn user_agent(mut self, value: HeaderValue) -> Self {
         self.user_agent = value;
@@ -105,6 +118,7 @@ impl DriverBuilder {
             agents,
             nameservers: self.nameservers,
             shared: Shared::default(),
+            elsewhere: self.elsewhere,
         })
     }
 }

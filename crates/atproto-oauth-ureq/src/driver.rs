@@ -12,6 +12,7 @@ use crate::aside::{Aside, AttachedBody};
 use crate::builder::DriverBuilder;
 use crate::nameservers::Nameservers;
 use crate::shared::Shared;
+use crate::sign::Elsewhere;
 use crate::{http_call, txt};
 
 /// Runs machines to their end, one call at a time, in the thread that asks.
@@ -28,6 +29,7 @@ pub(crate) struct Inner {
     pub(crate) agents: Agents,
     pub(crate) nameservers: Nameservers,
     pub(crate) shared: Shared,
+    pub(crate) elsewhere: Elsewhere,
 }
 
 impl Driver {
@@ -111,7 +113,8 @@ impl Driver {
                 call.respond.with(Ok(()))
             }
             Call::Shared(call) => self.share(call),
-            call @ (Call::Store(_) | Call::Sign(_)) => call.unsupported(),
+            Call::Sign(call) => self.inner.elsewhere.perform(call),
+            call @ Call::Store(_) => call.unsupported(),
         }
     }
 

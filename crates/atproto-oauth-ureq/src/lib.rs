@@ -11,6 +11,7 @@ mod http_call;
 mod nameservers;
 mod resolve;
 mod shared;
+mod sign;
 mod txt;
 
 pub use aside::AttachedBody;

@@ -1,15 +1,15 @@
 //! The reference network: what to connect to, and its control endpoint.
 
 use std::net::SocketAddr;
-use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
-use atproto_dpop::P256Keys;
+use atproto_dpop::{Jwk, P256Keys};
 use atproto_identity::Resolver;
 use atproto_oauth_core::{
     Authorization, CallbackParams, Client, ClientBuilder, ClientKey, Scopes, Session, Subject,
 };
 use atproto_oauth_ureq::{Driver, OAuthClient};
-use atproto_sansio::{Keys, System, SystemEntropy};
+use atproto_sansio::{Keys, Signer, System, SystemEntropy};
 use serde_json::{Value, json};
 
 use crate::adapters::{Adapter, Asynchronous, Plain};
@@ -22,7 +22,16 @@ pub(crate) struct Network {
 
 pub(crate) const CALLBACK: &str = "http://127.0.0.1:7777/callback";
 const CLIENT_ID: &str = "https://app.client.dev/oauth-client-metadata.json";
+const OTHER_CLIENT_ID: &str = "https://app.client.dev/other.json";
 const WEB_CALLBACK: &str = "https://app.client.dev/callback";
+
+/// A key that no client has.
+static SAFE: LazyLock<Arc<dyn Signer>> = LazyLock::new(|| P256Keys.generate(&mut SystemEntropy));
+
+fn sign(key_id: &str, message: &[u8]) -> Result<[u8; 64], String> {
+    assert_eq!(key_id, "the key in the safe");
+    SAFE.sign(message).map_err(|error| error.to_string())
+}
 
 fn scopes() -> Scopes {
     Scopes::parse("atproto transition:generic").unwrap()
@@ -64,7 +73,7 @@ impl Network {
 
     /// Every kind of client over every adapter, each with an empty memory.
     pub(crate) fn clients(&self) -> Vec<Box<dyn Adapter>> {
-        let clients = [self.loopback(), self.confidential()];
+        let clients = [self.loopback(), self.confidential(), self.confidential_elsewhere()];
         let blocking = clients.clone().map(|client| -> Box<dyn Adapter> {
             Box::new(OAuthClient::new(client, self.blocking()))
         });
@@ -90,14 +99,25 @@ impl Network {
         self.configure(Client::loopback(scopes()).redirect_path("/callback"))
     }
 
-    /// A confidential client with a new key, whose metadata the servers can fetch.
+    /// A confidential client with a new key.
     pub(crate) fn confidential(&self) -> Client {
         let key = ClientKey::new(P256Keys.generate(&mut SystemEntropy)).unwrap();
+        self.publish(CLIENT_ID, key)
+    }
+
+    /// A confidential client whose key is not given to it: the drivers sign with it.
+    fn confidential_elsewhere(&self) -> Client {
+        let public = Jwk::new(*SAFE.public()).unwrap();
+        self.publish(OTHER_CLIENT_ID, ClientKey::elsewhere("the key in the safe", public))
+    }
+
+    /// A client whose metadata the servers can fetch.
+    fn publish(&self, client_id: &str, key: ClientKey) -> Client {
         let client =
-            Client::web(CLIENT_ID, scopes()).redirect_uri(WEB_CALLBACK.parse().unwrap()).key(key);
+            Client::web(client_id, scopes()).redirect_uri(WEB_CALLBACK.parse().unwrap()).key(key);
         let client = self.configure(client);
         let metadata: Value = serde_json::from_str(&client.metadata().unwrap()).unwrap();
-        self.ask("/clients", &json!({"client_id": CLIENT_ID, "metadata": metadata}));
+        self.ask("/clients", &json!({"client_id": client_id, "metadata": metadata}));
         client
     }
 
@@ -115,6 +135,7 @@ impl Network {
             .root_certificate(&certificate)
             .unwrap()
             .host_override(&host, address)
+            .sign_with(sign)
             .build()
     }
 
@@ -126,6 +147,7 @@ impl Network {
             .root_certificate(&certificate)
             .unwrap()
             .host_override(&host, address)
+            .sign_with(|key_id, message| async move { sign(&key_id, &message) })
             .build()
     }
 
@@ -138,7 +160,7 @@ impl Network {
     /// Begins a login of `handle`.
     pub(crate) fn begin(&self, client: &dyn Adapter, handle: &str) -> Authorization {
         let subject = Subject::parse(handle).unwrap();
-        let is_loopback = client.client().client_id() != CLIENT_ID;
+        let is_loopback = client.client().metadata().is_none();
         let redirect_uri = if is_loopback { CALLBACK } else { WEB_CALLBACK }.parse().unwrap();
         let login = client.client().authorize(subject).redirect_uri(redirect_uri);
         client.authorize(login).unwrap()

@@ -1,0 +1,48 @@
+//! Keys that live elsewhere: in hardware, or with a service.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use atproto_sansio::{Phase, TransportError};
+
+type Signature = Pin<Box<dyn Future<Output = Result<[u8; 64], String>> + Send>>;
+type Sign = dyn Fn(String, Vec<u8>) -> Signature + Send + Sync;
+
+/// What signs with them, if there are any.
+#[derive(Clone, Default)]
+pub(crate) struct Elsewhere(Option<Arc<Sign>>);
+
+impl Elsewhere {
+    pub(crate) fn new<F>(sign: impl Fn(String, Vec<u8>) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = Result<[u8; 64], String>> + Send + 'static,
+    {
+        Self(Some(Arc::new(move |key_id, message| Box::pin(sign(key_id, message)))))
+    }
+
+    pub(crate) fn sign(
+        &self,
+        key_id: String,
+        message: Vec<u8>,
+    ) -> impl Future<Output = Result<[u8; 64], TransportError>> + Send + 'static + use<> {
+        let signature = self.0.as_ref().map(|sign| sign(key_id, message));
+        async move {
+            match signature {
+                Some(signature) => signature.await.map_err(|why| {
+                    TransportError::new(Phase::NotSent, format!("no signature: {why}"))
+                }),
+                None => Err(TransportError::new(
+                    Phase::Unsupported,
+                    "this driver was built without what signs elsewhere",
+                )),
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Elsewhere {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "Elsewhere" } else { "Nowhere" })
+    }
+}

@@ -19,7 +19,6 @@ use std::task::{Poll, ready};
 use atproto_dpop::{Dpop, DpopKey, DpopReply};
 use atproto_identity::{Account, Freshness, Identifier, ResolveAccount};
 use atproto_sansio::{Budget, Cx, Machine, SecretString, UnixTime};
-use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::client::{Client, NoncePolicy};
@@ -30,6 +29,7 @@ use crate::origin::Origin;
 use crate::par::{Par, Pushed};
 use crate::pending::{LIFETIME, Pending};
 use crate::pkce;
+use crate::prompt::{Prompt, ResponseMode};
 use crate::scope::Scopes;
 use crate::stored::Version;
 use crate::subject::Subject;
@@ -53,35 +53,6 @@ pub struct Authorization {
     pub expires_at: UnixTime,
     /// What must be kept until the browser comes back.
     pub pending: Pending,
-}
-
-/// What the server is asked to ask the user for.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Prompt {
-    /// Nothing: succeed at once or fail. Only confidential clients can.
-    None,
-    /// To sign in, even if already signed in.
-    Login,
-    /// To consent, even if already given.
-    Consent,
-    /// To choose an account.
-    SelectAccount,
-    /// To sign up.
-    Create,
-}
-
-/// How the browser brings the answer.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum ResponseMode {
-    /// In the query: the default.
-    Query,
-    /// In the fragment, which no server sees.
-    Fragment,
-    /// In the body of a POST.
-    FormPost,
 }
 
 #[derive(Default)]
@@ -366,28 +337,6 @@ impl fmt::Debug for Authorization {
             .field("expires_at", &self.expires_at)
             .field("pending", &self.pending)
             .finish_non_exhaustive()
-    }
-}
-
-impl Prompt {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Login => "login",
-            Self::Consent => "consent",
-            Self::SelectAccount => "select_account",
-            Self::Create => "create",
-        }
-    }
-}
-
-impl ResponseMode {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Query => "query",
-            Self::Fragment => "fragment",
-            Self::FormPost => "form_post",
-        }
     }
 }
 

@@ -10,12 +10,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use url::Url;
 
-use crate::authorize::Prompt;
 use crate::client::Client;
 use crate::client_auth::{AuthMethod, ClientAuth};
 use crate::error::{Error, InputError};
 use crate::metadata::ServerMetadata;
 use crate::origin::Origin;
+use crate::prompt::Prompt;
 use crate::scope::Scopes;
 use crate::stored::{self, Version};
 

@@ -3,6 +3,7 @@
 #![allow(missing_docs, reason = "tests have names")]
 
 mod confidential;
+mod conformance;
 mod ends;
 mod malformed;
 mod replayer;

@@ -67,7 +67,7 @@ pub mod network;
 pub mod orders;
 pub mod outcome;
 pub mod parse;
-#[doc = "The transport that the README shows: 60 lines, over which every procedure runs."]
+#[doc = "The transport that the README shows: 60 lines of code, over which every procedure runs."]
 pub mod plain_transport;
 pub mod play;
 pub mod proof;
@@ -88,6 +88,7 @@ mod tests {
     fn the_readme_shows_the_transport_that_is_tested() {
         let shown = include_str!("../../README.md").contains(include_str!("plain_transport.rs"));
         assert!(shown, "copy tests/src/plain_transport.rs into README.md");
-        assert!(include_str!("plain_transport.rs").lines().count() <= 60);
+        let code = |line: &&str| !line.trim().is_empty() && !line.trim().starts_with("//");
+        assert!(include_str!("plain_transport.rs").lines().filter(code).count() <= 60);
     }
 }

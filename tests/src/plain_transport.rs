@@ -26,22 +26,28 @@ fn send(call: &HttpCall, development: bool) -> Result<Response<Bytes>, Transport
     }
     // A redirect is a reply and so is every status; a proxy would look the name up again.
     let config = Agent::config_builder().timeout_global(Some(call.timeout)).max_redirects(0);
-    let config = config.http_status_as_error(false).proxy(None).build();
-    let agent = Agent::with_parts(config, DefaultConnector::new(), Checked(call.reach));
+    let config = config.http_status_as_error(false).allow_non_standard_methods(true).proxy(None);
+    let agent = Agent::with_parts(config.build(), DefaultConnector::new(), Checked(call.reach));
     let request = call.request.clone().map(|_| body.to_vec());
-    let (head, body) = agent.run(request).map_err(failed)?.into_parts();
-    let body = body.into_with_config().limit(max as u64).read_to_vec().map_err(failed)?;
+    let reply = agent.run(request).map_err(|error| failed(error, Phase::MaybeSent))?;
+    let ((head, body), max) = (reply.into_parts(), max as u64);
+    let body = match body.content_length() {
+        Some(declared) if declared > max => Err(Error::BodyExceedsLimit(max)),
+        _ => body.into_with_config().limit(max).read_to_vec(),
+    };
+    let body = body.map_err(|error| failed(error, Phase::Truncated))?;
     Ok(Response::from_parts(head, body.into()))
 }
 
-/// When in doubt, the server may have seen the request.
-fn failed(error: Error) -> TransportError {
-    let phase = match error {
-        Error::Other(_) => Phase::Blocked(Rule::because("the address is not public")),
+/// In doubt it got as far as it can have got.
+fn failed(error: Error, doubt: Phase) -> TransportError {
+    let phase = match &error {
+        Error::Other(e) => e.downcast_ref::<TransportError>().map_or(doubt, |e| e.phase.clone()),
         Error::HostNotFound | Error::ConnectionFailed => Phase::NotSent,
+        Error::Io(e) if e.kind() == std::io::ErrorKind::ConnectionRefused => Phase::NotSent,
         Error::BodyExceedsLimit(_) => Phase::TooLarge,
         Error::Timeout(_) => Phase::TimedOut,
-        _ => Phase::MaybeSent,
+        _ => doubt,
     };
     TransportError::new(phase, error.to_string())
 }
@@ -52,8 +58,12 @@ struct Checked(Reach);
 impl Resolver for Checked {
     /// What was checked is connected to: nothing is looked up a second time.
     fn resolve(&self, uri: &Uri, config: &Config, time: NextTimeout) -> Result<Found, Error> {
-        let found = DefaultResolver::default().resolve(uri, config, time)?;
-        let refused = self.0 == Reach::Public && found.iter().any(|found| !is_public(found.ip()));
-        if refused { Err(Error::Other("not public".into())) } else { Ok(found) }
+        let found = DefaultResolver::default().resolve(uri, config, time);
+        let found = found.map_err(|_| Error::HostNotFound)?;
+        let private = |address: &_| self.0 == Reach::Public && !is_public(*address);
+        let address = found.iter().map(|found| found.ip()).find(private);
+        let blocked =
+            TransportError::blocked(Rule { address, ..Rule::because("it is not public") });
+        if address.is_none() { Ok(found) } else { Err(Error::Other(blocked.into())) }
     }
 }

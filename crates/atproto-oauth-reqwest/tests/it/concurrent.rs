@@ -9,13 +9,11 @@ use std::time::Duration;
 use atproto_oauth_core::{CallbackParams, Pending, Session, Subject};
 use atproto_oauth_reqwest::{Driver, OAuthClient};
 use atproto_sansio::{Body, Cx, How, Join, Machine, Phase, Reach, TransportError};
+use atproto_sansio_conformance::nameserver::{Nameserver, answer, txt};
+use atproto_sansio_conformance::{OK, Once, Outcome, Server, Txt, get, how};
 use http::Request;
 
-use crate::adapter::{Once, Outcome, Txt, block_on, builder, driver, get, how};
-use crate::dns::{Nameserver, answer, txt};
-use crate::server::Server;
-
-const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
+use crate::adapter::{block_on, builder, driver};
 
 /// Ends with the first of two.
 struct Race(Once, Once);

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use atproto_oauth_reqwest::Driver;
 use atproto_sansio::{Cx, Machine, Phase, Ticket, TransportError};
+use atproto_sansio_conformance::{Once, Server, how, post};
 use tokio::time::{sleep, timeout};
 
-use crate::adapter::{Once, block_on, driver, how, post};
-use crate::server::Server;
+use crate::adapter::{block_on, driver};
 
 /// Asks for `work` to be shared.
 pub(crate) struct Ask<M> {

@@ -7,13 +7,11 @@ use std::time::{Duration, Instant};
 
 use atproto_oauth_reqwest::{AttachedBody, Driver, StreamedBody};
 use atproto_sansio::{Answer, Body, How, Phase, TransportError};
+use atproto_sansio_conformance::{OK, Once, Outcome, Server, Twice, get, how};
 use bytes::Bytes;
 use http::{Method, Request};
 
-use crate::adapter::{Once, Outcome, Twice, block_on, driver, get, how};
-use crate::server::Server;
-
-const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
+use crate::adapter::{block_on, driver};
 
 fn streamed() -> How {
     How { answer: Answer::Streamed { errors: 10 }, ..how() }
@@ -222,7 +220,7 @@ fn an_attached_body_may_wait_for_its_pieces() {
 fn an_attached_body_is_sent_once() {
     let server = Server::replying(OK);
     let once = || Once::new(attached(server.url("/")), how());
-    let twice = Twice { first: once(), second: once(), outcome: None };
+    let twice = Twice::new(once(), once());
     let run = driver().run_with_body(twice, body("text", None));
     let (first, second) = block_on(run).unwrap();
     first.unwrap();

@@ -1,44 +1,18 @@
 //! TLS with a private certificate authority.
 
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::{Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use atproto_oauth_reqwest::{BadCertificate, Driver};
 use atproto_sansio::{How, Phase};
-use rcgen::{CertifiedKey, KeyPair, generate_simple_self_signed};
-use rustls::pki_types::PrivateKeyDer;
-use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use atproto_sansio_conformance::tls::{certificate, serve};
+use atproto_sansio_conformance::{OK, Peer, Server, get, how, post};
+use rcgen::{CertifiedKey, KeyPair};
 
-use crate::adapter::{Adapter, builder, get, how, post};
-use crate::server::{Peer, Server};
+use crate::adapter::{Sending, builder};
 
 const HOST: &str = "pds.test";
-const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
-
-fn certificate(host: &str) -> CertifiedKey<KeyPair> {
-    generate_simple_self_signed([host.to_owned()]).unwrap()
-}
-
-fn serve(identity: &CertifiedKey<KeyPair>, serve: impl Fn(Peer) + Send + Sync + 'static) -> Server {
-    let key = PrivateKeyDer::try_from(identity.signing_key.serialize_der()).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![identity.cert.der().clone()], key)
-        .unwrap();
-    let config = Arc::new(config);
-    Server::start_over(
-        move |stream| {
-            let session = ServerConnection::new(Arc::clone(&config)).unwrap();
-            Box::new(StreamOwned::new(session, stream))
-        },
-        serve,
-    )
-}
-
 fn trusting(identity: &CertifiedKey<KeyPair>, server: &Server) -> Driver {
     builder()
         .root_certificate(identity.cert.pem().as_bytes())

@@ -1,48 +1,16 @@
 //! The common scenarios over this driver, and what is its own.
 
 use atproto_sansio::{Body, How, Phase};
+use atproto_sansio_conformance::{OK, Server, get, how};
 use http::{HeaderValue, Request};
 
-use crate::adapter::{Adapter, builder, driver, get, how};
-use crate::server::Server;
-use crate::suite;
+use crate::adapter::{Sending, Tested, builder, driver};
 
-macro_rules! scenarios {
-    ($($name:ident)*) => {
-        $(
-            #[test]
-            fn $name() {
-                suite::$name(&driver());
-            }
-        )*
-    };
-}
-
-scenarios! {
-    every_header_of_a_request_is_sent
-    every_header_of_a_reply_is_handed_back
-    any_status_is_a_reply_and_no_redirect_is_followed
-    any_method_may_carry_a_body
-    a_body_is_limited_by_its_declared_length
-    a_body_is_limited_while_it_streams
-    a_body_may_be_as_large_as_the_limit
-    an_endless_head_is_refused
-    a_slow_drip_ends_with_the_time_of_the_call
-    a_refused_connection_was_not_sent
-    an_unknown_name_was_not_sent
-    a_connection_that_closes_without_an_answer_may_have_been_sent
-    a_body_that_breaks_off_is_truncated
-    a_body_without_a_length_ends_with_the_connection
-    a_request_on_a_connection_that_dies_is_sent_once
-    a_connection_that_was_closed_while_idle_is_not_used
-    a_call_that_comes_too_late_is_not_sent
-    a_reply_to_head_has_no_body
-    a_development_call_is_blocked
-}
+atproto_sansio_conformance::tests!(Tested(driver()));
 
 #[test]
 fn the_user_agent_can_be_chosen() {
-    let server = Server::replying("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+    let server = Server::replying(OK);
     driver().send(get(server.url("/")), how()).unwrap();
     let mine = builder().user_agent(HeaderValue::from_static("mine/1")).build();
     mine.send(get(server.url("/")), how()).unwrap();
@@ -52,8 +20,17 @@ fn the_user_agent_can_be_chosen() {
 }
 
 #[test]
+fn no_header_is_added_but_what_names_the_host_and_the_client() {
+    let server = Server::replying(OK);
+    driver().send(get(server.url("/")), how()).unwrap();
+    let mut names: Vec<_> = server.requests()[0].headers.iter().map(|h| h.0.clone()).collect();
+    names.sort();
+    assert_eq!(names, ["host", "user-agent"]);
+}
+
+#[test]
 fn a_contradictory_length_is_not_sent() {
-    let server = Server::replying("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+    let server = Server::replying(OK);
     for (name, value) in
         [("content-length", "3"), ("content-length", "5"), ("transfer-encoding", "chunked")]
     {
@@ -67,7 +44,7 @@ fn a_contradictory_length_is_not_sent() {
 
 #[test]
 fn a_time_without_end_is_bearable() {
-    let server = Server::replying("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+    let server = Server::replying(OK);
     let how = How { timeout: std::time::Duration::MAX, ..how() };
     driver().send(get(server.url("/")), how).unwrap();
 }

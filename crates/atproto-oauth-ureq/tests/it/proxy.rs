@@ -2,8 +2,9 @@
 
 use std::process::Command;
 
-use crate::adapter::{Adapter, driver, get, how};
-use crate::server::Server;
+use atproto_sansio_conformance::{OK, Server, get, how};
+
+use crate::adapter::{Sending, driver};
 
 /// Runs itself again, in a process with other variables.
 #[test]
@@ -13,7 +14,7 @@ fn proxies_of_the_environment_are_ignored() {
         driver().send(get(url), how()).unwrap();
         return;
     }
-    let server = Server::replying("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+    let server = Server::replying(OK);
     let proxy = Server::replying("HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\n\r\n");
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", "proxy::proxies_of_the_environment_are_ignored"]);

@@ -6,12 +6,10 @@ use std::time::Duration;
 
 use atproto_oauth_ureq::AttachedBody;
 use atproto_sansio::{Answer, Body, How, Phase};
+use atproto_sansio_conformance::{OK, Once, Server, Twice, get, how};
 use http::{Method, Request};
 
-use crate::adapter::{Once, Twice, builder, driver, get, how};
-use crate::server::Server;
-
-const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
+use crate::adapter::{builder, driver};
 
 fn streamed() -> How {
     How { answer: Answer::Streamed { errors: 10 }, ..how() }
@@ -117,7 +115,7 @@ fn a_large_attached_body_arrives_whole() {
 fn an_attached_body_is_sent_once() {
     let server = Server::replying(OK);
     let once = || Once::new(attached(server.url("/")), how());
-    let twice = Twice { first: once(), second: once(), outcome: None };
+    let twice = Twice::new(once(), once());
     let (first, second) = driver().run_with_body(twice, body("text", None)).unwrap();
     first.unwrap();
     let error = second.unwrap_err();

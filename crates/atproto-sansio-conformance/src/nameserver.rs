@@ -11,22 +11,28 @@ use hickory_proto::op::{Message, OpCode, ResponseCode};
 use hickory_proto::rr::rdata::{CNAME, TXT};
 use hickory_proto::rr::{Name, RData, Record};
 
-pub(crate) struct Nameserver {
-    pub(crate) address: SocketAddr,
+/// A nameserver on a port of this machine, which ends with the value.
+pub struct Nameserver {
+    /// Where it listens.
+    pub address: SocketAddr,
     questions: Arc<Mutex<Vec<(Via, Message)>>>,
     stopped: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
 }
 
+/// How a question came.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Via {
+#[expect(clippy::exhaustive_enums, reason = "DNS has these two")]
+pub enum Via {
+    /// In a datagram.
     Udp,
+    /// On a connection.
     Tcp,
 }
 
 impl Nameserver {
     /// `answer` gives the messages to send for one question, which comes with its number.
-    pub(crate) fn start(
+    pub fn start(
         answer: impl Fn(Via, usize, &Message) -> Vec<Message> + Send + Sync + 'static,
     ) -> Self {
         let (udp, tcp) = sockets();
@@ -85,7 +91,8 @@ impl Nameserver {
         Self { address, questions, stopped, threads: vec![over_udp, over_tcp] }
     }
 
-    pub(crate) fn questions(&self) -> Vec<(Via, Message)> {
+    /// All questions so far.
+    pub fn questions(&self) -> Vec<(Via, Message)> {
         self.questions.lock().unwrap().clone()
     }
 }
@@ -100,24 +107,27 @@ impl Drop for Nameserver {
 }
 
 /// A good answer without records.
-pub(crate) fn answer(question: &Message) -> Message {
+pub fn answer(question: &Message) -> Message {
     let mut message = Message::response(question.metadata.id, OpCode::Query);
     message.add_query(question.queries[0].clone());
     message
 }
 
-pub(crate) fn failing(question: &Message, code: ResponseCode) -> Message {
+/// An answer with this code and without records.
+pub fn failing(question: &Message, code: ResponseCode) -> Message {
     let mut message = answer(question);
     message.metadata.response_code = code;
     message
 }
 
-pub(crate) fn txt(owner: &str, strings: &[&str]) -> Record {
+/// A TXT record of these strings.
+pub fn txt(owner: &str, strings: &[&str]) -> Record {
     let strings = strings.iter().map(|text| (*text).to_owned()).collect();
     Record::from_rdata(name(owner), 60, RData::TXT(TXT::new(strings)))
 }
 
-pub(crate) fn cname(owner: &str, target: &str) -> Record {
+/// A record that says that `owner` is another name of `target`.
+pub fn cname(owner: &str, target: &str) -> Record {
     Record::from_rdata(name(owner), 60, RData::CNAME(CNAME(name(target))))
 }
 

@@ -7,8 +7,10 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-pub(crate) struct Server {
-    pub(crate) address: SocketAddr,
+/// A server on a port of this machine, which ends with the value.
+pub struct Server {
+    /// Where it listens.
+    pub address: SocketAddr,
     log: Arc<Log>,
     accepting: Option<JoinHandle<()>>,
 }
@@ -22,29 +24,33 @@ struct Log {
 
 /// A request as it came over the line.
 #[derive(Clone, Debug)]
-pub(crate) struct Received {
-    pub(crate) line: String,
+pub struct Received {
+    /// The first line: method, target, version.
+    pub line: String,
     /// Names in lower case.
-    pub(crate) headers: Vec<(String, String)>,
-    pub(crate) body: Vec<u8>,
+    pub headers: Vec<(String, String)>,
+    /// The body, without its framing.
+    pub body: Vec<u8>,
 }
 
 /// One connection, on the side of the server.
-pub(crate) struct Peer {
+pub struct Peer {
     stream: Box<dyn Stream>,
     log: Arc<Log>,
 }
 
-pub(crate) trait Stream: Read + Write {}
+/// What a connection is read from and written to.
+pub trait Stream: Read + Write {}
 impl<T: Read + Write> Stream for T {}
 
 impl Server {
     /// Serves each connection in a thread of its own.
-    pub(crate) fn start(serve: impl Fn(Peer) + Send + Sync + 'static) -> Self {
+    pub fn start(serve: impl Fn(Peer) + Send + Sync + 'static) -> Self {
         Self::start_over(|stream| Box::new(stream), serve)
     }
 
-    pub(crate) fn start_over(
+    /// Serves each connection over a layer of its own, such as TLS.
+    pub fn start_over(
         layer: impl Fn(TcpStream) -> Box<dyn Stream> + Send + Sync + 'static,
         serve: impl Fn(Peer) + Send + Sync + 'static,
     ) -> Self {
@@ -72,7 +78,7 @@ impl Server {
     }
 
     /// Answers every request with `reply`, on as many connections as come.
-    pub(crate) fn replying(reply: &'static str) -> Self {
+    pub fn replying(reply: &'static str) -> Self {
         Self::start(move |mut peer| {
             while peer.receive().is_some() {
                 peer.send(reply);
@@ -80,15 +86,18 @@ impl Server {
         })
     }
 
-    pub(crate) fn url(&self, path: &str) -> String {
+    /// The URL of a path.
+    pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 
-    pub(crate) fn requests(&self) -> Vec<Received> {
+    /// All requests so far, on whatever connection.
+    pub fn requests(&self) -> Vec<Received> {
         self.log.requests.lock().unwrap().clone()
     }
 
-    pub(crate) fn connections(&self) -> usize {
+    /// How many connections there were.
+    pub fn connections(&self) -> usize {
         self.log.connections.load(Ordering::SeqCst)
     }
 }
@@ -103,7 +112,7 @@ impl Drop for Server {
 
 impl Peer {
     /// The next request, unless the client is gone.
-    pub(crate) fn receive(&mut self) -> Option<Received> {
+    pub fn receive(&mut self) -> Option<Received> {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
             head.push(self.byte()?);
@@ -127,12 +136,12 @@ impl Peer {
     }
 
     /// Sends as much as the client takes.
-    pub(crate) fn send(&mut self, text: &str) -> bool {
+    pub fn send(&mut self, text: &str) -> bool {
         self.stream.write_all(text.as_bytes()).and_then(|()| self.stream.flush()).is_ok()
     }
 
     /// Waits until the client goes.
-    pub(crate) fn wait_for_end(&mut self) {
+    pub fn wait_for_end(&mut self) {
         while self.byte().is_some() {}
     }
 
@@ -163,18 +172,24 @@ impl Peer {
 }
 
 impl Received {
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+    /// The first header of this name, which is in lower case.
+    pub fn header(&self, name: &str) -> Option<&str> {
         self.all(name).first().copied()
     }
 
-    pub(crate) fn all(&self, name: &str) -> Vec<&str> {
+    /// All headers of this name, which is in lower case.
+    pub fn all(&self, name: &str) -> Vec<&str> {
         let named = self.headers.iter().filter(|(this, _)| this == name);
         named.map(|(_, value)| value.as_str()).collect()
     }
 }
 
 /// An address where nobody listens.
-pub(crate) fn nobody() -> io::Result<SocketAddr> {
+///
+/// # Errors
+///
+/// There is no free port.
+pub fn nobody() -> io::Result<SocketAddr> {
     TcpListener::bind("127.0.0.1:0")?.local_addr()
 }
 

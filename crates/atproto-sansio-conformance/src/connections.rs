@@ -1,0 +1,45 @@
+//! Connections that carry more than one request.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use atproto_sansio::Phase;
+
+use crate::adapter::{Adapter, send};
+use crate::requests::{OK, how, post};
+use crate::server::Server;
+
+/// Only the machine knows whether a request may be sent again.
+pub fn a_request_on_a_connection_that_dies_is_sent_once(adapter: &impl Adapter) {
+    // REQUIREMENTS E-12: the first request is answered, any other is read and then dropped.
+    let answered = AtomicBool::new(false);
+    let server = Server::start(move |mut peer| {
+        while peer.receive().is_some() && !answered.swap(true, Ordering::SeqCst) {
+            peer.send(OK);
+        }
+    });
+    send(adapter, post(server.url("/1"), "a"), how()).unwrap();
+    // A connection may become idle a little after its reply.
+    thread::sleep(Duration::from_millis(100));
+    let error = send(adapter, post(server.url("/2"), "b"), how()).unwrap_err();
+    assert_eq!(error.phase, Phase::MaybeSent, "{error}");
+    thread::sleep(Duration::from_millis(100));
+    assert_eq!(server.requests().len(), 2);
+    if adapter.keeps_connections() {
+        assert_eq!(server.connections(), 1, "the connection was kept");
+    }
+}
+
+/// A connection that the server has closed fails no request.
+pub fn a_connection_that_was_closed_while_idle_is_not_used(adapter: &impl Adapter) {
+    let server = Server::start(|mut peer| {
+        peer.receive();
+        peer.send(OK);
+    });
+    for count in 1..4 {
+        send(adapter, post(server.url("/"), "a"), how()).unwrap();
+        assert_eq!((server.requests().len(), server.connections()), (count, count));
+        thread::sleep(Duration::from_millis(100));
+    }
+}

@@ -1,0 +1,30 @@
+#![doc = include_str!("../README.md")]
+#![allow(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "this is a library of tests, which fail by a panic"
+)]
+
+mod adapter;
+pub mod connections;
+pub mod exchange;
+pub mod failures;
+pub mod limits;
+#[cfg(feature = "dns")]
+pub mod lookups;
+mod machines;
+#[cfg(feature = "dns")]
+pub mod nameserver;
+pub mod reach;
+mod requests;
+mod scenario;
+mod server;
+#[cfg(feature = "tls")]
+pub mod tls;
+
+pub use adapter::{Adapter, Outcome, send, send_reaching};
+pub use machines::{NoKeys, Once, Twice, Txt};
+pub use requests::{OK, get, how, post};
+pub use scenario::{Scenario, all, scenarios};
+pub use server::{Peer, Received, Server, Stream, nobody};

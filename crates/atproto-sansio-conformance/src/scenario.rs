@@ -1,0 +1,136 @@
+//! The list of all scenarios.
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::adapter::Adapter;
+
+/// One thing that must be so.
+pub struct Scenario<A> {
+    /// Module and function, such as `limits::an_endless_head_is_refused`.
+    pub name: &'static str,
+    /// Panics if it is not so.
+    pub run: fn(&A),
+}
+
+/// Runs every scenario, one after another.
+///
+/// # Panics
+///
+/// Some failed: with their names, after each has said why.
+pub fn all<A: Adapter>(adapter: &A) {
+    let failed: Vec<_> = scenarios()
+        .into_iter()
+        .filter(|scenario| catch_unwind(AssertUnwindSafe(|| (scenario.run)(adapter))).is_err())
+        .map(|scenario: Scenario<A>| scenario.name)
+        .collect();
+    assert!(failed.is_empty(), "these scenarios failed:\n{}", failed.join("\n"));
+}
+
+/// Every scenario, for those who want to run them in a way of their own.
+pub fn scenarios<A: Adapter>() -> Vec<Scenario<A>> {
+    crate::__scenarios!(list, ())
+}
+
+impl<A> fmt::Debug for Scenario<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+/// Makes a `#[test]` of each scenario, over an adapter that the expression makes anew for each.
+#[macro_export]
+macro_rules! tests {
+    ($adapter:expr) => {
+        $crate::__scenarios!(tests, $adapter);
+    };
+}
+
+/// Makes a `#[test]` of each scenario of [`lookups`](crate::lookups), over a function from the
+/// address of a nameserver to the adapter that asks it.
+#[cfg(feature = "dns")]
+#[macro_export]
+macro_rules! lookup_tests {
+    (@each $asking:expr; $($name:ident)*) => {
+        $(
+            #[test]
+            fn $name() {
+                $crate::lookups::$name($asking);
+            }
+        )*
+    };
+    ($asking:expr) => {
+        $crate::lookup_tests! { @each $asking;
+            an_absolute_name_is_asked_once
+            strings_of_a_record_are_joined_and_records_are_not
+            aliases_are_followed_and_strangers_ignored
+            a_circle_of_aliases_leads_nowhere
+            no_name_and_no_record_are_empty_answers
+            a_refusal_is_an_error
+            a_truncated_answer_is_asked_for_over_tcp
+            answers_to_other_questions_are_ignored
+            a_malformed_answer_is_an_error
+            a_silent_server_is_asked_again
+            silence_ends_with_the_time_of_the_call
+            silence_over_tcp_ends_with_the_time_of_the_call
+            a_name_that_dns_can_not_hold_is_not_asked
+        }
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __scenarios {
+    (@tests $adapter:expr; $($module:ident { $($name:ident)* })*) => {
+        $($(
+            #[test]
+            fn $name() {
+                $crate::$module::$name(&$adapter);
+            }
+        )*)*
+    };
+    (@list $nothing:expr; $($module:ident { $($name:ident)* })*) => {
+        vec![$($(
+            $crate::Scenario {
+                name: concat!(stringify!($module), "::", stringify!($name)),
+                run: |adapter| $crate::$module::$name(adapter),
+            },
+        )*)*]
+    };
+    ($for:ident, $with:expr) => {
+        $crate::__scenarios! { @$for $with;
+            exchange {
+                every_header_of_a_request_is_sent
+                every_header_of_a_reply_is_handed_back
+                any_status_is_a_reply_and_no_redirect_is_followed
+                any_method_may_carry_a_body
+                a_reply_to_head_has_no_body
+                a_body_without_a_length_ends_with_the_connection
+            }
+            limits {
+                a_body_is_limited_by_its_declared_length
+                a_body_is_limited_while_it_streams
+                a_body_may_be_as_large_as_the_limit
+                an_endless_head_is_refused
+                a_slow_drip_ends_with_the_time_of_the_call
+                a_call_that_comes_too_late_is_not_sent
+            }
+            failures {
+                a_refused_connection_was_not_sent
+                an_unknown_name_was_not_sent
+                a_connection_that_closes_without_an_answer_may_have_been_sent
+                a_body_that_breaks_off_is_truncated
+            }
+            connections {
+                a_request_on_a_connection_that_dies_is_sent_once
+                a_connection_that_was_closed_while_idle_is_not_used
+            }
+            reach {
+                a_development_call_is_blocked
+                a_public_call_to_a_name_of_this_machine_is_blocked
+                a_public_call_to_an_address_of_this_machine_is_blocked
+                an_idle_connection_of_another_reach_is_not_used
+            }
+        }
+    };
+}

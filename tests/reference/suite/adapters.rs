@@ -5,7 +5,7 @@ use atproto_oauth_core::{
     RefreshError, Refreshed, Revocation, Session,
 };
 use atproto_oauth_tests::plain_transport;
-use atproto_sansio::{Body, Machine, System, drive};
+use atproto_sansio::{Body, Call, Machine, Reply, System, drive};
 use bytes::Bytes;
 use http::{Request, Response};
 use tokio::runtime::Runtime;
@@ -13,6 +13,7 @@ use tokio::runtime::Runtime;
 /// A client over some transport, which blocks until a procedure has ended.
 pub(crate) trait Adapter {
     fn name(&self) -> &'static str;
+    fn perform(&self, call: Call) -> Reply;
     fn client(&self) -> &Client;
     fn authorize(&self, authorize: Authorize) -> Result<Authorization, Error>;
     fn callback(&self, pending: Pending, params: CallbackParams)
@@ -37,6 +38,10 @@ pub(crate) struct Plain {
 impl Adapter for atproto_oauth_ureq::OAuthClient {
     fn name(&self) -> &'static str {
         "ureq"
+    }
+
+    fn perform(&self, call: Call) -> Reply {
+        self.driver().perform(call)
     }
 
     fn client(&self) -> &Client {
@@ -71,6 +76,10 @@ impl Adapter for atproto_oauth_ureq::OAuthClient {
 impl Adapter for Asynchronous {
     fn name(&self) -> &'static str {
         "reqwest"
+    }
+
+    fn perform(&self, call: Call) -> Reply {
+        self.runtime.block_on(self.client.driver().perform(call))
     }
 
     fn client(&self) -> &Client {
@@ -111,6 +120,10 @@ impl Plain {
 impl Adapter for Plain {
     fn name(&self) -> &'static str {
         "plain"
+    }
+
+    fn perform(&self, call: Call) -> Reply {
+        plain_transport::perform(call, true)
     }
 
     fn client(&self) -> &Client {

@@ -1,0 +1,48 @@
+//! Accounts, and the documents that say what they are (DID specification; AT Protocol "DIDs").
+
+use serde_json::{Value, json};
+
+use crate::repository::Repository;
+use crate::server::ServerId;
+
+/// One account, on the server that hosts it now.
+#[derive(Debug)]
+pub(crate) struct Account {
+    pub(crate) did: String,
+    pub(crate) handle: String,
+    pub(crate) password: String,
+    pub(crate) server: ServerId,
+    pub(crate) repository: Repository,
+    /// The point of its signing key, in multibase; nobody here verifies commits.
+    pub(crate) signing_key: String,
+}
+
+impl Account {
+    /// Whether a sign-in may name it so.
+    pub(crate) fn is_called(&self, identifier: &str) -> bool {
+        self.did == identifier || self.handle.eq_ignore_ascii_case(identifier)
+    }
+
+    /// Its DID document, if it is hosted at `endpoint`.
+    pub(crate) fn document(&self, endpoint: &str) -> Value {
+        json!({
+            "@context": [
+                "https://www.w3.org/ns/did/v1",
+                "https://w3id.org/security/multikey/v1",
+            ],
+            "id": self.did,
+            "alsoKnownAs": [format!("at://{}", self.handle)],
+            "verificationMethod": [{
+                "id": format!("{}#atproto", self.did),
+                "type": "Multikey",
+                "controller": self.did,
+                "publicKeyMultibase": self.signing_key,
+            }],
+            "service": [{
+                "id": "#atproto_pds",
+                "type": "AtprotoPersonalDataServer",
+                "serviceEndpoint": endpoint,
+            }],
+        })
+    }
+}

@@ -1,0 +1,121 @@
+//! Content identifiers of records and blobs (CIDv1, SHA-256, base32).
+
+use data_encoding::{BASE32_NOPAD, BASE64_NOPAD};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+/// Of a record, encoded as DAG-CBOR.
+///
+/// # Errors
+///
+/// What in it AT Protocol has no place for.
+pub(crate) fn of_record(record: &Value) -> Result<String, &'static str> {
+    let mut bytes = Vec::new();
+    encode(record, &mut bytes)?;
+    Ok(cid(0x71, &bytes))
+}
+
+/// Of a blob's bytes.
+pub(crate) fn of_blob(bytes: &[u8]) -> String {
+    cid(0x55, bytes)
+}
+
+fn cid(codec: u8, bytes: &[u8]) -> String {
+    // Version, codec, and the multihash: SHA-256, 32 bytes.
+    let mut binary = vec![1, codec, 0x12, 32];
+    binary.extend_from_slice(&Sha256::digest(bytes));
+    format!("b{}", BASE32_NOPAD.encode(&binary).to_ascii_lowercase())
+}
+
+/// DAG-CBOR: shortest heads, keys by length and then by bytes, links under tag 42.
+fn encode(value: &Value, out: &mut Vec<u8>) -> Result<(), &'static str> {
+    match value {
+        Value::Null => out.push(0xf6),
+        Value::Bool(false) => out.push(0xf4),
+        Value::Bool(true) => out.push(0xf5),
+        Value::Number(number) => match (number.as_u64(), number.as_i64()) {
+            (Some(number), _) => head(0, number, out),
+            (None, Some(number)) => head(1, number.unsigned_abs() - 1, out),
+            (None, None) => return Err("a number is not an integer"),
+        },
+        Value::String(text) => string(text, out),
+        Value::Array(items) => {
+            head(4, items.len() as u64, out);
+            items.iter().try_for_each(|item| encode(item, out))?;
+        }
+        Value::Object(members) => {
+            if let (Some(Value::String(link)), 1) = (members.get("$link"), members.len()) {
+                return self::link(link, out);
+            }
+            if let (Some(Value::String(text)), 1) = (members.get("$bytes"), members.len()) {
+                let text = text.trim_end_matches('=').as_bytes();
+                let bytes = BASE64_NOPAD.decode(text).map_err(|_| "$bytes is not base64")?;
+                head(2, bytes.len() as u64, out);
+                out.extend_from_slice(&bytes);
+                return Ok(());
+            }
+            let mut members: Vec<_> = members.iter().collect();
+            members.sort_by_key(|(name, _)| (name.len(), name.as_bytes()));
+            head(5, members.len() as u64, out);
+            for (name, value) in members {
+                string(name, out);
+                encode(value, out)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn link(text: &str, out: &mut Vec<u8>) -> Result<(), &'static str> {
+    let text = text.strip_prefix('b').ok_or("$link is not a CID in base32")?;
+    let binary = BASE32_NOPAD
+        .decode(text.to_ascii_uppercase().as_bytes())
+        .map_err(|_| "$link is not a CID in base32")?;
+    head(6, 42, out);
+    head(2, binary.len() as u64 + 1, out);
+    out.push(0); // the multibase prefix of bytes
+    out.extend_from_slice(&binary);
+    Ok(())
+}
+
+fn string(text: &str, out: &mut Vec<u8>) {
+    head(3, text.len() as u64, out);
+    out.extend_from_slice(text.as_bytes());
+}
+
+fn head(major: u8, argument: u64, out: &mut Vec<u8>) {
+    let major = major << 5;
+    let bytes = argument.to_be_bytes();
+    let (short, width) = match argument {
+        0..24 => return out.push(major | bytes[7]),
+        24..0x100 => (24, 1),
+        0x100..0x1_0000 => (25, 2),
+        0x1_0000..0x1_0000_0000 => (26, 4),
+        _ => (27, 8),
+    };
+    out.push(major | short);
+    out.extend(bytes.iter().skip(8 - width));
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn values_are_encoded_canonically() {
+        let mut out = Vec::new();
+        encode(&json!({"bb": [1, -1, 24, 256, null], "a": {"$bytes": "AQI="}}), &mut out).unwrap();
+        let expected = b"\xa2\x61a\x42\x01\x02\x62bb\x85\x01\x20\x18\x18\x19\x01\x00\xf6";
+        assert_eq!(out, expected);
+        assert!(of_record(&json!(1.5)).is_err());
+    }
+
+    #[test]
+    fn a_blob_is_named_by_its_bytes() {
+        // Of no bytes: known everywhere.
+        let empty = "bafkreihdwdcefgh4dqkjv67uzcmw7ojee6xedzdetojuzjevtenxquvyku";
+        assert_eq!(of_blob(b""), empty);
+    }
+}

@@ -1,0 +1,283 @@
+//! What goes wrong on purpose.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderName, LOCATION};
+use http::{HeaderValue, Method, Response, StatusCode};
+use serde_json::Value;
+
+use crate::answer;
+use crate::incoming::Incoming;
+
+/// Something that goes wrong with some requests: which, when, and what.
+///
+/// ```
+/// # use atproto_oauth_sandbox::{Fault, Sandbox};
+/// # let mut sandbox = Sandbox::new(1);
+/// // The second answer of a token endpoint is lost, though the server has acted on the request.
+/// sandbox.fault(Fault::lose_answer().path("/oauth/token").skip(1));
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "give it to `Sandbox::fault`"]
+pub struct Fault {
+    action: Action,
+    host: Option<String>,
+    path: Option<String>,
+    method: Option<Method>,
+    skip: u32,
+    times: u32,
+}
+
+/// What a fault does to a request.
+#[derive(Clone, Debug)]
+pub(crate) enum Action {
+    Refuse,
+    Drop,
+    LoseAnswer,
+    Silence,
+    Delay(Duration),
+    Trickle(Duration),
+    Cut(usize),
+    Pad(usize),
+    ResetNonces,
+    Answer(Response<Bytes>),
+    Status(StatusCode),
+    Merge(Value),
+    Body(Bytes),
+    Header(HeaderName, HeaderValue),
+    NoHeader(HeaderName),
+}
+
+impl Fault {
+    fn new(action: Action) -> Self {
+        Self { action, host: None, path: None, method: None, skip: 0, times: 1 }
+    }
+
+    /// Nobody listens: the connection is refused.
+    pub fn refuse() -> Self {
+        Self::new(Action::Refuse)
+    }
+
+    /// The connection breaks before the server sees the request. The client can't know that.
+    pub fn lose_request() -> Self {
+        Self::new(Action::Drop)
+    }
+
+    /// The server acts on the request, and its answer is lost.
+    pub fn lose_answer() -> Self {
+        Self::new(Action::LoseAnswer)
+    }
+
+    /// The server acts on the request, and the connection stays silent.
+    pub fn silence() -> Self {
+        Self::new(Action::Silence)
+    }
+
+    /// The answer comes this much later.
+    pub fn delay(by: Duration) -> Self {
+        Self::new(Action::Delay(by))
+    }
+
+    /// The answer's body takes this long to come in.
+    pub fn trickle(over: Duration) -> Self {
+        Self::new(Action::Trickle(over))
+    }
+
+    /// The answer breaks off after this many bytes of its body.
+    pub fn cut(after: usize) -> Self {
+        Self::new(Action::Cut(after))
+    }
+
+    /// The answer's body has this many bytes at least, by white space after it.
+    pub fn pad(to: usize) -> Self {
+        Self::new(Action::Pad(to))
+    }
+
+    /// All nonces that the server has given become worthless just before the request.
+    pub fn reset_nonces() -> Self {
+        Self::new(Action::ResetNonces)
+    }
+
+    /// This answer comes in the server's place, which does not see the request.
+    pub fn answer(response: Response<Bytes>) -> Self {
+        Self::new(Action::Answer(response))
+    }
+
+    /// An answer with this status and a page of HTML comes in the server's place, as from a gateway.
+    pub fn status(status: StatusCode) -> Self {
+        let page = format!("<html><body><h1>{status}</h1></body></html>");
+        Self::answer(answer::html(status.as_u16(), page))
+    }
+
+    /// The browser or client is sent to `location`, in the server's place.
+    pub fn redirect(status: StatusCode, location: &str) -> Self {
+        let mut response = answer::empty(status.as_u16());
+        if let Ok(value) = HeaderValue::from_str(location) {
+            response.headers_mut().insert(LOCATION, value);
+        }
+        Self::answer(response)
+    }
+
+    /// The server's own answer has another status.
+    pub fn with_status(status: StatusCode) -> Self {
+        Self::new(Action::Status(status))
+    }
+
+    /// The server's own JSON answer is merged with `patch`: `null` removes a member (RFC 7396).
+    pub fn merge(patch: Value) -> Self {
+        Self::new(Action::Merge(patch))
+    }
+
+    /// The server's own answer has another body.
+    pub fn with_body(body: impl Into<Bytes>) -> Self {
+        Self::new(Action::Body(body.into()))
+    }
+
+    /// The server's own answer has this header, in the place of those of the same name.
+    pub fn with_header(name: HeaderName, value: HeaderValue) -> Self {
+        Self::new(Action::Header(name, value))
+    }
+
+    /// The server's own answer has this content type.
+    pub fn with_content_type(value: &'static str) -> Self {
+        Self::with_header(CONTENT_TYPE, HeaderValue::from_static(value))
+    }
+
+    /// The server's own answer lacks this header.
+    pub fn without_header(name: HeaderName) -> Self {
+        Self::new(Action::NoHeader(name))
+    }
+
+    /// Only for requests to this host, with its port if it has one; or to this whole origin.
+    pub fn host(mut self, host: &str) -> Self {
+        self.host = Some(host.to_owned());
+        self
+    }
+
+    /// Only for requests with this path; an end with `*` stands for all that begin so.
+    pub fn path(mut self, path: &str) -> Self {
+        self.path = Some(path.to_owned());
+        self
+    }
+
+    /// Only for requests with this method.
+    pub fn method(mut self, method: Method) -> Self {
+        self.method = Some(method);
+        self
+    }
+
+    /// Lets this many requests through first.
+    pub fn skip(mut self, requests: u32) -> Self {
+        self.skip = requests;
+        self
+    }
+
+    /// Meets this many requests; one, if it is not said.
+    pub fn times(mut self, requests: u32) -> Self {
+        self.times = requests;
+        self
+    }
+
+    /// Meets all requests from then on.
+    pub fn always(self) -> Self {
+        self.times(u32::MAX)
+    }
+
+    /// Whether all that it was to meet has come.
+    pub(crate) fn is_over(&self) -> bool {
+        self.times == 0
+    }
+
+    /// What to do with this request, if it is one of those.
+    pub(crate) fn meet(&mut self, request: &Incoming) -> Option<Action> {
+        if self.times == 0 || !self.is_for(request) {
+            return None;
+        }
+        if self.skip > 0 {
+            self.skip -= 1;
+            return None;
+        }
+        self.times = if self.times == u32::MAX { u32::MAX } else { self.times - 1 };
+        Some(self.action.clone())
+    }
+
+    fn is_for(&self, request: &Incoming) -> bool {
+        let origin = request.origin();
+        let authority = origin.split_once("://").map_or("", |(_, authority)| authority);
+        self.host.as_deref().is_none_or(|host| host == authority || host == origin)
+            && self.method.as_ref().is_none_or(|method| *method == request.method)
+            && self.path.as_deref().is_none_or(|path| match path.strip_suffix('*') {
+                Some(start) => request.url.path().starts_with(start),
+                None => request.url.path() == path,
+            })
+    }
+}
+
+impl Action {
+    /// What is said of it in the log.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Refuse => "refused",
+            Self::Drop => "request lost",
+            Self::LoseAnswer => "answer lost",
+            Self::Silence => "silence",
+            Self::Delay(_) => "delayed",
+            Self::Trickle(_) => "trickling",
+            Self::Cut(_) => "cut",
+            Self::Pad(_) => "padded",
+            Self::ResetNonces => "nonces reset",
+            Self::Answer(_) => "answered by another",
+            Self::Status(_)
+            | Self::Merge(_)
+            | Self::Body(_)
+            | Self::Header(..)
+            | Self::NoHeader(_) => "changed",
+        }
+    }
+
+    /// Changes the server's own answer.
+    pub(crate) fn change(&self, response: &mut Response<Bytes>) {
+        match self {
+            Self::Status(status) => *response.status_mut() = *status,
+            Self::Body(body) => *response.body_mut() = body.clone(),
+            Self::Header(name, value) => {
+                response.headers_mut().insert(name, value.clone());
+            }
+            Self::NoHeader(name) => {
+                response.headers_mut().remove(name);
+            }
+            Self::Merge(patch) => {
+                let mut value: Value =
+                    serde_json::from_slice(response.body()).unwrap_or(Value::Null);
+                merge(&mut value, patch);
+                *response.body_mut() = value.to_string().into();
+            }
+            Self::Pad(to) if response.body().len() < *to => {
+                let mut body = response.body().to_vec();
+                body.resize(*to, b' ');
+                *response.body_mut() = body.into();
+            }
+            _ => {}
+        }
+    }
+}
+
+/// JSON Merge Patch (RFC 7396 section 2).
+fn merge(target: &mut Value, patch: &Value) {
+    let Value::Object(patch) = patch else {
+        *target = patch.clone();
+        return;
+    };
+    if !target.is_object() {
+        *target = Value::Object(serde_json::Map::new());
+    }
+    let Value::Object(target) = target else { return };
+    for (name, value) in patch {
+        if value.is_null() {
+            target.remove(name);
+        } else {
+            merge(target.entry(name.clone()).or_insert(Value::Null), value);
+        }
+    }
+}

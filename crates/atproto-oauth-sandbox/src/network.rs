@@ -1,0 +1,201 @@
+//! Building a network: servers and accounts, and what can be done to them.
+
+use std::time::Duration;
+
+use data_encoding::BASE32_NOPAD;
+
+use crate::account::Account;
+use crate::handles::{Dns, HandleAnswers};
+use crate::names::Names;
+use crate::repository::Repository;
+use crate::sandbox::Sandbox;
+use crate::server::{Server, ServerId};
+
+/// How an account's handle is tied to it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "the specification knows no other")]
+pub enum ResolvedBy {
+    /// By a TXT record.
+    Dns,
+    /// By `/.well-known/atproto-did`.
+    Https,
+    /// By both.
+    Both,
+}
+
+impl Sandbox {
+    /// The standard network with its [default names](Names):
+    ///
+    /// | account | DID | handle resolved by | server | issuer |
+    /// |---|---|---|---|---|
+    /// | `alice` | `did:plc` | DNS | `pds` | the same |
+    /// | `carol` | `did:plc` | HTTPS | `pds` | the same |
+    /// | `dave` | `did:plc` | both | `pds` | the same |
+    /// | `wendy` | `did:web` | DNS | `pds` | the same |
+    /// | `bob` | `did:plc` | DNS | `other_pds` | the same |
+    /// | `rita` | `did:plc` | DNS | `entryway_pds` | `entryway` |
+    /// | `sara` | `did:plc` | DNS | `other_entryway_pds` | `entryway` |
+    ///
+    /// Their handles are `alice.example.com` and so on, their passwords `alice-pass`.
+    pub fn new(seed: u64) -> Self {
+        Self::with_names(seed, Names::default())
+    }
+
+    /// The standard network with other names.
+    pub fn with_names(seed: u64, names: Names) -> Self {
+        let mut sandbox = Self::empty(seed, names.clone());
+        let pds = sandbox.add_server(&names.pds);
+        let other_pds = sandbox.add_server(&names.other_pds);
+        let entryway = sandbox.add_entryway(&names.entryway);
+        let first = sandbox.add_server_behind(&names.entryway_pds, entryway);
+        let second = sandbox.add_server_behind(&names.other_entryway_pds, entryway);
+        let handle = |name: &str| format!("{name}{}", names.handles);
+        sandbox.add_account(pds, &handle("alice"), ResolvedBy::Dns);
+        sandbox.add_account(pds, &handle("carol"), ResolvedBy::Https);
+        sandbox.add_account(pds, &handle("dave"), ResolvedBy::Both);
+        sandbox.add_account(other_pds, &handle("bob"), ResolvedBy::Dns);
+        sandbox.add_account(first, &handle("rita"), ResolvedBy::Dns);
+        sandbox.add_account(second, &handle("sara"), ResolvedBy::Dns);
+        let did = format!("did:web:{}", names.did_web);
+        sandbox.add_account_with_did(pds, &handle("wendy"), ResolvedBy::Dns, &did);
+        sandbox
+    }
+
+    /// A PDS that is its own authorization server.
+    pub fn add_server(&mut self, origin: &str) -> ServerId {
+        let id = ServerId(self.servers.len());
+        self.add(origin, true, id)
+    }
+
+    /// An authorization server that hosts no accounts.
+    pub fn add_entryway(&mut self, origin: &str) -> ServerId {
+        let id = ServerId(self.servers.len());
+        self.add(origin, false, id)
+    }
+
+    /// A PDS whose authorization server is `entryway`.
+    pub fn add_server_behind(&mut self, origin: &str, entryway: ServerId) -> ServerId {
+        self.add(origin, true, entryway)
+    }
+
+    fn add(&mut self, origin: &str, hosts_accounts: bool, issuer: ServerId) -> ServerId {
+        let secret = self.entropy.bytes();
+        self.servers.push(Server::new(origin, hosts_accounts, issuer, secret));
+        ServerId(self.servers.len() - 1)
+    }
+
+    /// An account with a new `did:plc`, which is returned. Its password is `-pass` after the first
+    /// label of its handle.
+    pub fn add_account(&mut self, server: ServerId, handle: &str, by: ResolvedBy) -> String {
+        let digits = BASE32_NOPAD.encode(&self.entropy.bytes::<15>()).to_ascii_lowercase();
+        let did = format!("did:plc:{digits}");
+        self.add_account_with_did(server, handle, by, &did);
+        did
+    }
+
+    fn add_account_with_did(&mut self, server: ServerId, handle: &str, by: ResolvedBy, did: &str) {
+        let name = handle.split('.').next().unwrap_or_default();
+        let answers = HandleAnswers {
+            dns: if by == ResolvedBy::Https { Dns::NoSuchName } else { Dns::did(did) },
+            https: (by != ResolvedBy::Dns).then(|| did.to_owned()),
+        };
+        self.handles.insert(handle.to_owned(), answers);
+        self.accounts.push(Account {
+            did: did.to_owned(),
+            handle: handle.to_owned(),
+            password: format!("{name}-pass"),
+            server,
+            repository: Repository::default(),
+            signing_key: self.entropy.name("zDna"),
+        });
+    }
+
+    /// The server at an origin.
+    pub fn find_server(&self, origin: &str) -> Option<ServerId> {
+        self.server_at(origin)
+    }
+
+    /// The DID of the account with this handle.
+    pub fn did(&self, handle: &str) -> Option<&str> {
+        let account = self.accounts.iter().find(|account| account.is_called(handle))?;
+        Some(&account.did)
+    }
+
+    /// What a handle resolves to, to be changed. A handle that nobody has can be made to answer too.
+    pub fn handle_answers(&mut self, handle: &str) -> &mut HandleAnswers {
+        let nothing = HandleAnswers { dns: Dns::NoSuchName, https: None };
+        self.handles.entry(handle.to_owned()).or_insert(nothing)
+    }
+
+    /// Moves an account to another server, which may have another issuer. Its DID document names the
+    /// new one at once; the old server knows it as deactivated.
+    ///
+    /// # Panics
+    ///
+    /// There is no such account.
+    pub fn migrate(&mut self, name: &str, to: ServerId) {
+        self.account_mut(name).server = to;
+    }
+
+    /// Gives an account another handle, resolved by DNS. The old one resolves to nothing.
+    ///
+    /// # Panics
+    ///
+    /// There is no such account.
+    pub fn rename(&mut self, name: &str, handle: &str) {
+        let account = self.account_mut(name);
+        let old = std::mem::replace(&mut account.handle, handle.to_owned());
+        let did = account.did.clone();
+        self.handles.remove(&old);
+        let answers = HandleAnswers { dns: Dns::did(&did), https: None };
+        self.handles.insert(handle.to_owned(), answers);
+    }
+
+    fn account_mut(&mut self, name: &str) -> &mut Account {
+        let account = self.accounts.iter_mut().find(|account| account.is_called(name));
+        account.expect("an account is named by its handle or DID")
+    }
+
+    /// All DPoP nonces that a server has given become worthless.
+    pub fn reset_nonces(&mut self, at: ServerId) {
+        let secret = self.entropy.bytes();
+        self.server_mut(at).nonces.reset(secret);
+    }
+
+    /// A server's nonces are good for two to three times as long as this. One minute at first.
+    pub fn set_nonce_rotation(&mut self, at: ServerId, rotation: Duration) {
+        self.server_mut(at).nonces.rotation = rotation;
+    }
+
+    /// Whether a server asks for nonces and gives them, as the profile demands.
+    pub fn require_nonces(&mut self, at: ServerId, required: bool) {
+        self.server_mut(at).nonces.required = required;
+    }
+
+    /// How long the access tokens that a server issues from now on are good. One hour at first.
+    pub fn set_access_token_lifetime(&mut self, at: ServerId, lifetime: Duration) {
+        self.server_mut(at).access_token_lifetime = lifetime;
+    }
+
+    /// A server's clock runs ahead of everybody else's; its `Date` headers too.
+    pub fn set_server_clock_ahead(&mut self, at: ServerId, by: Duration) {
+        let server = self.server_mut(at);
+        (server.clock_ahead, server.clock_behind) = (by, Duration::ZERO);
+    }
+
+    /// A server's clock runs behind everybody else's; its `Date` headers too.
+    pub fn set_server_clock_behind(&mut self, at: ServerId, by: Duration) {
+        let server = self.server_mut(at);
+        (server.clock_ahead, server.clock_behind) = (Duration::ZERO, by);
+    }
+
+    /// A server forgets the client metadata that it has fetched.
+    pub fn forget_clients(&mut self, at: ServerId) {
+        self.server_mut(at).clients.forget();
+    }
+
+    /// How many sessions a server has that have not ended.
+    pub fn sessions(&self, at: ServerId) -> usize {
+        self.server(at).grants.len()
+    }
+}

@@ -1,0 +1,96 @@
+//! Records and blobs of an account. Without the tree that proves them: nobody here verifies commits.
+
+use std::collections::BTreeMap;
+
+use atproto_sansio::UnixTime;
+use bytes::Bytes;
+use serde_json::{Value, json};
+
+use crate::cid;
+
+/// What an account has stored.
+#[derive(Debug, Default)]
+pub(crate) struct Repository {
+    records: BTreeMap<(String, String), Record>,
+    blobs: BTreeMap<String, (String, Bytes)>,
+    last_key: u64,
+}
+
+/// One record.
+#[derive(Clone, Debug)]
+pub(crate) struct Record {
+    uri: String,
+    cid: String,
+    value: Value,
+}
+
+impl Repository {
+    pub(crate) fn record(&self, collection: &str, key: &str) -> Option<&Record> {
+        self.records.get(&(collection.to_owned(), key.to_owned()))
+    }
+
+    /// The records of a collection, the newest key first.
+    pub(crate) fn records<'a>(&'a self, collection: &'a str) -> impl Iterator<Item = &'a Record> {
+        self.records.iter().rev().filter(move |((this, _), _)| this == collection).map(|(_, r)| r)
+    }
+
+    /// Writes a record and gives its URI.
+    pub(crate) fn put(
+        &mut self,
+        did: &str,
+        collection: &str,
+        key: &str,
+        cid: &str,
+        value: Value,
+    ) -> String {
+        let uri = format!("at://{did}/{collection}/{key}");
+        let record = Record { uri: uri.clone(), cid: cid.to_owned(), value };
+        self.records.insert((collection.to_owned(), key.to_owned()), record);
+        uri
+    }
+
+    pub(crate) fn delete(&mut self, collection: &str, key: &str) {
+        self.records.remove(&(collection.to_owned(), key.to_owned()));
+    }
+
+    /// Keeps a blob and gives its name.
+    pub(crate) fn upload(&mut self, content_type: &str, bytes: Bytes) -> String {
+        let cid = cid::of_blob(&bytes);
+        self.blobs.insert(cid.clone(), (content_type.to_owned(), bytes));
+        cid
+    }
+
+    pub(crate) fn blob(&self, cid: &str) -> Option<&(String, Bytes)> {
+        self.blobs.get(cid)
+    }
+
+    /// A key later than all before: microseconds in base32 (AT Protocol "TID").
+    pub(crate) fn next_key(&mut self, now: UnixTime) -> String {
+        let micros = now.since(UnixTime::from_secs(0)).as_micros() as u64;
+        self.last_key = micros.max(self.last_key + 1);
+        tid(self.last_key)
+    }
+
+    /// What a write answers about the repository.
+    pub(crate) fn commit(&mut self, now: UnixTime) -> Value {
+        let rev = self.next_key(now);
+        let records: Vec<&str> = self.records.values().map(|record| record.cid.as_str()).collect();
+        let cid = cid::of_record(&json!({"rev": rev, "records": records})).unwrap_or_default();
+        json!({"cid": cid, "rev": rev})
+    }
+}
+
+impl Record {
+    pub(crate) fn to_json(&self) -> Value {
+        json!({"uri": self.uri, "cid": self.cid, "value": self.value})
+    }
+}
+
+fn tid(micros: u64) -> String {
+    const ALPHABET: &[u8; 32] = b"234567abcdefghijklmnopqrstuvwxyz";
+    let number = micros << 10;
+    (0..13)
+        .rev()
+        .map(|at| ALPHABET.get((number >> (5 * at)) as usize & 31).map_or('2', |c| char::from(*c)))
+        .collect()
+}

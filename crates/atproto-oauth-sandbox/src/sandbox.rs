@@ -1,0 +1,329 @@
+//! The network as a value: what it holds, and the way of a request through it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::{Duration, SystemTime};
+
+use atproto_sansio::UnixTime;
+use bytes::Bytes;
+use http::{Request, Response};
+use serde_json::json;
+
+use crate::account::Account;
+use crate::answer;
+use crate::delivery::{Delivery, Outcome};
+use crate::entropy::Seeded;
+use crate::fault::{Action, Fault};
+use crate::handles::{Dns, HandleAnswers};
+use crate::incoming::Incoming;
+use crate::log::{By, Exchange, Seen};
+use crate::names::Names;
+use crate::process::Process;
+use crate::server::{self, Server, ServerId};
+
+/// A small AT Protocol network in memory.
+///
+/// It is pure: the same seed and the same calls give the same answers, and time passes only when it
+/// is told to. Its `Debug` prints no accounts and no tokens.
+pub struct Sandbox {
+    pub(crate) now: UnixTime,
+    pub(crate) latency: Duration,
+    pub(crate) entropy: Seeded,
+    pub(crate) names: Names,
+    pub(crate) servers: Vec<Server>,
+    pub(crate) accounts: Vec<Account>,
+    pub(crate) handles: BTreeMap<String, HandleAnswers>,
+    pub(crate) documents: BTreeMap<String, Response<Bytes>>,
+    pub(crate) process: Process,
+    faults: Vec<Fault>,
+    log: Vec<Seen>,
+    keeps_log: bool,
+}
+
+/// When a sandbox begins: 2026-01-01T00:00:00Z.
+pub(crate) const START: UnixTime = UnixTime::from_secs(1_767_225_600);
+
+impl Sandbox {
+    /// A network without servers and accounts; `names` says where its directories are.
+    pub fn empty(seed: u64, names: Names) -> Self {
+        Self {
+            now: START,
+            latency: Duration::ZERO,
+            entropy: Seeded::new("network", seed),
+            names,
+            servers: Vec::new(),
+            accounts: Vec::new(),
+            handles: BTreeMap::new(),
+            documents: BTreeMap::new(),
+            process: Process::new(seed),
+            faults: Vec::new(),
+            log: Vec::new(),
+            keeps_log: true,
+        }
+    }
+
+    /// What its clocks say.
+    pub fn now(&self) -> UnixTime {
+        self.now
+    }
+
+    /// Time passes.
+    pub fn advance(&mut self, by: Duration) {
+        self.now = self.now + by;
+    }
+
+    /// It is this late now: for those who drive machines by a real clock. Time does not go back.
+    pub fn set_now(&mut self, now: UnixTime) {
+        self.now = self.now.max(now);
+    }
+
+    /// From now on every call takes this long, there and back.
+    pub fn set_latency(&mut self, latency: Duration) {
+        self.latency = latency;
+    }
+
+    /// Where its hosts are.
+    pub fn names(&self) -> &Names {
+        &self.names
+    }
+
+    /// From now on this goes wrong, as often as it says. What meets several faults meets them in the
+    /// order in which they were given.
+    pub fn fault(&mut self, fault: Fault) {
+        self.faults.push(fault);
+    }
+
+    /// Nothing goes wrong any more.
+    pub fn clear_faults(&mut self) {
+        self.faults.clear();
+    }
+
+    /// Everything that it saw since the log was cleared, in the order of arrival.
+    pub fn log(&self) -> &[Seen] {
+        &self.log
+    }
+
+    /// The requests in the log that came from outside.
+    pub fn requests(&self) -> impl Iterator<Item = &Exchange> {
+        self.log.iter().filter_map(|seen| match seen {
+            Seen::Request(exchange) if exchange.by == By::Client => Some(&**exchange),
+            _ => None,
+        })
+    }
+
+    /// Empties the log.
+    pub fn clear_log(&mut self) {
+        self.log.clear();
+    }
+
+    /// Whether to keep a log from now on. It grows with every request.
+    pub fn keep_log(&mut self, keep: bool) {
+        self.keeps_log = keep;
+    }
+
+    /// What becomes of a request with an absolute URL.
+    pub fn exchange(&mut self, request: Request<Bytes>) -> Delivery {
+        match Incoming::read(request) {
+            Some(request) => self.carry(By::Client, request),
+            None => Delivery::now(Outcome::Refused),
+        }
+    }
+
+    /// What DNS answers to a question for TXT records. The name has no final dot.
+    pub fn look_up(&mut self, name: &str) -> Dns {
+        let name = name.to_ascii_lowercase();
+        let handle = name.strip_prefix("_atproto.").and_then(|handle| self.handles.get(handle));
+        let answer = handle.map_or(Dns::NoSuchName, |answers| answers.dns.clone());
+        if self.keeps_log {
+            self.log.push(Seen::Lookup { at: self.now, name, answer: answer.clone() });
+        }
+        answer
+    }
+
+    /// Takes a request through the faults to its host and back.
+    pub(crate) fn carry(&mut self, by: By, request: Incoming) -> Delivery {
+        let actions: Vec<Action> =
+            self.faults.iter_mut().filter_map(|fault| fault.meet(&request)).collect();
+        self.faults.retain(|fault| !fault.is_over());
+        let entry = self.log.len();
+        if self.keeps_log {
+            let mut exchange = Exchange::new(self.now, by, &request);
+            exchange.fault = actions.first().map(|action| action.name().to_owned());
+            self.log.push(Seen::Request(Box::new(exchange)));
+        }
+        let delivery = self.deliver(&request, &actions);
+        if let (
+            Some(Seen::Request(exchange)),
+            Outcome::Whole(response) | Outcome::Cut(response, _),
+        ) = (self.log.get_mut(entry), &delivery.outcome)
+        {
+            exchange.status = Some(response.status().as_u16());
+            exchange.answer_headers = response.headers().clone();
+            exchange.answer_body = response.body().clone();
+        }
+        delivery
+    }
+
+    fn deliver(&mut self, request: &Incoming, actions: &[Action]) -> Delivery {
+        let mut instead = None;
+        for action in actions {
+            match action {
+                Action::Refuse => return Delivery::now(Outcome::Refused),
+                Action::Drop => return Delivery::now(Outcome::Broken),
+                Action::ResetNonces => {
+                    if let Some(at) = self.server_at(&request.origin()) {
+                        self.reset_nonces(at);
+                    }
+                }
+                Action::Answer(response) => instead = Some(response.clone()),
+                _ => {}
+            }
+        }
+        let mut response = match instead {
+            Some(response) => response,
+            None => match self.route(request) {
+                Some(response) => response,
+                None => return Delivery::now(Outcome::Refused),
+            },
+        };
+        actions.iter().for_each(|action| action.change(&mut response));
+        let mut delivery = Delivery::now(Outcome::Whole(response));
+        for action in actions {
+            match (action, delivery.outcome) {
+                (Action::LoseAnswer, _) => delivery.outcome = Outcome::Broken,
+                (Action::Silence, _) => delivery.outcome = Outcome::Silence,
+                (Action::Cut(after), Outcome::Whole(response)) => {
+                    delivery.outcome = Outcome::Cut(response, *after);
+                }
+                (Action::Delay(by), outcome) => {
+                    delivery.delay += *by;
+                    delivery.outcome = outcome;
+                }
+                (Action::Trickle(over), outcome) => {
+                    delivery.trickle += *over;
+                    delivery.outcome = outcome;
+                }
+                (_, outcome) => delivery.outcome = outcome,
+            }
+        }
+        delivery
+    }
+
+    /// The answer of the host that the request is for; `None` if there is none.
+    fn route(&mut self, request: &Incoming) -> Option<Response<Bytes>> {
+        let origin = request.origin();
+        if let Some(at) = self.server_at(&origin) {
+            let clock = self.clock(at);
+            return Some(dated(server::handle(self, at, request), clock));
+        }
+        let is_get = request.method == http::Method::GET;
+        let mut response = match (is_get, request.url.path()) {
+            (true, path) if origin == self.names.plc => self.directory(path),
+            (true, "/dns-query") if origin == self.names.doh => self.dns_over_https(request),
+            (true, "/.well-known/did.json") if self.is_did_web_host(&origin) => self.did_web()?,
+            (true, "/.well-known/atproto-did") => match self.well_known(request) {
+                Some(response) => response,
+                None => self.document(request)?,
+            },
+            _ => self.document(request)?,
+        };
+        answer::set(&mut response, "access-control-allow-origin", "*");
+        Some(dated(response, self.now))
+    }
+
+    fn document(&self, request: &Incoming) -> Option<Response<Bytes>> {
+        if let Some(response) = self.documents.get(request.url.as_str()) {
+            return Some(response.clone());
+        }
+        // Its host is there, if anything of it was published.
+        let origin = format!("{}/", request.origin());
+        let is_known = self.documents.keys().any(|url| url.starts_with(&origin))
+            || origin.starts_with(&self.names.plc)
+            || origin.starts_with(&self.names.doh);
+        is_known.then(|| answer::text(404, "there is nothing here"))
+    }
+
+    /// PLC directory: documents of `did:plc`.
+    fn directory(&self, path: &str) -> Response<Bytes> {
+        let did = path.trim_start_matches('/');
+        let account = self.accounts.iter().find(|a| a.did == did && did.starts_with("did:plc:"));
+        match account {
+            Some(account) => {
+                let document = account.document(&self.server(account.server).origin);
+                answer::typed(200, "application/did+ld+json", document.to_string())
+            }
+            None => answer::json(404, &json!({"message": format!("DID not registered: {did}")})),
+        }
+    }
+
+    fn is_did_web_host(&self, origin: &str) -> bool {
+        origin
+            .split_once("://")
+            .is_some_and(|(_, host)| host.replace(':', "%3A") == self.names.did_web)
+    }
+
+    fn did_web(&self) -> Option<Response<Bytes>> {
+        let did = format!("did:web:{}", self.names.did_web);
+        let account = self.accounts.iter().find(|account| account.did == did)?;
+        Some(answer::json(200, &account.document(&self.server(account.server).origin)))
+    }
+
+    fn well_known(&self, request: &Incoming) -> Option<Response<Bytes>> {
+        let answers = self.handles.get(request.url.host_str()?)?;
+        Some(match &answers.https {
+            Some(body) => answer::text(200, body.clone()),
+            None => answer::text(404, "there is no such account"),
+        })
+    }
+
+    fn dns_over_https(&mut self, request: &Incoming) -> Response<Bytes> {
+        let name = request.query("name").unwrap_or_default();
+        let name = name.trim_end_matches('.');
+        self.look_up(name).to_json(name)
+    }
+
+    pub(crate) fn server_at(&self, origin: &str) -> Option<ServerId> {
+        self.servers.iter().position(|server| server.origin == origin).map(ServerId)
+    }
+
+    pub(crate) fn server(&self, at: ServerId) -> &Server {
+        self.servers.get(at.0).expect("a server's id is of its own sandbox")
+    }
+
+    pub(crate) fn server_mut(&mut self, at: ServerId) -> &mut Server {
+        self.servers.get_mut(at.0).expect("a server's id is of its own sandbox")
+    }
+
+    /// What the clock of a server says.
+    pub(crate) fn clock(&self, at: ServerId) -> UnixTime {
+        self.server(at).clock(self.now)
+    }
+
+    /// Whether an account's name is this one.
+    pub(crate) fn is_called(&self, did: &str, name: &str) -> bool {
+        self.accounts.iter().any(|account| account.did == did && account.is_called(name))
+    }
+
+    /// Whom access tokens of an account are for.
+    pub(crate) fn audience(&self, did: &str) -> String {
+        let account = self.accounts.iter().find(|account| account.did == did);
+        account.map(|account| self.server(account.server).did.clone()).unwrap_or_default()
+    }
+}
+
+fn dated(mut response: Response<Bytes>, now: UnixTime) -> Response<Bytes> {
+    let date = SystemTime::UNIX_EPOCH + now.since(UnixTime::from_secs(0));
+    answer::set(&mut response, "date", &httpdate::fmt_http_date(date));
+    response
+}
+
+impl fmt::Debug for Sandbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sandbox")
+            .field("now", &self.now)
+            .field("servers", &self.servers.len())
+            .field("accounts", &self.accounts.len())
+            .field("seen", &self.log.len())
+            .finish_non_exhaustive()
+    }
+}

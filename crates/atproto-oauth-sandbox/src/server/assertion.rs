@@ -1,0 +1,122 @@
+//! Client authentication: `none` and `private_key_jwt` (RFC 7521 section 4.2, RFC 7523 section 3).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use atproto_dpop::Jwk;
+use atproto_sansio::UnixTime;
+use serde_json::Value;
+
+use crate::form::Form;
+use crate::jwt::Jwt;
+use crate::sandbox::Sandbox;
+use crate::server::ServerId;
+use crate::server::client::find;
+use crate::server::client_metadata::ClientInfo;
+use crate::server::proof::Proven;
+use crate::server::refusal::Refusal;
+
+/// How a client proved who it is. A session stays bound to it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum ClientAuth {
+    /// Not at all: a public client.
+    None,
+    /// With this key.
+    Key { kid: String, jkt: String },
+}
+
+/// An assertion may be this old.
+const OLDEST: Duration = Duration::from_secs(60);
+
+/// Finds the client that a form names and checks that it is the one.
+///
+/// # Errors
+///
+/// It does not exist, or is not the one, or made no proof though its tokens are bound to a key.
+pub(crate) fn authenticate(
+    sandbox: &mut Sandbox,
+    at: ServerId,
+    client_id: &str,
+    form: &Form,
+    proof: Option<&Proven>,
+) -> Result<(Arc<ClientInfo>, ClientAuth), Refusal> {
+    let client = find(sandbox, at, client_id)?;
+    let Some(proof) = proof else {
+        return Err(Refusal::invalid_dpop_proof("A DPoP proof is required"));
+    };
+    if !client.is_confidential {
+        return Ok((client, ClientAuth::None));
+    }
+    let is_jwt_bearer = form.get("client_assertion_type")
+        == Some("urn:ietf:params:oauth:client-assertion-type:jwt-bearer");
+    let assertion = form.get("client_assertion").filter(|_| is_jwt_bearer);
+    let assertion =
+        assertion.ok_or_else(|| Refusal::invalid_request("A client_assertion is required"))?;
+
+    let (issuer, now) = (sandbox.server(at).origin.clone(), sandbox.clock(at));
+    let (auth, jti, exp) = verify(&client, &issuer, assertion, now)?;
+    if matches!(&auth, ClientAuth::Key { jkt, .. } if *jkt == proof.jkt) {
+        // AT Protocol "OAuth": the keys must not be the same
+        return Err(Refusal::invalid_request("The DPoP key must not be the client's key"));
+    }
+    let name = format!("{client_id} {jti}");
+    if !sandbox.server_mut(at).assertions.is_first(&name, now, exp) {
+        return Err(Refusal::invalid_grant("The jti of the client assertion was used before"));
+    }
+    Ok((client, auth))
+}
+
+/// The key that signed the assertion, its `jti`, and until when it must not be used again.
+fn verify(
+    client: &ClientInfo,
+    issuer: &str,
+    assertion: &str,
+    now: UnixTime,
+) -> Result<(ClientAuth, String, UnixTime), Refusal> {
+    let bad = Refusal::invalid_client;
+    let jwt = Jwt::parse(assertion).ok_or_else(|| bad("The client assertion is not a JWT"))?;
+    let kid = jwt.header("kid").ok_or_else(|| bad("The client assertion has no kid"))?;
+    let key: &Jwk = client
+        .keys
+        .iter()
+        .find(|(this, _)| this == kid)
+        .map(|(_, key)| key)
+        .ok_or_else(|| bad("The client has no key with the kid of the assertion"))?;
+    if !jwt.is_signed_by(key.point()) {
+        return Err(bad("The client assertion is not signed by the key that it names"));
+    }
+    if jwt.claim("iss") != Some(&client.id) || jwt.claim("sub") != Some(&client.id) {
+        return Err(bad("iss and sub of the client assertion must be the client_id"));
+    }
+    let is_for_us = match jwt.claims.get("aud") {
+        Some(Value::String(audience)) => audience == issuer,
+        Some(Value::Array(audiences)) => audiences.iter().any(|audience| audience == issuer),
+        _ => false,
+    };
+    if !is_for_us {
+        return Err(bad("The aud of the client assertion is not this issuer"));
+    }
+    let exp = check_times(&jwt, now)?;
+    let jti = jwt.claim("jti").filter(|jti| !jti.is_empty());
+    let jti = jti.ok_or_else(|| bad("The client assertion has no jti"))?;
+    let auth = ClientAuth::Key { kid: kid.to_owned(), jkt: key.thumbprint() };
+    Ok((auth, jti.to_owned(), exp))
+}
+
+/// No tolerance: the reference server has none either.
+fn check_times(jwt: &Jwt, now: UnixTime) -> Result<UnixTime, Refusal> {
+    let bad = |()| Refusal::invalid_client("A time in the client assertion is not a number");
+    let missing = |name| Refusal::invalid_client(&format!("The client assertion has no {name}"));
+    let now = now.as_secs() as f64;
+    let iat = jwt.time("iat").map_err(bad)?.ok_or_else(|| missing("iat"))?;
+    let exp = jwt.time("exp").map_err(bad)?.ok_or_else(|| missing("exp"))?;
+    if now - iat > OLDEST.as_secs_f64() || iat > now {
+        return Err(Refusal::invalid_client("The client assertion was not issued just now"));
+    }
+    if exp <= now || jwt.time("nbf").map_err(bad)?.is_some_and(|nbf| nbf > now) {
+        return Err(Refusal::invalid_client("The client assertion is not valid now"));
+    }
+    // It is too old after a minute, whatever it says.
+    let until = exp.clamp(now, now + OLDEST.as_secs_f64());
+    Ok(UnixTime::from_secs(until as u64 + 1))
+}

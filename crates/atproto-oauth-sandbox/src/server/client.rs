@@ -1,0 +1,109 @@
+//! Who a client is: its metadata, fetched and remembered as a server does.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use atproto_sansio::UnixTime;
+use bytes::Bytes;
+use http::header::{ACCEPT, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, Method};
+use serde_json::Value;
+use url::Url;
+
+use crate::incoming::Incoming;
+use crate::log::By;
+use crate::sandbox::Sandbox;
+use crate::server::ServerId;
+use crate::server::client_metadata::{self, ClientInfo};
+use crate::server::refusal::Refusal;
+
+/// The clients that a server has met.
+#[derive(Debug, Default)]
+pub(crate) struct Clients(BTreeMap<String, (UnixTime, Arc<ClientInfo>)>);
+
+/// For how long a server trusts what it fetched.
+const KEPT: Duration = Duration::from_secs(600);
+
+/// The largest document that a server reads.
+const LARGEST: usize = 512 * 1024;
+
+impl Clients {
+    /// Fetches everything anew.
+    pub(crate) fn forget(&mut self) {
+        self.0.clear();
+    }
+}
+
+/// The client of this id, as the server at `at` sees it.
+///
+/// # Errors
+///
+/// There is no such client, or its metadata breaks a rule.
+pub(crate) fn find(
+    sandbox: &mut Sandbox,
+    at: ServerId,
+    id: &str,
+) -> Result<Arc<ClientInfo>, Refusal> {
+    let now = sandbox.clock(at);
+    let known = sandbox.server(at).clients.0.get(id);
+    if let Some((_, client)) = known.filter(|(until, _)| *until > now) {
+        return Ok(Arc::clone(client));
+    }
+    let client = match client_metadata::discoverable(id) {
+        Some(url) => discover(sandbox, at, &url)?,
+        None => client_metadata::loopback(id)?,
+    };
+    let client = Arc::new(client);
+    sandbox.server_mut(at).clients.0.insert(id.to_owned(), (now + KEPT, Arc::clone(&client)));
+    Ok(client)
+}
+
+fn discover(sandbox: &mut Sandbox, at: ServerId, url: &Url) -> Result<ClientInfo, Refusal> {
+    let mut client = client_metadata::check(url, &fetch(sandbox, at, url)?)?;
+    if let Some(jwks_uri) = &client.jwks_uri {
+        let url = Url::parse(jwks_uri)
+            .map_err(|_| Refusal::invalid_client_metadata("jwks_uri is not a URL"))?;
+        client.keys = client_metadata::keys(&fetch(sandbox, at, &url)?)?;
+    }
+    Ok(client)
+}
+
+/// Gets JSON from a URL that a client named.
+fn fetch(sandbox: &mut Sandbox, at: ServerId, url: &Url) -> Result<Value, Refusal> {
+    let failed =
+        |why: &str| Refusal::invalid_client_metadata(&format!("Unable to get {url}: {why}"));
+    if is_forbidden(url) {
+        return Err(failed("its host is not allowed"));
+    }
+    let mut headers = HeaderMap::new();
+    headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+    let request = Incoming { method: Method::GET, url: url.clone(), headers, body: Bytes::new() };
+    let delivery = sandbox.carry(By::Server(at), request);
+    let response = delivery.whole().ok_or_else(|| failed("no answer"))?;
+    if !response.status().is_success() {
+        return Err(failed("its status is not 2xx")); // a redirect is not followed
+    }
+    let content_type = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let essence = content_type.unwrap_or_default().split(';').next().unwrap_or_default();
+    if !essence.trim().eq_ignore_ascii_case("application/json") {
+        return Err(failed("it is not application/json"));
+    }
+    if response.body().len() > LARGEST {
+        return Err(failed("it is too large"));
+    }
+    serde_json::from_slice(response.body()).map_err(|_| failed("it is not JSON"))
+}
+
+/// Hosts that servers do not fetch from: addresses, local names, and names for documentation.
+fn is_forbidden(url: &Url) -> bool {
+    let Some(url::Host::Domain(host)) = url.host() else { return true };
+    let documentation = ["example.com", "example.net", "example.org"];
+    let is_for_documentation = documentation.iter().any(|name| {
+        host.strip_suffix(name).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+    });
+    url.scheme() != "https"
+        || url.port().is_some()
+        || is_for_documentation
+        || crate::server::redirect_uri::is_local_name(host)
+}

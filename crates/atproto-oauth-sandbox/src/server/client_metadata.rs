@@ -1,0 +1,291 @@
+//! Which client metadata a server accepts (AT Protocol "OAuth": client ID metadata document, RFC 7591
+//! section 2, and what the reference server adds).
+
+use std::collections::BTreeSet;
+
+use atproto_dpop::Jwk;
+use serde_json::{Map, Value};
+use url::{Host, Url};
+
+use crate::server::redirect_uri::{self, Kind};
+use crate::server::refusal::Refusal;
+
+/// What a server knows about a client.
+#[derive(Clone, Debug)]
+pub(crate) struct ClientInfo {
+    pub(crate) id: String,
+    pub(crate) redirect_uris: Vec<String>,
+    pub(crate) scopes: Vec<String>,
+    pub(crate) grant_types: Vec<String>,
+    pub(crate) is_confidential: bool,
+    /// Where its keys are, if they are not in the document.
+    pub(crate) jwks_uri: Option<String>,
+    pub(crate) keys: Vec<(String, Jwk)>,
+}
+
+/// The URL of a `client_id` that names a document; `None` if it can't be one.
+pub(crate) fn discoverable(client_id: &str) -> Option<Url> {
+    let url = Url::parse(client_id).ok().filter(|url| url.scheme() == "https")?;
+    let Host::Domain(host) = url.host()? else { return None };
+    let canonical = url.as_str() == client_id;
+    let anonymous = url.username().is_empty() && url.password().is_none();
+    let has_path = url.path() != "/" && !url.path().ends_with('/');
+    let is_public = !redirect_uri::is_local_name(host);
+    (canonical && anonymous && has_path && is_public && url.fragment().is_none()).then_some(url)
+}
+
+/// The metadata that a loopback `client_id` stands for.
+///
+/// # Errors
+///
+/// It is not `http://localhost`, with a slash perhaps, and with `redirect_uri` and `scope` only.
+pub(crate) fn loopback(client_id: &str) -> Result<ClientInfo, Refusal> {
+    let bad = || Refusal::invalid_client_metadata(&format!("Invalid client ID {client_id}"));
+    let rest = client_id.strip_prefix("http://localhost").ok_or_else(bad)?;
+    let rest = rest.strip_prefix('/').unwrap_or(rest);
+    let query = match rest.strip_prefix('?') {
+        Some(query) if !query.contains('#') => query,
+        None if rest.is_empty() => "",
+        _ => return Err(bad()),
+    };
+    let (mut redirect_uris, mut scope) = (Vec::new(), None);
+    for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
+        let value = value.into_owned();
+        match &*name {
+            "redirect_uri" if matches!(redirect_uri::kind(&value), Some((_, Kind::Loopback))) => {
+                redirect_uris.push(value);
+            }
+            "scope" if scope.is_none() => scope = Some(value),
+            _ => return Err(bad()),
+        }
+    }
+    if redirect_uris.is_empty() {
+        redirect_uris = ["http://127.0.0.1/", "http://[::1]/"].map(str::to_owned).to_vec();
+    }
+    let scopes = scopes(scope.as_deref().unwrap_or("atproto"))?;
+    Ok(ClientInfo {
+        id: client_id.to_owned(),
+        redirect_uris,
+        scopes,
+        grant_types: ["authorization_code", "refresh_token"].map(str::to_owned).to_vec(),
+        is_confidential: false,
+        jwks_uri: None,
+        keys: Vec::new(),
+    })
+}
+
+/// Checks the document that was found at `client_id`.
+///
+/// # Errors
+///
+/// The first rule that it breaks.
+pub(crate) fn check(client_id: &Url, document: &Value) -> Result<ClientInfo, Refusal> {
+    let bad = Refusal::invalid_client_metadata;
+    let members = document.as_object().ok_or_else(|| bad("The document is not an object"))?;
+    if text(members, "client_id")? != Some(client_id.as_str()) {
+        return Err(bad("client_id is not the URL of the document"));
+    }
+    if members.get("dpop_bound_access_tokens") != Some(&Value::Bool(true)) {
+        return Err(bad("dpop_bound_access_tokens must be true"));
+    }
+    for name in [
+        "default_max_age",
+        "userinfo_signed_response_alg",
+        "id_token_signed_response_alg",
+        "userinfo_encrypted_response_alg",
+        "authorization_encrypted_response_enc",
+        "authorization_details_types",
+    ] {
+        if members.get(name).is_some_and(|value| !value.is_null()) {
+            return Err(bad(&format!("{name} is not supported")));
+        }
+    }
+    if members.get("tls_client_certificate_bound_access_tokens") == Some(&Value::Bool(true)) {
+        return Err(bad("tokens are not bound to certificates here"));
+    }
+    if !matches!(text(members, "subject_type")?, None | Some("public")) {
+        return Err(bad("subject_type must be public"));
+    }
+    let is_native = match text(members, "application_type")? {
+        None | Some("web") => false,
+        Some("native") => true,
+        Some(_) => return Err(bad("application_type must be web or native")),
+    };
+    let scopes = scopes(text(members, "scope")?.ok_or_else(|| bad("scope is missing"))?)?;
+    let grant_types = grant_types(members)?;
+    let response_types =
+        texts(members, "response_types")?.unwrap_or_else(|| vec!["code".to_owned()]);
+    if !response_types.iter().any(|this| this == "code") {
+        return Err(bad("response_types must contain code"));
+    }
+    check_client_uri(client_id, members)?;
+    let (is_confidential, jwks_uri, keys) = authentication(members)?;
+    if is_native && is_confidential {
+        // RFC 8252 section 8.4
+        return Err(bad("a native client can't keep a key"));
+    }
+    Ok(ClientInfo {
+        id: client_id.as_str().to_owned(),
+        redirect_uris: redirect_uris(client_id, is_native, members)?,
+        scopes,
+        grant_types,
+        is_confidential,
+        jwks_uri,
+        keys,
+    })
+}
+
+/// The public keys of a JWK set that can verify an assertion, by `kid`.
+///
+/// # Errors
+///
+/// It is no JWK set, or gives a private key away.
+pub(crate) fn keys(jwks: &Value) -> Result<Vec<(String, Jwk)>, Refusal> {
+    let bad = Refusal::invalid_client_metadata;
+    let keys = jwks.get("keys").and_then(Value::as_array);
+    let keys = keys.ok_or_else(|| bad("the JWK set has no keys"))?;
+    if keys.iter().any(|key| key.get("d").is_some() || key.get("k").is_some()) {
+        return Err(bad("the JWK set contains a private key"));
+    }
+    let usable = keys.iter().filter_map(|key| {
+        let kid = key.get("kid")?.as_str()?.to_owned();
+        let for_signatures = key.get("use").is_none_or(|value| value == "sig");
+        let alg = key.get("alg").is_none_or(|value| value == "ES256");
+        let jwk = serde_json::from_value(key.clone()).ok()?;
+        (for_signatures && alg).then_some((kid, jwk))
+    });
+    Ok(usable.collect())
+}
+
+fn scopes(scope: &str) -> Result<Vec<String>, Refusal> {
+    let bad = Refusal::invalid_client_metadata;
+    let scopes: Vec<String> = scope.split(' ').map(str::to_owned).collect();
+    if scopes.iter().any(|scope| !is_scope_token(scope)) {
+        return Err(bad("scope is not a list of scopes"));
+    }
+    if !scopes.iter().any(|scope| scope == "atproto") {
+        return Err(bad("scope must contain atproto"));
+    }
+    no_repetition(&scopes, "scope")?;
+    Ok(scopes)
+}
+
+/// RFC 6749 section 3.3
+pub(crate) fn is_scope_token(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e))
+}
+
+fn grant_types(members: &Map<String, Value>) -> Result<Vec<String>, Refusal> {
+    let bad = Refusal::invalid_client_metadata;
+    let grant_types = texts(members, "grant_types")?;
+    let grant_types = grant_types.unwrap_or_else(|| vec!["authorization_code".to_owned()]);
+    no_repetition(&grant_types, "grant_types")?;
+    let known = ["authorization_code", "refresh_token"];
+    if grant_types.iter().any(|grant_type| !known.contains(&grant_type.as_str())) {
+        return Err(bad("grant_types contains one that is not allowed"));
+    }
+    match grant_types.iter().any(|grant_type| grant_type == "authorization_code") {
+        true => Ok(grant_types),
+        false => Err(bad("grant_types must contain authorization_code")),
+    }
+}
+
+/// Whether the client is confidential, and its keys.
+type Authentication = (bool, Option<String>, Vec<(String, Jwk)>);
+
+fn authentication(members: &Map<String, Value>) -> Result<Authentication, Refusal> {
+    let bad = Refusal::invalid_client_metadata;
+    let alg = text(members, "token_endpoint_auth_signing_alg")?;
+    let jwks_uri = text(members, "jwks_uri")?.map(str::to_owned);
+    let jwks = members.get("jwks");
+    if jwks.is_some() && jwks_uri.is_some() {
+        return Err(bad("jwks and jwks_uri exclude each other"));
+    }
+    let keys = jwks.map(keys).transpose()?;
+    match (text(members, "token_endpoint_auth_method")?, alg) {
+        (Some("none"), None) => Ok((false, jwks_uri, keys.unwrap_or_default())),
+        (Some("none"), Some(_)) => {
+            Err(bad("token_endpoint_auth_signing_alg is for clients that authenticate"))
+        }
+        (Some("private_key_jwt"), None) => Err(bad("token_endpoint_auth_signing_alg is missing")),
+        (Some("private_key_jwt"), Some(_)) if jwks.is_none() && jwks_uri.is_none() => {
+            Err(bad("private_key_jwt needs jwks or jwks_uri"))
+        }
+        (Some("private_key_jwt"), Some(_)) if keys.as_ref().is_some_and(Vec::is_empty) => {
+            Err(bad("jwks has no key with a kid for ES256"))
+        }
+        (Some("private_key_jwt"), Some("ES256")) => Ok((true, jwks_uri, keys.unwrap_or_default())),
+        (Some("private_key_jwt"), Some(_)) => {
+            Err(bad("token_endpoint_auth_signing_alg must be ES256"))
+        }
+        _ => Err(bad("token_endpoint_auth_method must be none or private_key_jwt")),
+    }
+}
+
+fn check_client_uri(client_id: &Url, members: &Map<String, Value>) -> Result<(), Refusal> {
+    let bad = Refusal::invalid_client_metadata;
+    let Some(client_uri) = text(members, "client_uri")? else { return Ok(()) };
+    let client_uri = Url::parse(client_uri).map_err(|_| bad("client_uri is not a URL"))?;
+    if client_uri.origin() != client_id.origin() {
+        return Err(bad("client_uri must have the origin of the client_id"));
+    }
+    let parent = format!("{}/", client_uri.path().trim_end_matches('/'));
+    match client_id.path() == client_uri.path() || client_id.path().starts_with(&parent) {
+        true => Ok(()),
+        false => Err(bad("client_uri must be a parent of the client_id")),
+    }
+}
+
+fn redirect_uris(
+    client_id: &Url,
+    is_native: bool,
+    members: &Map<String, Value>,
+) -> Result<Vec<String>, Refusal> {
+    let uris = texts(members, "redirect_uris")?.filter(|uris| !uris.is_empty());
+    let uris = uris.ok_or_else(|| {
+        Refusal::invalid_client_metadata("redirect_uris must contain one at least")
+    })?;
+    for uri in &uris {
+        let Some((url, kind)) = redirect_uri::kind(uri) else {
+            return Err(Refusal::invalid_client_metadata(&format!("{uri} is no redirect URI")));
+        };
+        let scheme = redirect_uri::reversed(client_id.host_str().unwrap_or_default());
+        let allowed = match kind {
+            Kind::Https => true,
+            Kind::Loopback => is_native,
+            // AT Protocol "OAuth": the client's own name, backwards
+            Kind::PrivateUse => is_native && url.scheme() == scheme,
+        };
+        if !allowed {
+            return Err(Refusal::invalid_redirect_uri(&format!("{uri} is not for this client")));
+        }
+    }
+    Ok(uris)
+}
+
+fn text<'a>(members: &'a Map<String, Value>, name: &str) -> Result<Option<&'a str>, Refusal> {
+    match members.get(name) {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(Refusal::invalid_client_metadata(&format!("{name} is not a string"))),
+    }
+}
+
+fn texts(members: &Map<String, Value>, name: &str) -> Result<Option<Vec<String>>, Refusal> {
+    let Some(value) = members.get(name) else { return Ok(None) };
+    let texts = value.as_array().and_then(|items| {
+        items.iter().map(|item| item.as_str().map(str::to_owned)).collect::<Option<Vec<_>>>()
+    });
+    match texts {
+        Some(texts) => Ok(Some(texts)),
+        None => Err(Refusal::invalid_client_metadata(&format!("{name} is not a list of strings"))),
+    }
+}
+
+fn no_repetition(texts: &[String], name: &str) -> Result<(), Refusal> {
+    let different: BTreeSet<&String> = texts.iter().collect();
+    match different.len() == texts.len() {
+        true => Ok(()),
+        false => Err(Refusal::invalid_client_metadata(&format!("{name} contains one twice"))),
+    }
+}

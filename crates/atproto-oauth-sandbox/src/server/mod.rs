@@ -1,0 +1,151 @@
+//! One server: a PDS, an authorization server, or both, and what its paths lead to.
+
+pub(crate) mod assertion;
+pub(crate) mod authorize;
+pub(crate) mod client;
+pub(crate) mod client_metadata;
+pub(crate) mod grant;
+pub(crate) mod metadata;
+pub(crate) mod nonce;
+pub(crate) mod page;
+pub(crate) mod par;
+pub(crate) mod permission;
+pub(crate) mod proof;
+pub(crate) mod redirect_uri;
+pub(crate) mod refusal;
+pub(crate) mod resource;
+pub(crate) mod revoke;
+pub(crate) mod token;
+pub(crate) mod xrpc;
+
+use std::time::Duration;
+
+use atproto_sansio::UnixTime;
+use bytes::Bytes;
+use http::{Method, Response};
+use serde_json::{Value, json};
+
+use crate::answer;
+use crate::incoming::Incoming;
+use crate::replay::Replay;
+use crate::sandbox::Sandbox;
+use crate::server::authorize::Visits;
+use crate::server::client::Clients;
+use crate::server::grant::Grants;
+use crate::server::nonce::Nonces;
+use crate::server::par::PushedRequests;
+use crate::server::refusal::Refusal;
+
+/// One of a sandbox's servers.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct ServerId(pub(crate) usize);
+
+/// A PDS, an authorization server, or both at one origin.
+#[derive(Debug)]
+pub(crate) struct Server {
+    pub(crate) origin: String,
+    /// The audience of access tokens for this server.
+    pub(crate) did: String,
+    pub(crate) hosts_accounts: bool,
+    /// Who issues tokens for the accounts here: this server, or an entryway.
+    pub(crate) issuer: ServerId,
+    pub(crate) nonces: Nonces,
+    /// The `jti` of the proofs that were seen.
+    pub(crate) proofs: Replay,
+    /// The `jti` of the client assertions that were seen.
+    pub(crate) assertions: Replay,
+    /// The PKCE challenges whose verifier was seen.
+    pub(crate) challenges: Replay,
+    pub(crate) clients: Clients,
+    pub(crate) pushed: PushedRequests,
+    pub(crate) visits: Visits,
+    pub(crate) grants: Grants,
+    pub(crate) access_token_lifetime: Duration,
+    pub(crate) clock_ahead: Duration,
+    pub(crate) clock_behind: Duration,
+}
+
+impl Server {
+    pub(crate) fn new(
+        origin: &str,
+        hosts_accounts: bool,
+        issuer: ServerId,
+        secret: [u8; 32],
+    ) -> Self {
+        let host = origin.split_once("://").map_or(origin, |(_, host)| host);
+        Self {
+            origin: origin.to_owned(),
+            did: format!("did:web:{}", host.replace(':', "%3A")),
+            hosts_accounts,
+            issuer,
+            nonces: Nonces::new(secret),
+            proofs: Replay::default(),
+            assertions: Replay::default(),
+            challenges: Replay::default(),
+            clients: Clients::default(),
+            pushed: PushedRequests::default(),
+            visits: Visits::default(),
+            grants: Grants::default(),
+            access_token_lifetime: Duration::from_secs(3600),
+            clock_ahead: Duration::ZERO,
+            clock_behind: Duration::ZERO,
+        }
+    }
+
+    /// What this server's clock says when it is `now`.
+    pub(crate) fn clock(&self, now: UnixTime) -> UnixTime {
+        now + self.clock_ahead - self.clock_behind
+    }
+}
+
+/// What the server at `at` answers.
+pub(crate) fn handle(sandbox: &mut Sandbox, at: ServerId, request: &Incoming) -> Response<Bytes> {
+    let server = sandbox.server(at);
+    let (issues, hosts) = (server.issuer == at, server.hosts_accounts);
+    match (request.method.as_str(), request.url.path()) {
+        ("GET", "/.well-known/oauth-protected-resource") if hosts => {
+            answer::json(200, &metadata::resource(sandbox, at))
+        }
+        ("GET", "/.well-known/oauth-authorization-server") if issues => {
+            let mut response = answer::json(200, &metadata::server(sandbox, at));
+            answer::set(&mut response, "cache-control", "max-age=300");
+            response
+        }
+        ("GET", "/oauth/jwks") if issues => answer::json(200, &json!({"keys": []})),
+        ("POST", "/oauth/par") if issues => endpoint(sandbox, at, request, 201, par::push),
+        ("POST", "/oauth/token") if issues => endpoint(sandbox, at, request, 200, token::issue),
+        ("POST", "/oauth/revoke") if issues => endpoint(sandbox, at, request, 200, revoke::revoke),
+        ("GET", "/oauth/authorize") if issues => page::open(sandbox, at, request),
+        ("POST", "/oauth/authorize") if issues => page::decide(sandbox, at, request),
+        // RFC 9126 section 2.3
+        (_, "/oauth/par") if issues => answer::empty(405),
+        (_, path) if path.starts_with("/xrpc/") && hosts => xrpc::handle(sandbox, at, request),
+        _ if request.method == Method::OPTIONS => answer::empty(204),
+        _ => answer::text(404, "there is nothing here"),
+    }
+}
+
+type Endpoint = fn(&mut Sandbox, ServerId, &Incoming) -> Result<Value, Refusal>;
+
+/// What all POST endpoints of an authorization server have in common.
+fn endpoint(
+    sandbox: &mut Sandbox,
+    at: ServerId,
+    request: &Incoming,
+    status: u16,
+    run: Endpoint,
+) -> Response<Bytes> {
+    let nonce = sandbox.server(at).nonces.next(sandbox.clock(at));
+    let mut response = match run(sandbox, at, request) {
+        Ok(value) => answer::json(status, &value),
+        Err(refusal) => refusal.to_oauth(),
+    };
+    // RFC 6749 section 5.1
+    answer::set(&mut response, "cache-control", "no-store");
+    answer::set(&mut response, "pragma", "no-cache");
+    if let Some(nonce) = nonce {
+        // RFC 9449 section 8.2
+        answer::set(&mut response, "dpop-nonce", &nonce);
+    }
+    response
+}

@@ -1,0 +1,231 @@
+//! `POST /oauth/par` (RFC 9126, with RFC 7636 and the rules of the AT Protocol profile).
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use atproto_identity::{Did, Handle};
+use atproto_sansio::UnixTime;
+use serde_json::{Value, json};
+
+use crate::form::Form;
+use crate::incoming::Incoming;
+use crate::sandbox::Sandbox;
+use crate::server::ServerId;
+use crate::server::assertion::{ClientAuth, authenticate};
+use crate::server::client_metadata::{ClientInfo, is_scope_token};
+use crate::server::permission;
+use crate::server::redirect_uri;
+use crate::server::refusal::Refusal;
+
+/// What a client asked for, once it is checked.
+#[derive(Clone, Debug)]
+pub(crate) struct Parameters {
+    pub(crate) client_id: String,
+    pub(crate) redirect_uri: String,
+    pub(crate) scopes: Vec<String>,
+    pub(crate) state: Option<String>,
+    pub(crate) response_mode: String,
+    pub(crate) code_challenge: String,
+    pub(crate) prompt: Option<String>,
+    pub(crate) login_hint: Option<String>,
+    /// The thumbprint of the key that the tokens will be bound to.
+    pub(crate) jkt: String,
+}
+
+/// A request that waits for a browser, or for its code to be exchanged.
+#[derive(Clone, Debug)]
+pub(crate) struct PushedRequest {
+    pub(crate) parameters: Parameters,
+    pub(crate) auth: ClientAuth,
+    pub(crate) expires: UnixTime,
+    /// The browser that opened it first; it belongs to that one.
+    pub(crate) device: Option<String>,
+    /// Who consented, and the code that says so.
+    pub(crate) authorized: Option<(String, String)>,
+}
+
+/// The requests of a server, by `request_uri`.
+#[derive(Debug, Default)]
+pub(crate) struct PushedRequests {
+    pub(crate) requests: BTreeMap<String, PushedRequest>,
+    /// The `request_uri` of each code.
+    codes: BTreeMap<String, String>,
+}
+
+/// For how long a request waits for the next step.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(300);
+
+impl PushedRequests {
+    /// Somebody consented: from now on the request is found by its code.
+    pub(crate) fn authorize(&mut self, request_uri: &str, request: PushedRequest) {
+        if let Some((_, code)) = &request.authorized {
+            self.codes.insert(code.clone(), request_uri.to_owned());
+        }
+        self.requests.insert(request_uri.to_owned(), request);
+    }
+
+    /// Takes the request that a code stands for, for good.
+    pub(crate) fn take(&mut self, code: &str) -> Option<PushedRequest> {
+        let request_uri = self.codes.remove(code)?;
+        self.requests.remove(&request_uri)
+    }
+
+    /// Drops what nobody will ask for again.
+    fn sweep(&mut self, now: UnixTime) {
+        let grace = Duration::from_secs(3600);
+        self.requests.retain(|_, request| request.expires + grace >= now);
+        let requests = &self.requests;
+        self.codes.retain(|_, request_uri| requests.contains_key(request_uri));
+    }
+}
+
+/// Takes an authorization request.
+///
+/// # Errors
+///
+/// Which rule it breaks.
+pub(crate) fn push(
+    sandbox: &mut Sandbox,
+    at: ServerId,
+    request: &Incoming,
+) -> Result<Value, Refusal> {
+    let form = Form::of(request)?;
+    let client_id = form.get("client_id").filter(|id| !id.is_empty());
+    let client_id = client_id.ok_or_else(|| Refusal::invalid_client("client_id is missing"))?;
+    check_syntax(&form)?;
+    let now = sandbox.clock(at);
+    let proof = sandbox.server_mut(at).check_proof(request, None, now)?;
+    let (client, auth) = authenticate(sandbox, at, client_id, &form, proof.as_ref())?;
+    let jkt = proof.map(|proof| proof.jkt).unwrap_or_default();
+    if form.get("dpop_jkt").is_some_and(|named| named != jkt) {
+        // RFC 9449 section 10.1
+        return Err(Refusal::invalid_token("dpop_jkt is not the key of the proof"));
+    }
+    let parameters = check(&client, &form, jkt)?;
+
+    let name = sandbox.entropy.name("req-");
+    let request_uri = format!("urn:ietf:params:oauth:request_uri:{name}");
+    let pushed = &mut sandbox.server_mut(at).pushed;
+    if pushed.requests.len() % 256 == 255 {
+        pushed.sweep(now);
+    }
+    let waiting =
+        PushedRequest { parameters, auth, expires: now + PATIENCE, device: None, authorized: None };
+    pushed.requests.insert(request_uri.clone(), waiting);
+    Ok(json!({"request_uri": request_uri, "expires_in": PATIENCE.as_secs() - 1}))
+}
+
+/// What can be said without knowing the client.
+fn check_syntax(form: &Form) -> Result<(), Refusal> {
+    let bad = Refusal::invalid_request;
+    let one_of = |name: &str, values: &[&str]| match form.get(name) {
+        Some(value) if !values.contains(&value) => Err(bad(&format!("{name} is unknown"))),
+        _ => Ok(()),
+    };
+    if form.get("request").is_some() || form.get("request_uri").is_some() {
+        return Err(bad("A pushed request must not refer to another (RFC 9126 section 2.1)"));
+    }
+    if form.get("response_type").is_none() {
+        return Err(bad("response_type is missing"));
+    }
+    one_of("code_challenge_method", &["plain", "S256"])?;
+    one_of("response_mode", &["query", "fragment", "form_post"])?;
+    one_of("prompt", &["none", "login", "consent", "select_account", "create"])?;
+    one_of("display", &["page", "popup", "touch", "wap"])?;
+    if form.get("redirect_uri").is_some_and(|uri| redirect_uri::kind(uri).is_none()) {
+        return Err(bad("redirect_uri can't be one"));
+    }
+    if form.get("scope").is_some_and(|scope| !scope.split(' ').all(is_scope_token)) {
+        return Err(bad("scope is not a list of scopes"));
+    }
+    if form.get("login_hint").is_some_and(str::is_empty) {
+        return Err(bad("login_hint is empty"));
+    }
+    Ok(())
+}
+
+fn check(client: &ClientInfo, form: &Form, jkt: String) -> Result<Parameters, Refusal> {
+    let bad = Refusal::invalid_request;
+    for name in ["claims", "id_token_hint", "nonce", "authorization_details"] {
+        if form.get(name).is_some() {
+            return Err(bad(&format!("{name} is not supported")));
+        }
+    }
+    if form.get("response_type") != Some("code") {
+        let error = "unsupported_response_type";
+        return Err(Refusal { error, ..bad("response_type must be code") });
+    }
+    let requested: Vec<&str> =
+        form.get("scope").map(|all| all.split(' ').collect()).unwrap_or_default();
+    if let Some(scope) = requested.iter().find(|scope| !client.scopes.iter().any(|s| s == *scope)) {
+        return Err(Refusal::invalid_scope(&format!("{scope} is not in the client's metadata")));
+    }
+    let redirect_uri = match (form.get("redirect_uri"), &client.redirect_uris[..]) {
+        (Some(uri), declared) if declared.iter().any(|d| redirect_uri::matches(d, uri)) => uri,
+        (None, [only]) => only,
+        _ => return Err(bad("redirect_uri is not one of the client's")),
+    };
+    let code_challenge = code_challenge(form)?;
+    if !requested.contains(&"atproto") {
+        return Err(Refusal::invalid_scope("scope must contain atproto"));
+    }
+    if requested.contains(&"openid") {
+        return Err(Refusal::invalid_scope("OpenID Connect is not offered"));
+    }
+    let mut scopes: Vec<String> = Vec::new();
+    for scope in requested {
+        if permission::is_known(scope) && !scopes.iter().any(|this| this == scope) {
+            scopes.push(scope.to_owned());
+        }
+    }
+    if scopes.iter().any(|scope| scope.starts_with("include:")) {
+        return Err(Refusal::invalid_scope("No permission set of this name was published"));
+    }
+    Ok(Parameters {
+        client_id: client.id.clone(),
+        redirect_uri: redirect_uri.to_owned(),
+        scopes,
+        state: form.get("state").map(str::to_owned),
+        response_mode: form.get("response_mode").unwrap_or("query").to_owned(),
+        code_challenge,
+        prompt: prompt(client, form)?,
+        login_hint: login_hint(form)?,
+        jkt,
+    })
+}
+
+/// RFC 7636 section 4.3, with S256 only.
+fn code_challenge(form: &Form) -> Result<String, Refusal> {
+    let bad = Refusal::invalid_request;
+    let challenge = form.get("code_challenge").ok_or_else(|| bad("code_challenge is missing"))?;
+    if form.get("code_challenge_method") != Some("S256") {
+        return Err(bad("code_challenge_method must be S256"));
+    }
+    let is_base64url = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    match challenge.len() == 43 && challenge.bytes().all(is_base64url) {
+        true => Ok(challenge.to_owned()),
+        false => Err(bad("code_challenge is not a SHA-256 in base64url")),
+    }
+}
+
+/// A client that can't prove who it is can't sign people in without a word.
+fn prompt(client: &ClientInfo, form: &Form) -> Result<Option<String>, Refusal> {
+    let prompt = form.get("prompt").map(str::to_owned);
+    if client.is_confidential {
+        return Ok(prompt);
+    }
+    match prompt.as_deref() {
+        Some("none") => Err(Refusal::invalid_request("A public client must not use prompt=none")),
+        Some("create") => Ok(prompt),
+        _ => Ok(Some("consent".to_owned())),
+    }
+}
+
+fn login_hint(form: &Form) -> Result<Option<String>, Refusal> {
+    let Some(hint) = form.get("login_hint") else { return Ok(None) };
+    let hint = hint.to_ascii_lowercase();
+    match hint.parse::<Handle>().is_ok() || Did::parse(&hint).is_ok() {
+        true => Ok(Some(hint)),
+        false => Err(Refusal::invalid_request("login_hint is neither a handle nor a DID")),
+    }
+}

@@ -1,0 +1,130 @@
+//! Checking DPoP proofs (RFC 9449 section 4.3, in its order but for the nonce, which a server asks
+//! for before it looks at `ath` and remembers `jti`).
+
+use std::time::Duration;
+
+use atproto_dpop::Jwk;
+use atproto_sansio::UnixTime;
+use base64ct::{Base64UrlUnpadded, Encoding};
+use sha2::{Digest, Sha256};
+use url::Url;
+
+use crate::incoming::Incoming;
+use crate::jwt::Jwt;
+use crate::server::Server;
+use crate::server::refusal::Refusal;
+
+/// What a proof proves.
+#[derive(Clone, Debug)]
+pub(crate) struct Proven {
+    /// The thumbprint of the key that made it (RFC 7638).
+    pub(crate) jkt: String,
+}
+
+/// The oldest and the youngest that a proof may be, on the server's clock.
+const PAST: Duration = Duration::from_secs(190);
+const FUTURE: Duration = Duration::from_secs(180);
+
+impl Server {
+    /// Checks the proof of a request, if it carries one, made for `access_token` if it carries that.
+    pub(crate) fn check_proof(
+        &mut self,
+        request: &Incoming,
+        access_token: Option<&str>,
+        now: UnixTime,
+    ) -> Result<Option<Proven>, Refusal> {
+        let Some(text) = single_header(request)? else { return Ok(None) };
+        let bad = Refusal::invalid_dpop_proof;
+        let jwt = Jwt::parse(text).ok_or_else(|| bad("The DPoP proof is not a JWT"))?;
+        let jwk = signing_key(&jwt)?;
+        check_times(&jwt, now)?;
+
+        if jwt.claims.get("nonce").is_some_and(|nonce| !nonce.is_string()) {
+            return Err(bad("The DPoP nonce is not a string"));
+        }
+        let jti = jwt.claim("jti").filter(|jti| !jti.is_empty());
+        let jti = jti.ok_or_else(|| bad("The DPoP proof has no jti"))?;
+        if jwt.claim("htm") != Some(request.method.as_str()) {
+            return Err(bad("DPoP htm mismatch"));
+        }
+        if !jwt.claim("htu").is_some_and(|htu| is_target(htu, &request.url)) {
+            return Err(bad("DPoP htu mismatch"));
+        }
+        match jwt.claim("nonce") {
+            Some(nonce) if !self.nonces.is_accepted(nonce, now) => {
+                return Err(Refusal::use_dpop_nonce());
+            }
+            None if self.nonces.required => return Err(Refusal::use_dpop_nonce()),
+            _ => {}
+        }
+        let ath = access_token.map(hash);
+        if jwt.claims.contains_key("ath") != ath.is_some() || jwt.claim("ath") != ath.as_deref() {
+            return Err(bad("DPoP ath mismatch"));
+        }
+        if !self.proofs.is_first(jti, now, now + PAST + FUTURE) {
+            return Err(bad("DPoP proof replayed"));
+        }
+        Ok(Some(Proven { jkt: jwk.thumbprint() }))
+    }
+}
+
+/// The base64url SHA-256 of `text`: `ath`, and PKCE's challenge.
+pub(crate) fn hash(text: &str) -> String {
+    Base64UrlUnpadded::encode_string(&Sha256::digest(text))
+}
+
+/// The one `DPoP` header (RFC 9449 section 4.3, first check).
+fn single_header(request: &Incoming) -> Result<Option<&str>, Refusal> {
+    let mut lines = request.headers.get_all("dpop").iter();
+    match (lines.next(), lines.next()) {
+        (None, _) => Ok(None),
+        (Some(line), None) => line
+            .to_str()
+            .map(Some)
+            .map_err(|_| Refusal::invalid_dpop_proof("The DPoP header is not text")),
+        (Some(_), Some(_)) => Err(Refusal::invalid_dpop_proof("There are several DPoP headers")),
+    }
+}
+
+/// The public key in the header, which made the signature.
+fn signing_key(jwt: &Jwt) -> Result<Jwk, Refusal> {
+    let bad = Refusal::invalid_dpop_proof;
+    if jwt.header("typ") != Some("dpop+jwt") {
+        return Err(bad("The typ of the DPoP proof is not dpop+jwt"));
+    }
+    let jwk = jwt.header.get("jwk").ok_or_else(|| bad("The DPoP proof has no jwk"))?;
+    if jwk.get("d").is_some() {
+        return Err(bad("The jwk of the DPoP proof is a private key"));
+    }
+    let jwk: Jwk = serde_json::from_value(jwk.clone())
+        .map_err(|_| bad("The jwk of the DPoP proof is not a key on P-256"))?;
+    match jwt.is_signed_by(jwk.point()) {
+        true => Ok(jwk),
+        false => Err(bad("The DPoP proof is not signed by its key with ES256")),
+    }
+}
+
+/// `iat`, and `exp` and `nbf` if they are there (RFC 7519 section 4.1).
+fn check_times(jwt: &Jwt, now: UnixTime) -> Result<(), Refusal> {
+    let bad = |_: ()| Refusal::invalid_dpop_proof("A time in the DPoP proof is not a number");
+    let now = now.as_secs() as f64;
+    let iat = jwt.time("iat").map_err(bad)?;
+    let iat = iat.ok_or_else(|| Refusal::invalid_dpop_proof("The DPoP proof has no iat"))?;
+    if now - iat > PAST.as_secs_f64() || iat - now > FUTURE.as_secs_f64() {
+        return Err(Refusal::invalid_dpop_proof("The iat of the DPoP proof is too far from now"));
+    }
+    if jwt.time("exp").map_err(bad)?.is_some_and(|exp| now - exp >= FUTURE.as_secs_f64())
+        || jwt.time("nbf").map_err(bad)?.is_some_and(|nbf| nbf - now > FUTURE.as_secs_f64())
+    {
+        return Err(Refusal::invalid_dpop_proof("The DPoP proof is not valid now"));
+    }
+    Ok(())
+}
+
+/// Whether `htu` is the URL of the request without query and fragment, after normalization.
+fn is_target(htu: &str, target: &Url) -> bool {
+    let Ok(htu) = Url::parse(htu) else { return false };
+    let anonymous = htu.username().is_empty() && htu.password().is_none();
+    let plain = htu.query().is_none() && htu.fragment().is_none() && anonymous;
+    plain && htu.origin() == target.origin() && htu.path() == target.path()
+}

@@ -1,0 +1,72 @@
+//! Redirect URIs: which may be declared, and which of them a request names (RFC 8252 sections 7
+//! and 8, AT Protocol "OAuth": clients).
+
+use url::{Host, Url};
+
+/// A kind of redirect URI.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Kind {
+    Https,
+    /// `http` to a loopback address.
+    Loopback,
+    /// A scheme of the application's own: `com.example.app:/callback`.
+    PrivateUse,
+}
+
+/// What kind of redirect URI this is; `None` if it can't be one.
+pub(crate) fn kind(text: &str) -> Option<(Url, Kind)> {
+    let url = Url::parse(text).ok()?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return None;
+    }
+    let kind = match url.scheme() {
+        "https" if is_public_host(&url) => Kind::Https,
+        "http" if is_loopback(&url) => Kind::Loopback,
+        scheme if scheme.contains('.') && is_private_use(text, &url) => Kind::PrivateUse,
+        _ => return None,
+    };
+    Some((url, kind))
+}
+
+/// Whether a request that names `requested` uses `declared`: exactly, but for the port of a loopback
+/// address that was declared without one (RFC 8252 section 7.3).
+pub(crate) fn matches(declared: &str, requested: &str) -> bool {
+    if declared == requested {
+        return true;
+    }
+    let (Some((declared, Kind::Loopback)), Some((mut requested, Kind::Loopback))) =
+        (kind(declared), kind(requested))
+    else {
+        return false;
+    };
+    declared.port().is_none() && requested.set_port(None).is_ok() && declared == requested
+}
+
+/// Reads a name's labels in the order of a private-use scheme: `com.example.app`.
+pub(crate) fn reversed(host: &str) -> String {
+    host.rsplit('.').collect::<Vec<_>>().join(".")
+}
+
+/// Names that no document on the public network may have.
+pub(crate) fn is_local_name(host: &str) -> bool {
+    let last = host.rsplit('.').next().unwrap_or_default();
+    !host.contains('.') || ["test", "local", "localhost", "invalid", "example"].contains(&last)
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback() && address.octets() == [127, 0, 0, 1],
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        _ => false, // `localhost` may resolve to something else (RFC 8252 section 8.3)
+    }
+}
+
+fn is_public_host(url: &Url) -> bool {
+    matches!(url.host(), Some(Host::Domain(name)) if !is_local_name(name))
+}
+
+/// One slash, no host (RFC 8252 section 7.1).
+fn is_private_use(text: &str, url: &Url) -> bool {
+    let rest = text.get(url.scheme().len() + 1..).unwrap_or_default();
+    !url.has_host() && !rest.starts_with("//") && !is_local_name(&reversed(url.scheme()))
+}

@@ -1,0 +1,90 @@
+//! How a server says no (RFC 6749 section 5.2, RFC 6750 section 3, RFC 9449 sections 8 and 9).
+
+use bytes::Bytes;
+use http::Response;
+use serde_json::json;
+
+use crate::answer;
+
+/// Why a request is refused.
+#[derive(Clone, Debug)]
+pub(crate) struct Refusal {
+    pub(crate) status: u16,
+    pub(crate) error: &'static str,
+    pub(crate) description: String,
+    /// Whether it is also told in a `DPoP` challenge.
+    pub(crate) challenge: bool,
+}
+
+impl Refusal {
+    fn new(status: u16, error: &'static str, description: &str) -> Self {
+        Self { status, error, description: description.to_owned(), challenge: false }
+    }
+
+    pub(crate) fn invalid_request(description: &str) -> Self {
+        Self::new(400, "invalid_request", description)
+    }
+
+    pub(crate) fn invalid_client(description: &str) -> Self {
+        Self::new(400, "invalid_client", description)
+    }
+
+    pub(crate) fn invalid_client_metadata(description: &str) -> Self {
+        Self::new(400, "invalid_client_metadata", description)
+    }
+
+    pub(crate) fn invalid_redirect_uri(description: &str) -> Self {
+        Self::new(400, "invalid_redirect_uri", description)
+    }
+
+    pub(crate) fn invalid_scope(description: &str) -> Self {
+        Self::new(400, "invalid_scope", description)
+    }
+
+    pub(crate) fn invalid_grant(description: &str) -> Self {
+        Self::new(400, "invalid_grant", description)
+    }
+
+    pub(crate) fn use_dpop_nonce() -> Self {
+        Self::new(400, "use_dpop_nonce", "The DPoP proof needs a nonce that this server gave")
+    }
+
+    pub(crate) fn invalid_dpop_proof(description: &str) -> Self {
+        Self { challenge: true, ..Self::new(401, "invalid_dpop_proof", description) }
+    }
+
+    pub(crate) fn invalid_token(description: &str) -> Self {
+        Self { challenge: true, ..Self::new(401, "invalid_token", description) }
+    }
+
+    /// As a resource server says it: a missing nonce is a 401 with a challenge there.
+    pub(crate) fn at_resource(self) -> Self {
+        match self.error {
+            "use_dpop_nonce" => Self { status: 401, challenge: true, ..self },
+            _ => self,
+        }
+    }
+
+    /// As the authorization server's endpoints answer.
+    pub(crate) fn to_oauth(&self) -> Response<Bytes> {
+        let body = json!({"error": self.error, "error_description": self.description});
+        self.challenged(answer::json(self.status, &body))
+    }
+
+    /// As XRPC methods answer.
+    pub(crate) fn to_xrpc(&self) -> Response<Bytes> {
+        let body = json!({"error": self.error, "message": self.description});
+        self.challenged(answer::json(self.status, &body))
+    }
+
+    fn challenged(&self, mut response: Response<Bytes>) -> Response<Bytes> {
+        if self.challenge {
+            let mut value = format!(r#"DPoP algs="ES256", error="{}""#, self.error);
+            if !self.description.contains(['"', '\\']) {
+                value.push_str(&format!(r#", error_description="{}""#, self.description));
+            }
+            answer::set(&mut response, "www-authenticate", &value);
+        }
+        response
+    }
+}

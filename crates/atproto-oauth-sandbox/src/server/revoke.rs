@@ -1,0 +1,46 @@
+//! `POST /oauth/revoke` (RFC 7009).
+
+use serde_json::{Value, json};
+
+use crate::form::Form;
+use crate::incoming::Incoming;
+use crate::sandbox::Sandbox;
+use crate::server::ServerId;
+use crate::server::assertion::authenticate;
+use crate::server::refusal::Refusal;
+use crate::server::token::is_owner;
+
+/// Ends the session of a token.
+///
+/// # Errors
+///
+/// The request can't be read, or its proof is wrong. Anything else is a 200: a client could do
+/// nothing about it (RFC 7009 section 2.2), and whether a token exists is nobody's business.
+pub(crate) fn revoke(
+    sandbox: &mut Sandbox,
+    at: ServerId,
+    request: &Incoming,
+) -> Result<Value, Refusal> {
+    let form = Form::of(request)?;
+    let bad = Refusal::invalid_request;
+    let client_id = form.get("client_id").filter(|id| !id.is_empty());
+    let client_id = client_id.ok_or_else(|| bad("client_id is missing"))?;
+    let token = form.get("token").filter(|token| !token.is_empty());
+    let token = token.ok_or_else(|| bad("token is missing"))?;
+    if !matches!(form.get("token_type_hint"), None | Some("access_token" | "refresh_token")) {
+        return Err(bad("token_type_hint is unknown"));
+    }
+    let now = sandbox.clock(at);
+    let proof = sandbox.server_mut(at).check_proof(request, None, now)?;
+    if let (Ok((client, auth)), Some(proof)) =
+        (authenticate(sandbox, at, client_id, &form, proof.as_ref()), &proof)
+    {
+        let grants = &mut sandbox.server_mut(at).grants;
+        let found = grants.of_access_token(token).or_else(|| grants.of_refresh_token(token));
+        let found = found.filter(|(_, grant)| is_owner(grant, &client, &auth, &proof.jkt));
+        if let Some((id, _)) = found {
+            grants.end(id);
+        }
+    }
+    Ok(json!({}))
+}

@@ -1,0 +1,247 @@
+//! `POST /oauth/token`: both grants (RFC 6749 sections 4.1.3 and 6, RFC 7636 section 4.6, RFC 9449
+//! section 5). What is consumed when is what the reference server does: a code by its first use,
+//! whatever is wrong with it; a refresh token once the client is known.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use atproto_sansio::UnixTime;
+use serde_json::{Map, Value, json};
+
+use crate::form::Form;
+use crate::incoming::Incoming;
+use crate::sandbox::Sandbox;
+use crate::server::ServerId;
+use crate::server::assertion::{ClientAuth, authenticate};
+use crate::server::authorize::sign_out;
+use crate::server::client_metadata::ClientInfo;
+use crate::server::grant::{Grant, lifetimes};
+use crate::server::par::PushedRequest;
+use crate::server::proof::{Proven, hash};
+use crate::server::refusal::Refusal;
+
+/// Who asks for tokens.
+struct Caller {
+    client: Arc<ClientInfo>,
+    auth: ClientAuth,
+    jkt: String,
+}
+
+/// Answers a token request.
+///
+/// # Errors
+///
+/// Why there are no tokens.
+pub(crate) fn issue(
+    sandbox: &mut Sandbox,
+    at: ServerId,
+    request: &Incoming,
+) -> Result<Value, Refusal> {
+    let form = Form::of(request)?;
+    let bad = Refusal::invalid_grant;
+    let field = |name: &str| form.get(name).filter(|value| !value.is_empty());
+    let client_id = field("client_id").ok_or_else(|| bad("client_id is missing"))?;
+    let grant_type = field("grant_type").ok_or_else(|| bad("grant_type is missing"))?;
+    match grant_type {
+        "authorization_code" => check_code_request(&form)?,
+        "refresh_token" if field("refresh_token").is_some() => {}
+        "refresh_token" => return Err(bad("refresh_token is missing")),
+        _ => return Err(bad("grant_type is not offered")),
+    }
+    let now = sandbox.clock(at);
+    let proof = sandbox.server_mut(at).check_proof(request, None, now)?;
+    let (client, auth) = authenticate(sandbox, at, client_id, &form, proof.as_ref())?;
+    if !client.grant_types.iter().any(|this| this == grant_type) {
+        return Err(bad("The client's metadata does not have this grant_type"));
+    }
+    let Proven { jkt } = proof.ok_or_else(|| Refusal::invalid_dpop_proof("A proof is required"))?;
+    let caller = Caller { client, auth, jkt };
+    match grant_type {
+        "authorization_code" => exchange(sandbox, at, &caller, &form, now),
+        _ => refresh(sandbox, at, &caller, &form, now),
+    }
+}
+
+fn check_code_request(form: &Form) -> Result<(), Refusal> {
+    let bad = Refusal::invalid_grant;
+    if form.get("code").is_none_or(str::is_empty) || form.get("redirect_uri").is_none() {
+        return Err(bad("code or redirect_uri is missing"));
+    }
+    // RFC 7636 section 4.1
+    let is_unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    match form.get("code_verifier") {
+        Some(verifier)
+            if !(43..=128).contains(&verifier.len()) || !verifier.bytes().all(is_unreserved) =>
+        {
+            Err(bad("code_verifier can't be one"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn exchange(
+    sandbox: &mut Sandbox,
+    at: ServerId,
+    caller: &Caller,
+    form: &Form,
+    now: UnixTime,
+) -> Result<Value, Refusal> {
+    let bad = Refusal::invalid_grant;
+    let code = form.get("code").unwrap_or_default();
+    let Some(pushed) = sandbox.server_mut(at).pushed.take(code) else {
+        end_replayed(sandbox, at, code);
+        return Err(bad("Invalid code"));
+    };
+    if pushed.expires < now {
+        return Err(bad("The code has expired"));
+    }
+    caller.check_same(&pushed.parameters.client_id, &pushed.auth, &pushed.parameters.jkt)?;
+    if form.get("redirect_uri") != Some(&pushed.parameters.redirect_uri) {
+        return Err(bad("redirect_uri is not the one of the authorization request"));
+    }
+    // RFC 7636 section 4.6
+    let verifier = form.get("code_verifier").ok_or_else(|| bad("code_verifier is missing"))?;
+    if hash(verifier) != pushed.parameters.code_challenge {
+        return Err(bad("Invalid code_verifier"));
+    }
+    let day = Duration::from_secs(24 * 3600);
+    let challenge = &pushed.parameters.code_challenge;
+    if !sandbox.server_mut(at).challenges.is_first(challenge, now, now + day) {
+        return Err(bad("The code_challenge was used before"));
+    }
+    let grant = begin(sandbox, at, caller, pushed, now)?;
+    let answer = response(&grant, now);
+    sandbox.server_mut(at).grants.add(code, grant);
+    Ok(answer)
+}
+
+/// A code that is used again ends the session that it began, and signs the browser out (RFC 6749
+/// section 4.1.2).
+fn end_replayed(sandbox: &mut Sandbox, at: ServerId, code: &str) {
+    let server = sandbox.server_mut(at);
+    let ended = server.grants.of_code(code).and_then(|id| server.grants.end(id));
+    if let Some(grant) = ended {
+        sign_out(&mut server.visits, &grant.device, &grant.did);
+    }
+}
+
+fn begin(
+    sandbox: &mut Sandbox,
+    at: ServerId,
+    caller: &Caller,
+    pushed: PushedRequest,
+    now: UnixTime,
+) -> Result<Grant, Refusal> {
+    let (did, _) =
+        pushed.authorized.ok_or_else(|| Refusal::invalid_grant("Nobody has consented"))?;
+    let offers_refresh = caller.client.grant_types.iter().any(|this| this == "refresh_token");
+    Ok(Grant {
+        client_id: caller.client.id.clone(),
+        auth: caller.auth.clone(),
+        jkt: caller.jkt.clone(),
+        audience: sandbox.audience(&did),
+        did,
+        scopes: pushed.parameters.scopes,
+        device: pushed.device.unwrap_or_default(),
+        created: now,
+        updated: now,
+        access_token: sandbox.entropy.name("acc-"),
+        access_token_expires: now + sandbox.server(at).access_token_lifetime,
+        refresh_token: offers_refresh.then(|| sandbox.entropy.name("ref-")),
+    })
+}
+
+fn refresh(
+    sandbox: &mut Sandbox,
+    at: ServerId,
+    caller: &Caller,
+    form: &Form,
+    now: UnixTime,
+) -> Result<Value, Refusal> {
+    let token = form.get("refresh_token").unwrap_or_default();
+    let found = sandbox.server(at).grants.of_refresh_token(token);
+    let (id, grant) = found.ok_or_else(|| Refusal::invalid_grant("Invalid refresh token"))?;
+    let grant = grant.clone();
+    let next = renew(sandbox, at, caller, grant, token, now);
+    match next {
+        Ok(next) => {
+            let answer = response(&next, now);
+            sandbox.server_mut(at).grants.rotate(id, next);
+            Ok(answer)
+        }
+        // Whoever holds a refresh token and can't use it should not have it.
+        Err(refusal) => {
+            sandbox.server_mut(at).grants.end(id);
+            Err(refusal)
+        }
+    }
+}
+
+fn renew(
+    sandbox: &mut Sandbox,
+    at: ServerId,
+    caller: &Caller,
+    grant: Grant,
+    token: &str,
+    now: UnixTime,
+) -> Result<Grant, Refusal> {
+    let bad = Refusal::invalid_grant;
+    if grant.refresh_token.as_deref() != Some(token) {
+        return Err(bad("Refresh token replayed"));
+    }
+    caller.check_same(&grant.client_id, &grant.auth, &grant.jkt)?;
+    let (idle, whole) = lifetimes(caller.client.is_confidential);
+    if now.since(grant.updated) > idle || now.since(grant.created) > whole {
+        return Err(bad("The session has expired"));
+    }
+    let end = grant.created + whole;
+    Ok(Grant {
+        auth: caller.auth.clone(),
+        audience: sandbox.audience(&grant.did),
+        updated: now,
+        access_token: sandbox.entropy.name("acc-"),
+        access_token_expires: (now + sandbox.server(at).access_token_lifetime).min(end),
+        refresh_token: Some(sandbox.entropy.name("ref-")),
+        ..grant
+    })
+}
+
+impl Caller {
+    /// Whether this is who the code or token was given to.
+    fn check_same(&self, client_id: &str, auth: &ClientAuth, jkt: &str) -> Result<(), Refusal> {
+        let bad = Refusal::invalid_grant;
+        if self.client.id != client_id {
+            return Err(bad("It was not given to this client"));
+        }
+        if self.jkt != jkt {
+            return Err(bad("The DPoP proof is not of the key that it is bound to"));
+        }
+        // A public client may become a confidential one; no other change is allowed.
+        match *auth == ClientAuth::None || self.auth == *auth {
+            true => Ok(()),
+            false => Err(bad("The session was begun with another client key")),
+        }
+    }
+}
+
+/// RFC 6749 section 5.1, with the `sub` of AT Protocol.
+fn response(grant: &Grant, now: UnixTime) -> Value {
+    let mut answer = Map::from_iter([
+        ("access_token".to_owned(), json!(grant.access_token)),
+        ("token_type".to_owned(), json!("DPoP")),
+        ("scope".to_owned(), json!(grant.scopes.join(" "))),
+        ("expires_in".to_owned(), json!(grant.access_token_expires.since(now).as_secs())),
+        ("sub".to_owned(), json!(grant.did)),
+    ]);
+    if let Some(token) = &grant.refresh_token {
+        answer.insert("refresh_token".to_owned(), json!(token));
+    }
+    answer.into()
+}
+
+/// Whether the request comes from whom the session belongs to: for revocation.
+pub(crate) fn is_owner(grant: &Grant, client: &ClientInfo, auth: &ClientAuth, jkt: &str) -> bool {
+    grant.client_id == client.id
+        && grant.jkt == jkt
+        && (grant.auth == ClientAuth::None || grant.auth == *auth)
+}

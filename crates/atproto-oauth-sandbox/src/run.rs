@@ -24,10 +24,7 @@ impl Sandbox {
     ///
     /// What it ends in.
     pub fn run<M: Machine>(&mut self, machine: M) -> Result<M::Output, M::Error> {
-        let process = std::mem::replace(&mut self.process, Process::new(0));
-        let (process, result) = self.run_owned(process, machine);
-        self.process = process;
-        result
+        self.with_process(|sandbox, process| sandbox.run_in(process, machine))
     }
 
     /// The same, in a process of one's own.
@@ -41,42 +38,47 @@ impl Sandbox {
         machine: M,
     ) -> Result<M::Output, M::Error> {
         let mut flow = Flow::new(machine);
-        let mut outstanding = Outstanding::default();
+        let mut queue = Queue::default();
         loop {
             match flow.poll_output(&mut process.env(self.now)) {
-                Output::Call(call) => outstanding.send(self.now + self.time_of(&call), call),
+                Output::Call(call) => queue.add(self.now + self.time_of(&call), Event::Call(call)),
                 Output::Wait => {
-                    let Some((due, call)) = outstanding.next() else {
+                    let Some((due, event)) = queue.next() else {
                         unreachable!("a machine that waits has asked for something")
                     };
                     self.set_now(due);
-                    let reply = self.answer(process, call);
-                    flow.handle_reply(reply);
+                    match event {
+                        Event::Call(call) => {
+                            let (late, reply) = self.answer(process, call);
+                            queue.add(due + late, Event::Reply(reply));
+                        }
+                        Event::Reply(reply) => flow.handle_reply(reply),
+                    }
                 }
                 Output::Done(result) => return result,
             }
         }
     }
 
-    fn run_owned<M: Machine>(
-        &mut self,
-        mut process: Process,
-        machine: M,
-    ) -> (Process, Result<M::Output, M::Error>) {
-        let result = self.run_in(&mut process, machine);
-        (process, result)
-    }
-
     /// Performs one call, as a blocking transport does: for [`drive`](atproto_sansio::drive) and for
     /// drivers of one's own. The time that it takes has passed when it returns.
     pub fn respond(&mut self, call: Call) -> Reply {
-        let time = self.time_of(&call);
-        self.advance(time);
-        let process = std::mem::replace(&mut self.process, Process::new(0));
-        let mut process = process;
-        let reply = self.answer(&mut process, call);
-        self.process = process;
+        self.advance(self.time_of(&call));
+        let (late, reply) = self.with_process(|sandbox, process| sandbox.answer(process, call));
+        self.advance(late);
         reply
+    }
+
+    /// The process in which [`run`](Self::run) runs machines.
+    pub fn process(&mut self) -> &mut Process {
+        &mut self.process
+    }
+
+    fn with_process<T>(&mut self, run: impl FnOnce(&mut Self, &mut Process) -> T) -> T {
+        let mut process = std::mem::replace(&mut self.process, Process::new(0));
+        let result = run(self, &mut process);
+        self.process = process;
+        result
     }
 
     /// How long a call takes, faults aside.
@@ -88,10 +90,11 @@ impl Sandbox {
         }
     }
 
-    fn answer(&mut self, process: &mut Process, call: Call) -> Reply {
-        match call {
-            Call::Http(call) => self.answer_http(call),
-            Call::Txt(call) => self.answer_txt(call),
+    /// What is answered, and how much later than usual.
+    fn answer(&mut self, process: &mut Process, call: Call) -> (Duration, Reply) {
+        let reply = match call {
+            Call::Http(call) => return self.answer_http(call),
+            Call::Txt(call) => return self.answer_txt(call),
             Call::Sleep(call) => call.respond.with(Ok(())),
             Call::Sign(call) => {
                 let signed = process.sign(&call.key_id, &call.message);
@@ -103,65 +106,75 @@ impl Sandbox {
                 call.respond.with(Ok(()))
             }
             Call::Store(_) => call.unsupported(),
-        }
+        };
+        (Duration::ZERO, reply)
     }
 
-    fn answer_http(&mut self, call: HttpCall) -> Reply {
-        if call.start_by.is_some_and(|by| self.now > by + self.latency) {
-            let error = TransportError::new(Phase::NotSent, "it is too late to start");
-            return call.respond.with(Err(error));
+    fn answer_http(&mut self, call: HttpCall) -> (Duration, Reply) {
+        let fail = |phase, why: &str| Err(TransportError::new(phase, why));
+        let sent = self.now - self.latency;
+        if call.start_by.is_some_and(|by| sent > by) {
+            let reply = call.respond.with(fail(Phase::NotSent, "it is too late to start"));
+            return (Duration::ZERO, reply);
         }
         let Body::Bytes(body) = call.request.body() else {
-            let error = TransportError::new(Phase::Unsupported, "there are no streams here");
-            return call.respond.with(Err(error));
+            let reply = call.respond.with(fail(Phase::Unsupported, "there are no streams here"));
+            return (Duration::ZERO, reply);
         };
         let body = body.clone();
         let delivery = self.exchange(call.request.map(|_| body));
-        let time = delivery.delay + delivery.trickle;
-        if matches!(delivery.outcome, Outcome::Silence) || self.latency + time > call.timeout {
-            self.advance(call.timeout.saturating_sub(self.latency));
-            let error = TransportError::new(Phase::TimedOut, "there was no answer in time");
-            return call.respond.with(Err(error));
+        let late = delivery.delay + delivery.trickle;
+        if matches!(delivery.outcome, Outcome::Silence) || self.latency + late > call.timeout {
+            let reply = call.respond.with(fail(Phase::TimedOut, "there was no answer in time"));
+            return (call.timeout.saturating_sub(self.latency), reply);
         }
-        self.advance(time);
         let head_alone = |response: Response<Bytes>| match call.answer {
             Answer::Streamed { .. } if response.status().is_success() => {
                 response.map(|_| Bytes::new())
             }
             _ => response,
         };
-        call.respond.with(delivery.into_result().map(head_alone))
+        (late, call.respond.with(delivery.into_result().map(head_alone)))
     }
 
-    fn answer_txt(&mut self, call: TxtCall) -> Reply {
-        let outcome = match self.look_up(&call.name) {
-            Dns::Records(records) => Ok(records),
-            Dns::NoSuchName => Ok(Vec::new()),
-            Dns::Fails => Err(TransportError::new(Phase::MaybeSent, "the nameserver failed")),
+    fn answer_txt(&mut self, call: TxtCall) -> (Duration, Reply) {
+        let fail = |phase, why: &str| Err(TransportError::new(phase, why));
+        let (late, outcome) = match self.look_up(&call.name) {
+            Dns::Records(records) => (Duration::ZERO, Ok(records)),
+            Dns::NoSuchName => (Duration::ZERO, Ok(Vec::new())),
+            Dns::Fails => (Duration::ZERO, fail(Phase::MaybeSent, "the nameserver failed")),
             Dns::Silent => {
-                self.advance(call.timeout.saturating_sub(self.latency));
-                Err(TransportError::new(Phase::TimedOut, "the nameserver is silent"))
+                let rest = call.timeout.saturating_sub(self.latency);
+                (rest, fail(Phase::TimedOut, "the nameserver is silent"))
             }
         };
-        call.respond.with(outcome)
+        (late, call.respond.with(outcome))
     }
 }
 
-/// Calls that were handed out, the one that is answered first on top.
+/// Something that happens when its time has come.
+enum Event {
+    /// A call arrives where it was sent to, and its answer back.
+    Call(Call),
+    /// The answer comes later than usual.
+    Reply(Reply),
+}
+
+/// Events, the next one on top; of those at the same time, the one that was added first.
 #[derive(Default)]
-struct Outstanding {
-    calls: Vec<Option<Call>>,
+struct Queue {
+    events: Vec<Option<Event>>,
     due: BinaryHeap<Reverse<(UnixTime, usize)>>,
 }
 
-impl Outstanding {
-    fn send(&mut self, due: UnixTime, call: Call) {
-        self.due.push(Reverse((due, self.calls.len())));
-        self.calls.push(Some(call));
+impl Queue {
+    fn add(&mut self, due: UnixTime, event: Event) {
+        self.due.push(Reverse((due, self.events.len())));
+        self.events.push(Some(event));
     }
 
-    fn next(&mut self) -> Option<(UnixTime, Call)> {
+    fn next(&mut self) -> Option<(UnixTime, Event)> {
         let Reverse((due, at)) = self.due.pop()?;
-        self.calls.get_mut(at)?.take().map(|call| (due, call))
+        self.events.get_mut(at)?.take().map(|event| (due, event))
     }
 }

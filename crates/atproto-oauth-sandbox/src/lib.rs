@@ -9,6 +9,7 @@ mod entropy;
 mod fault;
 mod form;
 mod handles;
+mod hosts;
 mod incoming;
 mod jwt;
 mod log;

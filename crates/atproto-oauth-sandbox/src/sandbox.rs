@@ -2,15 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use atproto_sansio::UnixTime;
 use bytes::Bytes;
 use http::{Request, Response};
-use serde_json::json;
 
 use crate::account::Account;
-use crate::answer;
 use crate::delivery::{Delivery, Outcome};
 use crate::entropy::Seeded;
 use crate::fault::{Action, Fault};
@@ -19,7 +17,7 @@ use crate::incoming::Incoming;
 use crate::log::{By, Exchange, Seen};
 use crate::names::Names;
 use crate::process::Process;
-use crate::server::{self, Server, ServerId};
+use crate::server::{Server, ServerId};
 
 /// A small AT Protocol network in memory.
 ///
@@ -209,79 +207,6 @@ impl Sandbox {
         delivery
     }
 
-    /// The answer of the host that the request is for; `None` if there is none.
-    fn route(&mut self, request: &Incoming) -> Option<Response<Bytes>> {
-        let origin = request.origin();
-        if let Some(at) = self.server_at(&origin) {
-            let clock = self.clock(at);
-            return Some(dated(server::handle(self, at, request), clock));
-        }
-        let is_get = request.method == http::Method::GET;
-        let mut response = match (is_get, request.url.path()) {
-            (true, path) if origin == self.names.plc => self.directory(path),
-            (true, "/dns-query") if origin == self.names.doh => self.dns_over_https(request),
-            (true, "/.well-known/did.json") if self.is_did_web_host(&origin) => self.did_web()?,
-            (true, "/.well-known/atproto-did") => match self.well_known(request) {
-                Some(response) => response,
-                None => self.document(request)?,
-            },
-            _ => self.document(request)?,
-        };
-        answer::set(&mut response, "access-control-allow-origin", "*");
-        Some(dated(response, self.now))
-    }
-
-    fn document(&self, request: &Incoming) -> Option<Response<Bytes>> {
-        if let Some(response) = self.documents.get(request.url.as_str()) {
-            return Some(response.clone());
-        }
-        // Its host is there, if anything of it was published.
-        let origin = format!("{}/", request.origin());
-        let is_known = self.documents.keys().any(|url| url.starts_with(&origin))
-            || origin.starts_with(&self.names.plc)
-            || origin.starts_with(&self.names.doh);
-        is_known.then(|| answer::text(404, "there is nothing here"))
-    }
-
-    /// PLC directory: documents of `did:plc`.
-    fn directory(&self, path: &str) -> Response<Bytes> {
-        let did = path.trim_start_matches('/');
-        let account = self.accounts.iter().find(|a| a.did == did && did.starts_with("did:plc:"));
-        match account {
-            Some(account) => {
-                let document = account.document(&self.server(account.server).origin);
-                answer::typed(200, "application/did+ld+json", document.to_string())
-            }
-            None => answer::json(404, &json!({"message": format!("DID not registered: {did}")})),
-        }
-    }
-
-    fn is_did_web_host(&self, origin: &str) -> bool {
-        origin
-            .split_once("://")
-            .is_some_and(|(_, host)| host.replace(':', "%3A") == self.names.did_web)
-    }
-
-    fn did_web(&self) -> Option<Response<Bytes>> {
-        let did = format!("did:web:{}", self.names.did_web);
-        let account = self.accounts.iter().find(|account| account.did == did)?;
-        Some(answer::json(200, &account.document(&self.server(account.server).origin)))
-    }
-
-    fn well_known(&self, request: &Incoming) -> Option<Response<Bytes>> {
-        let answers = self.handles.get(request.url.host_str()?)?;
-        Some(match &answers.https {
-            Some(body) => answer::text(200, body.clone()),
-            None => answer::text(404, "there is no such account"),
-        })
-    }
-
-    fn dns_over_https(&mut self, request: &Incoming) -> Response<Bytes> {
-        let name = request.query("name").unwrap_or_default();
-        let name = name.trim_end_matches('.');
-        self.look_up(name).to_json(name)
-    }
-
     pub(crate) fn server_at(&self, origin: &str) -> Option<ServerId> {
         self.servers.iter().position(|server| server.origin == origin).map(ServerId)
     }
@@ -309,12 +234,6 @@ impl Sandbox {
         let account = self.accounts.iter().find(|account| account.did == did);
         account.map(|account| self.server(account.server).did.clone()).unwrap_or_default()
     }
-}
-
-fn dated(mut response: Response<Bytes>, now: UnixTime) -> Response<Bytes> {
-    let date = SystemTime::UNIX_EPOCH + now.since(UnixTime::from_secs(0));
-    answer::set(&mut response, "date", &httpdate::fmt_http_date(date));
-    response
 }
 
 impl fmt::Debug for Sandbox {

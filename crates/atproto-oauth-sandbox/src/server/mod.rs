@@ -2,6 +2,7 @@
 
 pub(crate) mod assertion;
 pub(crate) mod authorize;
+pub(crate) mod blobs;
 pub(crate) mod client;
 pub(crate) mod client_metadata;
 pub(crate) mod grant;
@@ -11,6 +12,7 @@ pub(crate) mod page;
 pub(crate) mod par;
 pub(crate) mod permission;
 pub(crate) mod proof;
+pub(crate) mod records;
 pub(crate) mod redirect_uri;
 pub(crate) mod refusal;
 pub(crate) mod resource;

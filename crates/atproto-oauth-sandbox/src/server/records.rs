@@ -1,0 +1,146 @@
+//! Methods on records (`com.atproto.repo`).
+
+use http::header::CONTENT_TYPE;
+use serde_json::{Value, json};
+
+use crate::account::Account;
+use crate::answer;
+use crate::cid;
+use crate::incoming::Incoming;
+use crate::sandbox::Sandbox;
+use crate::server::ServerId;
+use crate::server::permission;
+use crate::server::refusal::Refusal;
+use crate::server::resource::Authorized;
+use crate::server::xrpc::{Answer, active, bad_request, error, scope_missing};
+
+#[derive(Clone, Copy)]
+pub(crate) enum Write {
+    Create,
+    Put,
+    Delete,
+}
+
+pub(crate) fn write_record(
+    sandbox: &mut Sandbox,
+    at: ServerId,
+    request: &Incoming,
+    who: &Authorized,
+    write: Write,
+) -> Answer {
+    let input = json_input(request)?;
+    let text = |name: &str| input.get(name).and_then(Value::as_str);
+    let required = |name: &str| {
+        text(name).ok_or_else(|| bad_request(&format!("Input must have the property \"{name}\"")))
+    };
+    let (repo, collection) = (required("repo")?, required("collection")?);
+    if !is_nsid(collection) {
+        return Err(bad_request("collection is not an NSID"));
+    }
+    if !sandbox.is_called(&who.did, repo) {
+        return Err(error(401, "AuthenticationRequired", "Authentication Required"));
+    }
+    let key = text("rkey").map(str::to_owned);
+    if key.as_deref().is_some_and(|key| !is_record_key(key)) {
+        return Err(bad_request("rkey is not a record key"));
+    }
+    let now = sandbox.clock(at);
+    let account = active(sandbox, at, &who.did)?;
+    let exists =
+        key.as_deref().is_some_and(|key| account.repository.record(collection, key).is_some());
+    let action = match write {
+        Write::Create => "create",
+        Write::Put if exists => "update",
+        Write::Put => "create",
+        Write::Delete => "delete",
+    };
+    if !permission::allows_record(&who.scopes, collection, action) {
+        return Err(scope_missing(&format!("repo:{collection}?action={action}")));
+    }
+    let key = match (write, key) {
+        (Write::Create, key) => key.unwrap_or_else(|| account.repository.next_key(now)),
+        (_, Some(key)) => key,
+        (_, None) => return Err(bad_request("Input must have the property \"rkey\"")),
+    };
+    let commit = |account: &mut Account| account.repository.commit(now);
+    if matches!(write, Write::Delete) {
+        account.repository.delete(collection, &key);
+        return Ok(answer::json(200, &json!({"commit": commit(account)})));
+    }
+    let record = input.get("record").and_then(Value::as_object).cloned();
+    let record = record.ok_or_else(|| bad_request("Input must have the property \"record\""))?;
+    if record.get("$type").is_some_and(|kind| kind != collection) {
+        return Err(bad_request("Invalid $type: it must be the collection"));
+    }
+    let mut record = record;
+    record.insert("$type".to_owned(), json!(collection));
+    let record = record.into();
+    let cid = cid::of_record(&record).map_err(bad_request)?;
+    let uri = account.repository.put(&who.did, collection, &key, &cid, record);
+    let answer = json!({
+        "uri": uri,
+        "cid": cid,
+        "commit": commit(account),
+        "validationStatus": "unknown",
+    });
+    Ok(answer::json(200, &answer))
+}
+
+pub(crate) fn get_record(sandbox: &Sandbox, at: ServerId, request: &Incoming) -> Answer {
+    let (account, collection) = repository(sandbox, at, request)?;
+    let key = request.query("rkey").ok_or_else(|| bad_request("rkey is missing"))?;
+    match account.repository.record(&collection, &key) {
+        Some(record) => Ok(answer::json(200, &record.to_json())),
+        None => Err(error(400, "RecordNotFound", "Could not locate record")),
+    }
+}
+
+pub(crate) fn list_records(sandbox: &Sandbox, at: ServerId, request: &Incoming) -> Answer {
+    let (account, collection) = repository(sandbox, at, request)?;
+    let limit = request.query("limit").and_then(|limit| limit.parse().ok()).unwrap_or(50);
+    let records: Vec<Value> = account
+        .repository
+        .records(&collection)
+        .take(limit)
+        .map(|record| record.to_json())
+        .collect();
+    Ok(answer::json(200, &json!({"records": records})))
+}
+
+fn repository<'a>(
+    sandbox: &'a Sandbox,
+    at: ServerId,
+    request: &Incoming,
+) -> Result<(&'a Account, String), Refusal> {
+    let repo = request.query("repo").ok_or_else(|| bad_request("repo is missing"))?;
+    let collection =
+        request.query("collection").ok_or_else(|| bad_request("collection is missing"))?;
+    let account = sandbox.accounts.iter().find(|a| a.is_called(&repo) && a.server == at);
+    let account = account.ok_or_else(|| bad_request("Could not find repo"))?;
+    Ok((account, collection))
+}
+
+fn json_input(request: &Incoming) -> Result<Value, Refusal> {
+    let content_type = request.header(CONTENT_TYPE).unwrap_or_default();
+    if !content_type.starts_with("application/json") {
+        return Err(bad_request("Wrong request encoding (Content-Type), or none"));
+    }
+    serde_json::from_slice(&request.body).map_err(|_| bad_request("The input is not JSON"))
+}
+
+/// AT Protocol "NSID"
+fn is_nsid(text: &str) -> bool {
+    let labels: Vec<&str> = text.split('.').collect();
+    let is_label = |label: &&str| {
+        (1..=63).contains(&label.len())
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    };
+    text.len() <= 317 && labels.len() >= 3 && labels.iter().all(is_label)
+}
+
+/// AT Protocol "Record Key"
+fn is_record_key(text: &str) -> bool {
+    (1..=512).contains(&text.len())
+        && !matches!(text, "." | "..")
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_~.:-".contains(&byte))
+}

@@ -72,22 +72,23 @@ pub(crate) fn open(
 
     let parameters = &request.parameters;
     let here = server.visits.signed_in.get(device).cloned().unwrap_or_default();
+    let nobody_is_here = here.is_empty();
+    // Nobody goes on without a word whom the client did not name.
     let hint = parameters.login_hint.as_deref();
     let candidates: Vec<(String, UnixTime)> = here
         .into_iter()
-        .filter(|(did, _)| hint.is_none_or(|hint| sandbox.is_called(did, hint)))
+        .filter(|(did, _)| hint.is_some_and(|hint| sandbox.is_called(did, hint)))
         .collect();
     match (parameters.prompt.as_deref(), &candidates[..]) {
+        (Some("select_account"), _) if nobody_is_here => {
+            fail(sandbox, at, request_uri, &request, "account_selection_required")
+        }
         (Some("none"), []) => fail(sandbox, at, request_uri, &request, "login_required"),
-        (Some("none"), [only]) => match readiness(sandbox, at, &request, only, now) {
+        (Some("none"), [only, ..]) => match readiness(sandbox, at, &request, only, now) {
             Ok(()) => grant(sandbox, at, request_uri, request, &only.0.clone(), device),
             Err(error) => fail(sandbox, at, request_uri, &request, error),
         },
-        (Some("none"), _) => fail(sandbox, at, request_uri, &request, "account_selection_required"),
-        (Some("select_account"), []) if hint.is_none() => {
-            fail(sandbox, at, request_uri, &request, "account_selection_required")
-        }
-        (None, [only]) if hint.is_some() && readiness(sandbox, at, &request, only, now).is_ok() => {
+        (None, [only]) if readiness(sandbox, at, &request, only, now).is_ok() => {
             grant(sandbox, at, request_uri, request, &only.0.clone(), device)
         }
         _ => Opened::Page(Box::new(request)),
@@ -214,7 +215,7 @@ fn fail(
         "access_denied" => "The request was not granted",
         "login_required" => "Nobody is signed in",
         "consent_required" => "Nobody has consented yet",
-        _ => "Several accounts are signed in, or none",
+        _ => "Nobody is signed in whom one could choose",
     };
     let params = vec![("error", error.to_owned()), ("error_description", description.to_owned())];
     Opened::Back(back(sandbox, at, request, params))

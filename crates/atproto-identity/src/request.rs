@@ -43,7 +43,9 @@ pub(crate) fn malformed(from: &str, reason: impl ToString) -> IdentityError {
     IdentityError::Malformed { from: from.to_owned(), reason: excerpt(&reason.to_string()) }
 }
 
-/// The form in seconds (RFC 9110, section 10.2.3); a date would need a clock that agrees.
+/// The form in seconds (RFC 9110, section 10.2.3); a date would need a clock that agrees. A stranger
+/// may ask for a day at most.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    headers.get(header::RETRY_AFTER)?.to_str().ok()?.parse().ok().map(Duration::from_secs)
+    let seconds: u64 = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds.min(86_400)))
 }

@@ -25,6 +25,8 @@ pub struct ClientBuilder {
     nonce_policy: NoncePolicy,
     resource_metadata_fallback: bool,
     development: bool,
+    /// The first option that this kind of client does not have.
+    misplaced: Option<&'static str>,
 }
 
 #[derive(Clone, Debug)]
@@ -68,6 +70,7 @@ impl ClientBuilder {
             nonce_policy: NoncePolicy::default(),
             resource_metadata_fallback: false,
             development: false,
+            misplaced: None,
         }
     }
 
@@ -84,8 +87,9 @@ impl ClientBuilder {
 
     /// The path of a loopback client's redirect URIs; `/` by default.
     pub fn redirect_path(mut self, path: impl Into<String>) -> Self {
-        if let Kind::Loopback { redirect_path } = &mut self.kind {
-            *redirect_path = path.into();
+        match &mut self.kind {
+            Kind::Loopback { redirect_path } => *redirect_path = path.into(),
+            Kind::Published(_) => self.misplace("redirect_path"),
         }
         self
     }
@@ -93,7 +97,7 @@ impl ClientBuilder {
     /// A redirect URI of a client that publishes its metadata. The first is the one that logins
     /// use unless they say otherwise.
     pub fn redirect_uri(self, uri: Url) -> Self {
-        self.with_published(|published| published.redirect_uris.push(uri))
+        self.with_published("redirect_uri", |published| published.redirect_uris.push(uri))
     }
 
     /// A key to authenticate with, which makes the client a confidential one.
@@ -101,12 +105,12 @@ impl ClientBuilder {
     /// New sessions are begun with the first; the others stay for the sessions that were begun
     /// with them.
     pub fn key(self, key: ClientKey) -> Self {
-        self.with_published(|published| published.keys.push(key))
+        self.with_published("key", |published| published.keys.push(key))
     }
 
     /// What people read about the client when they are asked to consent.
     pub fn description(self, description: Description) -> Self {
-        self.with_published(|published| published.description = description)
+        self.with_published("description", |published| published.description = description)
     }
 
     /// How identities are resolved; over the public network by default.
@@ -138,6 +142,9 @@ impl ClientBuilder {
     ///
     /// The rule of the profile that the client would break.
     pub fn build(self) -> Result<Client, Error> {
+        if let Some(option) = self.misplaced {
+            return Err(ConfigError::Misplaced(option).into());
+        }
         let published = match self.kind {
             Kind::Loopback { redirect_path } => {
                 let redirect_uris = loopback::redirect_uris(&redirect_path)?;
@@ -169,12 +176,16 @@ impl ClientBuilder {
         })))
     }
 
-    /// A loopback client has none of this; there is nothing to change.
-    fn with_published(mut self, change: impl FnOnce(&mut Published)) -> Self {
-        if let Kind::Published(published) = &mut self.kind {
-            change(published);
+    fn with_published(mut self, name: &'static str, change: impl FnOnce(&mut Published)) -> Self {
+        match &mut self.kind {
+            Kind::Published(published) => change(published),
+            Kind::Loopback { .. } => self.misplace(name),
         }
         self
+    }
+
+    fn misplace(&mut self, option: &'static str) {
+        self.misplaced.get_or_insert(option);
     }
 }
 
@@ -194,6 +205,29 @@ impl Published {
         match self.keys.iter().find(|key| !kids.insert(key.kid())) {
             Some(key) => Err(ConfigError::SameKid(key.kid().to_owned())),
             None => self.description.check(&client_id),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_option_of_another_kind_of_client_is_an_error() {
+        let scopes = || Scopes::parse("atproto").unwrap();
+        let uri = || Url::parse("https://app.client.dev/callback").unwrap();
+        let web =
+            || Client::web("https://app.client.dev/client.json", scopes()).redirect_uri(uri());
+        assert!(web().build().is_ok());
+        for (builder, option) in [
+            (web().redirect_path("/callback"), "redirect_path"),
+            (Client::loopback(scopes()).redirect_uri(uri()), "redirect_uri"),
+            (Client::loopback(scopes()).description(Description::default()), "description"),
+        ] {
+            let error = builder.build().unwrap_err();
+            let expected = Error::from(ConfigError::Misplaced(option));
+            assert_eq!(error.to_string(), expected.to_string());
         }
     }
 }

@@ -28,6 +28,10 @@ pub enum ConfigError {
     /// A native client with a key of its own: everybody who has the program would have the key.
     #[error("a native client can't be confidential: everybody who has it would have its key")]
     NativeConfidential,
+    /// An option of another kind of client: a loopback client has a `redirect_path`, one that
+    /// publishes its metadata has redirect URIs, keys and a description.
+    #[error("`{0}` is an option of another kind of client")]
+    Misplaced(&'static str),
     /// Two keys of the same name.
     #[error("two keys have the kid {0}")]
     SameKid(String),

@@ -102,6 +102,10 @@ fn a_server_says_how_long_to_wait() {
     let net = net.page_with(ONE, 429, ("retry-after", "7"));
     let error = resolve(&Resolver::new(), DID, &net).unwrap_err();
     assert_eq!(error.retry_after(), Some(Duration::from_secs(7)));
+    // Nobody makes us wait for longer than a day.
+    let net = net.page_with(ONE, 429, ("retry-after", "18446744073709551615"));
+    let error = resolve(&Resolver::new(), DID, &net).unwrap_err();
+    assert_eq!(error.retry_after(), Some(Duration::from_secs(86_400)));
 }
 
 #[test]

@@ -7,7 +7,7 @@ mod conformance;
 mod ends;
 mod malformed;
 mod replayer;
-mod round_trips;
+mod sandbox;
 mod secrets;
 mod stored;
 mod streams;

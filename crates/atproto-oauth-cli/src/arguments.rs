@@ -22,6 +22,8 @@ pub(crate) enum Command {
     Login(Login),
     /// Call a method of the account's server and print its answer
     Call(Call),
+    /// Show a whole login, step by step, in a network of its own
+    Demo,
 }
 
 /// What both verbs need.

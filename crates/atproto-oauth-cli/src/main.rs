@@ -2,6 +2,7 @@
 
 mod arguments;
 mod call;
+mod demo;
 mod failure;
 mod listener;
 mod login;
@@ -20,6 +21,7 @@ fn main() -> ExitCode {
     let result = match &arguments.command {
         Command::Login(options) => login::run(options, &arguments.common),
         Command::Call(options) => call::run(options, &arguments.common),
+        Command::Demo => demo::run(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

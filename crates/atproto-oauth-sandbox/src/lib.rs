@@ -21,6 +21,9 @@ mod replay;
 mod repository;
 mod run;
 mod sandbox;
+#[cfg(feature = "serve")]
+#[expect(clippy::disallowed_types, reason = "sockets, threads and a lock are what it is for")]
+mod serve;
 mod server;
 
 pub use delivery::{Delivery, Outcome};
@@ -32,4 +35,6 @@ pub use network::ResolvedBy;
 pub use people::{Browser, Consent, Stuck};
 pub use process::Process;
 pub use sandbox::Sandbox;
+#[cfg(feature = "serve")]
+pub use serve::{Served, ServedBuilder};
 pub use server::ServerId;

@@ -66,6 +66,7 @@ pub mod fixture;
 pub mod network;
 pub mod orders;
 pub mod outcome;
+pub mod parity;
 pub mod parse;
 #[doc = "The transport that the README shows: 60 lines of code, over which every procedure runs."]
 pub mod plain_transport;

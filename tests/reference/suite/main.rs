@@ -18,6 +18,7 @@ mod matrix;
 mod modes;
 mod network;
 mod nonces;
+mod parity;
 mod resolving;
 mod round_trips;
 mod somebody_else;

@@ -1,0 +1,90 @@
+//! How requests to the authorization server are sent.
+
+use http::Method;
+
+use crate::parity::Case;
+use crate::parity::draft::Draft;
+use crate::parity::flow::Client;
+use crate::parity::jwt::random;
+use crate::parity::target::Server;
+
+pub(super) const CASES: &[Case] = &[
+    Case::new(
+        "a repeated parameter",
+        |lab| {
+            let login = Client::loopback().login();
+            let draft = login.par(lab);
+            draft.one_more_field("state", &random()).label("state").send(lab);
+            let draft = login.par(lab);
+            draft.one_more_field("scope", "atproto").label("scope").send(lab);
+        },
+        "
+        POST par 201 - nonce (state)
+        POST par 201 - nonce (scope)
+        ",
+    )
+    .stricter(
+        "RFC 6749 section 3.1: parameters must not be included more than once",
+        "
+        POST par 400 invalid_request nonce (state)
+        POST par 400 invalid_request nonce (scope)
+        ",
+    ),
+    Case::new(
+        "a request is a form",
+        |lab| {
+            let draft = Client::loopback().login().par(lab);
+            draft.content_type(Some("text/plain")).label("text/plain").send(lab);
+            let draft = Client::loopback().login().par(lab);
+            draft
+                .content_type(Some("multipart/form-data; boundary=x"))
+                .label("multipart")
+                .send(lab);
+            let draft = Client::loopback().login().par(lab);
+            draft.content_type(None).label("none").send(lab);
+            let draft = Client::loopback().login().par(lab);
+            let form = "application/x-www-form-urlencoded; charset=utf-8";
+            draft.content_type(Some(form)).label("with a parameter").send(lab);
+        },
+        "
+        POST par 415 invalid_request nonce (text/plain)
+        POST par 415 invalid_request nonce (multipart)
+        POST par 415 invalid_request nonce (none)
+        POST par 201 - nonce (with a parameter)
+        ",
+    ),
+    Case::new(
+        "a request in JSON",
+        |lab| {
+            Client::loopback().login().par(lab).json_fields().send(lab);
+        },
+        "
+        POST par 201 - nonce
+        ",
+    )
+    .stricter(
+        "RFC 9126 section 2.1: the parameters are a form",
+        "POST par 415 invalid_request nonce",
+    ),
+    Case::new(
+        "OAuth endpoints are posted to",
+        |lab| {
+            for method in [Method::GET, Method::PUT, Method::DELETE] {
+                for path in ["/oauth/par", "/oauth/token", "/oauth/revoke"] {
+                    Draft::new(Server::A, method.clone(), path).show("allow").send(lab);
+                }
+            }
+        },
+        "
+        GET par 405 - allow=-
+        GET token 404 - allow=-
+        GET revoke 404 - allow=-
+        PUT par 405 - allow=-
+        PUT token 404 - allow=-
+        PUT revoke 404 - allow=-
+        DELETE par 405 - allow=-
+        DELETE token 404 - allow=-
+        DELETE revoke 404 - allow=-
+        ",
+    ),
+];

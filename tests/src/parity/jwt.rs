@@ -1,0 +1,116 @@
+//! JWTs made by hand: proofs and client assertions, right ones and wrong ones.
+
+use std::sync::Arc;
+
+use atproto_dpop::{Jwk, P256Keys};
+use atproto_sansio::{Entropy, Keys, Signer, SystemEntropy};
+use base64ct::{Base64UrlUnpadded, Encoding};
+use serde_json::{Map, Value, json};
+
+/// A key of the client.
+#[derive(Clone)]
+pub(crate) struct Key(Arc<dyn Signer>);
+
+impl Key {
+    pub(crate) fn new() -> Self {
+        Self(P256Keys.generate(&mut SystemEntropy))
+    }
+
+    pub(crate) fn public_jwk(&self) -> Value {
+        serde_json::from_str(&self.jwk().to_json()).unwrap()
+    }
+
+    pub(crate) fn private_jwk(&self) -> Value {
+        let mut jwk = self.public_jwk();
+        let scalar = self.0.export().unwrap();
+        jwk["d"] = Base64UrlUnpadded::encode_string(scalar.expose()).into();
+        jwk
+    }
+
+    pub(crate) fn thumbprint(&self) -> String {
+        self.jwk().thumbprint()
+    }
+
+    fn jwk(&self) -> Jwk {
+        Jwk::new(*self.0.public()).unwrap()
+    }
+}
+
+/// A JWT that is not signed yet, so that everything can still be made wrong.
+#[derive(Clone)]
+pub(crate) struct Jwt {
+    pub(crate) header: Map<String, Value>,
+    pub(crate) claims: Map<String, Value>,
+    pub(crate) key: Key,
+}
+
+impl Jwt {
+    /// A proof as RFC 9449 section 4.2 has it.
+    pub(crate) fn proof(key: &Key, method: &str, url: &str, now: u64) -> Self {
+        let header = json!({"typ": "dpop+jwt", "alg": "ES256", "jwk": key.public_jwk()});
+        let claims = json!({"jti": random(), "htm": method, "htu": url, "iat": now});
+        Self::new(header, claims, key)
+    }
+
+    /// A client assertion as RFC 7523 section 3 has it.
+    pub(crate) fn assertion(key: &Key, kid: &str, client_id: &str, issuer: &str, now: u64) -> Self {
+        let header = json!({"alg": "ES256", "kid": kid});
+        let claims = json!({
+            "iss": client_id,
+            "sub": client_id,
+            "aud": issuer,
+            "jti": random(),
+            "iat": now,
+            "exp": now + 60,
+        });
+        Self::new(header, claims, key)
+    }
+
+    /// With another claim; `null` takes it away.
+    pub(crate) fn claim(mut self, name: &str, value: impl Into<Value>) -> Self {
+        set(&mut self.claims, name, value.into());
+        self
+    }
+
+    /// With another member of the header; `null` takes it away.
+    pub(crate) fn jose(mut self, name: &str, value: impl Into<Value>) -> Self {
+        set(&mut self.header, name, value.into());
+        self
+    }
+
+    /// Signed by another key, whatever the header says.
+    pub(crate) fn key(mut self, key: &Key) -> Self {
+        self.key = key.clone();
+        self
+    }
+
+    /// The compact serialization.
+    pub(crate) fn signed(&self) -> String {
+        let encode = |part: &Map<String, Value>| {
+            Base64UrlUnpadded::encode_string(Value::from(part.clone()).to_string().as_bytes())
+        };
+        let signed = format!("{}.{}", encode(&self.header), encode(&self.claims));
+        let signature = self.key.0.sign(signed.as_bytes()).unwrap();
+        format!("{signed}.{}", Base64UrlUnpadded::encode_string(&signature))
+    }
+
+    fn new(header: Value, claims: Value, key: &Key) -> Self {
+        let object = |value: Value| value.as_object().unwrap().clone();
+        Self { header: object(header), claims: object(claims), key: key.clone() }
+    }
+}
+
+/// 256 bits as base64url: fit for a `jti`, a `state` and a PKCE verifier.
+pub(crate) fn random() -> String {
+    let mut bytes = [0; 32];
+    SystemEntropy.fill(&mut bytes);
+    Base64UrlUnpadded::encode_string(&bytes)
+}
+
+fn set(object: &mut Map<String, Value>, name: &str, value: Value) {
+    if value.is_null() {
+        object.remove(name);
+    } else {
+        object.insert(name.to_owned(), value);
+    }
+}

@@ -9,6 +9,7 @@ mod malformed;
 mod replayer;
 mod sandbox;
 mod secrets;
+mod served;
 mod stored;
 mod streams;
 mod transcripts;

@@ -1,0 +1,53 @@
+//! Whole logins over sockets, with both adapters.
+
+use atproto_dpop::P256Keys;
+use atproto_identity::Resolver;
+use atproto_oauth_core::{CallbackParams, Client, Scopes, Session, Subject, xrpc};
+use atproto_oauth_sandbox::Served;
+use atproto_sansio::System;
+
+fn client(served: &Served) -> Client {
+    let plc = served.names().plc.parse().unwrap();
+    Client::loopback(Scopes::parse("atproto transition:generic").unwrap())
+        .resolver(Resolver::new().with_directories([plc]))
+        .development()
+        .build()
+        .unwrap()
+}
+
+fn blocking(served: &Served) -> atproto_oauth_ureq::OAuthClient {
+    let mut builder = atproto_oauth_ureq::Driver::builder(System::new(P256Keys))
+        .development()
+        .nameserver(served.nameserver());
+    for (host, address) in served.hosts() {
+        builder = builder.host_override(&host, address);
+    }
+    atproto_oauth_ureq::OAuthClient::new(client(served), builder.build())
+}
+
+fn log_in(served: &Served, name: &str) -> (atproto_oauth_ureq::OAuthClient, Session) {
+    let client = blocking(served);
+    let handle = format!("{name}.test");
+    let begun = client.authorize(Subject::parse(&handle).unwrap()).unwrap();
+    let back = served.sandbox().approve(&begun.url, &handle).unwrap();
+    let params = CallbackParams::parse(&back).unwrap();
+    let session = client.callback(begun.pending, params).unwrap().session;
+    assert_eq!(session.did().as_str(), served.sandbox().did(&handle).unwrap());
+    (client, session)
+}
+
+#[test]
+fn everybody_logs_in() {
+    let served = Served::start(1).unwrap();
+    // By DNS, over HTTPS, with a did:web, behind an entryway.
+    for name in ["alice", "carol", "wendy", "rita"] {
+        let (client, session) = log_in(&served, name);
+        let query = xrpc::query("com.atproto.server.getSession", [("", ""); 0]).unwrap();
+        let answer = client.request(&session, query).unwrap();
+        xrpc::check(&answer).unwrap();
+        let text = String::from_utf8_lossy(answer.body()).into_owned();
+        assert!(text.contains(session.did().as_str()), "{text}");
+        let session = client.refresh(session).unwrap().session;
+        let _ = client.revoke(session);
+    }
+}

@@ -1,0 +1,3 @@
+//! The sandbox on sockets, as strangers to it see it.
+
+mod logins;

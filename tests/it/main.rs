@@ -6,6 +6,7 @@ mod confidential;
 mod conformance;
 mod ends;
 mod malformed;
+mod parity;
 mod replayer;
 mod sandbox;
 mod secrets;

@@ -19,10 +19,11 @@ impl Sandbox {
         let origin = request.origin();
         if let Some(at) = self.server_at(&origin) {
             let clock = self.clock(at);
-            return Some(dated(server::handle(self, at, request), clock));
+            let response = server::handle(self, at, request);
+            return Some(finished(response, clock));
         }
         let is_get = request.method == Method::GET;
-        let mut response = match (is_get, request.url.path()) {
+        let response = match (is_get, request.url.path()) {
             (true, path) if origin == self.names.plc => self.directory(path),
             (true, "/dns-query") if origin == self.names.doh => self.dns_over_https(request),
             (true, "/.well-known/did.json") if self.is_did_web_host(&origin) => self.did_web()?,
@@ -32,8 +33,7 @@ impl Sandbox {
             },
             _ => self.document(request)?,
         };
-        answer::set(&mut response, "access-control-allow-origin", "*");
-        Some(dated(response, self.now))
+        Some(finished(response, self.now))
     }
 
     fn document(&self, request: &Incoming) -> Option<Response<Bytes>> {
@@ -88,8 +88,10 @@ impl Sandbox {
     }
 }
 
-fn dated(mut response: Response<Bytes>, now: UnixTime) -> Response<Bytes> {
+/// What all answers have: any origin may ask, and the time.
+fn finished(mut response: Response<Bytes>, now: UnixTime) -> Response<Bytes> {
     let date = SystemTime::UNIX_EPOCH + now.since(UnixTime::from_secs(0));
+    answer::set(&mut response, "access-control-allow-origin", "*");
     answer::set(&mut response, "date", &httpdate::fmt_http_date(date));
     response
 }

@@ -1,6 +1,6 @@
 //! Records and blobs of an account. Without the tree that proves them: nobody here verifies commits.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use atproto_sansio::UnixTime;
 use bytes::Bytes;
@@ -27,6 +27,10 @@ pub(crate) struct Record {
 impl Repository {
     pub(crate) fn record(&self, collection: &str, key: &str) -> Option<&Record> {
         self.records.get(&(collection.to_owned(), key.to_owned()))
+    }
+
+    pub(crate) fn collections(&self) -> BTreeSet<&str> {
+        self.records.keys().map(|(collection, _)| collection.as_str()).collect()
     }
 
     /// The records of a collection, the newest key first.

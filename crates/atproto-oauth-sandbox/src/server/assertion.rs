@@ -49,12 +49,12 @@ pub(crate) fn authenticate(
     }
     let is_jwt_bearer = form.get("client_assertion_type")
         == Some("urn:ietf:params:oauth:client-assertion-type:jwt-bearer");
-    let assertion = form.get("client_assertion").filter(|_| is_jwt_bearer);
-    let assertion =
-        assertion.ok_or_else(|| Refusal::invalid_request("A client_assertion is required"))?;
+    let assertion = form.get("client_assertion").filter(|_| is_jwt_bearer).and_then(Jwt::parse);
+    let assertion = assertion
+        .ok_or_else(|| Refusal::invalid_request("A client_assertion that is a JWT is required"))?;
 
     let (issuer, now) = (sandbox.server(at).origin.clone(), sandbox.clock(at));
-    let (auth, jti, exp) = verify(&client, &issuer, assertion, now)?;
+    let (auth, jti, exp) = verify(&client, &issuer, &assertion, now)?;
     if matches!(&auth, ClientAuth::Key { jkt, .. } if *jkt == proof.jkt) {
         // AT Protocol "OAuth": the keys must not be the same
         return Err(Refusal::invalid_request("The DPoP key must not be the client's key"));
@@ -70,11 +70,10 @@ pub(crate) fn authenticate(
 fn verify(
     client: &ClientInfo,
     issuer: &str,
-    assertion: &str,
+    jwt: &Jwt,
     now: UnixTime,
 ) -> Result<(ClientAuth, String, UnixTime), Refusal> {
     let bad = Refusal::invalid_client;
-    let jwt = Jwt::parse(assertion).ok_or_else(|| bad("The client assertion is not a JWT"))?;
     let kid = jwt.header("kid").ok_or_else(|| bad("The client assertion has no kid"))?;
     let key: &Jwk = client
         .keys
@@ -96,7 +95,7 @@ fn verify(
     if !is_for_us {
         return Err(bad("The aud of the client assertion is not this issuer"));
     }
-    let exp = check_times(&jwt, now)?;
+    let exp = check_times(jwt, now)?;
     let jti = jwt.claim("jti").filter(|jti| !jti.is_empty());
     let jti = jti.ok_or_else(|| bad("The client assertion has no jti"))?;
     let auth = ClientAuth::Key { kid: kid.to_owned(), jkt: key.thumbprint() };

@@ -82,7 +82,8 @@ fn show(
     match opened {
         Opened::Page(request) => {
             let form = form(sandbox, at, query, device, &request, mistake);
-            answer::html(200, document("Sign in", &form))
+            let status = if mistake.is_some() { 400 } else { 200 };
+            answer::html(status, document("Sign in", &form))
         }
         Opened::Back(back) if back.response_mode == "form_post" => {
             answer::html(200, document("Back to the application", &posting(&back)))

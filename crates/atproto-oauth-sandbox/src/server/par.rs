@@ -115,6 +115,18 @@ pub(crate) fn push(
     Ok(json!({"request_uri": request_uri, "expires_in": PATIENCE.as_secs() - 1}))
 }
 
+/// What OAuth and OpenID Connect have, in the order in which the reference server writes it.
+const RESPONSE_TYPES: [&str; 8] = [
+    "code",
+    "token",
+    "none",
+    "code id_token token",
+    "code id_token",
+    "code token",
+    "id_token token",
+    "id_token",
+];
+
 /// What can be said without knowing the client.
 fn check_syntax(form: &Form) -> Result<(), Refusal> {
     let bad = Refusal::invalid_request;
@@ -125,8 +137,9 @@ fn check_syntax(form: &Form) -> Result<(), Refusal> {
     if form.get("request").is_some() || form.get("request_uri").is_some() {
         return Err(bad("A pushed request must not refer to another (RFC 9126 section 2.1)"));
     }
-    if form.get("response_type").is_none() {
-        return Err(bad("response_type is missing"));
+    let response_type = form.get("response_type").unwrap_or_default();
+    if !RESPONSE_TYPES.contains(&response_type) {
+        return Err(bad("response_type is missing, or unknown"));
     }
     one_of("code_challenge_method", &["plain", "S256"])?;
     one_of("response_mode", &["query", "fragment", "form_post"])?;

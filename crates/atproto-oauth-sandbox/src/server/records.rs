@@ -87,7 +87,7 @@ pub(crate) fn write_record(
 }
 
 pub(crate) fn get_record(sandbox: &Sandbox, at: ServerId, request: &Incoming) -> Answer {
-    let (account, collection) = repository(sandbox, at, request)?;
+    let (account, collection) = (repository(sandbox, at, request)?, collection(request)?);
     let key = request.query("rkey").ok_or_else(|| bad_request("rkey is missing"))?;
     match account.repository.record(&collection, &key) {
         Some(record) => Ok(answer::json(200, &record.to_json())),
@@ -96,7 +96,7 @@ pub(crate) fn get_record(sandbox: &Sandbox, at: ServerId, request: &Incoming) ->
 }
 
 pub(crate) fn list_records(sandbox: &Sandbox, at: ServerId, request: &Incoming) -> Answer {
-    let (account, collection) = repository(sandbox, at, request)?;
+    let (account, collection) = (repository(sandbox, at, request)?, collection(request)?);
     let limit = request.query("limit").and_then(|limit| limit.parse().ok()).unwrap_or(50);
     let records: Vec<Value> = account
         .repository
@@ -107,17 +107,30 @@ pub(crate) fn list_records(sandbox: &Sandbox, at: ServerId, request: &Incoming) 
     Ok(answer::json(200, &json!({"records": records})))
 }
 
+pub(crate) fn describe_repo(sandbox: &Sandbox, at: ServerId, request: &Incoming) -> Answer {
+    let account = repository(sandbox, at, request)?;
+    let value = json!({
+        "handle": account.handle,
+        "did": account.did,
+        "didDoc": account.document(&sandbox.server(at).origin),
+        "collections": account.repository.collections(),
+        "handleIsCorrect": true,
+    });
+    Ok(answer::json(200, &value))
+}
+
 fn repository<'a>(
     sandbox: &'a Sandbox,
     at: ServerId,
     request: &Incoming,
-) -> Result<(&'a Account, String), Refusal> {
+) -> Result<&'a Account, Refusal> {
     let repo = request.query("repo").ok_or_else(|| bad_request("repo is missing"))?;
-    let collection =
-        request.query("collection").ok_or_else(|| bad_request("collection is missing"))?;
     let account = sandbox.accounts.iter().find(|a| a.is_called(&repo) && a.server == at);
-    let account = account.ok_or_else(|| bad_request("Could not find repo"))?;
-    Ok((account, collection))
+    account.ok_or_else(|| error(400, "RepoNotFound", "Could not find repo"))
+}
+
+fn collection(request: &Incoming) -> Result<String, Refusal> {
+    request.query("collection").ok_or_else(|| bad_request("collection is missing"))
 }
 
 fn json_input(request: &Incoming) -> Result<Value, Refusal> {

@@ -25,6 +25,9 @@ pub(crate) fn handle(sandbox: &mut Sandbox, at: ServerId, request: &Incoming) ->
     let open = match (request.method.as_str(), &*method) {
         ("GET", "com.atproto.server.describeServer") => Some(describe_server(sandbox, at)),
         ("GET", "com.atproto.identity.resolveHandle") => Some(resolve_handle(sandbox, request)),
+        ("GET", "com.atproto.repo.describeRepo") => {
+            Some(records::describe_repo(sandbox, at, request))
+        }
         ("GET", "com.atproto.repo.getRecord") => Some(records::get_record(sandbox, at, request)),
         ("GET", "com.atproto.repo.listRecords") => {
             Some(records::list_records(sandbox, at, request))
@@ -45,7 +48,7 @@ pub(crate) fn handle(sandbox: &mut Sandbox, at: ServerId, request: &Incoming) ->
         _ => None,
     };
     if expected.is_some_and(|expected| expected != is_query) {
-        let refusal = error(405, "InvalidRequest", "This method is called with the other verb");
+        let refusal = error(400, "InvalidRequest", "This method is called with the other verb");
         return refusal.to_xrpc();
     }
     authorized(sandbox, at, request, |sandbox, who| match &*method {
@@ -129,11 +132,9 @@ fn resolve_handle(sandbox: &Sandbox, request: &Incoming) -> Answer {
 fn get_session(sandbox: &Sandbox, at: ServerId, who: &Authorized) -> Answer {
     let account = account(sandbox, &who.did)?;
     let is_active = account.server == at;
-    let endpoint = &sandbox.server(account.server).origin;
     let mut value = Map::from_iter([
         ("did".to_owned(), json!(account.did)),
         ("handle".to_owned(), json!(account.handle)),
-        ("didDoc".to_owned(), account.document(endpoint)),
         ("active".to_owned(), json!(is_active)),
     ]);
     if !is_active {

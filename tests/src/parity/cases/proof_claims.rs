@@ -156,7 +156,7 @@ pub(super) const CASES: &[Case] = &[
                 ("another path", lab.url(Server::A, "/oauth/token")),
                 ("a slash at the end", format!("{right}/")),
                 ("another server", other),
-                ("another scheme", right.replacen("http:", "wss:", 1)),
+                ("another scheme", format!("wss:{}", right.split_once(':').unwrap().1)),
                 ("another port", "http://localhost:1/oauth/par".to_owned()),
                 ("no origin", "/oauth/par".to_owned()),
                 ("empty", String::new()),
@@ -213,8 +213,8 @@ pub(super) const CASES: &[Case] = &[
     .stricter(
         "RFC 9449 section 4.2: htu is the target URI without query and fragment parts",
         "
-        POST par 401 invalid_dpop_proof nonce
-        POST par 401 invalid_dpop_proof nonce
+        POST par 401 invalid_dpop_proof nonce DPoP
+        POST par 401 invalid_dpop_proof nonce DPoP
         GET getSession 401 invalid_dpop_proof nonce DPoP
         ",
     ),

@@ -97,16 +97,20 @@ pub(super) const CASES: &[Case] = &[
         |lab| {
             let login = Client::loopback().login();
             let tokens = login.tokens(lab, "alice");
-            for token in ["none", "a.b.c", &tokens.refresh, &format!("{}x", tokens.access)] {
-                let label = format!("{} parts", token.split('.').count());
+            for (label, token) in [
+                ("no token", "none"),
+                ("three parts", "a.b.c"),
+                ("a refresh token", &tokens.refresh),
+                ("one with more behind it", &format!("{}x", tokens.access)),
+            ] {
                 login.get_session(lab, token).label(label).send(lab);
             }
         },
         "
-        GET getSession 401 invalid_token nonce DPoP (1 parts)
-        GET getSession 401 invalid_token nonce DPoP (3 parts)
-        GET getSession 401 invalid_token nonce DPoP (1 parts)
-        GET getSession 401 invalid_token nonce DPoP (3 parts)
+        GET getSession 401 invalid_token nonce DPoP (no token)
+        GET getSession 401 invalid_token nonce DPoP (three parts)
+        GET getSession 401 invalid_token nonce DPoP (a refresh token)
+        GET getSession 401 invalid_token nonce DPoP (one with more behind it)
         ",
     ),
     Case::new(
@@ -163,8 +167,8 @@ pub(super) const CASES: &[Case] = &[
     .stricter(
         "the reference asks its AppView, which is down; without one there is nobody to ask",
         "
-        GET unknown 501 MethodNotImplemented
-        POST unknown 501 MethodNotImplemented
+        GET unknown 501 MethodNotImplemented nonce
+        POST unknown 501 MethodNotImplemented nonce
         ",
     ),
     Case::new(

@@ -2,7 +2,7 @@
 
 use atproto_dpop::P256Keys;
 use atproto_identity::Resolver;
-use atproto_oauth_core::{CallbackParams, Client, Scopes, Session, Subject, xrpc};
+use atproto_oauth_core::{CallbackParams, Client, Revocation, Scopes, Session, Subject, xrpc};
 use atproto_oauth_sandbox::Served;
 use atproto_sansio::System;
 
@@ -48,6 +48,31 @@ fn everybody_logs_in() {
         let text = String::from_utf8_lossy(answer.body()).into_owned();
         assert!(text.contains(session.did().as_str()), "{text}");
         let session = client.refresh(session).unwrap().session;
-        let _ = client.revoke(session);
+        assert_eq!(client.revoke(session).unwrap(), Revocation::Revoked);
+    }
+}
+
+#[test]
+fn the_async_adapter_logs_in_too() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let served = Served::start(1).unwrap();
+    for handle in ["alice.test", "carol.test"] {
+        let mut builder = atproto_oauth_reqwest::Driver::builder(System::new(P256Keys))
+            .development()
+            .nameserver(served.nameserver());
+        for (host, address) in served.hosts() {
+            builder = builder.host_override(&host, address);
+        }
+        let client = atproto_oauth_reqwest::OAuthClient::new(client(&served), builder.build());
+        runtime.block_on(async {
+            let begun = client.authorize(Subject::parse(handle).unwrap()).await.unwrap();
+            let back = served.sandbox().approve(&begun.url, handle).unwrap();
+            let params = CallbackParams::parse(&back).unwrap();
+            let session = client.callback(begun.pending, params).await.unwrap().session;
+            let query = xrpc::query("com.atproto.server.getSession", [("", ""); 0]).unwrap();
+            xrpc::check(&client.request(&session, query).await.unwrap()).unwrap();
+            let session = client.refresh(session).await.unwrap().session;
+            client.revoke(session).await.unwrap();
+        });
     }
 }

@@ -1,3 +1,8 @@
-//! The sandbox on sockets, as strangers to it see it.
+//! The sandbox on sockets, as those see it who know nothing of it.
 
+mod hosts;
+mod life;
 mod logins;
+mod names;
+mod outcomes;
+mod raw;

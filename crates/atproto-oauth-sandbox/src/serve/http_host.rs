@@ -14,7 +14,7 @@ use http::header::HOST;
 use http::uri::Authority;
 use http::{HeaderMap, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -91,6 +91,10 @@ async fn reply(
         return Ok(plain(StatusCode::BAD_REQUEST));
     };
     head.uri = uri;
+    // What declares itself too large is refused before it is sent.
+    if body.size_hint().lower() > LARGEST as u64 {
+        return Ok(plain(StatusCode::PAYLOAD_TOO_LARGE));
+    }
     let body = match Limited::new(body, LARGEST).collect().await {
         Ok(body) => body.to_bytes(),
         Err(error) if error.is::<LengthLimitError>() => {

@@ -1,0 +1,79 @@
+//! Beginning, ending, several at once, and time.
+
+use std::io::Write;
+use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::time::{Duration, Instant};
+
+use atproto_oauth_sandbox::{Fault, Served};
+
+use crate::served::raw::{End, LONG, SHORT, address, asked, get, read};
+
+const PATH: &str = "/.well-known/oauth-authorization-server";
+
+#[test]
+fn it_ends_at_once_and_leaves_nothing() {
+    let served = Served::start(1).unwrap();
+    let at = address(&served.names().pds);
+    let nameserver = served.nameserver();
+    served.sandbox().fault(Fault::silence().always());
+    let mut waiting = asked(&served.names().pds, PATH);
+    let mut asking = TcpStream::connect(nameserver).unwrap();
+    asking.write_all(&[0]).unwrap();
+    assert_eq!(read(&mut waiting, SHORT), (String::new(), End::Silent));
+
+    let started = Instant::now();
+    drop(served);
+    assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
+    assert!(TcpStream::connect(at).is_err());
+    assert_eq!(read(&mut waiting, LONG), (String::new(), End::Closed));
+    TcpListener::bind(at).unwrap();
+    TcpListener::bind(nameserver).unwrap();
+    UdpSocket::bind(nameserver).unwrap();
+}
+
+#[test]
+fn two_are_two_networks() {
+    let (one, two) = (Served::start(1).unwrap(), Served::start(2).unwrap());
+    let did = |served: &Served| served.sandbox().did("alice.test").unwrap().to_owned();
+    assert_ne!(did(&one), did(&two));
+    assert!(get(&one.names().plc, &format!("/{}", did(&one))).0.contains(" 200 "));
+    assert!(get(&two.names().plc, &format!("/{}", did(&one))).0.contains(" 404 "));
+}
+
+#[test]
+fn ports_can_be_fixed() {
+    // Others take ports too, so that some rows are not free.
+    let (served, first) = (0..50)
+        .map(|row| 21_000 + row * 20)
+        .find_map(|first| Some((Served::builder(1).first_port(first).start().ok()?, first)))
+        .unwrap();
+    assert_eq!(served.names().pds, format!("http://localhost:{first}"));
+    assert_eq!(served.names().plc, format!("http://localhost:{}", first + 5));
+    assert_eq!(served.names().did_web, format!("localhost%3A{}", first + 7));
+    assert_eq!(served.nameserver().port(), first + 8);
+    let taken = Served::builder(1).first_port(first + 2).start().unwrap_err();
+    assert!(taken.to_string().contains(&format!("port {}", first + 2)), "{taken}");
+    let too_high = Served::builder(1).first_port(65_530).start().unwrap_err();
+    assert_eq!(too_high.kind(), std::io::ErrorKind::InvalidInput);
+    // And are free at once for the next one.
+    drop(served);
+    Served::builder(1).first_port(first).start().unwrap();
+}
+
+#[test]
+fn a_sandbox_that_was_advanced_does_not_stand_still() {
+    let served = Served::start(1).unwrap();
+    let before = served.sandbox().now();
+    let hour = Duration::from_secs(3600);
+    served.sandbox().advance(hour);
+    let ahead = served.sandbox().now();
+    assert!(ahead.since(before) >= hour);
+    std::thread::sleep(Duration::from_millis(20));
+    assert!(served.sandbox().now().since(ahead) >= Duration::from_millis(20));
+}
+
+#[test]
+fn it_can_be_used_and_dropped_within_a_runtime() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async { drop(Served::start(1).unwrap()) });
+}

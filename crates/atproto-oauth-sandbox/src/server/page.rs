@@ -4,6 +4,7 @@ use bytes::Bytes;
 use http::Response;
 use http::header::COOKIE;
 
+use crate::account::Account;
 use crate::answer;
 use crate::form::Form;
 use crate::incoming::Incoming;
@@ -14,6 +15,12 @@ use crate::server::par::PushedRequest;
 use crate::server::proof::hash;
 
 const DEVICE: &str = "sandbox-device";
+
+/// What a person got wrong.
+struct Mistake {
+    identifier: String,
+    text: &'static str,
+}
 
 /// `GET /oauth/authorize`
 pub(crate) fn open(sandbox: &mut Sandbox, at: ServerId, request: &Incoming) -> Response<Bytes> {
@@ -40,7 +47,7 @@ pub(crate) fn decide(sandbox: &mut Sandbox, at: ServerId, request: &Incoming) ->
     let form = Form::parse(&request.body);
     let text = |name| form.get(name).unwrap_or_default().to_owned();
     let Some(device) = device(request).filter(|device| hash(device) == text("csrf")) else {
-        return answer::html(400, document("This form is not the one of this browser.", ""));
+        return answer::html(400, document("This form is not the one of this browser.", "", ""));
     };
     let decision = match form.get("decision") {
         Some("approve") => Decision::Approve {
@@ -60,6 +67,7 @@ pub(crate) fn decide(sandbox: &mut Sandbox, at: ServerId, request: &Incoming) ->
         Ok(opened) => show(sandbox, at, &query, &device, opened, None),
         Err(mistake) => {
             let opened = authorize::open(sandbox, at, &client_id, &request_uri, &device);
+            let mistake = Mistake { identifier: text("identifier"), text: mistake };
             show(sandbox, at, &query, &device, opened, Some(mistake))
         }
     }
@@ -77,19 +85,20 @@ fn show(
     query: &str,
     device: &str,
     opened: Opened,
-    mistake: Option<&str>,
+    mistake: Option<Mistake>,
 ) -> Response<Bytes> {
     match opened {
         Opened::Page(request) => {
-            let form = form(sandbox, at, query, device, &request, mistake);
             let status = if mistake.is_some() { 400 } else { 200 };
-            answer::html(status, document("Sign in", &form))
+            let title = format!("Sign in to {}", host(&sandbox.server(at).origin));
+            let form = form(sandbox, at, query, device, &request, mistake);
+            answer::html(status, document(&title, &form, &notes(&request)))
         }
         Opened::Back(back) if back.response_mode == "form_post" => {
-            answer::html(200, document("Back to the application", &posting(&back)))
+            answer::html(200, document("Back to the application", &posting(&back), ""))
         }
         Opened::Back(back) => answer::see_other(&back.url()),
-        Opened::Wrong(text) => answer::html(400, document(text, "")),
+        Opened::Wrong(text) => answer::html(400, document(text, "", "")),
     }
 }
 
@@ -99,85 +108,115 @@ fn form(
     query: &str,
     device: &str,
     request: &PushedRequest,
-    mistake: Option<&str>,
+    mistake: Option<Mistake>,
 ) -> String {
     let hint = request.parameters.login_hint.as_deref().unwrap_or_default();
-    let account = sandbox.accounts.iter().find(|account| {
-        (hint.is_empty() || account.is_called(hint)) && sandbox.server(account.server).issuer == at
-    });
-    let (identifier, password) = account
-        .map(|account| (account.handle.as_str(), account.password.as_str()))
-        .unwrap_or((hint, ""));
-    let scopes: String = request
-        .parameters
-        .scopes
-        .iter()
-        .map(|scope| {
-            let fixed = if scope == "atproto" { " onclick=\"return false\"" } else { "" };
-            let scope = escape(scope);
-            format!(
-                "<label class=\"scope\"><input type=\"checkbox\" name=\"scope\" value=\"{scope}\" \
-                 checked{fixed}> {scope}</label>"
-            )
-        })
-        .collect();
+    let of_here = |account: &&Account| sandbox.server(account.server).issuer == at;
+    let accounts = sandbox.accounts.iter().filter(of_here);
+    let proposed = accounts.clone().find(|account| hint.is_empty() || account.is_called(hint));
+    // A sandbox has nobody to keep out, so its passwords are filled in, until somebody tries another.
+    let (identifier, password) = match (&mistake, proposed) {
+        (Some(mistake), _) => (&*mistake.identifier, ""),
+        (None, Some(account)) => (&*account.handle, &*account.password),
+        (None, None) => (hint, ""),
+    };
     let query = Form::parse(query.as_bytes());
     let hidden: String = ["client_id", "request_uri"]
         .map(|name| (name, query.get(name).unwrap_or_default()))
         .into_iter()
         .chain([("csrf", &*hash(device))])
-        .map(|(name, value)| {
-            format!("<input type=\"hidden\" name=\"{name}\" value=\"{}\">", escape(value))
-        })
+        .map(|(name, value)| hidden(name, value))
         .collect();
-    let mistake =
-        mistake.map(|text| format!("<p class=\"mistake\">{text}</p>")).unwrap_or_default();
-    let redirect_uri = escape(&request.parameters.redirect_uri);
+    let scopes: String = request
+        .parameters
+        .scopes
+        .iter()
+        .map(|scope| checkbox("scope", scope, &format!("<code>{}</code>", escape(scope)), true))
+        .collect();
+    let (alert, invalid) = match &mistake {
+        Some(Mistake { text, .. }) => (
+            format!("<p class=\"mistake\" id=\"mistake\" role=\"alert\">{text}</p>"),
+            " aria-invalid=\"true\" aria-describedby=\"mistake\" autofocus",
+        ),
+        None => (String::new(), ""),
+    };
+    let handles: String = accounts.map(|account| option(&account.handle)).collect();
     format!(
-        r#"<p><code>{client}</code> asks for access to your account.</p>{mistake}
+        r#"<p>{client} asks for access to your account.</p>{alert}
 <form method="post" action="/oauth/authorize">{hidden}
-<label>Account <input name="identifier" value="{identifier}" autocomplete="username"></label>
-<label>Password <input name="password" type="password" value="{password}"></label>
-<fieldset><legend>It may</legend>{scopes}</fieldset>
-<label class="scope"><input type="checkbox" name="remember" value="1"> Stay signed in</label>
-<p><button name="decision" value="approve">Allow</button>
-<button name="decision" value="deny" class="quiet">Deny</button></p></form>
-<p class="quiet">You will be sent to <code>{redirect_uri}</code>. This is a sandbox: nobody is here
-but you, and its passwords are no secrets.</p>"#,
-        client = escape(&request.parameters.client_id),
+<label class="field">Account<input name="identifier" value="{identifier}" list="accounts"
+ autocomplete="username" autocapitalize="none" spellcheck="false" required></label>
+<datalist id="accounts">{handles}</datalist>
+<label class="field">Password<input name="password" type="password" value="{password}"
+ autocomplete="current-password"{invalid}></label>
+<fieldset><legend>It may have</legend>{scopes}</fieldset>
+{remember}
+<div class="buttons"><button name="decision" value="approve">Allow</button>
+<button name="decision" value="deny" class="quiet" formnovalidate>Deny</button></div></form>"#,
+        client = client(&request.parameters.client_id),
         identifier = escape(identifier),
         password = escape(password),
+        remember = checkbox("remember", "1", "Stay signed in", false),
+    )
+}
+
+fn notes(request: &PushedRequest) -> String {
+    format!(
+        "<dl><dt>Application</dt><dd><code>{}</code></dd><dt>You will be sent to</dt>\
+         <dd><code>{}</code></dd></dl><p>This is a sandbox: nobody is here but you, and its \
+         passwords are no secrets. That of alice is <code>alice-pass</code>.</p>",
+        escape(&request.parameters.client_id),
+        escape(&request.parameters.redirect_uri),
     )
 }
 
 /// A form that submits itself (OAuth 2.0 Form Post Response Mode).
 fn posting(back: &Return) -> String {
-    let fields: String = back
-        .params
-        .iter()
-        .map(|(name, value)| {
-            format!("<input type=\"hidden\" name=\"{name}\" value=\"{}\">", escape(value))
-        })
-        .collect();
+    let fields: String = back.params.iter().map(|(name, value)| hidden(name, value)).collect();
     format!(
-        "<form method=\"post\" action=\"{}\">{fields}<button>Go on</button></form>\
+        "<form method=\"post\" action=\"{}\">{fields}\
+         <div class=\"buttons\"><button>Go on</button></div></form>\
          <script>document.forms[0].submit()</script>",
         escape(&back.redirect_uri)
     )
 }
 
-fn document(title: &str, content: &str) -> String {
+fn document(title: &str, content: &str, notes: &str) -> String {
+    let (title, style) = (escape(title), include_str!("page.css"));
     format!(
-        r#"<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>
-<meta name="viewport" content="width=device-width"><style>
-body{{font:16px/1.5 system-ui,sans-serif;max-width:26rem;margin:3rem auto;padding:0 1rem;color:#1c2530}}
-label{{display:block;margin:.6rem 0}}input:not([type=checkbox]){{display:block;width:100%;
-box-sizing:border-box;padding:.5rem;font:inherit;border:1px solid #b8c2cc;border-radius:.4rem}}
-fieldset{{border:1px solid #d5dce3;border-radius:.4rem}}.scope{{font-family:ui-monospace,monospace;
-font-size:.9rem}}button{{font:inherit;padding:.5rem 1.2rem;border:0;border-radius:.4rem;
-background:#1463d8;color:#fff}}button.quiet{{background:#e8edf2;color:inherit}}
-p.quiet{{color:#5c6b7a;font-size:.85rem}}.mistake{{color:#b3261e}}code{{overflow-wrap:anywhere}}
-</style><h1>{title}</h1>{content}</html>"#
+        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>{title}</title>\
+         <meta name=\"viewport\" content=\"width=device-width\"><style>\n{style}</style>\
+         <main><h1>{title}</h1>{content}</main><footer class=\"notes\">{notes}</footer></html>"
+    )
+}
+
+/// Who asks, as far as a person can judge it: a name of its own would be a claim.
+fn client(client_id: &str) -> String {
+    match host(client_id) {
+        "localhost" => "An application on this computer".to_owned(),
+        host => format!("<strong>{}</strong>", escape(host)),
+    }
+}
+
+fn host(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    rest.split(['/', '?', '#']).next().unwrap_or(rest)
+}
+
+fn hidden(name: &str, value: &str) -> String {
+    format!("<input type=\"hidden\" name=\"{name}\" value=\"{}\">", escape(value))
+}
+
+fn option(value: &str) -> String {
+    format!("<option value=\"{}\">", escape(value))
+}
+
+fn checkbox(name: &str, value: &str, label: &str, checked: bool) -> String {
+    let checked = if checked { " checked" } else { "" };
+    let value = escape(value);
+    format!(
+        "<label class=\"box\"><input type=\"checkbox\" name=\"{name}\" value=\"{value}\"{checked}>\
+         <span>{label}</span></label>"
     )
 }
 

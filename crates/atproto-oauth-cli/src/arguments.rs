@@ -24,6 +24,8 @@ pub(crate) enum Command {
     Call(Call),
     /// Show a whole login, step by step, in a network of its own
     Demo,
+    /// Run a network on this machine, to try clients against
+    Sandbox(Sandbox),
 }
 
 /// What both verbs need.
@@ -108,6 +110,21 @@ pub(crate) struct Call {
     /// Have the account's server pass the call on, such as to did:web:api.bsky.app#bsky_appview
     #[arg(long, value_name = "DID#SERVICE")]
     pub(crate) proxy: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Sandbox {
+    /// What everything random in it follows from
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+
+    /// The first of nine fixed ports in a row; otherwise the system chooses them
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) port: Option<u16>,
+
+    /// Print one line of JSON, for scripts, and nothing else
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 fn host_address(text: &str) -> Result<(String, SocketAddr), String> {

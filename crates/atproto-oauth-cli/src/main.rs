@@ -8,6 +8,7 @@ mod listener;
 mod login;
 mod network;
 mod page;
+mod sandbox;
 mod session_file;
 
 use std::process::ExitCode;
@@ -22,6 +23,7 @@ fn main() -> ExitCode {
         Command::Login(options) => login::run(options, &arguments.common),
         Command::Call(options) => call::run(options, &arguments.common),
         Command::Demo => demo::run(),
+        Command::Sandbox(options) => sandbox::run(options),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -3,7 +3,24 @@
 use serde_json::{Value, json};
 
 use crate::repository::Repository;
+use crate::sandbox::Sandbox;
 use crate::server::ServerId;
+
+/// What there is to know about an account.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct AccountInfo {
+    /// Its handle.
+    pub handle: String,
+    /// Its DID.
+    pub did: String,
+    /// What it signs in with; no secret in a sandbox.
+    pub password: String,
+    /// The origin of the server that hosts it.
+    pub server: String,
+    /// The origin of who issues tokens for it.
+    pub issuer: String,
+}
 
 /// One account, on the server that hosts it now.
 #[derive(Debug)]
@@ -15,6 +32,23 @@ pub(crate) struct Account {
     pub(crate) repository: Repository,
     /// The point of its signing key, in multibase; nobody here verifies commits.
     pub(crate) signing_key: String,
+}
+
+impl Sandbox {
+    /// Its accounts, in the order in which they came.
+    pub fn accounts(&self) -> Vec<AccountInfo> {
+        let info = |account: &Account| {
+            let server = self.server(account.server);
+            AccountInfo {
+                handle: account.handle.clone(),
+                did: account.did.clone(),
+                password: account.password.clone(),
+                server: server.origin.clone(),
+                issuer: self.server(server.issuer).origin.clone(),
+            }
+        };
+        self.accounts.iter().map(info).collect()
+    }
 }
 
 impl Account {

@@ -26,6 +26,7 @@ mod sandbox;
 mod serve;
 mod server;
 
+pub use account::AccountInfo;
 pub use delivery::{Delivery, Outcome};
 pub use fault::Fault;
 pub use handles::{Dns, HandleAnswers};

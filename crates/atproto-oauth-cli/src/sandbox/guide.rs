@@ -1,0 +1,109 @@
+//! What is printed at first: where everything is, who is there, what to try.
+
+use std::fmt::Write;
+
+use anstyle::{AnsiColor, Style};
+use atproto_oauth_sandbox::Served;
+
+const TITLE: Style = Style::new().bold();
+const HEADING: Style = AnsiColor::Cyan.on_default().bold();
+const QUIET: Style = Style::new().dimmed();
+
+/// The whole text. Writing to a string can't fail.
+pub(crate) fn of(network: &Served) -> String {
+    let mut text = format!("\n{TITLE}An AT Protocol network on this machine.{TITLE:#} ");
+    let _ = writeln!(text, "{QUIET}Ctrl-C ends it, and nothing of it is kept.{QUIET:#}");
+    servers(&mut text, network);
+    accounts(&mut text, network);
+    commands(&mut text, network);
+    let _ = writeln!(text, "{}", heading("What it sees"));
+    text
+}
+
+fn servers(text: &mut String, network: &Served) {
+    let names = network.names();
+    let handles = network.hosts().first().map(|(_, address)| address.to_string());
+    let doh = format!("{}/dns-query", names.doh);
+    let rows = [
+        ("PDS", &*names.pds, "its own authorization server"),
+        ("another PDS", &names.other_pds, "the same"),
+        ("entryway", &names.entryway, "the authorization server of the next two"),
+        ("PDS behind it", &names.entryway_pds, ""),
+        ("PDS behind it", &names.other_entryway_pds, ""),
+        ("PLC directory", &names.plc, "did:plc documents"),
+        ("nameserver", &network.nameserver().to_string(), "UDP and TCP"),
+        ("DNS over HTTP", &doh, "JSON"),
+        ("handle hosts", &handles.unwrap_or_default(), "told apart by their Host header"),
+    ];
+    let _ = writeln!(text, "{}", heading("Servers"));
+    table(text, &rows.map(|(what, place, note)| [what, place, note].map(str::to_owned)));
+}
+
+fn accounts(text: &mut String, network: &Served) {
+    let accounts = network.sandbox().accounts();
+    let row = |account: atproto_oauth_sandbox::AccountInfo| {
+        let at = account.server.trim_start_matches("http://").to_owned();
+        [account.handle, account.password, at, account.did]
+    };
+    let rows: Vec<_> = accounts.into_iter().map(row).collect();
+    let _ = writeln!(text, "{}", heading("Accounts: handle, password, server, DID"));
+    table(text, &rows);
+    let _ = writeln!(
+        text,
+        "\n  {QUIET}DNS knows alice, bob, dave, wendy, rita and sara; https knows carol and dave.{QUIET:#}"
+    );
+}
+
+fn commands(text: &mut String, network: &Served) {
+    let (plc, nameserver) = (&network.names().plc, network.nameserver());
+    let connect_to: String = network
+        .hosts()
+        .into_iter()
+        .filter(|(host, _)| host == "alice.test")
+        .map(|(host, address)| format!(" --connect-to {host}={address}"))
+        .collect();
+    let options = format!(
+        "--session sandbox-session.json --development \\\n    --plc-directory {plc} --nameserver \
+         {nameserver} \\\n   {connect_to}"
+    );
+    let command = command();
+    let _ = writeln!(text, "{}", heading("To try"));
+    for verb in ["login alice.test", "call com.atproto.server.getSession"] {
+        let _ = writeln!(text, "  {command} {options} {verb}\n");
+    }
+    let _ = writeln!(
+        text,
+        "  {QUIET}Another client needs the same: its development mode, this PLC directory, this \
+         nameserver.{QUIET:#}"
+    );
+}
+
+/// This command, as it was called.
+fn command() -> String {
+    let name = std::env::args().next().unwrap_or_else(|| "atproto-oauth".to_owned());
+    let is_plain = |char: char| char.is_ascii_alphanumeric() || "/._-".contains(char);
+    if name.chars().all(is_plain) { name } else { format!("'{}'", name.replace('\'', r"'\''")) }
+}
+
+fn heading(title: &str) -> String {
+    format!("\n{HEADING}{title}{HEADING:#}")
+}
+
+/// Columns as wide as what is in them; the last is quiet.
+fn table<const N: usize>(text: &mut String, rows: &[[String; N]]) {
+    let width = |at: usize| {
+        rows.iter().filter_map(|row| row.get(at)).map(|cell| cell.chars().count()).max()
+    };
+    for row in rows {
+        text.push_str("  ");
+        for (at, cell) in row.iter().enumerate() {
+            let width = width(at).unwrap_or_default();
+            let _ = match at + 1 == N {
+                true if cell.is_empty() => Ok(()),
+                true => write!(text, "{QUIET}{cell}{QUIET:#}"),
+                false => write!(text, "{cell:<width$}   "),
+            };
+        }
+        text.push('\n');
+    }
+}

@@ -1,0 +1,91 @@
+//! `sandbox`: a network of its own, for as long as it is wanted.
+
+mod guide;
+mod seen;
+
+use std::io::{self, Write};
+use std::thread;
+use std::time::Duration;
+
+use atproto_oauth_sandbox::Served;
+use serde_json::{Map, Value, json};
+
+use crate::arguments::Sandbox;
+use crate::failure::{CONFIGURATION, Failure};
+
+/// How often what was seen is printed.
+const OFTEN: Duration = Duration::from_millis(50);
+
+/// Ends with the process, or when nobody reads what it prints.
+pub(crate) fn run(options: &Sandbox) -> Result<(), Failure> {
+    let network = Served::builder(options.seed)
+        .first_port(options.port.unwrap_or_default())
+        .start()
+        .map_err(|error| Failure::new(CONFIGURATION, format!("can't listen: {error}")))?;
+    let ended = if options.json { tell_script(&network) } else { tell_person(&network) };
+    ended.or_else(|error| match error.kind() {
+        io::ErrorKind::BrokenPipe => Ok(()),
+        _ => Err(Failure::new(CONFIGURATION, format!("can't print: {error}"))),
+    })
+}
+
+fn tell_script(network: &Served) -> io::Result<()> {
+    network.sandbox().keep_log(false);
+    let mut out = io::stdout();
+    writeln!(out, "{}", to_json(network))?;
+    out.flush()?;
+    loop {
+        thread::park();
+    }
+}
+
+fn tell_person(network: &Served) -> io::Result<()> {
+    let mut out = anstream::stdout();
+    write!(out, "{}", guide::of(network))?;
+    out.flush()?;
+    loop {
+        thread::sleep(OFTEN);
+        let seen = {
+            let mut sandbox = network.sandbox();
+            let lines: String = sandbox.log().iter().map(seen::line).collect();
+            sandbox.clear_log();
+            lines
+        };
+        if !seen.is_empty() {
+            write!(out, "{seen}")?;
+            out.flush()?;
+        }
+    }
+}
+
+fn to_json(network: &Served) -> Value {
+    let names = network.names();
+    let hosts: Map<String, Value> =
+        network.hosts().into_iter().map(|(host, at)| (host, at.to_string().into())).collect();
+    let accounts: Vec<Value> = network
+        .sandbox()
+        .accounts()
+        .into_iter()
+        .map(|account| {
+            json!({
+                "handle": account.handle,
+                "did": account.did,
+                "password": account.password,
+                "pds": account.server,
+                "issuer": account.issuer,
+            })
+        })
+        .collect();
+    json!({
+        "pds": names.pds,
+        "other_pds": names.other_pds,
+        "entryway": names.entryway,
+        "entryway_pds": names.entryway_pds,
+        "other_entryway_pds": names.other_entryway_pds,
+        "plc": names.plc,
+        "doh": format!("{}/dns-query", names.doh),
+        "nameserver": network.nameserver().to_string(),
+        "hosts": hosts,
+        "accounts": accounts,
+    })
+}

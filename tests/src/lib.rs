@@ -63,6 +63,7 @@ pub mod action;
 pub mod check;
 pub mod environment;
 pub mod fixture;
+pub mod flows;
 pub mod network;
 pub mod orders;
 pub mod outcome;

@@ -1,7 +1,10 @@
 //! Whole procedures in a network in memory: what takes a real network no socket can show, and what no
 //! real network lets happen.
 
+mod in_turn;
 mod latency;
+mod on_sockets;
+mod together;
 
 use atproto_oauth_core::{
     Authorization, CallbackError, CallbackParams, Client, LoggedIn, Scopes, Session, Subject, xrpc,

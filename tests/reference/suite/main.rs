@@ -8,18 +8,18 @@
     reason = "a test that fails says where"
 )]
 
-mod adapters;
 mod command;
-mod denied;
-mod large;
-mod login;
-mod many;
-mod matrix;
-mod modes;
+mod heavy;
 mod network;
-mod nonces;
 mod parity;
-mod resolving;
-mod round_trips;
-mod somebody_else;
-mod wire;
+mod stage;
+
+/// Every flow, over the blocking adapter.
+mod ureq {
+    atproto_oauth_tests::flows!(crate::stage::Reference::blocking());
+}
+
+/// Every flow, over the async adapter.
+mod reqwest {
+    atproto_oauth_tests::flows!(crate::stage::Reference::asynchronous());
+}

@@ -1,0 +1,3 @@
+//! Every flow over the simplest driver: one call after another, in real time.
+
+atproto_oauth_tests::flows!(atproto_oauth_tests::flows::InMemory::in_turn());

@@ -1,0 +1,39 @@
+//! Every flow over sockets, with both adapters; and what only sockets can carry.
+
+use atproto_oauth_tests::flows::{OnSockets, Over, Plain, Stage, large, many, matrix};
+
+mod ureq {
+    atproto_oauth_tests::flows!(atproto_oauth_tests::flows::OnSockets::blocking());
+}
+
+mod reqwest {
+    atproto_oauth_tests::flows!(atproto_oauth_tests::flows::OnSockets::asynchronous());
+}
+
+#[test]
+fn a_large_blob_goes_up_and_comes_down() {
+    let stage = OnSockets::blocking();
+    let client = stage.ureq((&stage as &dyn Stage).loopback());
+    large::a_large_blob_goes_up_and_comes_down(&stage, &client);
+}
+
+#[test]
+fn a_large_blob_goes_up_and_comes_down_in_pieces() {
+    let stage = OnSockets::asynchronous();
+    let client = stage.reqwest((&stage as &dyn Stage).loopback());
+    large::a_large_blob_goes_up_and_comes_down(&stage, &client);
+}
+
+#[test]
+fn a_thousand_calls_share_a_session() {
+    let stage = OnSockets::asynchronous();
+    let client = stage.reqwest((&stage as &dyn Stage).loopback());
+    many::calls_share_a_session(&stage, &client, 1000);
+}
+
+#[test]
+fn the_transport_of_the_readme_logs_in() {
+    let stage = OnSockets::blocking();
+    let client = (&stage as &dyn Stage).loopback();
+    matrix::a_session_without_dns(&stage, &Over { transport: Plain::new(), client });
+}

@@ -1,0 +1,133 @@
+//! The command, from one end to the other: its process, the browser's way back, its file.
+
+use std::fs::read_to_string;
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{self, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+use url::Url;
+
+use crate::flows::Stage;
+
+/// The command in a network.
+pub struct Command<'a> {
+    /// The network.
+    pub stage: &'a dyn Stage,
+    /// Its nameserver.
+    pub nameserver: SocketAddr,
+    /// Where the command is.
+    pub binary: PathBuf,
+}
+
+impl Command<'_> {
+    fn start(&self, session: &Path, arguments: &[&str]) -> process::Command {
+        let mut command = process::Command::new(&self.binary);
+        command.args(arguments).arg("--session").arg(session).arg("--development");
+        command.args(["--plc-directory", self.stage.directory().as_str()]);
+        command.args(["--nameserver", &self.nameserver.to_string()]);
+        command
+    }
+
+    /// Runs `login`, and does in the browser's place what `browse` does with the URL. Gives the exit
+    /// code, what was printed, and the page.
+    fn log_in(
+        &self,
+        session: &Path,
+        browse: impl FnOnce(&Url) -> String,
+    ) -> (Option<i32>, String, String) {
+        let handle = self.stage.account("alice").handle;
+        let mut login = self
+            .start(session, &["login", &handle, "--no-browser"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(login.stderr.take().unwrap()).lines().map(Result::unwrap);
+        let url = lines.find(|line| line.starts_with("http")).unwrap();
+        let back = browse(&url.parse().unwrap());
+        let page = ureq::get(&back).config().http_status_as_error(false).build().call().unwrap();
+        let page = page.into_body().read_to_string().unwrap();
+        let mut printed = String::new();
+        login.stdout.take().unwrap().read_to_string(&mut printed).unwrap();
+        printed.extend(lines);
+        (login.wait().unwrap().code(), printed, page)
+    }
+
+    fn approve(&self, url: &Url) -> String {
+        self.stage.approve(url, &self.stage.account("alice").handle)
+    }
+
+    fn call(&self, session: &Path, arguments: &[&str]) -> (Option<i32>, String) {
+        let arguments: Vec<_> = ["call"].iter().chain(arguments).copied().collect();
+        let output = self.start(session, &arguments).output().unwrap();
+        let text = [output.stdout, output.stderr].concat();
+        (output.status.code(), String::from_utf8(text).unwrap())
+    }
+}
+
+pub fn the_command_logs_in_and_calls(command: &Command<'_>) {
+    let alice = command.stage.account("alice");
+    let folder = tempfile::tempdir().unwrap();
+    let session = folder.path().join("kept/session.json");
+    let (code, printed, page) = command.log_in(&session, |url| command.approve(url));
+    assert_eq!(code, Some(0), "{printed}");
+    assert!(printed.contains(&format!("Logged in as {}", alice.handle)), "{printed}");
+    assert!(page.contains(&format!("You are logged in as {}", alice.handle)), "{page}");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(&session), mode(session.parent().unwrap())), (0o600, 0o700));
+    }
+
+    let (code, answer) = command.call(&session, &["com.atproto.server.getSession"]);
+    assert_eq!(code, Some(0), "{answer}");
+    let answer: Value = serde_json::from_str(&answer).unwrap();
+    assert_eq!(answer["did"], alice.did);
+
+    let repo = format!("repo={}", alice.did);
+    let record = r#"record:={"$type":"com.example.note","text":"from the command"}"#;
+    let write = ["com.atproto.repo.createRecord", &repo, "collection=com.example.note", record];
+    let (code, answer) = command.call(&session, &write);
+    assert_eq!(code, Some(0), "{answer}");
+
+    let (code, answer) = command.call(&session, &["com.atproto.server.getSession", "x"]);
+    assert_eq!(code, Some(2), "{answer}");
+    let (code, answer) = command.call(&session, &["no-nsid"]);
+    assert_eq!(code, Some(2), "{answer}");
+    let (code, answer) = command.call(&session, &["com.atproto.repo.getRecord"]);
+    assert_eq!(code, Some(1), "{answer}");
+    let (code, answer) = command.call(&folder.path().join("none"), &["a.b.getC"]);
+    assert_eq!(code, Some(6), "{answer}");
+}
+
+pub fn a_token_that_has_expired_is_refreshed_and_kept(command: &Command<'_>) {
+    let issuer = command.stage.account("alice").issuer;
+    let folder = tempfile::tempdir().unwrap();
+    let session = folder.path().join("session.json");
+    command.stage.set_access_token_lifetime(&issuer, Duration::from_secs(2));
+    let (code, printed, _) = command.log_in(&session, |url| command.approve(url));
+    command.stage.set_access_token_lifetime(&issuer, Duration::from_secs(3600));
+    assert_eq!(code, Some(0), "{printed}");
+    let before = read_to_string(&session).unwrap();
+
+    let (code, answer) = command.call(&session, &["com.atproto.server.getSession"]);
+    assert_eq!(code, Some(0), "{answer}");
+    let after = read_to_string(&session).unwrap();
+    let token = |json: &str| serde_json::from_str::<Value>(json).unwrap()["refresh_token"].clone();
+    assert_ne!(token(&before), token(&after), "the new session is in the file");
+    let (code, answer) = command.call(&session, &["com.atproto.server.getSession"]);
+    assert_eq!(code, Some(0), "{answer}");
+}
+
+pub fn a_denied_login_has_its_own_exit_code(command: &Command<'_>) {
+    let folder = tempfile::tempdir().unwrap();
+    let session = folder.path().join("session.json");
+    let (code, printed, page) = command.log_in(&session, |url| command.stage.deny(url));
+    assert_eq!(code, Some(5), "{printed}");
+    assert!(page.contains("Not logged in") && page.contains("access_denied"), "{page}");
+    assert!(!session.exists());
+}

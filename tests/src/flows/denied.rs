@@ -1,0 +1,24 @@
+//! A user who says no.
+
+use atproto_oauth_core::{CallbackParams, Error, Subject};
+
+use crate::flows::{CALLBACK, Stage};
+
+pub fn a_denied_consent_is_told_with_what_the_application_kept(stage: &dyn Stage) {
+    let client = stage.client();
+    let alice = stage.account("alice");
+    let begun = client
+        .authorize(Subject::parse(&alice.handle).unwrap(), &|login| {
+            login.redirect_uri(CALLBACK.parse().unwrap()).app_state("where I was")
+        })
+        .unwrap();
+    let back = stage.deny(&begun.url);
+    stage.clear_log();
+    let params = CallbackParams::parse(&back).unwrap();
+    let failed = client.callback(begun.pending, params).unwrap_err();
+    let Error::Denied(denied) = &failed.error else { panic!("{failed:?}") };
+    assert_eq!(denied.error, "access_denied");
+    assert!(!denied.unverified, "a server names itself in a denial");
+    assert_eq!(failed.app_state.as_deref(), Some("where I was"));
+    assert!(stage.log(&alice.issuer).is_empty(), "nothing is exchanged");
+}

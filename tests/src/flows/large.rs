@@ -1,0 +1,78 @@
+//! A video of 50 MB, from a file and back into one, without being held whole.
+
+use std::fs::File;
+use std::io::{BufReader, BufWriter, Read, Seek, Write};
+
+use atproto_oauth_core::{Session, xrpc};
+use atproto_sansio::Body;
+use http::Request;
+use serde_json::{Value, json};
+
+use crate::flows::{Stage, Streaming, Wire};
+
+const LENGTH: u64 = 50 * 1024 * 1024;
+
+/// A file whose parts differ, so that none can stand for another.
+fn video() -> File {
+    let mut file = BufWriter::new(tempfile::tempfile().unwrap());
+    for number in 0..LENGTH / 8 {
+        file.write_all(&number.to_be_bytes()).unwrap();
+    }
+    let mut file = file.into_inner().unwrap();
+    file.rewind().unwrap();
+    file
+}
+
+/// A record that keeps a blob, which a server may throw away otherwise; and the way to fetch it.
+fn keep(client: &dyn Streaming, session: &Session, uploaded: &Value) -> Request<Body> {
+    let did = session.did().as_str();
+    let record = json!({
+        "repo": did,
+        "collection": "com.example.note",
+        "record": {"$type": "com.example.note", "video": uploaded["blob"]},
+    });
+    let create = xrpc::procedure("com.atproto.repo.createRecord", &record).unwrap();
+    xrpc::check(&client.request(session, create).unwrap()).unwrap();
+    let cid = uploaded["blob"]["ref"]["$link"].as_str().unwrap();
+    xrpc::query("com.atproto.sync.getBlob", [("did", did), ("cid", cid)]).unwrap()
+}
+
+fn same(mut original: File, mut copy: File) {
+    original.rewind().unwrap();
+    copy.rewind().unwrap();
+    let (mut original, mut copy) = (BufReader::new(original), BufReader::new(copy));
+    let (mut a, mut b) = ([0; 4096], [0; 4096]);
+    for part in 0..LENGTH / 4096 {
+        original.read_exact(&mut a).unwrap();
+        copy.read_exact(&mut b).unwrap();
+        assert_eq!(a, b, "part {part}");
+    }
+    assert_eq!(copy.read(&mut b).unwrap(), 0, "and nothing more");
+}
+
+/// `client` has an empty memory: as if some minutes had passed since the login, the nonce is asked for
+/// with a small request first; that one is repeated, and the large one is sent once.
+pub fn a_large_blob_goes_up_and_comes_down(stage: &dyn Stage, client: &dyn Streaming) {
+    let session = stage.log_in(&*stage.client(), "alice");
+    let mut wire = Wire::of(stage, session.pds().as_str());
+    let file = video();
+    let upload = xrpc::upload("com.atproto.repo.uploadBlob", "video/mp4").unwrap();
+    let answer = client.upload(&session, upload, &file, LENGTH).unwrap();
+    let uploaded: Value = xrpc::json(&answer).unwrap();
+    assert_eq!(uploaded["blob"]["size"], LENGTH);
+    assert_eq!(
+        wire.step(),
+        [
+            "GET /xrpc/com.atproto.server.getSession 401",
+            "GET /xrpc/com.atproto.server.getSession 200",
+            "POST /xrpc/com.atproto.repo.uploadBlob 200",
+        ]
+    );
+
+    let get = keep(client, &session, &uploaded);
+    let copy = tempfile::tempfile().unwrap();
+    let head = client.download(&session, get, &copy).unwrap();
+    assert_eq!((head.status().as_u16(), head.body().len()), (200, 0));
+    assert_eq!(copy.metadata().unwrap().len(), LENGTH);
+    same(file, copy);
+}

@@ -1,0 +1,85 @@
+//! The sandbox as a stage, on loopback sockets.
+
+use std::net::{SocketAddr, TcpListener};
+use std::ops::DerefMut;
+
+use atproto_dpop::P256Keys;
+use atproto_identity::Resolver;
+use atproto_oauth_core::{Client, ClientBuilder};
+use atproto_oauth_sandbox::{Sandbox, Served};
+use atproto_sansio::System;
+use url::Url;
+
+use crate::flows::{Adapter, Asynchronous, Sandboxed, sign_elsewhere};
+
+/// A sandbox on sockets, and one of the adapters.
+#[derive(Debug)]
+pub struct OnSockets {
+    served: Served,
+    is_blocking: bool,
+}
+
+impl OnSockets {
+    /// For the blocking adapter.
+    pub fn blocking() -> Self {
+        Self { served: Served::start(1).unwrap(), is_blocking: true }
+    }
+
+    /// For the async adapter.
+    pub fn asynchronous() -> Self {
+        Self { served: Served::start(1).unwrap(), is_blocking: false }
+    }
+
+    /// Where its nameserver is.
+    pub fn nameserver(&self) -> SocketAddr {
+        self.served.nameserver()
+    }
+
+    /// A client over ureq, with an empty memory.
+    pub fn ureq(&self, client: Client) -> atproto_oauth_ureq::OAuthClient {
+        let mut driver = atproto_oauth_ureq::Driver::builder(System::new(P256Keys))
+            .development()
+            .nameserver(self.served.nameserver())
+            .sign_with(sign_elsewhere);
+        for (host, address) in self.served.hosts() {
+            driver = driver.host_override(&host, address);
+        }
+        atproto_oauth_ureq::OAuthClient::new(client, driver.build())
+    }
+
+    /// The same over reqwest.
+    pub fn reqwest(&self, client: Client) -> Asynchronous {
+        let mut driver = atproto_oauth_reqwest::Driver::builder(System::new(P256Keys))
+            .development()
+            .nameserver(self.served.nameserver())
+            .sign_with(|key_id, message| async move { sign_elsewhere(&key_id, &message) });
+        for (host, address) in self.served.hosts() {
+            driver = driver.host_override(&host, address);
+        }
+        Asynchronous::new(client, || driver.build())
+    }
+}
+
+impl Sandboxed for OnSockets {
+    fn sandbox(&self) -> impl DerefMut<Target = Sandbox> {
+        self.served.sandbox()
+    }
+
+    fn nobody(&self) -> Url {
+        // A port that nobody listens on any more.
+        let dead = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        format!("http://{dead}").parse().unwrap()
+    }
+
+    fn configure(&self, client: ClientBuilder) -> ClientBuilder {
+        let plc = self.served.names().plc.parse().unwrap();
+        client.resolver(Resolver::new().with_directories([plc])).development()
+    }
+
+    fn run(&self, client: Client) -> Box<dyn Adapter + '_> {
+        match self.is_blocking {
+            true => Box::new(self.ureq(client)),
+            false => Box::new(self.reqwest(client)),
+        }
+    }
+}

@@ -254,9 +254,9 @@ impl Action {
                 *response.body_mut() = value.to_string().into();
             }
             Self::Pad(to) if response.body().len() < *to => {
-                let mut body = response.body().to_vec();
-                body.resize(*to, b' ');
-                *response.body_mut() = body.into();
+                let body = response.body();
+                let padding = b" ".repeat(*to - body.len());
+                *response.body_mut() = [&body[..], &padding[..]].concat().into();
             }
             _ => {}
         }

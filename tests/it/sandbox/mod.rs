@@ -1,16 +1,25 @@
 //! Whole procedures in a network in memory: what takes a real network no socket can show, and what no
 //! real network lets happen.
 
+mod accounts;
+mod clocks;
+mod faults;
 mod in_turn;
+mod keys;
 mod latency;
+mod lifetimes;
 mod on_sockets;
 mod together;
 
+use std::sync::LazyLock;
+
+use atproto_dpop::P256Keys;
 use atproto_oauth_core::{
-    Authorization, CallbackError, CallbackParams, Client, LoggedIn, Scopes, Session, Subject, xrpc,
+    Authorization, CallbackError, CallbackParams, Client, ClientBuilder, ClientKey, LoggedIn,
+    Scopes, Session, Subject, xrpc,
 };
-use atproto_oauth_sandbox::Sandbox;
-use atproto_sansio::Body;
+use atproto_oauth_sandbox::{Sandbox, ServerId};
+use atproto_sansio::{Body, Keys, SystemEntropy};
 use http::Request;
 
 const ALICE: &str = "alice.example.com";
@@ -18,9 +27,32 @@ const CAROL: &str = "carol.example.com";
 /// Her server is behind an entryway.
 const RITA: &str = "rita.example.com";
 
+fn scopes() -> Scopes {
+    Scopes::parse("atproto transition:generic").unwrap()
+}
+
 fn loopback() -> Client {
-    let scopes = Scopes::parse("atproto transition:generic").unwrap();
-    Client::loopback(scopes).redirect_path("/callback").build().unwrap()
+    Client::loopback(scopes()).redirect_path("/callback").build().unwrap()
+}
+
+/// A client with these keys, to be published.
+fn confidential_with(keys: impl IntoIterator<Item = ClientKey>) -> Client {
+    let client = Client::web("https://app.client.dev/c.json", scopes())
+        .redirect_uri("https://app.client.dev/callback".parse().unwrap());
+    keys.into_iter().fold(client, ClientBuilder::key).build().unwrap()
+}
+
+/// The same one each time.
+fn confidential() -> Client {
+    static CLIENT: LazyLock<Client> = LazyLock::new(|| {
+        confidential_with([ClientKey::new(P256Keys.generate(&mut SystemEntropy)).unwrap()])
+    });
+    CLIENT.clone()
+}
+
+/// The server at an origin.
+fn server(sandbox: &Sandbox, origin: &str) -> ServerId {
+    sandbox.find_server(origin).unwrap()
 }
 
 /// Begins a login.

@@ -1,0 +1,113 @@
+//! Clocks that are off, and nonces that don't last.
+
+use std::time::Duration;
+
+use atproto_oauth_core::{CallbackParams, Client, Error, Revocation, Session};
+use atproto_oauth_sandbox::{Fault, Sandbox};
+
+use crate::sandbox::{ALICE, RITA, confidential, log_in, loopback, server, status};
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// A login, a call, a refresh, another call and a log-out: how many proofs were refused for their time.
+fn whole_session(sandbox: &mut Sandbox, client: &Client, who: &str) -> usize {
+    sandbox.clear_log();
+    let session = log_in(sandbox, client, who);
+    assert_eq!(status(sandbox, client, &session), 200);
+    let session: Session = sandbox.run(client.refresh(session)).unwrap().session;
+    assert_eq!(status(sandbox, client, &session), 200);
+    assert_eq!(sandbox.run(client.revoke(session)).unwrap(), Revocation::Revoked);
+    let error = |exchange: &atproto_oauth_sandbox::Exchange| exchange.error();
+    sandbox.requests().filter(|e| error(e).as_deref() == Some("invalid_dpop_proof")).count()
+}
+
+#[test]
+fn the_clock_of_a_server_is_learned_once() {
+    for minutes in [5, 60, 23 * 60] {
+        for is_ahead in [true, false] {
+            let (mut sandbox, client) = (Sandbox::new(1), loopback());
+            let pds = server(&sandbox, &sandbox.names().pds);
+            match is_ahead {
+                true => sandbox.set_server_clock_ahead(pds, MINUTE * minutes),
+                false => sandbox.set_server_clock_behind(pds, MINUTE * minutes),
+            }
+            let refused = whole_session(&mut sandbox, &client, ALICE);
+            assert_eq!(refused, 1, "{minutes} minutes, ahead: {is_ahead}");
+        }
+    }
+}
+
+#[test]
+fn each_server_has_a_clock_of_its_own() {
+    let (mut sandbox, client) = (Sandbox::new(1), loopback());
+    let names = sandbox.names().clone();
+    let (entryway, pds) =
+        (server(&sandbox, &names.entryway), server(&sandbox, &names.entryway_pds));
+    sandbox.set_server_clock_ahead(entryway, MINUTE * 10);
+    sandbox.set_server_clock_behind(pds, MINUTE * 10);
+    assert_eq!(whole_session(&mut sandbox, &client, RITA), 2);
+}
+
+#[test]
+fn a_computer_whose_clock_is_off_logs_in() {
+    for minutes in [1, 2, 5, 60, 23 * 60] {
+        for is_ahead in [true, false] {
+            let (mut sandbox, client) = (Sandbox::new(1), loopback());
+            match is_ahead {
+                true => sandbox.process().set_clock_ahead(MINUTE * minutes),
+                false => sandbox.process().set_clock_behind(MINUTE * minutes),
+            }
+            let refused = whole_session(&mut sandbox, &client, ALICE);
+            assert_eq!(refused, usize::from(minutes > 3), "{minutes} minutes, ahead: {is_ahead}");
+        }
+    }
+}
+
+#[test]
+fn a_confidential_client_whose_clock_is_far_off_logs_in() {
+    for minutes in [5, 60] {
+        for is_ahead in [true, false] {
+            let (mut sandbox, client) = (Sandbox::new(1), confidential());
+            sandbox.publish_client(&client);
+            match is_ahead {
+                true => sandbox.process().set_clock_ahead(MINUTE * minutes),
+                false => sandbox.process().set_clock_behind(MINUTE * minutes),
+            }
+            assert_eq!(whole_session(&mut sandbox, &client, ALICE), 1, "{minutes}, {is_ahead}");
+        }
+    }
+}
+
+#[test]
+fn nonces_that_last_as_long_as_a_request_are_enough() {
+    for who in [ALICE, RITA] {
+        let (mut sandbox, client) = (Sandbox::new(1), loopback());
+        let names = sandbox.names().clone();
+        for origin in [names.pds, names.entryway, names.entryway_pds] {
+            let at = server(&sandbox, &origin);
+            sandbox.set_nonce_rotation(at, Duration::from_secs(1));
+        }
+        sandbox.set_latency(Duration::from_secs(1));
+        assert_eq!(whole_session(&mut sandbox, &client, who), 0);
+    }
+}
+
+#[test]
+fn a_server_that_accepts_no_nonce_is_not_asked_for_ever() {
+    let (mut sandbox, client) = (Sandbox::new(1), loopback());
+    sandbox.fault(Fault::reset_nonces().always());
+    let refused = sandbox.run(client.authorize(ALICE.parse().unwrap())).unwrap_err();
+    assert_eq!(refused.oauth_error_code(), Some("use_dpop_nonce"));
+    let pushed = sandbox.requests().filter(|exchange| exchange.path() == "/oauth/par").count();
+    assert_eq!(pushed, 3, "without one, with the first, with the second");
+
+    sandbox.clear_faults();
+    let begun = sandbox.run(client.authorize(ALICE.parse().unwrap())).unwrap();
+    let back = sandbox.approve(&begun.url, ALICE).unwrap();
+    sandbox.fault(Fault::reset_nonces().always());
+    let params = CallbackParams::parse(&back).unwrap();
+    let refused = sandbox.run(client.callback(begun.pending, params)).unwrap_err().error;
+    assert!(matches!(refused, Error::Refused(_)), "{refused:?}");
+    let pds = server(&sandbox, &sandbox.names().pds);
+    assert_eq!(sandbox.sessions(pds), 0);
+}

@@ -1,0 +1,95 @@
+//! A confidential client and its keys.
+
+use std::sync::Arc;
+
+use atproto_dpop::{Jwk, P256Keys};
+use atproto_oauth_core::{ClientKey, Error, SessionEffect, SessionError};
+use atproto_oauth_sandbox::{By, Exchange, Sandbox, Seen};
+use atproto_sansio::{Keys, Signer, SystemEntropy};
+
+use crate::sandbox::{ALICE, begin, confidential_with, log_in, server, status};
+
+fn signer() -> Arc<dyn Signer> {
+    P256Keys.generate(&mut SystemEntropy)
+}
+
+/// What servers fetched.
+fn fetched(sandbox: &Sandbox) -> Vec<String> {
+    let by_server = |seen: &Seen| match seen {
+        Seen::Request(exchange) if exchange.by != By::Client => Some(exchange.url.to_string()),
+        _ => None,
+    };
+    sandbox.log().iter().filter_map(by_server).collect()
+}
+
+#[test]
+fn a_key_elsewhere_signs_and_never_comes_here() {
+    let safe = signer();
+    let key = ClientKey::elsewhere("the key in the safe", Jwk::new(*safe.public()).unwrap());
+    let client = confidential_with([key.clone()]);
+    let mut sandbox = Sandbox::new(1);
+    sandbox.publish_client(&client);
+    let login = client.authorize(ALICE.parse().unwrap());
+    assert!(sandbox.run(login).is_err(), "nobody signs");
+    sandbox.process().add_key_elsewhere("the key in the safe", safe);
+
+    let session = log_in(&mut sandbox, &client, ALICE);
+    assert_eq!(fetched(&sandbox), [client.client_id()], "once, and then it is remembered");
+    assert_eq!(status(&mut sandbox, &client, &session), 200);
+    let session = sandbox.run(client.refresh(session)).unwrap().session;
+    let _ = sandbox.run(client.revoke(session)).unwrap();
+    // Pushed twice, exchanged, refreshed, two tokens revoked.
+    let assertions: Vec<_> = sandbox.requests().filter_map(Exchange::assertion).collect();
+    assert_eq!(assertions.len(), 6);
+    assert!(assertions.iter().all(|assertion| assertion.header["kid"] == key.kid()));
+}
+
+#[test]
+fn a_session_needs_the_key_that_it_was_begun_with() {
+    let [first, second] = [1, 2].map(|_| ClientKey::new(signer()).unwrap());
+    let old = confidential_with([first.clone()]);
+    let mut sandbox = Sandbox::new(1);
+    let pds = server(&sandbox, &sandbox.names().pds);
+    sandbox.publish_client(&old);
+    let session = log_in(&mut sandbox, &old, ALICE);
+
+    // Both keys are published: the old session goes on with the old one.
+    let both = confidential_with([second.clone(), first.clone()]);
+    sandbox.publish_client(&both);
+    sandbox.forget_clients(pds);
+    let session = sandbox.run(both.refresh(session)).unwrap().session;
+    let newer = log_in(&mut sandbox, &both, ALICE);
+    assert_eq!(sandbox.sessions(pds), 2);
+
+    // The old one is gone. That is told before anything is spent, and the session is kept.
+    let new = confidential_with([second]);
+    sandbox.clear_log();
+    let failed = sandbox.run(new.refresh(session.clone())).unwrap_err();
+    let is_told = matches!(failed.error, Error::Session(SessionError::NoSuchKey { .. }));
+    assert!(is_told && failed.effect == SessionEffect::Keep, "{failed:?}");
+    let spent = sandbox.requests().filter(|exchange| exchange.path() == "/oauth/token").count();
+    assert_eq!(spent, 0);
+    assert!(sandbox.run(new.refresh(newer)).is_ok());
+
+    // It is gone from the document alone: the server refuses the assertion, and ends nothing.
+    sandbox.publish_client(&new);
+    sandbox.forget_clients(pds);
+    let failed = sandbox.run(old.refresh(session.clone())).unwrap_err();
+    assert_eq!(failed.error.oauth_error_code(), Some("invalid_client"));
+    assert_eq!(failed.effect, SessionEffect::Keep);
+    assert_eq!(sandbox.sessions(pds), 2);
+    // And goes on when it is back.
+    sandbox.publish_client(&both);
+    sandbox.forget_clients(pds);
+    assert!(sandbox.run(both.refresh(session)).is_ok());
+}
+
+#[test]
+fn a_client_that_is_not_published_is_refused() {
+    let client = confidential_with([ClientKey::new(signer()).unwrap()]);
+    let mut sandbox = Sandbox::new(1);
+    let refused = sandbox.run(client.authorize(ALICE.parse().unwrap())).unwrap_err();
+    assert_eq!(refused.oauth_error_code(), Some("invalid_client_metadata"));
+    sandbox.publish_client(&client);
+    let _ = begin(&mut sandbox, &client, ALICE);
+}

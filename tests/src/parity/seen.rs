@@ -27,6 +27,7 @@ use super::target::{Landing, Server};
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
     /// The body, or `null` if it is no JSON.
     pub(crate) json: Value,
 }
@@ -35,7 +36,7 @@ impl Answer {
     pub(crate) fn new(response: Response<Bytes>) -> Self {
         let (head, body) = response.into_parts();
         let json = serde_json::from_slice(&body).unwrap_or_default();
-        Self { status: head.status, headers: head.headers, json }
+        Self { status: head.status, headers: head.headers, body, json }
     }
 
     /// A member that has to be there.
@@ -136,7 +137,7 @@ impl Landing {
 
 fn place(draft: &Draft) -> String {
     let path = draft.path.split('?').next().unwrap_or_default();
-    let last = path.rsplit(['/', '.']).next().unwrap_or_default();
+    let last = path.trim_end_matches('/').rsplit(['/', '.']).next().unwrap_or_default();
     let name = if last.starts_with("did:") { "did" } else { last };
     match draft.server {
         Server::A => name.to_owned(),

@@ -3,14 +3,23 @@
 mod assertions;
 mod authentication;
 mod authorize;
+mod client_documents;
+mod client_ids;
+mod client_kinds;
 mod codes;
+mod documents;
+mod entryway;
 mod forms;
 mod nonces;
 mod par;
 mod proof_claims;
 mod proof_headers;
+mod records;
 mod redirect_uris;
+mod refresh;
 mod resource;
+mod revoke;
+mod silent;
 
 use super::Case;
 
@@ -21,13 +30,22 @@ pub fn cases() -> Vec<Case> {
         proof_claims::CASES,
         proof_headers::CASES,
         forms::CASES,
+        client_ids::CASES,
+        client_documents::CASES,
+        client_kinds::CASES,
         par::CASES,
         redirect_uris::CASES,
         authorize::CASES,
+        silent::CASES,
         codes::CASES,
+        refresh::CASES,
         assertions::CASES,
         authentication::CASES,
+        revoke::CASES,
         resource::CASES,
+        records::CASES,
+        entryway::CASES,
+        documents::CASES,
     ]
     .concat()
 }

@@ -1,0 +1,161 @@
+//! An account whose authorization server is another server than its own.
+
+use http::Method;
+
+use crate::parity::Case;
+use crate::parity::draft::Draft;
+use crate::parity::flow::Client;
+use crate::parity::target::Server;
+
+pub(super) const CASES: &[Case] = &[
+    Case::new(
+        "a token of the authorization server is good at the account's server",
+        |lab| {
+            let login = Client::loopback().login();
+            let code = login.code(lab, "rita");
+            let answer = login.code_grant(lab, &code).send(lab);
+            let is_rita = answer.text("sub") == lab.account("rita").did;
+            lab.note(format!("+ rita: {is_rita}"));
+            let token = answer.text("access_token");
+            let answer = login.get_session_at(lab, Server::R, &token).send(lab);
+            lab.note(format!("+ rita: {}", answer.text("did") == lab.account("rita").did));
+        },
+        "
+        POST token 200 - nonce
+        + rita: true
+        GET getSession@r 200 - nonce
+        + rita: true
+        ",
+    ),
+    Case::new(
+        "a refresh and a revocation at the authorization server hold at the account's server",
+        |lab| {
+            let login = Client::loopback().login();
+            let old = login.tokens(lab, "rita");
+            let new = login.refresh_grant(lab, &old.refresh).send(lab);
+            login.get_session_at(lab, Server::R, &old.access).label("old").send(lab);
+            let token = new.text("access_token");
+            login.get_session_at(lab, Server::R, &token).label("new").send(lab);
+            login.revocation(lab, &token).send(lab);
+            login.get_session_at(lab, Server::R, &token).label("revoked").send(lab);
+        },
+        "
+        POST token 200 - nonce
+        GET getSession@r 401 invalid_token nonce DPoP (old)
+        GET getSession@r 200 - nonce (new)
+        POST revoke 200 - nonce
+        GET getSession@r 401 invalid_token nonce DPoP (revoked)
+        ",
+    ),
+    Case::new(
+        "the account's server checks proofs for itself",
+        |lab| {
+            let login = Client::loopback().login();
+            let token = login.tokens(lab, "rita").access;
+            let draft = login.get_session_at(lab, Server::R, &token);
+            draft.claim("nonce", "made-up").send(lab);
+            let at_a = lab.url(Server::A, "/xrpc/com.atproto.server.getSession");
+            login.get_session_at(lab, Server::R, &token).claim("htu", at_a).label("htu").send(lab);
+            let draft = login.get_session_at(lab, Server::R, &token);
+            draft.clone().send(lab);
+            draft.label("again").send(lab);
+        },
+        "
+        GET getSession@r 401 use_dpop_nonce nonce DPoP
+        GET getSession@r 401 invalid_dpop_proof nonce DPoP (htu)
+        GET getSession@r 200 - nonce
+        GET getSession@r 401 invalid_dpop_proof nonce DPoP (again)
+        ",
+    ),
+    Case::new(
+        "a nonce of the authorization server at the account's server",
+        |lab| {
+            let login = Client::loopback().login();
+            let token = login.tokens(lab, "rita").access;
+            // The reference's two servers share a secret until then.
+            lab.target.reset_nonces(Server::A);
+            lab.forget_nonces();
+            let nonce = lab.nonce(Server::A);
+            login.get_session_at(lab, Server::R, &token).claim("nonce", nonce).send(lab);
+        },
+        "
+        GET getSession@r 401 use_dpop_nonce nonce DPoP
+        ",
+    ),
+    Case::new(
+        "nobody gets tokens at a server that is no authorization server",
+        |lab| {
+            let login = Client::loopback().login().at(Server::R);
+            for draft in
+                [login.par(lab), login.code_grant(lab, "none"), login.revocation(lab, "none")]
+            {
+                let status = draft.send_quietly(lab).status;
+                lab.note(status.as_str());
+            }
+        },
+        "
+        404
+        404
+        404
+        ",
+    ),
+    Case::new(
+        "the metadata of a server behind another name that one",
+        |lab| {
+            let get = |path: &str| Draft::new(Server::R, Method::GET, path);
+            let answer = get("/.well-known/oauth-authorization-server").send_quietly(lab);
+            lab.note(answer.status.as_str());
+            let answer = get("/.well-known/oauth-protected-resource").send(lab);
+            let resource = answer.text("resource") == lab.url(Server::R, "");
+            let issuer = answer.json["authorization_servers"][0] == lab.url(Server::A, "");
+            lab.note(format!("+ itself: {resource}, its authorization server: {issuer}"));
+        },
+        "
+        404
+        GET oauth-protected-resource@r 200 -
+        + itself: true, its authorization server: true
+        ",
+    ),
+    Case::new(
+        "no other authorization server knows the account",
+        |lab| {
+            let login = Client::loopback().login().at(Server::B);
+            let url = login.url(lab);
+            let landing = lab.approve(&url, "rita", None);
+            login.note(lab, &landing);
+        },
+        "
+        browser page 400
+        ",
+    ),
+    Case::new(
+        "a token of another authorization server at the account's server",
+        |lab| {
+            let login = Client::loopback().login().at(Server::B);
+            let token = login.tokens(lab, "bob").access;
+            login.get_session(lab, &token).send(lab);
+            login.get_session_at(lab, Server::R, &token).send(lab);
+            login.get_session_at(lab, Server::A, &token).send(lab);
+        },
+        "
+        GET getSession@b 200 - nonce
+        GET getSession@r 401 invalid_token nonce DPoP
+        GET getSession 401 invalid_token nonce DPoP
+        ",
+    ),
+    Case::new(
+        "a token for one server at another of the same authorization server",
+        |lab| {
+            let login = Client::loopback().login();
+            let token = login.tokens(lab, "rita").access;
+            login.get_session_at(lab, Server::A, &token).send(lab);
+        },
+        "
+        GET getSession 200 - nonce
+        ",
+    )
+    .stricter(
+        "RFC 9068 section 4: the aud of a token is the server, and here no two have one database",
+        "GET getSession 401 invalid_token nonce DPoP",
+    ),
+];

@@ -1,0 +1,192 @@
+//! Browsers that are signed in already (OpenID Connect Core section 3.1.2.1, `prompt`).
+
+use crate::parity::Case;
+use crate::parity::flow::{Client, Login};
+use crate::parity::jwt::random;
+use crate::parity::lab::Lab;
+use crate::parity::target::Act;
+
+pub(super) const CASES: &[Case] = &[
+    Case::new(
+        "nobody is signed in silently in a new browser",
+        |lab| {
+            let login = Client::confidential(lab).login();
+            ask(lab, &login, "none", Some("alice"));
+            ask(lab, &login, "none", None);
+        },
+        "
+        browser query: error=login_required iss state
+        browser query: error=login_required iss state
+        ",
+    ),
+    Case::new(
+        "who consented before is signed in silently, if the client says who",
+        |lab| {
+            let login = consented(lab, true);
+            ask(lab, &login, "none", Some("alice"));
+            ask(lab, &login, "none", None);
+            ask(lab, &login, "none", Some("carol"));
+            ask(lab, &login, "none", Some("bob"));
+        },
+        "
+        browser query: code iss state
+        browser query: error=login_required iss state
+        browser query: error=login_required iss state
+        browser query: error=login_required iss state
+        ",
+    ),
+    Case::new(
+        "a code that was given silently is good",
+        |lab| {
+            let mut login = consented(lab, true);
+            login.verifier = random();
+            let hint = lab.account("alice").did;
+            let draft = login.par(lab).field("prompt", "none").field("login_hint", &hint);
+            let url = login.url_of(lab, draft);
+            let landing = lab.browse(&url, Act::Deny, Some("one"));
+            login.note(lab, &landing);
+            login.code_grant(lab, &landing.parameter("code").unwrap()).send(lab);
+        },
+        "
+        browser query: code iss state
+        POST token 200 - nonce
+        ",
+    ),
+    Case::new(
+        "a browser that does not stay signed in signs nobody in silently",
+        |lab| {
+            let login = consented(lab, false);
+            ask(lab, &login, "none", Some("alice"));
+        },
+        "
+        browser query: error=login_required iss state
+        ",
+    ),
+    Case::new(
+        "consent to one client is no consent to another",
+        |lab| {
+            consented(lab, true);
+            let other = Client::confidential(lab).login();
+            ask(lab, &other, "none", Some("alice"));
+        },
+        "
+        browser query: error=consent_required iss state
+        ",
+    ),
+    Case::new(
+        "consent to some scopes is no consent to more",
+        |lab| {
+            let mut login = Client::confidential(lab).login();
+            "atproto".clone_into(&mut login.client.scope);
+            consent(lab, &login, true);
+            ask(lab, &login, "none", Some("alice"));
+            "atproto transition:generic".clone_into(&mut login.client.scope);
+            ask(lab, &login, "none", Some("alice"));
+        },
+        "
+        browser query: code iss state
+        browser query: error=consent_required iss state
+        ",
+    ),
+    Case::new(
+        "without a prompt nobody is asked who is named and has consented",
+        |lab| {
+            let login = consented(lab, true);
+            ask(lab, &login, "", Some("alice"));
+            ask(lab, &login, "", None);
+        },
+        "
+        browser query: code iss state
+        browser query: error=access_denied iss state
+        ",
+    ),
+    Case::new(
+        "the user is asked if the client wants it",
+        |lab| {
+            let login = consented(lab, true);
+            for prompt in ["login", "consent", "select_account"] {
+                ask(lab, &login, prompt, Some("alice"));
+            }
+        },
+        "
+        browser query: error=access_denied iss state
+        browser query: error=access_denied iss state
+        browser query: error=access_denied iss state
+        ",
+    ),
+    Case::new(
+        "a public client's users are always asked",
+        |lab| {
+            let login = Client::public(lab).login();
+            consent(lab, &login, true);
+            ask(lab, &login, "", Some("alice"));
+        },
+        "
+        browser query: error=access_denied iss state
+        ",
+    ),
+    Case::new(
+        "an account can't be selected where nobody is signed in",
+        |lab| {
+            let login = Client::confidential(lab).login();
+            ask(lab, &login, "select_account", None);
+        },
+        "
+        browser query: error=account_selection_required iss state
+        ",
+    ),
+    Case::new(
+        "a code that is used twice signs the browser out",
+        |lab| {
+            let login = Client::confidential(lab).login();
+            let url = login.url(lab);
+            let code = lab.approve(&url, "alice", Some("one")).parameter("code").unwrap();
+            login.code_grant(lab, &code).send(lab);
+            ask(lab, &login, "none", Some("alice"));
+            login.code_grant(lab, &code).send(lab);
+            ask(lab, &login, "none", Some("alice"));
+        },
+        "
+        POST token 200 - nonce
+        browser query: code iss state
+        POST token 400 invalid_grant nonce
+        browser query: error=login_required iss state
+        ",
+    ),
+];
+
+/// A client that alice has signed in to.
+fn consented(lab: &mut Lab<'_>, remember: bool) -> Login {
+    let login = Client::confidential(lab).login();
+    consent(lab, &login, remember);
+    login
+}
+
+fn consent(lab: &mut Lab<'_>, login: &Login, remember: bool) {
+    let url = login.url(lab);
+    let alice = lab.account("alice");
+    let act = Act::Approve {
+        identifier: &alice.handle,
+        password: &alice.password,
+        scopes: None,
+        remember,
+    };
+    let landing = lab.browse(&url, act, Some("one"));
+    assert!(landing.parameter("code").is_some(), "{landing:?}");
+}
+
+/// Opens a request in the browser that alice used. Whoever is asked there says no, so that an answer
+/// without a question is known by its code.
+fn ask(lab: &mut Lab<'_>, login: &Login, prompt: &str, hint: Option<&str>) {
+    let mut draft = login.par(lab);
+    if !prompt.is_empty() {
+        draft = draft.field("prompt", prompt);
+    }
+    if let Some(name) = hint {
+        let handle = lab.account(name).handle;
+        draft = draft.field("login_hint", &handle);
+    }
+    let url = login.url_of(lab, draft);
+    let landing = lab.browse(&url, Act::Deny, Some("one"));
+    login.note(lab, &landing);
+}

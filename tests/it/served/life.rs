@@ -1,7 +1,7 @@
 //! Beginning, ending, several at once, and time.
 
 use std::io::Write;
-use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use atproto_oauth_sandbox::{Fault, Served};
@@ -10,9 +10,16 @@ use crate::served::raw::{End, LONG, SHORT, address, asked, get, read};
 
 const PATH: &str = "/.well-known/oauth-authorization-server";
 
+/// One on fixed ports, which no test takes by chance. Others may run on this machine.
+fn in_a_row(from: u16) -> (Served, u16) {
+    let mut rows = (0..50).map(|row| from + row * 20);
+    rows.find_map(|first| Some((Served::builder(1).first_port(first).start().ok()?, first)))
+        .unwrap()
+}
+
 #[test]
 fn it_ends_at_once_and_leaves_nothing() {
-    let served = Served::start(1).unwrap();
+    let (served, first) = in_a_row(23_000);
     let at = address(&served.names().pds);
     let nameserver = served.nameserver();
     served.sandbox().fault(Fault::silence().always());
@@ -26,9 +33,8 @@ fn it_ends_at_once_and_leaves_nothing() {
     assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
     assert!(TcpStream::connect(at).is_err());
     assert_eq!(read(&mut waiting, LONG), (String::new(), End::Closed));
-    TcpListener::bind(at).unwrap();
-    TcpListener::bind(nameserver).unwrap();
-    UdpSocket::bind(nameserver).unwrap();
+    // All its ports are free at once for the next one.
+    Served::builder(1).first_port(first).start().unwrap();
 }
 
 #[test]
@@ -42,11 +48,7 @@ fn two_are_two_networks() {
 
 #[test]
 fn ports_can_be_fixed() {
-    // Others take ports too, so that some rows are not free.
-    let (served, first) = (0..50)
-        .map(|row| 21_000 + row * 20)
-        .find_map(|first| Some((Served::builder(1).first_port(first).start().ok()?, first)))
-        .unwrap();
+    let (served, first) = in_a_row(21_000);
     assert_eq!(served.names().pds, format!("http://localhost:{first}"));
     assert_eq!(served.names().plc, format!("http://localhost:{}", first + 5));
     assert_eq!(served.names().did_web, format!("localhost%3A{}", first + 7));
@@ -55,9 +57,6 @@ fn ports_can_be_fixed() {
     assert!(taken.to_string().contains(&format!("port {}", first + 2)), "{taken}");
     let too_high = Served::builder(1).first_port(65_530).start().unwrap_err();
     assert_eq!(too_high.kind(), std::io::ErrorKind::InvalidInput);
-    // And are free at once for the next one.
-    drop(served);
-    Served::builder(1).first_port(first).start().unwrap();
 }
 
 #[test]

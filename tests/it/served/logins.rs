@@ -15,7 +15,7 @@ fn client(served: &Served) -> Client {
         .unwrap()
 }
 
-fn blocking(served: &Served) -> atproto_oauth_ureq::OAuthClient {
+pub(crate) fn blocking(served: &Served) -> atproto_oauth_ureq::OAuthClient {
     let mut builder = atproto_oauth_ureq::Driver::builder(System::new(P256Keys))
         .development()
         .nameserver(served.nameserver());

@@ -5,4 +5,5 @@ mod life;
 mod logins;
 mod names;
 mod outcomes;
+mod page;
 mod raw;

@@ -1,0 +1,133 @@
+//! The command against its own sandbox: in a table for people, in JSON for scripts.
+#![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "tests may")]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+use serde_json::Value;
+use url::{Position, Url};
+
+/// A sandbox, until the end of the test.
+struct Sandbox {
+    process: Child,
+    out: BufReader<ChildStdout>,
+}
+
+impl Sandbox {
+    fn start(arguments: &[&str]) -> Self {
+        let mut process = command();
+        process.arg("sandbox").args(arguments).stdout(Stdio::piped());
+        let mut process = process.spawn().unwrap();
+        let out = BufReader::new(process.stdout.take().unwrap());
+        Self { process, out }
+    }
+
+    /// The next line that the sandbox prints and that is asked for.
+    fn line(&mut self, is_it: impl Fn(&str) -> bool) -> String {
+        self.out.by_ref().lines().map(Result::unwrap).find(|line| is_it(line)).unwrap()
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+}
+
+fn command() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_atproto-oauth"))
+}
+
+/// One request, as a browser makes it.
+fn browse(url: &Url, method: &str, cookie: &str, form: &str) -> String {
+    let mut stream = TcpStream::connect(("127.0.0.1", url.port().unwrap())).unwrap();
+    let (host, length) = (&url[Position::BeforeHost..Position::AfterPort], form.len());
+    let target = &url[Position::BeforePath..];
+    write!(
+        stream,
+        "{method} {target} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\
+         cookie: {cookie}\r\ncontent-length: {length}\r\n\r\n{form}"
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+/// Signs in with what the page proposes, and allows it. Gives where the browser is sent.
+fn allow(url: &Url) -> Url {
+    let between = |text: &str, start: &str, end: &str| {
+        let after = text.split_once(start).unwrap().1;
+        after.split(end).next().unwrap().replace("&amp;", "&")
+    };
+    let page = browse(url, "GET", "", "");
+    let mut form = url::form_urlencoded::Serializer::new(String::new());
+    for name in ["client_id", "request_uri", "csrf", "identifier", "password"] {
+        let field = between(&page, &format!(" name=\"{name}\""), ">");
+        form.append_pair(name, &between(&field, "value=\"", "\""));
+    }
+    let form = form.append_pair("scope", "atproto").append_pair("decision", "approve").finish();
+    let cookie = between(&page, "set-cookie: ", ";");
+    let answer = browse(url, "POST", &cookie, &form);
+    between(&answer, "location: ", "\r\n").parse().unwrap()
+}
+
+#[test]
+fn a_script_learns_what_to_connect_to_and_a_login_works() {
+    let mut sandbox = Sandbox::start(&["--json"]);
+    let network: Value = serde_json::from_str(&sandbox.line(|_| true)).unwrap();
+    let text = |pointer: &str| network.pointer(pointer).unwrap().as_str().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let session = folder.path().join("session.json");
+    let command = |arguments: &[&str]| {
+        let mut command = command();
+        command.arg("--development").args(["--plc-directory", text("/plc")]);
+        command.args(["--nameserver", text("/nameserver"), "--session"]).arg(&session);
+        let carol = format!("carol.test={}", text("/hosts/carol.test"));
+        command.args(["--connect-to", &carol]).args(arguments);
+        command
+    };
+
+    let mut login = command(&["login", "--no-browser", "--scope", "atproto", "carol.test"]);
+    let mut login = login.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(login.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let url = lines.find(|line| line.starts_with("http")).unwrap();
+    let back = allow(&url.parse().unwrap());
+    assert!(browse(&back, "GET", "", "").contains("You are logged in as carol.test."));
+    let login = login.wait_with_output().unwrap();
+    assert!(login.status.success());
+
+    let output = command(&["call", "com.atproto.server.getSession"]).output().unwrap();
+    let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(answer["handle"], "carol.test");
+    assert_eq!(answer["did"], text("/accounts/1/did"));
+}
+
+#[test]
+fn a_person_is_told_what_to_try_and_what_was_seen() {
+    let mut sandbox = Sandbox::start(&["--seed", "7"]);
+    let line = sandbox.line(|line| line.contains("PLC directory"));
+    let plc: Url =
+        line.split_whitespace().find(|word| word.starts_with("http")).unwrap().parse().unwrap();
+    let alice = sandbox.line(|line| line.contains("alice-pass"));
+    let did = alice.split_whitespace().last().unwrap().to_owned();
+    sandbox.line(|line| line.contains("login alice.test"));
+    sandbox.line(|line| line == "What it sees");
+    assert!(
+        browse(&format!("{plc}{did}").parse().unwrap(), "GET", "", "").contains("at://alice.test")
+    );
+    let seen = sandbox.line(|_| true);
+    assert_eq!(seen.trim(), format!("GET   localhost:{}/{did}  200", plc.port().unwrap()));
+}
+
+#[test]
+fn a_port_that_is_not_free_is_an_error() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let output = command().args(["sandbox", "--port", &port]).output().unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(told.starts_with(&format!("error: can't listen: port {port}: ")), "{told}");
+}

@@ -7,7 +7,7 @@ use std::time::Duration;
 use atproto_sansio::UnixTime;
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue, Method};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use serde_json::Value;
 use url::Url;
 
@@ -16,6 +16,7 @@ use crate::log::By;
 use crate::sandbox::Sandbox;
 use crate::server::ServerId;
 use crate::server::client_metadata::{self, ClientInfo};
+use crate::server::redirect_uri::is_local_name;
 use crate::server::refusal::Refusal;
 
 /// The clients that a server has met.
@@ -51,6 +52,9 @@ pub(crate) fn find(
         return Ok(Arc::clone(client));
     }
     let client = match client_metadata::discoverable(id) {
+        Some(url) if is_local_name(url.host_str().unwrap_or_default()) => {
+            return Err(Refusal::invalid_client_id("The host of the client_id is a local one"));
+        }
         Some(url) => discover(sandbox, at, &url)?,
         None => client_metadata::loopback(id)?,
     };
@@ -81,8 +85,8 @@ fn fetch(sandbox: &mut Sandbox, at: ServerId, url: &Url) -> Result<Value, Refusa
     let request = Incoming { method: Method::GET, url: url.clone(), headers, body: Bytes::new() };
     let delivery = sandbox.carry(By::Server(at), request);
     let response = delivery.whole().ok_or_else(|| failed("no answer"))?;
-    if !response.status().is_success() {
-        return Err(failed("its status is not 2xx")); // a redirect is not followed
+    if response.status() != StatusCode::OK {
+        return Err(failed("its status is not 200")); // a redirect is not followed
     }
     let content_type = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let essence = content_type.unwrap_or_default().split(';').next().unwrap_or_default();
@@ -102,8 +106,5 @@ fn is_forbidden(url: &Url) -> bool {
     let is_for_documentation = documentation.iter().any(|name| {
         host.strip_suffix(name).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
     });
-    url.scheme() != "https"
-        || url.port().is_some()
-        || is_for_documentation
-        || crate::server::redirect_uri::is_local_name(host)
+    url.scheme() != "https" || url.port().is_some() || is_for_documentation || is_local_name(host)
 }

@@ -23,6 +23,18 @@ pub(crate) struct ClientInfo {
     pub(crate) keys: Vec<(String, Jwk)>,
 }
 
+/// What OAuth and OpenID Connect have, in the words of the reference server.
+pub(crate) const RESPONSE_TYPES: [&str; 8] = [
+    "code",
+    "token",
+    "none",
+    "code id_token token",
+    "code id_token",
+    "code token",
+    "id_token token",
+    "id_token",
+];
+
 /// The URL of a `client_id` that names a document; `None` if it can't be one.
 pub(crate) fn discoverable(client_id: &str) -> Option<Url> {
     let url = Url::parse(client_id).ok().filter(|url| url.scheme() == "https")?;
@@ -30,8 +42,8 @@ pub(crate) fn discoverable(client_id: &str) -> Option<Url> {
     let canonical = url.as_str() == client_id;
     let anonymous = url.username().is_empty() && url.password().is_none();
     let has_path = url.path() != "/" && !url.path().ends_with('/');
-    let is_public = !redirect_uri::is_local_name(host);
-    (canonical && anonymous && has_path && is_public && url.fragment().is_none()).then_some(url)
+    let is_dotted = redirect_uri::is_dotted(host);
+    (canonical && anonymous && has_path && is_dotted && url.fragment().is_none()).then_some(url)
 }
 
 /// The metadata that a loopback `client_id` stands for.
@@ -52,9 +64,13 @@ pub(crate) fn loopback(client_id: &str) -> Result<ClientInfo, Refusal> {
     for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
         let value = value.into_owned();
         match &*name {
-            "redirect_uri" if matches!(redirect_uri::kind(&value), Some((_, Kind::Loopback))) => {
-                redirect_uris.push(value);
-            }
+            "redirect_uri" => match redirect_uri::kind(&value) {
+                Some((url, Kind::Loopback)) if redirect_uri::is_out_of_place(&url) => {
+                    return Err(Refusal::invalid_redirect_uri("A redirect URI names a user"));
+                }
+                Some((_, Kind::Loopback)) => redirect_uris.push(value),
+                _ => return Err(bad()),
+            },
             "scope" if scope.is_none() => scope = Some(value),
             _ => return Err(bad()),
         }
@@ -115,8 +131,10 @@ pub(crate) fn check(client_id: &Url, document: &Value) -> Result<ClientInfo, Ref
     let grant_types = grant_types(members)?;
     let response_types =
         texts(members, "response_types")?.unwrap_or_else(|| vec!["code".to_owned()]);
-    if !response_types.iter().any(|this| this == "code") {
-        return Err(bad("response_types must contain code"));
+    if !response_types.iter().any(|this| this == "code")
+        || !response_types.iter().all(|this| RESPONSE_TYPES.contains(&this.as_str()))
+    {
+        return Err(bad("response_types must contain code, and known ones only"));
     }
     check_client_uri(client_id, members)?;
     let (is_confidential, jwks_uri, keys) = authentication(members)?;
@@ -146,6 +164,9 @@ pub(crate) fn keys(jwks: &Value) -> Result<Vec<(String, Jwk)>, Refusal> {
     let keys = keys.ok_or_else(|| bad("the JWK set has no keys"))?;
     if keys.iter().any(|key| key.get("d").is_some() || key.get("k").is_some()) {
         return Err(bad("the JWK set contains a private key"));
+    }
+    if keys.iter().any(|key| !key.get("kid").is_some_and(Value::is_string)) {
+        return Err(bad("the JWK set contains a key without kid"));
     }
     let usable = keys.iter().filter_map(|key| {
         let kid = key.get("kid")?.as_str()?.to_owned();
@@ -211,8 +232,10 @@ fn authentication(members: &Map<String, Value>) -> Result<Authentication, Refusa
         (Some("private_key_jwt"), Some(_)) if jwks.is_none() && jwks_uri.is_none() => {
             Err(bad("private_key_jwt needs jwks or jwks_uri"))
         }
-        (Some("private_key_jwt"), Some(_)) if keys.as_ref().is_some_and(Vec::is_empty) => {
-            Err(bad("jwks has no key with a kid for ES256"))
+        (Some("private_key_jwt"), Some(_))
+            if jwks.and_then(|jwks| jwks.pointer("/keys/0")).is_none() && jwks_uri.is_none() =>
+        {
+            Err(bad("jwks has no key"))
         }
         (Some("private_key_jwt"), Some("ES256")) => Ok((true, jwks_uri, keys.unwrap_or_default())),
         (Some("private_key_jwt"), Some(_)) => {
@@ -251,6 +274,7 @@ fn redirect_uris(
         };
         let scheme = redirect_uri::reversed(client_id.host_str().unwrap_or_default());
         let allowed = match kind {
+            _ if redirect_uri::is_out_of_place(&url) => false,
             Kind::Https => true,
             Kind::Loopback => is_native,
             // AT Protocol "OAuth": the client's own name, backwards

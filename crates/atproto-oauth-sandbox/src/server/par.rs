@@ -12,7 +12,7 @@ use crate::incoming::Incoming;
 use crate::sandbox::Sandbox;
 use crate::server::ServerId;
 use crate::server::assertion::{ClientAuth, authenticate};
-use crate::server::client_metadata::{ClientInfo, is_scope_token};
+use crate::server::client_metadata::{ClientInfo, RESPONSE_TYPES, is_scope_token};
 use crate::server::permission;
 use crate::server::redirect_uri;
 use crate::server::refusal::Refusal;
@@ -114,18 +114,6 @@ pub(crate) fn push(
     pushed.requests.insert(request_uri.clone(), waiting);
     Ok(json!({"request_uri": request_uri, "expires_in": PATIENCE.as_secs() - 1}))
 }
-
-/// What OAuth and OpenID Connect have, in the order in which the reference server writes it.
-const RESPONSE_TYPES: [&str; 8] = [
-    "code",
-    "token",
-    "none",
-    "code id_token token",
-    "code id_token",
-    "code token",
-    "id_token token",
-    "id_token",
-];
 
 /// What can be said without knowing the client.
 fn check_syntax(form: &Form) -> Result<(), Refusal> {

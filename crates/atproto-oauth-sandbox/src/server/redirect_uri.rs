@@ -16,9 +16,6 @@ pub(crate) enum Kind {
 /// What kind of redirect URI this is; `None` if it can't be one.
 pub(crate) fn kind(text: &str) -> Option<(Url, Kind)> {
     let url = Url::parse(text).ok()?;
-    if !url.username().is_empty() || url.password().is_some() {
-        return None;
-    }
     let kind = match url.scheme() {
         "https" if is_public_host(&url) => Kind::Https,
         "http" if is_loopback(&url) => Kind::Loopback,
@@ -42,12 +39,24 @@ pub(crate) fn matches(declared: &str, requested: &str) -> bool {
     declared.port().is_none() && requested.set_port(None).is_ok() && declared == requested
 }
 
+/// Whether it names a user, or a host that nobody else reaches: it can be written, and no client may
+/// have it.
+pub(crate) fn is_out_of_place(url: &Url) -> bool {
+    let is_local = matches!(url.host(), Some(Host::Domain(name)) if is_local_name(name));
+    is_local || !url.username().is_empty() || url.password().is_some()
+}
+
 /// Reads a name's labels in the order of a private-use scheme: `com.example.app`.
 pub(crate) fn reversed(host: &str) -> String {
     host.rsplit('.').collect::<Vec<_>>().join(".")
 }
 
-/// Names that no document on the public network may have.
+/// Whether a name is more than one label, and not found by multicast.
+pub(crate) fn is_dotted(host: &str) -> bool {
+    host.contains('.') && !host.ends_with(".local")
+}
+
+/// Names that nothing on the public network has.
 pub(crate) fn is_local_name(host: &str) -> bool {
     let last = host.rsplit('.').next().unwrap_or_default();
     !host.contains('.') || ["test", "local", "localhost", "invalid", "example"].contains(&last)
@@ -62,11 +71,11 @@ fn is_loopback(url: &Url) -> bool {
 }
 
 fn is_public_host(url: &Url) -> bool {
-    matches!(url.host(), Some(Host::Domain(name)) if !is_local_name(name))
+    matches!(url.host(), Some(Host::Domain(name)) if is_dotted(name))
 }
 
 /// One slash, no host (RFC 8252 section 7.1).
 fn is_private_use(text: &str, url: &Url) -> bool {
     let rest = text.get(url.scheme().len() + 1..).unwrap_or_default();
-    !url.has_host() && !rest.starts_with("//") && !is_local_name(&reversed(url.scheme()))
+    !url.has_host() && rest.starts_with('/') && !is_local_name(&reversed(url.scheme()))
 }

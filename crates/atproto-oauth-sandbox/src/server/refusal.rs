@@ -29,6 +29,10 @@ impl Refusal {
         Self::new(400, "invalid_client", description)
     }
 
+    pub(crate) fn invalid_client_id(description: &str) -> Self {
+        Self::new(400, "invalid_client_id", description)
+    }
+
     pub(crate) fn invalid_client_metadata(description: &str) -> Self {
         Self::new(400, "invalid_client_metadata", description)
     }

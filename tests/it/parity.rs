@@ -7,7 +7,7 @@ use atproto_oauth_sandbox::{Names, ResolvedBy, Sandbox, ServerId};
 use atproto_oauth_tests::parity::target::{
     Account, Act, Landing, Server, Strictness, Target, Visit,
 };
-use atproto_oauth_tests::parity::{Case, cases};
+use atproto_oauth_tests::parity::{Case, cases, edges};
 use atproto_sansio::UnixTime;
 use bytes::Bytes;
 use http::request::Builder;
@@ -202,9 +202,18 @@ impl Page {
     }
 }
 
+fn check(cases: &[Case]) {
+    let failures: Vec<String> =
+        cases.iter().filter_map(|case| case.check(&mut Network::new()).err()).collect();
+    assert!(failures.is_empty(), "{} cases differ\n\n{}", failures.len(), failures.join("\n"));
+}
+
 #[test]
 fn the_sandbox_does_as_the_parity_cases_say() {
-    let failures: Vec<String> =
-        cases().iter().filter_map(|case: &Case| case.check(&mut Network::new()).err()).collect();
-    assert!(failures.is_empty(), "{} cases differ\n\n{}", failures.len(), failures.join("\n"));
+    check(&cases());
+}
+
+#[test]
+fn the_sandbox_keeps_time_to_the_second() {
+    check(&edges());
 }

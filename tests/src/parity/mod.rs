@@ -19,7 +19,7 @@ pub mod target;
 use std::fmt::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-pub use cases::cases;
+pub use cases::{cases, edges};
 use lab::Lab;
 use target::{Strictness, Target};
 
@@ -112,8 +112,9 @@ mod tests {
 
     #[test]
     fn no_two_cases_have_one_name() {
-        let names: HashSet<_> = cases().iter().map(|case| case.name).collect();
-        assert_eq!(names.len(), cases().len());
+        let all = [cases(), edges()].concat();
+        let names: HashSet<_> = all.iter().map(|case| case.name).collect();
+        assert_eq!(names.len(), all.len());
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod client_ids;
 mod client_kinds;
 mod codes;
 mod documents;
+mod edges;
 mod entryway;
 mod forms;
 mod nonces;
@@ -48,4 +49,9 @@ pub fn cases() -> Vec<Case> {
         documents::CASES,
     ]
     .concat()
+}
+
+/// Cases whose times no real clock can keep: for a target whose clock stands still.
+pub fn edges() -> Vec<Case> {
+    edges::CASES.to_vec()
 }

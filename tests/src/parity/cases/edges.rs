@@ -1,0 +1,209 @@
+//! Times to the second, which only a clock that stands still can show. The reference servers have the
+//! same bounds in their sources.
+
+use std::time::Duration;
+
+use crate::parity::Case;
+use crate::parity::flow::{Client, Login};
+use crate::parity::jwt::random;
+use crate::parity::lab::Lab;
+use crate::parity::target::Server;
+
+pub(super) const CASES: &[Case] = &[
+    Case::new(
+        "a proof is good for 190 seconds, and 180 before its time",
+        |lab| {
+            let login = Client::loopback().login();
+            let now = lab.target.now();
+            for (label, claim, time) in [
+                ("190 s old", "iat", now - 190),
+                ("191 s old", "iat", now - 191),
+                ("180 s early", "iat", now + 180),
+                ("181 s early", "iat", now + 181),
+                ("over for 179 s", "exp", now - 179),
+                ("over for 180 s", "exp", now - 180),
+                ("not before 180 s", "nbf", now + 180),
+                ("not before 181 s", "nbf", now + 181),
+            ] {
+                login.par(lab).claim(claim, time).label(label).send(lab);
+            }
+        },
+        "
+        POST par 201 - nonce (190 s old)
+        POST par 401 invalid_dpop_proof nonce DPoP (191 s old)
+        POST par 201 - nonce (180 s early)
+        POST par 401 invalid_dpop_proof nonce DPoP (181 s early)
+        POST par 201 - nonce (over for 179 s)
+        POST par 401 invalid_dpop_proof nonce DPoP (over for 180 s)
+        POST par 201 - nonce (not before 180 s)
+        POST par 401 invalid_dpop_proof nonce DPoP (not before 181 s)
+        ",
+    ),
+    Case::new(
+        "a proof's jti is remembered for as long as it could be used",
+        |lab| {
+            let login = Client::loopback().login();
+            let iat = lab.target.now() + 180;
+            let jti = random();
+            for label in ["first", "again", "while it is fresh"] {
+                if label == "while it is fresh" {
+                    pass(lab, 370);
+                }
+                login.par(lab).claim("jti", jti.clone()).claim("iat", iat).label(label).send(lab);
+            }
+        },
+        "
+        POST par 201 - nonce (first)
+        POST par 401 invalid_dpop_proof nonce DPoP (again)
+        POST par 401 invalid_dpop_proof nonce DPoP (while it is fresh)
+        ",
+    ),
+    Case::new(
+        "an assertion is good for a minute, and not a second before its time",
+        |lab| {
+            let login = Client::confidential(lab).login();
+            let now = lab.target.now();
+            for (label, claim, time) in [
+                ("60 s old", "iat", now - 60),
+                ("61 s old", "iat", now - 61),
+                ("1 s early", "iat", now + 1),
+                ("over now", "exp", now),
+                ("over in 1 s", "exp", now + 1),
+                ("not before now", "nbf", now),
+                ("not before 1 s", "nbf", now + 1),
+            ] {
+                login.par(lab).asserting(|jwt| jwt.claim(claim, time)).label(label).send(lab);
+            }
+        },
+        "
+        POST par 201 - nonce (60 s old)
+        POST par 400 invalid_client nonce (61 s old)
+        POST par 400 invalid_client nonce (1 s early)
+        POST par 400 invalid_client nonce (over now)
+        POST par 201 - nonce (over in 1 s)
+        POST par 201 - nonce (not before now)
+        POST par 400 invalid_client nonce (not before 1 s)
+        ",
+    ),
+    Case::new(
+        "a request waits for five minutes for its browser",
+        |lab| {
+            for seconds in [300, 301] {
+                let login = Client::loopback().login();
+                let url = login.url(lab);
+                pass(lab, seconds);
+                let landing = lab.approve(&url, "alice", None);
+                login.note(lab, &landing);
+            }
+        },
+        "
+        browser query: code iss state
+        browser query: error=access_denied iss state
+        ",
+    ),
+    Case::new(
+        "a code is good for five minutes",
+        |lab| {
+            for seconds in [300, 301] {
+                let login = Client::loopback().login();
+                let code = login.code(lab, "alice");
+                pass(lab, seconds);
+                login.code_grant(lab, &code).send(lab);
+            }
+        },
+        "
+        POST token 200 - nonce
+        POST token 400 invalid_grant nonce
+        ",
+    ),
+    Case::new(
+        "an access token is good until its last second",
+        |lab| {
+            let login = Client::loopback().login();
+            let token = login.tokens(lab, "alice").access;
+            pass(lab, 3599);
+            login.get_session(lab, &token).send(lab);
+            pass(lab, 1);
+            login.get_session(lab, &token).send(lab);
+        },
+        "
+        GET getSession 200 - nonce
+        GET getSession 401 invalid_token nonce DPoP
+        ",
+    ),
+    Case::new(
+        "a public client's session ends after two weeks, used or not",
+        |lab| {
+            for (label, before, after) in
+                [("unused", 14 * DAY, 1), ("used", 13 * DAY, DAY), ("used late", 13 * DAY, DAY + 1)]
+            {
+                let login = Client::loopback().login();
+                sessions(lab, &login, label, before, after);
+            }
+        },
+        "
+        POST token 200 - nonce (unused)
+        POST token 400 invalid_grant nonce (unused)
+        POST token 200 - nonce (used)
+        POST token 200 - nonce (used)
+        POST token 200 - nonce (used late)
+        POST token 400 invalid_grant nonce (used late)
+        ",
+    ),
+    Case::new(
+        "a confidential client's session ends after three months without use",
+        |lab| {
+            for (label, before, after) in
+                [("long used", 90 * DAY, 90 * DAY), ("left alone", 91 * DAY, 92 * DAY)]
+            {
+                let login = Client::confidential(lab).login();
+                sessions(lab, &login, label, before, after);
+            }
+        },
+        "
+        POST token 200 - nonce (long used)
+        POST token 200 - nonce (long used)
+        POST token 200 - nonce (left alone)
+        POST token 400 invalid_grant nonce (left alone)
+        ",
+    ),
+    Case::new(
+        "a nonce is good for one rotation at least, and for three at most",
+        |lab| {
+            lab.target.rotate_nonces_each(Server::A, Duration::from_secs(60));
+            lab.forget_nonces();
+            let login = Client::loopback().login();
+            let nonce = lab.nonce(Server::A);
+            for seconds in [0, 60, 60, 60] {
+                lab.target.wait(Duration::from_secs(seconds));
+                login.par(lab).claim("nonce", nonce.clone()).send(lab);
+            }
+        },
+        "
+        POST par 201 - nonce
+        POST par 201 - nonce
+        POST par 201 - nonce
+        POST par 400 use_dpop_nonce nonce
+        ",
+    ),
+];
+
+const DAY: u64 = 24 * 3600;
+
+/// Time passes, and with it the nonces.
+fn pass(lab: &mut Lab<'_>, seconds: u64) {
+    lab.target.wait(Duration::from_secs(seconds));
+    lab.forget_nonces();
+}
+
+/// A session that is refreshed after these times.
+fn sessions(lab: &mut Lab<'_>, login: &Login, label: &str, before: u64, after: u64) {
+    let mut tokens = login.tokens(lab, "alice");
+    for seconds in [before, after] {
+        pass(lab, seconds);
+        let answer = login.refresh_grant(lab, &tokens.refresh).label(label).send(lab);
+        if answer.json["refresh_token"].is_string() {
+            tokens.refresh = answer.text("refresh_token");
+        }
+    }
+}

@@ -3,6 +3,7 @@
 
 mod accounts;
 mod clocks;
+mod example;
 mod faults;
 mod in_turn;
 mod keys;

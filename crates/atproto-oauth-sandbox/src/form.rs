@@ -9,6 +9,9 @@ use crate::server::refusal::Refusal;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Form(pub(crate) Vec<(String, String)>);
 
+/// The largest form.
+const LARGEST: usize = 100 * 1024;
+
 impl Form {
     /// Reads the body of a request.
     ///
@@ -17,10 +20,17 @@ impl Form {
     /// It is another type, or a field is repeated (RFC 6749 section 3.2: must not be).
     pub(crate) fn of(request: &Incoming) -> Result<Self, Refusal> {
         let content_type = request.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        let essence = content_type.unwrap_or_default().split(';').next().unwrap_or_default();
-        if !essence.trim().eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+        let content_type = content_type.unwrap_or_default().to_ascii_lowercase();
+        let (essence, parameters) = content_type.split_once(';').unwrap_or((&content_type, ""));
+        let is_utf8 = parameters.split_once("charset=").is_none_or(|(_, charset)| {
+            ["utf-8", "utf8"].contains(&charset.trim().trim_matches('"'))
+        });
+        if essence.trim() != "application/x-www-form-urlencoded" || !is_utf8 {
             let description = format!("Unsupported content-type: {}", essence.trim());
             return Err(Refusal { status: 415, ..Refusal::invalid_request(&description) });
+        }
+        if request.body.len() > LARGEST {
+            return Err(Refusal { status: 413, ..Refusal::invalid_request("It is too large") });
         }
         let form = Self::parse(&request.body);
         let names = form.0.iter().enumerate();

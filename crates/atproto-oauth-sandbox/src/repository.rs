@@ -85,6 +85,10 @@ impl Repository {
 }
 
 impl Record {
+    pub(crate) fn key(&self) -> &str {
+        self.uri.rsplit('/').next().unwrap_or_default()
+    }
+
     pub(crate) fn to_json(&self) -> Value {
         json!({"uri": self.uri, "cid": self.cid, "value": self.value})
     }

@@ -230,9 +230,12 @@ impl Sandbox {
     }
 
     /// Whom access tokens of an account are for.
-    pub(crate) fn audience(&self, did: &str) -> String {
-        let account = self.accounts.iter().find(|account| account.did == did);
-        account.map(|account| self.server(account.server).did.clone()).unwrap_or_default()
+    ///
+    /// `None`, if the server at `issuer` does not speak for it any more.
+    pub(crate) fn audience(&self, issuer: ServerId, did: &str) -> Option<String> {
+        let account = self.accounts.iter().find(|account| account.did == did)?;
+        let server = self.server(account.server);
+        (server.issuer == issuer).then(|| server.did.clone())
     }
 }
 

@@ -10,6 +10,7 @@ use url::Url;
 use crate::sandbox::Sandbox;
 use crate::server::ServerId;
 use crate::server::assertion::ClientAuth;
+use crate::server::client::find;
 use crate::server::par::{PATIENCE, PushedRequest};
 
 /// What a server remembers of browsers and of consent.
@@ -60,6 +61,9 @@ pub(crate) fn open(
     request_uri: &str,
     device: &str,
 ) -> Opened {
+    if find(sandbox, at, client_id).is_err() {
+        return Opened::Wrong("There is no such client, or its metadata can't be used.");
+    }
     let mut request = match enter(sandbox, at, client_id, request_uri, device) {
         Ok(request) => request,
         Err(refused) => return refused,
@@ -78,6 +82,7 @@ pub(crate) fn open(
     let candidates: Vec<(String, UnixTime)> = here
         .into_iter()
         .filter(|(did, _)| hint.is_some_and(|hint| sandbox.is_called(did, hint)))
+        .filter(|(did, _)| sandbox.audience(at, did).is_some())
         .collect();
     match (parameters.prompt.as_deref(), &candidates[..]) {
         (Some("select_account"), _) if nobody_is_here => {

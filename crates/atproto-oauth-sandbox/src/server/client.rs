@@ -16,6 +16,7 @@ use crate::log::By;
 use crate::sandbox::Sandbox;
 use crate::server::ServerId;
 use crate::server::client_metadata::{self, ClientInfo};
+use crate::server::jwks;
 use crate::server::redirect_uri::is_local_name;
 use crate::server::refusal::Refusal;
 
@@ -25,6 +26,9 @@ pub(crate) struct Clients(BTreeMap<String, (UnixTime, Arc<ClientInfo>)>);
 
 /// For how long a server trusts what it fetched.
 const KEPT: Duration = Duration::from_secs(600);
+
+/// For how long a server waits for a document.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The largest document that a server reads.
 const LARGEST: usize = 512 * 1024;
@@ -59,6 +63,10 @@ pub(crate) fn find(
         None => client_metadata::loopback(id)?,
     };
     let client = Arc::new(client);
+    let known = &mut sandbox.server_mut(at).clients.0;
+    if known.len() % 256 == 255 {
+        known.retain(|_, (until, _)| *until > now);
+    }
     sandbox.server_mut(at).clients.0.insert(id.to_owned(), (now + KEPT, Arc::clone(&client)));
     Ok(client)
 }
@@ -68,7 +76,7 @@ fn discover(sandbox: &mut Sandbox, at: ServerId, url: &Url) -> Result<ClientInfo
     if let Some(jwks_uri) = &client.jwks_uri {
         let url = Url::parse(jwks_uri)
             .map_err(|_| Refusal::invalid_client_metadata("jwks_uri is not a URL"))?;
-        client.keys = client_metadata::keys(&fetch(sandbox, at, &url)?)?;
+        client.keys = jwks::keys(&fetch(sandbox, at, &url)?)?;
     }
     Ok(client)
 }
@@ -84,6 +92,9 @@ fn fetch(sandbox: &mut Sandbox, at: ServerId, url: &Url) -> Result<Value, Refusa
     headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
     let request = Incoming { method: Method::GET, url: url.clone(), headers, body: Bytes::new() };
     let delivery = sandbox.carry(By::Server(at), request);
+    if delivery.delay.saturating_add(delivery.trickle) > PATIENCE {
+        return Err(failed("it took too long"));
+    }
     let response = delivery.whole().ok_or_else(|| failed("no answer"))?;
     if response.status() != StatusCode::OK {
         return Err(failed("its status is not 200")); // a redirect is not followed

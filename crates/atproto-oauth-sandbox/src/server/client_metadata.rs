@@ -7,6 +7,7 @@ use atproto_dpop::Jwk;
 use serde_json::{Map, Value};
 use url::{Host, Url};
 
+use crate::server::jwks;
 use crate::server::redirect_uri::{self, Kind};
 use crate::server::refusal::Refusal;
 
@@ -37,7 +38,7 @@ pub(crate) const RESPONSE_TYPES: [&str; 8] = [
 
 /// The URL of a `client_id` that names a document; `None` if it can't be one.
 pub(crate) fn discoverable(client_id: &str) -> Option<Url> {
-    let url = Url::parse(client_id).ok().filter(|url| url.scheme() == "https")?;
+    let url = Url::parse(client_id).ok().filter(|_| client_id.starts_with("https://"))?;
     let Host::Domain(host) = url.host()? else { return None };
     let canonical = url.as_str() == client_id;
     let anonymous = url.username().is_empty() && url.password().is_none();
@@ -112,10 +113,11 @@ pub(crate) fn check(client_id: &Url, document: &Value) -> Result<ClientInfo, Ref
         "authorization_encrypted_response_enc",
         "authorization_details_types",
     ] {
-        if members.get(name).is_some_and(|value| !value.is_null()) {
+        if members.contains_key(name) {
             return Err(bad(&format!("{name} is not supported")));
         }
     }
+    check_types(members)?;
     if members.get("tls_client_certificate_bound_access_tokens") == Some(&Value::Bool(true)) {
         return Err(bad("tokens are not bound to certificates here"));
     }
@@ -153,29 +155,35 @@ pub(crate) fn check(client_id: &Url, document: &Value) -> Result<ClientInfo, Ref
     })
 }
 
-/// The public keys of a JWK set that can verify an assertion, by `kid`.
-///
-/// # Errors
-///
-/// It is no JWK set, or gives a private key away.
-pub(crate) fn keys(jwks: &Value) -> Result<Vec<(String, Jwk)>, Refusal> {
-    let bad = Refusal::invalid_client_metadata;
-    let keys = jwks.get("keys").and_then(Value::as_array);
-    let keys = keys.ok_or_else(|| bad("the JWK set has no keys"))?;
-    if keys.iter().any(|key| key.get("d").is_some() || key.get("k").is_some()) {
-        return Err(bad("the JWK set contains a private key"));
+/// What has no meaning here must still be what it is elsewhere (RFC 7591 section 2).
+fn check_types(members: &Map<String, Value>) -> Result<(), Refusal> {
+    let bad = |name: &str| Refusal::invalid_client_metadata(&format!("{name} can't be that"));
+    for name in [
+        "client_name",
+        "request_object_signing_alg",
+        "authorization_signed_response_alg",
+        "authorization_encrypted_response_alg",
+    ] {
+        text(members, name)?;
     }
-    if keys.iter().any(|key| !key.get("kid").is_some_and(Value::is_string)) {
-        return Err(bad("the JWK set contains a key without kid"));
+    for name in ["client_uri", "logo_uri", "policy_uri", "tos_uri", "jwks_uri"] {
+        if text(members, name)?.is_some_and(|uri| !redirect_uri::is_web(uri)) {
+            return Err(bad(name));
+        }
     }
-    let usable = keys.iter().filter_map(|key| {
-        let kid = key.get("kid")?.as_str()?.to_owned();
-        let for_signatures = key.get("use").is_none_or(|value| value == "sig");
-        let alg = key.get("alg").is_none_or(|value| value == "ES256");
-        let jwk = serde_json::from_value(key.clone()).ok()?;
-        (for_signatures && alg).then_some((kid, jwk))
-    });
-    Ok(usable.collect())
+    for name in ["require_auth_time", "tls_client_certificate_bound_access_tokens"] {
+        if members.get(name).is_some_and(|value| !value.is_boolean()) {
+            return Err(bad(name));
+        }
+    }
+    let is_address = |contact: &String| {
+        let (name, host) = contact.split_once('@').unwrap_or_default();
+        !name.is_empty() && host.contains('.') && !contact.contains(' ')
+    };
+    match texts(members, "contacts")?.unwrap_or_default().iter().all(is_address) {
+        true => Ok(()),
+        false => Err(bad("contacts")),
+    }
 }
 
 fn scopes(scope: &str) -> Result<Vec<String>, Refusal> {
@@ -218,22 +226,22 @@ fn authentication(members: &Map<String, Value>) -> Result<Authentication, Refusa
     let bad = Refusal::invalid_client_metadata;
     let alg = text(members, "token_endpoint_auth_signing_alg")?;
     let jwks_uri = text(members, "jwks_uri")?.map(str::to_owned);
-    let jwks = members.get("jwks");
-    if jwks.is_some() && jwks_uri.is_some() {
+    let key_set = members.get("jwks");
+    if key_set.is_some() && jwks_uri.is_some() {
         return Err(bad("jwks and jwks_uri exclude each other"));
     }
-    let keys = jwks.map(keys).transpose()?;
+    let keys = key_set.map(jwks::keys).transpose()?;
     match (text(members, "token_endpoint_auth_method")?, alg) {
         (Some("none"), None) => Ok((false, jwks_uri, keys.unwrap_or_default())),
         (Some("none"), Some(_)) => {
             Err(bad("token_endpoint_auth_signing_alg is for clients that authenticate"))
         }
         (Some("private_key_jwt"), None) => Err(bad("token_endpoint_auth_signing_alg is missing")),
-        (Some("private_key_jwt"), Some(_)) if jwks.is_none() && jwks_uri.is_none() => {
+        (Some("private_key_jwt"), Some(_)) if key_set.is_none() && jwks_uri.is_none() => {
             Err(bad("private_key_jwt needs jwks or jwks_uri"))
         }
         (Some("private_key_jwt"), Some(_))
-            if jwks.and_then(|jwks| jwks.pointer("/keys/0")).is_none() && jwks_uri.is_none() =>
+            if key_set.and_then(|set| set.pointer("/keys/0")).is_none() && jwks_uri.is_none() =>
         {
             Err(bad("jwks has no key"))
         }

@@ -31,11 +31,20 @@ pub(crate) struct Grant {
 #[derive(Debug, Default)]
 pub(crate) struct Grants {
     grants: BTreeMap<u64, Grant>,
+    /// What leads to each session.
+    names: BTreeMap<u64, Names>,
     next: u64,
     by_access_token: BTreeMap<String, u64>,
     /// Spent ones too: a second use of one ends the session.
     by_refresh_token: BTreeMap<String, u64>,
     by_code: BTreeMap<String, u64>,
+}
+
+/// Tokens and codes that a session has given out.
+#[derive(Debug, Default)]
+struct Names {
+    code: String,
+    refresh_tokens: Vec<String>,
 }
 
 /// How long sessions last: two weeks for a public client, whether it is used or not; for a
@@ -50,6 +59,10 @@ impl Grants {
     pub(crate) fn add(&mut self, code: &str, grant: Grant) {
         let id = self.next;
         self.next += 1;
+        if id % 256 == 255 {
+            self.sweep(grant.created);
+        }
+        self.names.insert(id, Names { code: code.to_owned(), refresh_tokens: Vec::new() });
         self.index(id, &grant);
         self.by_code.insert(code.to_owned(), id);
         self.grants.insert(id, grant);
@@ -67,6 +80,20 @@ impl Grants {
         self.by_access_token.insert(grant.access_token.clone(), id);
         if let Some(token) = &grant.refresh_token {
             self.by_refresh_token.insert(token.clone(), id);
+            self.names.entry(id).or_default().refresh_tokens.push(token.clone());
+        }
+    }
+
+    /// Drops the sessions that have run out by themselves.
+    fn sweep(&mut self, now: UnixTime) {
+        let is_over = |grant: &Grant| {
+            let (idle, whole) = lifetimes(grant.auth != ClientAuth::None);
+            now.since(grant.updated) > idle || now.since(grant.created) > whole
+        };
+        let over: Vec<u64> =
+            self.grants.iter().filter(|(_, grant)| is_over(grant)).map(|(id, _)| *id).collect();
+        for id in over {
+            self.end(id);
         }
     }
 
@@ -74,6 +101,12 @@ impl Grants {
     pub(crate) fn end(&mut self, id: u64) -> Option<Grant> {
         let grant = self.grants.remove(&id)?;
         self.by_access_token.remove(&grant.access_token);
+        if let Some(names) = self.names.remove(&id) {
+            self.by_code.remove(&names.code);
+            for token in &names.refresh_tokens {
+                self.by_refresh_token.remove(token);
+            }
+        }
         Some(grant)
     }
 
@@ -86,8 +119,9 @@ impl Grants {
         self.get(*self.by_refresh_token.get(token)?)
     }
 
-    pub(crate) fn of_code(&self, code: &str) -> Option<u64> {
-        self.get(*self.by_code.get(code)?).map(|(id, _)| id)
+    /// The session that began with a code.
+    pub(crate) fn of_code(&self, code: &str) -> Option<(u64, &Grant)> {
+        self.get(*self.by_code.get(code)?)
     }
 
     /// How many sessions there are.

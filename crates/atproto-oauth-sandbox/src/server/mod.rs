@@ -6,6 +6,7 @@ pub(crate) mod blobs;
 pub(crate) mod client;
 pub(crate) mod client_metadata;
 pub(crate) mod grant;
+pub(crate) mod jwks;
 pub(crate) mod metadata;
 pub(crate) mod nonce;
 pub(crate) mod page;

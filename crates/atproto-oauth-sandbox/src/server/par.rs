@@ -13,7 +13,7 @@ use crate::sandbox::Sandbox;
 use crate::server::ServerId;
 use crate::server::assertion::{ClientAuth, authenticate};
 use crate::server::client_metadata::{ClientInfo, RESPONSE_TYPES, is_scope_token};
-use crate::server::permission;
+use crate::server::permission::Permission;
 use crate::server::redirect_uri;
 use crate::server::refusal::Refusal;
 
@@ -129,7 +129,6 @@ fn check_syntax(form: &Form) -> Result<(), Refusal> {
     if !RESPONSE_TYPES.contains(&response_type) {
         return Err(bad("response_type is missing, or unknown"));
     }
-    one_of("code_challenge_method", &["plain", "S256"])?;
     one_of("response_mode", &["query", "fragment", "form_post"])?;
     one_of("prompt", &["none", "login", "consent", "select_account", "create"])?;
     one_of("display", &["page", "popup", "touch", "wap"])?;
@@ -139,10 +138,23 @@ fn check_syntax(form: &Form) -> Result<(), Refusal> {
     if form.get("scope").is_some_and(|scope| !scope.split(' ').all(is_scope_token)) {
         return Err(bad("scope is not a list of scopes"));
     }
-    if form.get("login_hint").is_some_and(str::is_empty) {
-        return Err(bad("login_hint is empty"));
+    let is_age = |age: &str| age.is_empty() || age.parse::<u64>().is_ok();
+    if form.get("max_age").is_some_and(|age| !is_age(age)) {
+        return Err(bad("max_age is not a number of seconds"));
+    }
+    if form.get("ui_locales").is_some_and(|all| !all.split(' ').all(is_locale)) {
+        return Err(bad("ui_locales is not a list of locales"));
     }
     Ok(())
+}
+
+/// `en`, `fr-CA`
+fn is_locale(text: &str) -> bool {
+    let (language, region) = text.split_once('-').unwrap_or((text, "XX"));
+    (2..=3).contains(&language.len())
+        && language.bytes().all(|byte| byte.is_ascii_lowercase())
+        && region.len() == 2
+        && region.bytes().all(|byte| byte.is_ascii_uppercase())
 }
 
 fn check(client: &ClientInfo, form: &Form, jkt: String) -> Result<Parameters, Refusal> {
@@ -175,11 +187,11 @@ fn check(client: &ClientInfo, form: &Form, jkt: String) -> Result<Parameters, Re
     }
     let mut scopes: Vec<String> = Vec::new();
     for scope in requested {
-        if permission::is_known(scope) && !scopes.iter().any(|this| this == scope) {
+        if Permission::parse(scope).is_some() && !scopes.iter().any(|this| this == scope) {
             scopes.push(scope.to_owned());
         }
     }
-    if scopes.iter().any(|scope| scope.starts_with("include:")) {
+    if scopes.iter().any(|scope| Permission::parse(scope) == Some(Permission::Include)) {
         return Err(Refusal::invalid_scope("No permission set of this name was published"));
     }
     Ok(Parameters {
@@ -225,7 +237,8 @@ fn prompt(client: &ClientInfo, form: &Form) -> Result<Option<String>, Refusal> {
 fn login_hint(form: &Form) -> Result<Option<String>, Refusal> {
     let Some(hint) = form.get("login_hint") else { return Ok(None) };
     let hint = hint.to_ascii_lowercase();
-    match hint.parse::<Handle>().is_ok() || Did::parse(&hint).is_ok() {
+    let is_did = Did::parse(&hint).is_ok_and(|did| did.check(true).is_ok());
+    match is_did || hint.parse::<Handle>().is_ok() {
         true => Ok(Some(hint)),
         false => Err(Refusal::invalid_request("login_hint is neither a handle nor a DID")),
     }

@@ -1,92 +1,269 @@
 //! What scopes allow (AT Protocol "Permissions"; the transitional scopes of the OAuth profile).
+//!
+//! A scope that breaks the syntax is no permission: it is left out of what is granted.
+
+use atproto_identity::Did;
 
 use crate::form::Form;
 
-/// Whether this server understands a scope. One that it does not is left out of what it grants.
-pub(crate) fn is_known(scope: &str) -> bool {
-    const PLAIN: [&str; 4] =
-        ["atproto", "transition:generic", "transition:email", "transition:chat.bsky"];
-    let (resource, parameters) = parse(scope);
-    match resource {
-        "repo" => !parameters.named("collection").is_empty(),
-        "blob" => !parameters.named("accept").is_empty(),
-        "rpc" | "account" | "identity" | "include" => !parameters.0.0.is_empty(),
-        _ => PLAIN.contains(&scope),
+/// What one scope allows.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Permission {
+    /// `atproto` and the transitional ones.
+    Plain,
+    /// To write records.
+    Repo { collections: Vec<String>, actions: Vec<String> },
+    /// To upload bytes.
+    Blob { accept: Vec<String> },
+    /// To call other services.
+    Rpc { methods: Vec<String>, audience: String },
+    /// To see or manage the account.
+    Account { attr: String },
+    /// To change the handle, or the whole document.
+    Identity,
+    /// A set of permissions that somebody has published.
+    Include,
+}
+
+const PLAIN: [&str; 4] =
+    ["atproto", "transition:generic", "transition:email", "transition:chat.bsky"];
+
+impl Permission {
+    /// Reads a scope: `resource:positional?name=value&…`
+    pub(crate) fn parse(scope: &str) -> Option<Self> {
+        if PLAIN.contains(&scope) {
+            return Some(Self::Plain);
+        }
+        let (head, query) = scope.split_once('?').unwrap_or((scope, ""));
+        let (resource, positional) = match head.split_once(':') {
+            Some((resource, positional)) => (resource, Some(decoded(positional)?)),
+            None => (head, None),
+        };
+        let mut parameters = Parameters { positional, named: Form::parse(query.as_bytes()) };
+        let permission = match resource {
+            "repo" => Self::Repo {
+                collections: parameters.first("collection", is_nsid_or_all)?,
+                actions: parameters.all("action", |action| ACTIONS.contains(&action))?,
+            },
+            "blob" => Self::Blob { accept: parameters.first("accept", is_accept)? },
+            "rpc" => Self::Rpc {
+                methods: parameters.first("lxm", is_nsid_or_all)?,
+                audience: parameters.one("aud", is_audience)?,
+            },
+            "account" => {
+                let attr =
+                    parameters.first("attr", |a| ["email", "repo", "status"].contains(&a))?;
+                parameters.all("action", |action| ["read", "manage"].contains(&action))?;
+                Self::Account { attr: single(attr)? }
+            }
+            "identity" => {
+                single(parameters.first("attr", |attr| ["handle", "*"].contains(&attr))?)?;
+                Self::Identity
+            }
+            "include" => {
+                single(parameters.first("nsid", is_nsid)?)?;
+                parameters.all("aud", |audience| audience != "*" && is_audience(audience))?;
+                Self::Include
+            }
+            _ => return None,
+        };
+        let is_everything = matches!(&permission, Self::Rpc { methods, audience }
+            if audience == "*" && methods.iter().any(|method| method == "*"));
+        (parameters.named.0.is_empty() && !is_everything).then_some(permission)
     }
 }
 
+const ACTIONS: [&str; 3] = ["create", "update", "delete"];
+
 /// Whether a record may be written: `action` is `create`, `update` or `delete`.
 pub(crate) fn allows_record(scopes: &[String], collection: &str, action: &str) -> bool {
-    scopes.iter().any(|scope| {
-        let (resource, parameters) = parse(scope);
-        let collections = parameters.named("collection");
-        let actions = parameters.named("action");
-        scope == "transition:generic"
-            || resource == "repo"
-                && (collections.contains(&"*") || collections.contains(&collection))
-                && (actions.is_empty() || actions.contains(&action))
+    scopes.iter().any(|scope| match Permission::parse(scope) {
+        Some(Permission::Repo { collections, actions }) => {
+            collections.iter().any(|this| this == "*" || this == collection)
+                && (actions.is_empty() || actions.iter().any(|this| this == action))
+        }
+        _ => scope == "transition:generic",
     })
 }
 
 /// Whether bytes of this type may be uploaded.
 pub(crate) fn allows_blob(scopes: &[String], content_type: &str) -> bool {
-    scopes.iter().any(|scope| {
-        let (resource, parameters) = parse(scope);
-        let accepted = |pattern: &str| match pattern.strip_suffix("/*") {
-            Some("*") => true,
-            Some(kind) => content_type.split('/').next() == Some(kind),
-            None => pattern == content_type,
-        };
-        scope == "transition:generic"
-            || resource == "blob" && parameters.named("accept").into_iter().any(accepted)
+    let accepted = |pattern: &String| match pattern.strip_suffix('*') {
+        Some("*/") => true,
+        Some(start) => content_type.starts_with(start),
+        None => pattern == content_type,
+    };
+    scopes.iter().any(|scope| match Permission::parse(scope) {
+        Some(Permission::Blob { accept }) => accept.iter().any(accepted),
+        _ => scope == "transition:generic",
     })
 }
 
 /// Whether the account's e-mail address may be read.
 pub(crate) fn allows_email(scopes: &[String]) -> bool {
-    scopes.iter().any(|scope| {
-        let (resource, parameters) = parse(scope);
-        let attribute = parameters.named("attr");
-        scope == "transition:email" || resource == "account" && attribute.contains(&"email")
+    scopes.iter().any(|scope| match Permission::parse(scope) {
+        Some(Permission::Account { attr }) => attr == "email",
+        _ => scope == "transition:email",
     })
 }
 
-/// Whether a method of another service may be called in the account's name.
-pub(crate) fn allows_rpc(scopes: &[String], method: &str) -> bool {
+/// Whether a method of a service may be called in the account's name; `None` is any service.
+pub(crate) fn allows_rpc(scopes: &[String], method: &str, service: Option<&str>) -> bool {
     let is_chat = method.starts_with("chat.bsky.");
-    scopes.iter().any(|scope| {
-        let (resource, parameters) = parse(scope);
-        let methods = parameters.named("lxm");
-        match &**scope {
+    scopes.iter().any(|scope| match Permission::parse(scope) {
+        Some(Permission::Rpc { methods, audience }) => {
+            methods.iter().any(|this| this == "*" || this == method)
+                && (audience == "*" || service.is_none_or(|service| audience == service))
+        }
+        _ => match &**scope {
             "transition:generic" => !is_chat,
             "transition:chat.bsky" => is_chat,
-            _ => resource == "rpc" && (methods.contains(&"*") || methods.contains(&method)),
-        }
+            _ => false,
+        },
     })
 }
 
-/// `resource:positional?name=value&…`
-fn parse(scope: &str) -> (&str, Parameters) {
-    let (head, query) = scope.split_once('?').unwrap_or((scope, ""));
-    let (resource, positional) = head.split_once(':').unwrap_or((head, ""));
-    let mut form = Form::parse(query.as_bytes());
-    if !positional.is_empty() {
-        let name = match resource {
-            "repo" => "collection",
-            "blob" => "accept",
-            "rpc" => "lxm",
-            "account" | "identity" => "attr",
-            _ => "nsid",
-        };
-        form.0.push((name.to_owned(), positional.to_owned()));
-    }
-    (resource, Parameters(form))
+struct Parameters {
+    positional: Option<String>,
+    named: Form,
 }
 
-struct Parameters(Form);
-
 impl Parameters {
-    fn named<'a>(&'a self, name: &'a str) -> Vec<&'a str> {
-        self.0.all(name).collect()
+    /// The parameter that may stand behind the colon, or be named, and not both.
+    fn first(&mut self, name: &str, is_one: impl Fn(&str) -> bool) -> Option<Vec<String>> {
+        let mut values = self.all(name, &is_one)?;
+        match (self.positional.take(), values.is_empty()) {
+            (Some(value), true) if is_one(&value) => values.push(value),
+            (None, false) => {}
+            _ => return None,
+        }
+        Some(values)
+    }
+
+    fn one(&mut self, name: &str, is_one: impl Fn(&str) -> bool) -> Option<String> {
+        single(self.all(name, is_one)?)
+    }
+
+    /// Takes all parameters of this name; `None` if one of them can't be one.
+    fn all(&mut self, name: &str, is_one: impl Fn(&str) -> bool) -> Option<Vec<String>> {
+        let of_name: Vec<String> = self.named.all(name).map(str::to_owned).collect();
+        self.named.0.retain(|(this, _)| this != name);
+        of_name.iter().all(|value| is_one(value)).then_some(of_name)
+    }
+}
+
+fn single(values: Vec<String>) -> Option<String> {
+    <[String; 1]>::try_from(values).ok().map(|[value]| value)
+}
+
+/// Percent-encoded, but `+` is itself, unlike in a form.
+fn decoded(text: &str) -> Option<String> {
+    let pair = format!("v={}", text.replace('+', "%2B"));
+    Form::parse(pair.as_bytes()).get("v").map(str::to_owned)
+}
+
+fn is_nsid_or_all(text: &str) -> bool {
+    text == "*" || is_nsid(text)
+}
+
+/// A service in a DID document: `did:web:api.bsky.app#bsky_appview`.
+fn is_audience(text: &str) -> bool {
+    text == "*"
+        || text.split_once('#').is_some_and(|(did, fragment)| {
+            !fragment.is_empty() && Did::parse(did).is_ok_and(|did| did.check(true).is_ok())
+        })
+}
+
+fn is_accept(text: &str) -> bool {
+    let Some((kind, rest)) = text.split_once('/') else { return false };
+    let is_plain = |text: &str| !text.is_empty() && !text.contains(['*', '/', ' ']);
+    text == "*/*" || is_plain(kind) && (rest == "*" || is_plain(rest))
+}
+
+/// AT Protocol "NSID"
+pub(crate) fn is_nsid(text: &str) -> bool {
+    let labels: Vec<&str> = text.split('.').collect();
+    let [authority @ .., name] = &labels[..] else { return false };
+    let starts_with_letter = |label: &str| label.starts_with(|c: char| c.is_ascii_alphabetic());
+    let is_label = |label: &&str| {
+        (1..=63).contains(&label.len())
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    text.len() <= 317
+        && authority.len() >= 2
+        && authority.iter().all(is_label)
+        && authority.first().is_some_and(|first| starts_with_letter(first))
+        && (1..=63).contains(&name.len())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        && starts_with_letter(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scope_that_breaks_the_syntax_is_no_permission() {
+        for scope in [
+            "atproto",
+            "transition:generic",
+            "repo:*",
+            "repo:com.example.note?action=create&action=update",
+            "repo?collection=com.example.note&collection=com.example.other",
+            "blob:*/*",
+            "blob:image/*",
+            "blob?accept=image/png&accept=video/*",
+            "rpc:app.bsky.feed.getTimeline?aud=did:web:api.bsky.app%23bsky_appview",
+            "rpc:app.bsky.feed.getTimeline?aud=*",
+            "rpc:*?aud=did:web:api.bsky.app%23bsky_appview",
+            "account:email?action=manage",
+            "identity:handle",
+            "include:com.example.set",
+        ] {
+            assert!(Permission::parse(scope).is_some(), "{scope}");
+        }
+        for scope in [
+            "",
+            "openid",
+            "repo",
+            "repo:",
+            "repo:notansid",
+            "repo:com.example.note?action=bogus",
+            "repo:com.example.note?x=1",
+            "repo:com.example.note?collection=com.example.other",
+            "blob:image",
+            "blob:*/png",
+            "rpc:app.bsky.feed.getTimeline",
+            "rpc:*?aud=*",
+            "rpc:app.bsky.feed.getTimeline?aud=did:web:api.bsky.app",
+            "account:foo",
+            "account?attr=email&attr=repo",
+            "identity:foo",
+            "include:foo",
+        ] {
+            assert_eq!(Permission::parse(scope), None, "{scope}");
+        }
+    }
+
+    #[test]
+    fn a_permission_reaches_as_far_as_it_says() {
+        let scopes = |text: &str| [text.to_owned()];
+        let note = "com.example.note";
+        assert!(allows_record(&scopes("repo:*"), note, "delete"));
+        assert!(!allows_record(&scopes("repo:com.example.note?action=create"), note, "update"));
+        assert!(!allows_record(&scopes("repo:com.example.other"), note, "create"));
+        assert!(allows_blob(&scopes("blob:image/*"), "image/png"));
+        assert!(!allows_blob(&scopes("blob:image/*"), "imagery/png"));
+        assert!(!allows_blob(&scopes("blob:image/png"), "image/gif"));
+        assert!(allows_email(&scopes("account:email")) && !allows_email(&scopes("account:repo")));
+        let service = "did:web:api.example.com#api";
+        let rpc = scopes("rpc:com.example.read?aud=did:web:api.example.com%23api");
+        assert!(allows_rpc(&rpc, "com.example.read", Some(service)));
+        assert!(!allows_rpc(&rpc, "com.example.read", Some("did:web:other.example.com#api")));
+        assert!(!allows_rpc(&rpc, "com.example.write", Some(service)));
+        assert!(!allows_rpc(&scopes("transition:generic"), "chat.bsky.convo.get", None));
+        assert!(allows_rpc(&scopes("transition:chat.bsky"), "chat.bsky.convo.get", None));
     }
 }

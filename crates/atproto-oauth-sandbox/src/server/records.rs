@@ -1,18 +1,22 @@
 //! Methods on records (`com.atproto.repo`).
 
 use http::header::CONTENT_TYPE;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::account::Account;
 use crate::answer;
 use crate::cid;
 use crate::incoming::Incoming;
+use crate::repository::Record;
 use crate::sandbox::Sandbox;
 use crate::server::ServerId;
 use crate::server::permission;
 use crate::server::refusal::Refusal;
 use crate::server::resource::Authorized;
 use crate::server::xrpc::{Answer, active, bad_request, error, scope_missing};
+
+/// The largest input of a method, as JSON.
+const LARGEST_INPUT: usize = 1_000_000;
 
 #[derive(Clone, Copy)]
 pub(crate) enum Write {
@@ -34,7 +38,7 @@ pub(crate) fn write_record(
         text(name).ok_or_else(|| bad_request(&format!("Input must have the property \"{name}\"")))
     };
     let (repo, collection) = (required("repo")?, required("collection")?);
-    if !is_nsid(collection) {
+    if !permission::is_nsid(collection) {
         return Err(bad_request("collection is not an NSID"));
     }
     if !sandbox.is_called(&who.did, repo) {
@@ -46,15 +50,14 @@ pub(crate) fn write_record(
     }
     let now = sandbox.clock(at);
     let account = active(sandbox, at, &who.did)?;
-    let exists =
-        key.as_deref().is_some_and(|key| account.repository.record(collection, key).is_some());
-    let action = match write {
-        Write::Create => "create",
-        Write::Put if exists => "update",
-        Write::Put => "create",
-        Write::Delete => "delete",
+    // Whether a record is there is none of the business of whoever may not do both.
+    let actions: &[&str] = match write {
+        Write::Create => &["create"],
+        Write::Put => &["create", "update"],
+        Write::Delete => &["delete"],
     };
-    if !permission::allows_record(&who.scopes, collection, action) {
+    let allows = |action: &&&str| permission::allows_record(&who.scopes, collection, action);
+    if let Some(action) = actions.iter().find(|action| !allows(action)) {
         return Err(scope_missing(&format!("repo:{collection}?action={action}")));
     }
     let key = match (write, key) {
@@ -97,14 +100,20 @@ pub(crate) fn get_record(sandbox: &Sandbox, at: ServerId, request: &Incoming) ->
 
 pub(crate) fn list_records(sandbox: &Sandbox, at: ServerId, request: &Incoming) -> Answer {
     let (account, collection) = (repository(sandbox, at, request)?, collection(request)?);
-    let limit = request.query("limit").and_then(|limit| limit.parse().ok()).unwrap_or(50);
-    let records: Vec<Value> = account
-        .repository
-        .records(&collection)
-        .take(limit)
-        .map(|record| record.to_json())
-        .collect();
-    Ok(answer::json(200, &json!({"records": records})))
+    let limit = request.query("limit").unwrap_or_else(|| "50".to_owned());
+    let limit = limit.parse().ok().filter(|limit| (1..=100).contains(limit));
+    let limit = limit.ok_or_else(|| bad_request("limit must be an integer from 1 to 100"))?;
+    // A cursor is the key of the last record that was given.
+    let cursor = request.query("cursor");
+    let is_next = |record: &&Record| cursor.as_deref().is_none_or(|cursor| record.key() < cursor);
+    let page: Vec<&Record> =
+        account.repository.records(&collection).filter(is_next).take(limit).collect();
+    let records: Vec<Value> = page.iter().map(|record| record.to_json()).collect();
+    let mut answer = Map::from_iter([("records".to_owned(), json!(records))]);
+    if let Some(last) = page.last() {
+        answer.insert("cursor".to_owned(), json!(last.key()));
+    }
+    Ok(answer::json(200, &answer.into()))
 }
 
 pub(crate) fn describe_repo(sandbox: &Sandbox, at: ServerId, request: &Incoming) -> Answer {
@@ -135,20 +144,14 @@ fn collection(request: &Incoming) -> Result<String, Refusal> {
 
 fn json_input(request: &Incoming) -> Result<Value, Refusal> {
     let content_type = request.header(CONTENT_TYPE).unwrap_or_default();
-    if !content_type.starts_with("application/json") {
+    let essence = content_type.split(';').next().unwrap_or_default().trim();
+    if request.body.len() > LARGEST_INPUT {
+        return Err(error(413, "PayloadTooLarge", "request entity too large"));
+    }
+    if !essence.eq_ignore_ascii_case("application/json") {
         return Err(bad_request("Wrong request encoding (Content-Type), or none"));
     }
     serde_json::from_slice(&request.body).map_err(|_| bad_request("The input is not JSON"))
-}
-
-/// AT Protocol "NSID"
-fn is_nsid(text: &str) -> bool {
-    let labels: Vec<&str> = text.split('.').collect();
-    let is_label = |label: &&str| {
-        (1..=63).contains(&label.len())
-            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-    };
-    text.len() <= 317 && labels.len() >= 3 && labels.iter().all(is_label)
 }
 
 /// AT Protocol "Record Key"

@@ -16,13 +16,28 @@ pub(crate) enum Kind {
 /// What kind of redirect URI this is; `None` if it can't be one.
 pub(crate) fn kind(text: &str) -> Option<(Url, Kind)> {
     let url = Url::parse(text).ok()?;
+    // What a parser would repair is not one. A fragment is for the answer (RFC 6749 section 3.1.2).
+    let is_written = |start: &str| text.starts_with(start) && !text.contains('#');
     let kind = match url.scheme() {
-        "https" if is_public_host(&url) => Kind::Https,
-        "http" if is_loopback(&url) => Kind::Loopback,
-        scheme if scheme.contains('.') && is_private_use(text, &url) => Kind::PrivateUse,
+        "https" if is_written("https://") && is_public_host(&url) => Kind::Https,
+        "http" if is_written("http://") && is_loopback(&url) => Kind::Loopback,
+        scheme if scheme.contains('.') && is_written(scheme) && is_private_use(text, &url) => {
+            Kind::PrivateUse
+        }
         _ => return None,
     };
     Some((url, kind))
+}
+
+/// Whether it is the address of a page: https, or http on this machine.
+pub(crate) fn is_web(text: &str) -> bool {
+    match Url::parse(text) {
+        Ok(url) if text.starts_with("https://") => is_public_host(&url),
+        Ok(url) if text.starts_with("http://") => {
+            is_loopback(&url) || url.host_str() == Some("localhost")
+        }
+        _ => false,
+    }
 }
 
 /// Whether a request that names `requested` uses `declared`: exactly, but for the port of a loopback

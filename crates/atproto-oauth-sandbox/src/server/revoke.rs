@@ -36,7 +36,10 @@ pub(crate) fn revoke(
         (authenticate(sandbox, at, client_id, &form, proof.as_ref()), &proof)
     {
         let grants = &mut sandbox.server_mut(at).grants;
-        let found = grants.of_access_token(token).or_else(|| grants.of_refresh_token(token));
+        let found = grants
+            .of_access_token(token)
+            .or_else(|| grants.of_refresh_token(token))
+            .or_else(|| grants.of_code(token));
         let found = found.filter(|(_, grant)| is_owner(grant, &client, &auth, &proof.jkt));
         if let Some((id, _)) = found {
             grants.end(id);

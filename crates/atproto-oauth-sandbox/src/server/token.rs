@@ -18,6 +18,7 @@ use crate::server::client_metadata::ClientInfo;
 use crate::server::grant::{Grant, lifetimes};
 use crate::server::par::PushedRequest;
 use crate::server::proof::{Proven, hash};
+use crate::server::redirect_uri;
 use crate::server::refusal::Refusal;
 
 /// Who asks for tokens.
@@ -64,8 +65,9 @@ pub(crate) fn issue(
 
 fn check_code_request(form: &Form) -> Result<(), Refusal> {
     let bad = Refusal::invalid_grant;
-    if form.get("code").is_none_or(str::is_empty) || form.get("redirect_uri").is_none() {
-        return Err(bad("code or redirect_uri is missing"));
+    let redirect_uri = form.get("redirect_uri").and_then(redirect_uri::kind);
+    if form.get("code").is_none_or(str::is_empty) || redirect_uri.is_none() {
+        return Err(bad("code or redirect_uri is missing, or can't be one"));
     }
     // RFC 7636 section 4.1
     let is_unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
@@ -119,7 +121,7 @@ fn exchange(
 /// section 4.1.2).
 fn end_replayed(sandbox: &mut Sandbox, at: ServerId, code: &str) {
     let server = sandbox.server_mut(at);
-    let ended = server.grants.of_code(code).and_then(|id| server.grants.end(id));
+    let ended = server.grants.of_code(code).map(|(id, _)| id).and_then(|id| server.grants.end(id));
     if let Some(grant) = ended {
         sign_out(&mut server.visits, &grant.device, &grant.did);
     }
@@ -135,11 +137,13 @@ fn begin(
     let (did, _) =
         pushed.authorized.ok_or_else(|| Refusal::invalid_grant("Nobody has consented"))?;
     let offers_refresh = caller.client.grant_types.iter().any(|this| this == "refresh_token");
+    let audience = sandbox.audience(at, &did);
     Ok(Grant {
         client_id: caller.client.id.clone(),
         auth: caller.auth.clone(),
         jkt: caller.jkt.clone(),
-        audience: sandbox.audience(&did),
+        // One that has moved away meanwhile gets a token that is good for nothing elsewhere.
+        audience: audience.unwrap_or_else(|| sandbox.server(at).did.clone()),
         did,
         scopes: pushed.parameters.scopes,
         device: pushed.device.unwrap_or_default(),
@@ -197,7 +201,7 @@ fn renew(
     let end = grant.created + whole;
     Ok(Grant {
         auth: caller.auth.clone(),
-        audience: sandbox.audience(&grant.did),
+        audience: sandbox.audience(at, &grant.did).unwrap_or(grant.audience),
         updated: now,
         access_token: sandbox.entropy.name("acc-"),
         access_token_expires: (now + sandbox.server(at).access_token_lifetime).min(end),

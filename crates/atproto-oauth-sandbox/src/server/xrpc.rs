@@ -3,6 +3,7 @@
 
 use bytes::Bytes;
 use http::Response;
+use http::header::HeaderName;
 use serde_json::{Map, json};
 
 use crate::account::Account;
@@ -63,7 +64,7 @@ pub(crate) fn handle(sandbox: &mut Sandbox, at: ServerId, request: &Incoming) ->
             records::write_record(sandbox, at, request, who, Write::Delete)
         }
         "com.atproto.repo.uploadBlob" => blobs::upload_blob(sandbox, at, request, who),
-        _ => proxy(who, &method),
+        _ => proxy(who, &method, request),
     })
 }
 
@@ -149,9 +150,11 @@ fn get_session(sandbox: &Sandbox, at: ServerId, who: &Authorized) -> Answer {
 }
 
 /// There is no other service to pass a call on to.
-fn proxy(who: &Authorized, method: &str) -> Answer {
-    if !permission::allows_rpc(&who.scopes, method) {
-        return Err(scope_missing(&format!("rpc:{method}?aud=*")));
+fn proxy(who: &Authorized, method: &str, request: &Incoming) -> Answer {
+    let service = request.header(HeaderName::from_static("atproto-proxy"));
+    if !permission::allows_rpc(&who.scopes, method, service) {
+        let audience = service.unwrap_or("*").replace('#', "%23");
+        return Err(scope_missing(&format!("rpc:{method}?aud={audience}")));
     }
     Err(error(501, "MethodNotImplemented", "Method Not Implemented"))
 }

@@ -1,0 +1,44 @@
+//! JSON Web Key sets of clients (RFC 7517).
+
+use std::collections::BTreeSet;
+
+use atproto_dpop::Jwk;
+use serde_json::Value;
+
+use crate::server::refusal::Refusal;
+
+/// The public keys of a set that can verify an assertion, by `kid`.
+///
+/// # Errors
+///
+/// It is no set of keys, or gives a private key away.
+pub(crate) fn keys(set: &Value) -> Result<Vec<(String, Jwk)>, Refusal> {
+    let bad = Refusal::invalid_client_metadata;
+    let keys = set.get("keys").and_then(Value::as_array);
+    let keys = keys.ok_or_else(|| bad("the JWK set has no keys"))?;
+    if keys.iter().any(|key| key.get("d").is_some() || key.get("k").is_some()) {
+        return Err(bad("the JWK set contains a private key"));
+    }
+    let has_name =
+        |key: &Value| key.get("kid").and_then(Value::as_str).is_some_and(|k| !k.is_empty());
+    if !keys.iter().all(has_name) {
+        return Err(bad("the JWK set contains a key without kid"));
+    }
+    Ok(keys.iter().filter_map(usable).collect())
+}
+
+fn usable(key: &Value) -> Option<(String, Jwk)> {
+    let kid = key.get("kid")?.as_str()?.to_owned();
+    let for_signatures = key.get("use").is_none_or(|value| value == "sig");
+    let alg = key.get("alg").is_none_or(|value| value == "ES256");
+    let operations = key.get("key_ops").is_none_or(verifies);
+    let jwk = serde_json::from_value(key.clone()).ok()?;
+    (for_signatures && alg && operations).then_some((kid, jwk))
+}
+
+/// Each operation once, and `verify` among them (RFC 7517 section 4.3).
+fn verifies(operations: &Value) -> bool {
+    let Some(operations) = operations.as_array() else { return false };
+    let texts: BTreeSet<&str> = operations.iter().filter_map(Value::as_str).collect();
+    texts.len() == operations.len() && texts.contains("verify")
+}

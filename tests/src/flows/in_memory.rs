@@ -93,8 +93,8 @@ impl Transport for InTurn<'_> {
 }
 
 impl Sandboxed for InMemory {
-    fn sandbox(&self) -> impl DerefMut<Target = Sandbox> {
-        self.sandbox.borrow_mut()
+    fn sandbox(&self) -> Box<dyn DerefMut<Target = Sandbox> + '_> {
+        Box::new(self.sandbox.borrow_mut())
     }
 
     fn nobody(&self) -> Url {

@@ -61,8 +61,8 @@ impl OnSockets {
 }
 
 impl Sandboxed for OnSockets {
-    fn sandbox(&self) -> impl DerefMut<Target = Sandbox> {
-        self.served.sandbox()
+    fn sandbox(&self) -> Box<dyn DerefMut<Target = Sandbox> + '_> {
+        Box::new(self.served.sandbox())
     }
 
     fn nobody(&self) -> Url {

@@ -14,7 +14,7 @@ use crate::proof::hash;
 /// A stage that is a sandbox: what it has of its own.
 pub trait Sandboxed {
     /// The sandbox. No client may wait for an answer while it is held.
-    fn sandbox(&self) -> impl DerefMut<Target = Sandbox>;
+    fn sandbox(&self) -> Box<dyn DerefMut<Target = Sandbox> + '_>;
     /// See [`Stage::nobody`].
     fn nobody(&self) -> Url;
     /// See [`Stage::configure`].

@@ -1,0 +1,192 @@
+//! Everything that can go wrong with a request goes wrong with each request of each procedure. None of
+//! it ends in a panic; and where a procedure says that it failed, the server has no session that
+//! nobody knows of, unless the error says that this can't be known.
+
+mod trial;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use atproto_oauth_core::{
+    AuthorityError, EndpointName, Error, Revocation, Session, SessionEffect, Subject,
+};
+use atproto_oauth_sandbox::{Fault, Sandbox};
+
+use crate::sandbox::faults::trial::{TROUBLES, Trial, in_memory, on_sockets};
+use crate::sandbox::{ALICE, CAROL, begin, finish, loopback, server};
+
+/// What met which trouble.
+type Encounters = BTreeSet<String>;
+
+/// Whether an error of a callback leaves open what the server has done with the code.
+fn is_open(error: &Error) -> bool {
+    match error {
+        Error::Transport(transport) => !transport.surely_not_sent(),
+        Error::Malformed { endpoint: EndpointName::Token, .. } => true,
+        // A bare status may be a gateway's.
+        Error::Refused(refusal) => {
+            refusal.endpoint == EndpointName::Token && refusal.error.is_none()
+        }
+        _ => false,
+    }
+}
+
+fn login(trial: &Trial<'_>, left_behind: &mut Encounters) {
+    let about = &trial.about;
+    match trial.log_in() {
+        Ok(session) => {
+            assert_eq!(trial.sessions(), 1, "{about}");
+            trial.stage.clear_faults();
+            assert_eq!(trial.call(&session), Ok(200), "{about}");
+        }
+        Err(error) if trial.sessions() == 0 => {
+            let _ = (error.kind(), error.is_retryable(), error.to_string());
+        }
+        Err(error) => {
+            // What the tokens are, the client never learned, so it can't give them back.
+            assert!(is_open(&error), "{about}: {error:?}");
+            left_behind.insert(trial.encounter());
+        }
+    }
+}
+
+fn refresh(trial: &Trial<'_>, session: Session, ambiguous: &mut Encounters) {
+    let about = &trial.about;
+    let failed = match trial.client.refresh(session.clone()) {
+        Ok(refreshed) => {
+            trial.stage.clear_faults();
+            return assert_eq!(trial.call(&refreshed.session), Ok(200), "{about}");
+        }
+        Err(failed) => failed,
+    };
+    let sessions = trial.sessions();
+    trial.stage.clear_faults();
+    match failed.effect {
+        // Nothing was spent: it goes on as if nothing had been.
+        SessionEffect::Keep => {
+            assert_eq!(trial.call(&session), Ok(200), "{about}");
+            assert!(trial.client.refresh(session).is_ok(), "{about}");
+        }
+        // One more try makes it good, or ends what the server has.
+        SessionEffect::Ambiguous => {
+            ambiguous.insert(trial.encounter());
+            match trial.client.refresh(session) {
+                Ok(refreshed) => assert_eq!(trial.call(&refreshed.session), Ok(200), "{about}"),
+                Err(again) => {
+                    assert_eq!(again.effect, SessionEffect::Dead, "{about}");
+                    assert_eq!(trial.sessions(), 0, "{about}");
+                }
+            }
+        }
+        SessionEffect::NeedsReauth => panic!("{about}: nobody has moved"),
+        SessionEffect::Dead => assert_eq!(sessions, 0, "{about}"),
+    }
+}
+
+fn log_out(trial: &Trial<'_>, session: Session) {
+    match trial.client.revoke(session) {
+        Ok(revocation) => {
+            assert_eq!(revocation, Revocation::Revoked, "{}", trial.about);
+            assert_eq!(trial.sessions(), 0, "{}", trial.about);
+        }
+        Err(error) => drop((error.kind(), error.to_string())),
+    }
+}
+
+fn call(trial: &Trial<'_>, session: &Session) {
+    match trial.call(session) {
+        Ok(status) => assert!([200, 302, 502].contains(&status), "{}", trial.about),
+        Err(Error::Transport(_)) => {}
+        Err(other) => panic!("{}: {other:?}", trial.about),
+    }
+    trial.stage.clear_faults();
+    assert_eq!(trial.call(session), Ok(200), "{}", trial.about);
+}
+
+fn nothing(_: &Trial<'_>) {}
+
+fn logged_in(trial: &Trial<'_>) -> Session {
+    trial.log_in().unwrap()
+}
+
+#[test]
+fn a_login_fails_without_leaving_a_session_that_nobody_knows_of() {
+    let (mut left_behind, mut on_a_socket) = (Encounters::new(), Encounters::new());
+    in_memory(nothing, |trial, ()| login(trial, &mut left_behind));
+    on_sockets(nothing, |trial, ()| login(trial, &mut on_a_socket));
+    // Only the loss of the tokens themselves leaves a session behind.
+    let expected = [
+        "/oauth/token: another body",
+        "/oauth/token: answer lost",
+        "/oauth/token: cut",
+        "/oauth/token: cut at once",
+        "/oauth/token: padded",
+        "/oauth/token: silence",
+        "/oauth/token: the server's own 502",
+        "/oauth/token: too late",
+    ];
+    assert_eq!(left_behind, expected.map(str::to_owned).into());
+    assert!(on_a_socket.is_subset(&left_behind), "{on_a_socket:?}");
+}
+
+#[test]
+fn a_refresh_says_what_a_failure_means() {
+    let (mut ambiguous, mut on_a_socket) = (Encounters::new(), Encounters::new());
+    in_memory(logged_in, |trial, session| refresh(trial, session, &mut ambiguous));
+    on_sockets(logged_in, |trial, session| refresh(trial, session, &mut on_a_socket));
+    let expected = [
+        "/oauth/token: 502",
+        "/oauth/token: another body",
+        "/oauth/token: answer lost",
+        "/oauth/token: cut",
+        "/oauth/token: cut at once",
+        "/oauth/token: padded",
+        "/oauth/token: redirect",
+        "/oauth/token: request lost",
+        "/oauth/token: silence",
+        "/oauth/token: the server's own 502",
+        "/oauth/token: too late",
+    ];
+    assert_eq!(ambiguous, expected.map(str::to_owned).into());
+    // Whoever has accepted a connection can't refuse it any more.
+    ambiguous.insert("/oauth/token: refused".to_owned());
+    assert!(on_a_socket.is_subset(&ambiguous), "{on_a_socket:?}");
+}
+
+#[test]
+fn who_is_told_that_they_are_logged_out_is() {
+    in_memory(logged_in, log_out);
+    on_sockets(logged_in, log_out);
+}
+
+#[test]
+fn a_call_that_goes_wrong_costs_no_session() {
+    in_memory(logged_in, |trial, session| call(trial, &session));
+    on_sockets(logged_in, |trial, session| call(trial, &session));
+}
+
+#[test]
+fn trouble_that_stays_is_told() {
+    for (name, trouble) in TROUBLES {
+        let (mut sandbox, client) = (Sandbox::new(1), loopback());
+        sandbox.fault(trouble().always());
+        let began = sandbox.now();
+        let refused = sandbox.run(client.authorize(Subject::parse(ALICE).unwrap()));
+        let took = sandbox.now().since(began);
+        assert!(took < Duration::from_secs(60), "{name}: {took:?}");
+        assert!(refused.is_err(), "{name}: {refused:?}");
+    }
+}
+
+/// A procedure that failed tells why it failed, and not whether it could clean up behind itself.
+#[test]
+fn tokens_that_can_not_be_given_back_are_left_to_expire() {
+    let (mut sandbox, client) = (Sandbox::new(1), loopback());
+    let pds = server(&sandbox, &sandbox.names().pds);
+    let begun = begin(&mut sandbox, &client, ALICE);
+    sandbox.fault(Fault::lose_request().path("/oauth/revoke").times(2));
+    let failed = finish(&mut sandbox, &client, begun, CAROL).unwrap_err();
+    let is_told = matches!(failed.error, Error::Authority(AuthorityError::SubjectMismatch { .. }));
+    assert!(is_told, "{failed:?}");
+    assert_eq!(sandbox.sessions(pds), 1);
+}

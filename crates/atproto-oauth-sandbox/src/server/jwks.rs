@@ -24,6 +24,9 @@ pub(crate) fn keys(set: &Value) -> Result<Vec<(String, Jwk)>, Refusal> {
     if !keys.iter().all(has_name) {
         return Err(bad("the JWK set contains a key without kid"));
     }
+    if !keys.iter().filter_map(|key| key.get("key_ops")).all(are_operations) {
+        return Err(bad("the JWK set contains a key whose key_ops are not those of a public key"));
+    }
     Ok(keys.iter().filter_map(usable).collect())
 }
 
@@ -31,14 +34,20 @@ fn usable(key: &Value) -> Option<(String, Jwk)> {
     let kid = key.get("kid")?.as_str()?.to_owned();
     let for_signatures = key.get("use").is_none_or(|value| value == "sig");
     let alg = key.get("alg").is_none_or(|value| value == "ES256");
-    let operations = key.get("key_ops").is_none_or(verifies);
+    let operations = key.get("key_ops").and_then(Value::as_array);
+    let verifies = operations.is_none_or(|all| all.iter().any(|operation| operation == "verify"));
     let jwk = serde_json::from_value(key.clone()).ok()?;
-    (for_signatures && alg && operations).then_some((kid, jwk))
+    (for_signatures && alg && verifies).then_some((kid, jwk))
 }
 
-/// Each operation once, and `verify` among them (RFC 7517 section 4.3).
-fn verifies(operations: &Value) -> bool {
+/// Some operations of a public key, each once (RFC 7517 section 4.3).
+fn are_operations(operations: &Value) -> bool {
+    const PUBLIC: [&str; 3] = ["verify", "encrypt", "wrapKey"];
     let Some(operations) = operations.as_array() else { return false };
-    let texts: BTreeSet<&str> = operations.iter().filter_map(Value::as_str).collect();
-    texts.len() == operations.len() && texts.contains("verify")
+    let known: BTreeSet<&str> = operations
+        .iter()
+        .filter_map(Value::as_str)
+        .filter(|operation| PUBLIC.contains(operation))
+        .collect();
+    !operations.is_empty() && known.len() == operations.len()
 }

@@ -7,6 +7,7 @@ mod client_documents;
 mod client_ids;
 mod client_kinds;
 mod codes;
+mod details;
 mod documents;
 mod edges;
 mod entryway;
@@ -47,6 +48,7 @@ pub fn cases() -> Vec<Case> {
         records::CASES,
         entryway::CASES,
         documents::CASES,
+        details::CASES,
     ]
     .concat()
 }

@@ -1,0 +1,288 @@
+//! What is easily taken too lightly: types, syntax, and what is compared before it is parsed.
+
+use serde_json::{Value, json};
+
+use crate::parity::Case;
+use crate::parity::flow::{CALLBACK, Client, KID, confidential_metadata, jwks};
+use crate::parity::jwt::Key;
+use crate::parity::lab::{Lab, metadata};
+
+pub(super) const CASES: &[Case] = &[
+    Case::new(
+        "parameters that mean nothing here have their syntax all the same",
+        |lab| {
+            let login = Client::loopback().login();
+            for (name, value) in [
+                ("max_age", "3600"),
+                ("max_age", "-1"),
+                ("max_age", "1.5"),
+                ("max_age", "soon"),
+                ("ui_locales", "en"),
+                ("ui_locales", "fr-CA de"),
+                ("ui_locales", "en_US"),
+                ("ui_locales", "EN"),
+                ("display", "page"),
+                ("display", "wall"),
+                ("login_hint", "did:plc:ewvi7nxzyoun6zhxrhs64oiz"),
+                ("login_hint", "did:web:alice.dev"),
+                ("login_hint", "did:web:alice.dev:path"),
+                ("login_hint", "did:web:alice.dev%3A8443"),
+                ("login_hint", "did:key:z6MkhaXgBZDvotDkL5257faiztiGiC2QtKLGpbnnEGta2doK"),
+                ("login_hint", "did:plc:tooshort"),
+            ] {
+                login.par(lab).field(name, value).label(format!("{name}={value}")).send(lab);
+            }
+        },
+        "
+        POST par 201 - nonce (max_age=3600)
+        POST par 400 invalid_request nonce (max_age=-1)
+        POST par 400 invalid_request nonce (max_age=1.5)
+        POST par 400 invalid_request nonce (max_age=soon)
+        POST par 201 - nonce (ui_locales=en)
+        POST par 201 - nonce (ui_locales=fr-CA de)
+        POST par 400 invalid_request nonce (ui_locales=en_US)
+        POST par 400 invalid_request nonce (ui_locales=EN)
+        POST par 201 - nonce (display=page)
+        POST par 400 invalid_request nonce (display=wall)
+        POST par 201 - nonce (login_hint=did:plc:ewvi7nxzyoun6zhxrhs64oiz)
+        POST par 201 - nonce (login_hint=did:web:alice.dev)
+        POST par 400 invalid_request nonce (login_hint=did:web:alice.dev:path)
+        POST par 400 invalid_request nonce (login_hint=did:web:alice.dev%3A8443)
+        POST par 400 invalid_request nonce (login_hint=did:key:z6MkhaXgBZDvotDkL5257faiztiGiC2QtKLGpbnnEGta2doK)
+        POST par 400 invalid_request nonce (login_hint=did:plc:tooshort)
+        ",
+    ),
+    Case::new(
+        "a scope that breaks the syntax is not granted",
+        |lab| {
+            let scopes = [
+                "atproto",
+                "repo:com.example.note",
+                "repo:com.example.note?action=create",
+                "repo?collection=com.example.a&collection=com.example.b",
+                "repo:notansid",
+                "repo:com.example.note?action=bogus",
+                "repo:com.example.note?x=1",
+                "repo:com.example.note?collection=com.example.b",
+                "blob:image/*",
+                "blob:image",
+                "blob:*/png",
+                "rpc:com.example.read?aud=*",
+                "rpc:com.example.read?aud=did:web:api.client.dev%23api",
+                "rpc:com.example.read",
+                "rpc:*?aud=*",
+                "rpc:com.example.read?aud=did:web:api.client.dev",
+                "account:email",
+                "account:email?action=manage",
+                "account:foo",
+                "account?attr=email&attr=repo",
+                "identity:handle",
+                "identity:foo",
+                "openid2",
+            ];
+            let login = Client::loopback_with(CALLBACK, &scopes.join(" ")).login();
+            let code = login.code(lab, "alice");
+            let answer = login.code_grant(lab, &code).send(lab);
+            for scope in scopes {
+                let is_granted = answer.text("scope").split(' ').any(|granted| granted == scope);
+                lab.note(format!("+ {scope}: {}", if is_granted { "granted" } else { "-" }));
+            }
+        },
+        "
+        POST token 200 - nonce
+        + atproto: granted
+        + repo:com.example.note: granted
+        + repo:com.example.note?action=create: granted
+        + repo?collection=com.example.a&collection=com.example.b: granted
+        + repo:notansid: -
+        + repo:com.example.note?action=bogus: -
+        + repo:com.example.note?x=1: -
+        + repo:com.example.note?collection=com.example.b: -
+        + blob:image/*: granted
+        + blob:image: -
+        + blob:*/png: -
+        + rpc:com.example.read?aud=*: granted
+        + rpc:com.example.read?aud=did:web:api.client.dev%23api: granted
+        + rpc:com.example.read: -
+        + rpc:*?aud=*: -
+        + rpc:com.example.read?aud=did:web:api.client.dev: -
+        + account:email: granted
+        + account:email?action=manage: granted
+        + account:foo: -
+        + account?attr=email&attr=repo: -
+        + identity:handle: granted
+        + identity:foo: -
+        + openid2: -
+        ",
+    ),
+    Case::new(
+        "members of a document have their types",
+        |lab| {
+            for (name, value) in [
+                ("client_name", json!(7)),
+                ("client_name", Value::Null),
+                ("logo_uri", json!("https://app.client.dev/logo.png")),
+                ("logo_uri", json!(7)),
+                ("logo_uri", json!("ftp://app.client.dev/logo.png")),
+                ("policy_uri", json!("http://app.client.dev/policy")),
+                ("tos_uri", json!("terms")),
+                ("contacts", json!(["somebody@client.dev"])),
+                ("contacts", json!(["somebody"])),
+                ("contacts", json!("somebody@client.dev")),
+                ("require_auth_time", json!("yes")),
+                ("request_object_signing_alg", json!(1)),
+                ("tls_client_certificate_bound_access_tokens", json!("yes")),
+                ("default_max_age", Value::Null),
+                ("subject_type", json!("pairwise")),
+                ("unheard_of", json!(7)),
+            ] {
+                let id = lab.client_id();
+                let mut document = metadata(&id);
+                let label = format!("{name} {value}");
+                document[name] = value;
+                let draft = Client::with(lab, &id, &document).login().par(lab);
+                draft.no_field("redirect_uri").label(label).send(lab);
+            }
+        },
+        "
+        POST par 400 invalid_client_metadata nonce (client_name 7)
+        POST par 400 invalid_client_metadata nonce (client_name null)
+        POST par 201 - nonce (logo_uri \"https://app.client.dev/logo.png\")
+        POST par 400 invalid_client_metadata nonce (logo_uri 7)
+        POST par 400 invalid_client_metadata nonce (logo_uri \"ftp://app.client.dev/logo.png\")
+        POST par 400 invalid_client_metadata nonce (policy_uri \"http://app.client.dev/policy\")
+        POST par 400 invalid_client_metadata nonce (tos_uri \"terms\")
+        POST par 201 - nonce (contacts [\"somebody@client.dev\"])
+        POST par 400 invalid_client_metadata nonce (contacts [\"somebody\"])
+        POST par 400 invalid_client_metadata nonce (contacts \"somebody@client.dev\")
+        POST par 400 invalid_client_metadata nonce (require_auth_time \"yes\")
+        POST par 400 invalid_client_metadata nonce (request_object_signing_alg 1)
+        POST par 400 invalid_client_metadata nonce (tls_client_certificate_bound_access_tokens \"yes\")
+        POST par 400 invalid_client_metadata nonce (default_max_age null)
+        POST par 400 invalid_client_metadata nonce (subject_type \"pairwise\")
+        POST par 201 - nonce (unheard_of 7)
+        ",
+    ),
+    Case::new(
+        "which key an assertion means must be clear",
+        |lab| {
+            keyed(lab, "two of one kid", |set, other| {
+                *set = jwks(&[(other, KID), (other, KID)]);
+            });
+            for operations in [json!(["verify"]), json!([]), json!(["sign"]),
+                json!(["encrypt"]), json!(["verify", "verify"])] {
+                keyed(lab, &format!("key_ops {operations}"), |set, _| {
+                    set["keys"][0]["key_ops"] = operations.clone();
+                });
+            }
+        },
+        "
+        POST par 400 invalid_client nonce (two of one kid)
+        POST par 201 - nonce (key_ops [\"verify\"])
+        POST par 400 invalid_client_metadata nonce (key_ops [])
+        POST par 400 invalid_client_metadata nonce (key_ops [\"sign\"])
+        POST par 400 invalid_client nonce (key_ops [\"encrypt\"])
+        POST par 400 invalid_client_metadata nonce (key_ops [\"verify\",\"verify\"])
+        ",
+    ),
+    Case::new(
+        "an assertion that looks like a token is read",
+        |lab| {
+            for assertion in ["aa.bb.cc", "e30.e30.e30", "a.b.c", "aa.bb", "a a.bb.cc"] {
+                let draft = Client::confidential(lab).login().par(lab);
+                draft.field("client_assertion", assertion).label(assertion).send(lab);
+            }
+        },
+        "
+        POST par 400 invalid_client nonce (aa.bb.cc)
+        POST par 400 invalid_client nonce (e30.e30.e30)
+        POST par 400 invalid_request nonce (a.b.c)
+        POST par 400 invalid_request nonce (aa.bb)
+        POST par 400 invalid_request nonce (a a.bb.cc)
+        ",
+    ),
+    Case::new(
+        "a code is not looked at for a redirect URI that can't be one",
+        |lab| {
+            let login = Client::loopback().login();
+            let code = login.code(lab, "alice");
+            for (label, uri) in [
+                ("empty", ""),
+                ("callback", "callback"),
+                ("http://localhost/callback", "http://localhost/callback"),
+            ] {
+                let draft = login.code_grant(lab, &code).field("redirect_uri", uri);
+                draft.label(label).send(lab);
+            }
+            login.code_grant(lab, &code).send(lab);
+        },
+        "
+        POST token 400 invalid_grant nonce (empty)
+        POST token 400 invalid_grant nonce (callback)
+        POST token 400 invalid_grant nonce (http://localhost/callback)
+        POST token 200 - nonce
+        ",
+    ),
+    Case::new(
+        "what a parser would repair is no redirect URI",
+        |lab| {
+            let login = Client::loopback().login();
+            for uri in ["http:127.0.0.1/callback", "HTTP://127.0.0.1/callback", " http://127.0.0.1/callback"] {
+                login.par(lab).field("redirect_uri", uri).label(uri).send(lab);
+            }
+        },
+        "
+        POST par 400 invalid_request nonce (http:127.0.0.1/callback)
+        POST par 400 invalid_request nonce (HTTP://127.0.0.1/callback)
+        POST par 400 invalid_request nonce ( http://127.0.0.1/callback)
+        ",
+    ),
+    Case::new(
+        "empty fields are as good as none",
+        |lab| {
+            let login = Client::loopback().login();
+            let tokens = login.tokens(lab, "alice");
+            login.par(lab).field("client_id", "").label("client_id").send(lab);
+            for name in ["client_id", "grant_type", "refresh_token"] {
+                let draft = login.refresh_grant(lab, &tokens.refresh).field(name, "");
+                draft.label(name).send(lab);
+            }
+            for name in ["client_id", "token"] {
+                login.revocation(lab, &tokens.refresh).field(name, "").label(name).send(lab);
+            }
+            login.get_session(lab, &tokens.access).send(lab);
+        },
+        "
+        POST par 400 invalid_client nonce (client_id)
+        POST token 400 invalid_grant nonce (client_id)
+        POST token 400 invalid_grant nonce (grant_type)
+        POST token 400 invalid_grant nonce (refresh_token)
+        POST revoke 400 invalid_request nonce (client_id)
+        POST revoke 400 invalid_request nonce (token)
+        GET getSession 200 - nonce
+        ",
+    ),
+    Case::new(
+        "an assertion with an empty jti",
+        |lab| {
+            let draft = Client::confidential(lab).login().par(lab);
+            draft.asserting(|jwt| jwt.claim("jti", "")).send(lab);
+        },
+        "
+        POST par 201 - nonce
+        ",
+    )
+    .stricter(
+        "RFC 7519 section 4.1.7: the jti is unique, and nothing is not",
+        "POST par 400 invalid_client nonce",
+    ),
+];
+
+/// A request of a confidential client whose key set is changed; what is given is another key of it.
+fn keyed(lab: &mut Lab<'_>, label: &str, change: impl FnOnce(&mut Value, &Key)) {
+    let (id, key) = (lab.client_id(), Key::new());
+    let mut document = confidential_metadata(&id, &[(&key, KID)]);
+    change(&mut document["jwks"], &key);
+    let client = Client { secret: Some(key), ..Client::with(lab, &id, &document) };
+    client.login().par(lab).no_field("redirect_uri").label(label).send(lab);
+}

@@ -237,13 +237,10 @@ fn authentication(members: &Map<String, Value>) -> Result<Authentication, Refusa
             Err(bad("token_endpoint_auth_signing_alg is for clients that authenticate"))
         }
         (Some("private_key_jwt"), None) => Err(bad("token_endpoint_auth_signing_alg is missing")),
-        (Some("private_key_jwt"), Some(_)) if key_set.is_none() && jwks_uri.is_none() => {
-            Err(bad("private_key_jwt needs jwks or jwks_uri"))
-        }
         (Some("private_key_jwt"), Some(_))
             if key_set.and_then(|set| set.pointer("/keys/0")).is_none() && jwks_uri.is_none() =>
         {
-            Err(bad("jwks has no key"))
+            Err(bad("private_key_jwt needs a key in jwks, or jwks_uri"))
         }
         (Some("private_key_jwt"), Some("ES256")) => Ok((true, jwks_uri, keys.unwrap_or_default())),
         (Some("private_key_jwt"), Some(_)) => {

@@ -20,10 +20,8 @@ pub(crate) enum Credentials<'a> {
     Missing,
     /// A token bound to a key.
     Dpop(&'a str),
-    /// A token bound to nothing; none was ever given out here.
-    Bearer,
-    /// Something else.
-    Unreadable,
+    /// Something else: a bearer token, which was never given out here, or nonsense.
+    Others,
 }
 
 /// Reads the `Authorization` header.
@@ -33,10 +31,7 @@ pub(crate) fn credentials(request: &Incoming) -> Credentials<'_> {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("dpop") && !token.contains(' ') => {
             Credentials::Dpop(token)
         }
-        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") && !token.contains(' ') => {
-            Credentials::Bearer
-        }
-        _ => Credentials::Unreadable,
+        _ => Credentials::Others,
     }
 }
 

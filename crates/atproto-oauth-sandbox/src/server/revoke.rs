@@ -7,8 +7,9 @@ use crate::incoming::Incoming;
 use crate::sandbox::Sandbox;
 use crate::server::ServerId;
 use crate::server::assertion::authenticate;
+use crate::server::proof::Proven;
 use crate::server::refusal::Refusal;
-use crate::server::token::is_owner;
+use crate::server::token::Caller;
 
 /// Ends the session of a token.
 ///
@@ -32,15 +33,15 @@ pub(crate) fn revoke(
     }
     let now = sandbox.clock(at);
     let proof = sandbox.server_mut(at).check_proof(request, None, now)?;
-    if let (Ok((client, auth)), Some(proof)) =
-        (authenticate(sandbox, at, client_id, &form, proof.as_ref()), &proof)
-    {
+    let authenticated = authenticate(sandbox, at, client_id, &form, proof.as_ref());
+    if let (Ok((client, auth)), Some(Proven { jkt })) = (authenticated, proof) {
+        let caller = Caller { client, auth, jkt };
         let grants = &mut sandbox.server_mut(at).grants;
         let found = grants
             .of_access_token(token)
             .or_else(|| grants.of_refresh_token(token))
-            .or_else(|| grants.of_code(token));
-        let found = found.filter(|(_, grant)| is_owner(grant, &client, &auth, &proof.jkt));
+            .or_else(|| grants.of_code(token))
+            .filter(|(_, g)| caller.check_same(&g.client_id, &g.auth, &g.jkt).is_ok());
         if let Some((id, _)) = found {
             grants.end(id);
         }

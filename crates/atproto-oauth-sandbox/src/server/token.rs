@@ -21,11 +21,11 @@ use crate::server::proof::{Proven, hash};
 use crate::server::redirect_uri;
 use crate::server::refusal::Refusal;
 
-/// Who asks for tokens.
-struct Caller {
-    client: Arc<ClientInfo>,
-    auth: ClientAuth,
-    jkt: String,
+/// Who asks.
+pub(crate) struct Caller {
+    pub(crate) client: Arc<ClientInfo>,
+    pub(crate) auth: ClientAuth,
+    pub(crate) jkt: String,
 }
 
 /// Answers a token request.
@@ -212,7 +212,12 @@ fn renew(
 
 impl Caller {
     /// Whether this is who the code or token was given to.
-    fn check_same(&self, client_id: &str, auth: &ClientAuth, jkt: &str) -> Result<(), Refusal> {
+    pub(crate) fn check_same(
+        &self,
+        client_id: &str,
+        auth: &ClientAuth,
+        jkt: &str,
+    ) -> Result<(), Refusal> {
         let bad = Refusal::invalid_grant;
         if self.client.id != client_id {
             return Err(bad("It was not given to this client"));
@@ -241,11 +246,4 @@ fn response(grant: &Grant, now: UnixTime) -> Value {
         answer.insert("refresh_token".to_owned(), json!(token));
     }
     answer.into()
-}
-
-/// Whether the request comes from whom the session belongs to: for revocation.
-pub(crate) fn is_owner(grant: &Grant, client: &ClientInfo, auth: &ClientAuth, jkt: &str) -> bool {
-    grant.client_id == client.id
-        && grant.jkt == jkt
-        && (grant.auth == ClientAuth::None || grant.auth == *auth)
 }

@@ -79,10 +79,7 @@ fn authorized(
     let nonce = sandbox.server(at).nonces.next(sandbox.clock(at));
     let mut response = match credentials(request) {
         Credentials::Missing => error(401, "AuthMissing", "Authentication Required").to_xrpc(),
-        Credentials::Bearer => error(400, "InvalidToken", "Token could not be verified").to_xrpc(),
-        Credentials::Unreadable => {
-            error(400, "InvalidToken", "Malformed authorization header").to_xrpc()
-        }
+        Credentials::Others => error(400, "InvalidToken", "Token could not be verified").to_xrpc(),
         Credentials::Dpop(token) => {
             let mut response = match authorize(sandbox, at, request, token) {
                 Ok(who) => run(sandbox, &who).unwrap_or_else(|refusal| refusal.to_xrpc()),

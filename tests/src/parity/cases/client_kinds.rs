@@ -134,9 +134,9 @@ pub(super) const CASES: &[Case] = &[
             });
             confidential(lab, "no keys", |document, _| document["jwks"] = json!({"keys": []}));
             confidential(lab, "no key set", |document, _| document["jwks"] = json!([]));
-            confidential(lab, "both", |document, _| {
-                document["jwks_uri"] = "https://app.client.dev/jwks.json".into();
-            });
+            let jwks_uri = lab.client_id();
+            lab.publish(&jwks_uri, &json!({"keys": []}));
+            confidential(lab, "both", |document, _| document["jwks_uri"] = jwks_uri.into());
             confidential(lab, "the private key", |document, key| {
                 document["jwks"]["keys"][0]["d"] = key.private_jwk()["d"].clone();
             });

@@ -238,6 +238,62 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
+        "a document is not larger than half a megabyte",
+        |lab| {
+            for (label, size) in [("within", 500_000), ("beyond", 600_000)] {
+                let id = lab.client_id();
+                let mut document = metadata(&id);
+                document["unheard_of"] = "x".repeat(size).into();
+                let draft = Client::with(lab, &id, &document).login().par(lab);
+                draft.no_field("redirect_uri").label(label).send(lab);
+            }
+        },
+        "
+        POST par 201 - nonce (within)
+        POST par 400 invalid_client_metadata nonce (beyond)
+        ",
+    ),
+    Case::new(
+        "a client that stops refreshing has its sessions still",
+        |lab| {
+            let client = Client::public(lab);
+            let login = client.login();
+            let tokens = login.tokens(lab, "alice");
+            let mut document = metadata(&client.id);
+            document["grant_types"] = json!(["authorization_code"]);
+            lab.publish(&client.id, &document);
+            login.refresh_grant(lab, &tokens.refresh).send(lab);
+            document["grant_types"] = json!(["authorization_code", "refresh_token"]);
+            lab.publish(&client.id, &document);
+            login.refresh_grant(lab, &tokens.refresh).send(lab);
+        },
+        "
+        POST token 400 invalid_grant nonce
+        POST token 200 - nonce
+        ",
+    ),
+    Case::new(
+        "a permission set that nobody published",
+        |lab| {
+            let scope = "atproto include:dev.client.app.none";
+            Client::loopback_with(CALLBACK, scope).login().par(lab).send(lab);
+        },
+        "
+        POST par 400 invalid_scope nonce
+        ",
+    ),
+    Case::new(
+        "the client of http://localhost has no fragment",
+        |lab| {
+            let id = "http://localhost?scope=atproto%20a#b";
+            let client = Client { id: id.to_owned(), ..Client::loopback_with(CALLBACK, "atproto") };
+            client.login().par(lab).no_field("redirect_uri").send(lab);
+        },
+        "
+        POST par 400 invalid_client_metadata nonce
+        ",
+    ),
+    Case::new(
         "empty fields are as good as none",
         |lab| {
             let login = Client::loopback().login();

@@ -168,6 +168,25 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
+        "a document is believed for ten minutes",
+        |lab| {
+            let client = Client::public(lab);
+            client.login().par(lab).label("as it was").send(lab);
+            // Published past the laboratory, so that no server is told.
+            let gone = http::StatusCode::GONE;
+            lab.target.publish(&client.id, gone, &http::HeaderMap::new(), "");
+            for (label, seconds) in [("after 599 s", 599), ("after 600 s", 1)] {
+                pass(lab, seconds);
+                client.login().par(lab).label(label).send(lab);
+            }
+        },
+        "
+        POST par 201 - nonce (as it was)
+        POST par 201 - nonce (after 599 s)
+        POST par 400 invalid_client_metadata nonce (after 600 s)
+        ",
+    ),
+    Case::new(
         "a nonce is good for one rotation at least, and for three at most",
         |lab| {
             lab.target.rotate_nonces_each(Server::A, Duration::from_secs(60));

@@ -3,6 +3,7 @@
 
 mod accounts;
 mod clocks;
+mod consent;
 mod example;
 mod faults;
 mod in_turn;

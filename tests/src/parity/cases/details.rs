@@ -1,11 +1,13 @@
 //! What is easily taken too lightly: types, syntax, and what is compared before it is parsed.
 
+use http::Method;
 use serde_json::{Value, json};
 
 use crate::parity::Case;
 use crate::parity::flow::{CALLBACK, Client, KID, confidential_metadata, jwks};
 use crate::parity::jwt::Key;
 use crate::parity::lab::{Lab, metadata};
+use crate::parity::target::{Act, Server};
 
 pub(super) const CASES: &[Case] = &[
     Case::new(
@@ -291,6 +293,74 @@ pub(super) const CASES: &[Case] = &[
         },
         "
         POST par 400 invalid_client_metadata nonce
+        ",
+    ),
+    Case::new(
+        "collections and keys of records have their syntax",
+        |lab| {
+            let login = Client::loopback().login();
+            let token = login.tokens(lab, "alice").access;
+            let did = lab.account("alice").did;
+            for (collection, key) in [
+                ("com.example.note", "a.b"),
+                ("note", "a"),
+                ("com.example.note-2", "a"),
+                ("com.example.note", "a/b"),
+                ("com.example.note", ".."),
+            ] {
+                let nsid = "com.atproto.repo.createRecord";
+                let input = json!({
+                    "repo": did, "collection": collection, "rkey": key, "validate": false,
+                    "record": {"$type": collection},
+                });
+                let draft = login.xrpc(lab, Server::A, Method::POST, nsid, &token);
+                let draft = draft.body("application/json", input.to_string());
+                draft.label(format!("{collection} {key}")).send(lab);
+                let nsid = "com.atproto.repo.deleteRecord";
+                let input = json!({"repo": did, "collection": collection, "rkey": key});
+                if collection == "com.example.note" && key == "a.b" {
+                    let draft = login.xrpc(lab, Server::A, Method::POST, nsid, &token);
+                    draft.body("application/json", input.to_string()).send(lab);
+                }
+            }
+        },
+        "
+        POST createRecord 200 - nonce (com.example.note a.b)
+        POST deleteRecord 200 - nonce
+        POST createRecord 400 InvalidRequest nonce (note a)
+        POST createRecord 400 InvalidRequest nonce (com.example.note-2 a)
+        POST createRecord 400 InvalidRequest nonce (com.example.note a/b)
+        POST createRecord 400 InvalidRequest nonce (com.example.note ..)
+        ",
+    ),
+    Case::new(
+        "a method of another service needs a scope for it",
+        |lab| {
+            let login = Client::loopback_with(CALLBACK, "atproto").login();
+            let token = login.tokens(lab, "alice").access;
+            let nsid = "app.bsky.feed.getTimeline";
+            login.xrpc(lab, Server::A, Method::GET, nsid, &token).send(lab);
+        },
+        "
+        GET getTimeline 403 ScopeMissingError nonce
+        ",
+    ),
+    Case::new(
+        "who never consented to a client is asked, however well known",
+        |lab| {
+            let known = Client::confidential(lab).login();
+            let url = known.url(lab);
+            lab.approve(&url, "alice", Some("one"));
+            let other = Client::confidential(lab).login();
+            let hint = lab.account("alice").handle;
+            let draft = other.par(lab).field("login_hint", &hint);
+            let url = other.url_of(lab, draft);
+            // There is a page on which to refuse.
+            let landing = lab.browse(&url, Act::Deny, Some("one"));
+            other.note(lab, &landing);
+        },
+        "
+        browser query: error=access_denied iss state
         ",
     ),
     Case::new(

@@ -7,7 +7,7 @@ use crate::parity::Case;
 use crate::parity::flow::{Client, Login};
 use crate::parity::jwt::random;
 use crate::parity::lab::Lab;
-use crate::parity::target::Server;
+use crate::parity::target::{Act, Server};
 
 pub(super) const CASES: &[Case] = &[
     Case::new(
@@ -168,6 +168,27 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
+        "a browser stays signed in for seven days",
+        |lab| {
+            let mut login = Client::confidential(lab).login();
+            let url = login.url(lab);
+            lab.approve(&url, "alice", Some("one"));
+            for seconds in [7 * DAY, 1] {
+                pass(lab, seconds);
+                login.verifier = random();
+                let hint = lab.account("alice").did;
+                let draft = login.par(lab).field("prompt", "none").field("login_hint", &hint);
+                let url = login.url_of(lab, draft);
+                let landing = lab.browse(&url, Act::Deny, Some("one"));
+                login.note(lab, &landing);
+            }
+        },
+        "
+        browser query: code iss state
+        browser query: error=login_required iss state
+        ",
+    ),
+    Case::new(
         "a document is believed for ten minutes",
         |lab| {
             let client = Client::public(lab);
@@ -189,8 +210,6 @@ pub(super) const CASES: &[Case] = &[
     Case::new(
         "a nonce is good for one rotation at least, and for three at most",
         |lab| {
-            lab.target.rotate_nonces_each(Server::A, Duration::from_secs(60));
-            lab.forget_nonces();
             let login = Client::loopback().login();
             let nonce = lab.nonce(Server::A);
             for seconds in [0, 60, 60, 60] {

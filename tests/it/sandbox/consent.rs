@@ -1,0 +1,74 @@
+//! What the sandbox's page demands, and what a server that has lost an account still says.
+
+use atproto_oauth_core::{NoncePolicy, xrpc};
+use atproto_oauth_sandbox::Sandbox;
+use atproto_oauth_tests::proof::hash;
+use bytes::Bytes;
+use http::Request;
+use serde_json::{Value, json};
+use url::Url;
+
+use crate::sandbox::{ALICE, begin, log_in, loopback, server, status};
+
+/// Posts the page's form as a browser of this name, which may not have opened the page.
+fn decide(sandbox: &mut Sandbox, authorize: &Url, device: &str, csrf: &str) -> (u16, String) {
+    let form = url::form_urlencoded::Serializer::new(authorize.query().unwrap().to_owned())
+        .append_pair("csrf", csrf)
+        .append_pair("identifier", ALICE)
+        .append_pair("password", "alice-pass")
+        .append_pair("scope", "atproto")
+        .append_pair("decision", "approve")
+        .finish();
+    let mut url = authorize.clone();
+    url.set_query(None);
+    let request = Request::post(url.as_str()).header("cookie", format!("sandbox-device={device}"));
+    let response = sandbox.exchange(request.body(Bytes::from(form)).unwrap()).whole().unwrap();
+    let location = response.headers().get("location").map(|value| value.to_str().unwrap());
+    (response.status().as_u16(), location.unwrap_or_default().to_owned())
+}
+
+#[test]
+fn who_has_not_opened_the_page_can_not_consent() {
+    let (mut sandbox, client) = (Sandbox::new(1), loopback());
+    let begun = begin(&mut sandbox, &client, ALICE);
+    // Somebody else's form.
+    assert_eq!(decide(&mut sandbox, &begun.url, "a", &hash("b")).0, 400);
+    let (status, location) = decide(&mut sandbox, &begun.url, "a", &hash("a"));
+    assert_eq!(status, 303);
+    assert!(location.contains("error=access_denied"), "{location}");
+}
+
+#[test]
+fn a_server_that_has_lost_an_account_knows_it_as_deactivated() {
+    let (mut sandbox, client) = (Sandbox::new(1), loopback());
+    let new = server(&sandbox, &sandbox.names().other_pds.clone());
+    let session = log_in(&mut sandbox, &client, ALICE);
+    assert_eq!(status(&mut sandbox, &client, &session), 200);
+    sandbox.migrate(ALICE, new);
+
+    let query = xrpc::query("com.atproto.server.getSession", [("", ""); 0]).unwrap();
+    let answer = sandbox.run(client.request(&session, query).unwrap()).unwrap().output;
+    let answer: Value = xrpc::json(&answer).unwrap();
+    assert_eq!((&answer["active"], &answer["status"]), (&json!(false), &json!("deactivated")));
+    let record = json!({"repo": session.did(), "collection": "com.example.note", "record": {}});
+    let write = xrpc::procedure("com.atproto.repo.createRecord", &record).unwrap();
+    let refused = sandbox.run(client.request(&session, write).unwrap()).unwrap().output;
+    assert_eq!(refused.status(), 401);
+    let refused: Value = serde_json::from_slice(refused.body()).unwrap();
+    assert_eq!(refused["error"], "AccountDeactivated");
+}
+
+#[test]
+fn a_server_may_do_without_nonces_if_a_client_lets_it() {
+    let mut sandbox = Sandbox::new(1);
+    let pds = server(&sandbox, &sandbox.names().pds.clone());
+    sandbox.require_nonces(pds, false);
+    let scopes = || atproto_oauth_core::Scopes::parse("atproto").unwrap();
+    let strict = atproto_oauth_core::Client::loopback(scopes()).build().unwrap();
+    assert!(sandbox.run(strict.authorize(ALICE.parse().unwrap())).is_err());
+    let client = atproto_oauth_core::Client::loopback(scopes());
+    let client = client.nonce_policy(NoncePolicy::Interop).build().unwrap();
+    let session = log_in(&mut sandbox, &client, ALICE);
+    assert_eq!(status(&mut sandbox, &client, &session), 200);
+    assert!(sandbox.requests().all(|request| !request.answer_headers.contains_key("dpop-nonce")));
+}

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use http::Response;
+use url::Url;
 
 use crate::answer;
 use crate::sandbox::Sandbox;
@@ -12,7 +13,8 @@ impl Sandbox {
     /// A client's metadata document, for example, or its JWKS: the sandbox's servers fetch them as
     /// real ones do, and remember what they got for ten minutes.
     pub fn publish(&mut self, url: &str, response: Response<Bytes>) {
-        self.documents.insert(url.to_owned(), response);
+        let url = Url::parse(url).map_or_else(|_| url.to_owned(), String::from);
+        self.documents.insert(url, response);
     }
 
     /// Publishes JSON with status 200.

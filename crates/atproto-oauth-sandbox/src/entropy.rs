@@ -19,6 +19,11 @@ impl Seeded {
         Self { seed: digest.finalize().into(), counter: 0 }
     }
 
+    /// Goes on far behind what anybody draws in one go.
+    pub(crate) fn skip(&mut self) {
+        self.counter += 1 << 32;
+    }
+
     /// As many bytes as there is room for.
     pub(crate) fn bytes<const N: usize>(&mut self) -> [u8; N] {
         let mut bytes = [0; N];

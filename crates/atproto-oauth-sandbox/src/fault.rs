@@ -8,6 +8,7 @@ use http::{HeaderValue, Method, Response, StatusCode};
 use serde_json::Value;
 
 use crate::answer;
+use crate::form::Form;
 use crate::incoming::Incoming;
 
 /// Something that goes wrong with some requests: which, when, and what.
@@ -25,6 +26,7 @@ pub struct Fault {
     host: Option<String>,
     path: Option<String>,
     method: Option<Method>,
+    form: Option<(String, String)>,
     skip: u32,
     times: u32,
 }
@@ -46,12 +48,13 @@ pub(crate) enum Action {
     Merge(Value),
     Body(Bytes),
     Header(HeaderName, HeaderValue),
+    AnotherHeader(HeaderName, HeaderValue),
     NoHeader(HeaderName),
 }
 
 impl Fault {
     fn new(action: Action) -> Self {
-        Self { action, host: None, path: None, method: None, skip: 0, times: 1 }
+        Self { action, host: None, path: None, method: None, form: None, skip: 0, times: 1 }
     }
 
     /// Nobody listens: the connection is refused.
@@ -111,11 +114,14 @@ impl Fault {
     }
 
     /// The browser or client is sent to `location`, in the server's place.
+    ///
+    /// # Panics
+    ///
+    /// `location` can't be the value of a header.
     pub fn redirect(status: StatusCode, location: &str) -> Self {
         let mut response = answer::empty(status.as_u16());
-        if let Ok(value) = HeaderValue::from_str(location) {
-            response.headers_mut().insert(LOCATION, value);
-        }
+        let value = HeaderValue::from_str(location).expect("a location is the value of a header");
+        response.headers_mut().insert(LOCATION, value);
         Self::answer(response)
     }
 
@@ -139,6 +145,11 @@ impl Fault {
         Self::new(Action::Header(name, value))
     }
 
+    /// The server's own answer has this header too, beside those of the same name.
+    pub fn with_another_header(name: HeaderName, value: HeaderValue) -> Self {
+        Self::new(Action::AnotherHeader(name, value))
+    }
+
     /// The server's own answer has this content type.
     pub fn with_content_type(value: &'static str) -> Self {
         Self::with_header(CONTENT_TYPE, HeaderValue::from_static(value))
@@ -151,7 +162,8 @@ impl Fault {
 
     /// Only for requests to this host, with its port if it has one; or to this whole origin.
     pub fn host(mut self, host: &str) -> Self {
-        self.host = Some(host.to_owned());
+        let host = host.to_ascii_lowercase();
+        self.host = Some(host.trim_end_matches('/').to_owned());
         self
     }
 
@@ -164,6 +176,12 @@ impl Fault {
     /// Only for requests with this method.
     pub fn method(mut self, method: Method) -> Self {
         self.method = Some(method);
+        self
+    }
+
+    /// Only for requests whose form has this field: `grant_type`, `refresh_token`.
+    pub fn form(mut self, name: &str, value: &str) -> Self {
+        self.form = Some((name.to_owned(), value.to_owned()));
         self
     }
 
@@ -207,6 +225,10 @@ impl Fault {
         let authority = origin.split_once("://").map_or("", |(_, authority)| authority);
         self.host.as_deref().is_none_or(|host| host == authority || host == origin)
             && self.method.as_ref().is_none_or(|method| *method == request.method)
+            && self
+                .form
+                .as_ref()
+                .is_none_or(|(name, value)| Form::parse(&request.body).get(name) == Some(value))
             && self.path.as_deref().is_none_or(|path| match path.strip_suffix('*') {
                 Some(start) => request.url.path().starts_with(start),
                 None => request.url.path() == path,
@@ -232,6 +254,7 @@ impl Action {
             | Self::Merge(_)
             | Self::Body(_)
             | Self::Header(..)
+            | Self::AnotherHeader(..)
             | Self::NoHeader(_) => "changed",
         }
     }
@@ -243,6 +266,9 @@ impl Action {
             Self::Body(body) => *response.body_mut() = body.clone(),
             Self::Header(name, value) => {
                 response.headers_mut().insert(name, value.clone());
+            }
+            Self::AnotherHeader(name, value) => {
+                response.headers_mut().append(name, value.clone());
             }
             Self::NoHeader(name) => {
                 response.headers_mut().remove(name);

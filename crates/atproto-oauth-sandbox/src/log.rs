@@ -12,6 +12,7 @@ use crate::form::Form;
 use crate::handles::Dns;
 use crate::incoming::Incoming;
 use crate::jwt::Jwt;
+use crate::sandbox::LARGEST_KEPT;
 use crate::server::ServerId;
 
 /// Who sent something.
@@ -85,7 +86,10 @@ impl Exchange {
             method: request.method.clone(),
             url: request.url.clone(),
             headers: request.headers.clone(),
-            body: request.body.clone(),
+            body: match request.body.len() {
+                0..=LARGEST_KEPT => request.body.clone(),
+                _ => Bytes::new(),
+            },
             status: None,
             answer_headers: HeaderMap::new(),
             answer_body: Bytes::new(),

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
+use atproto_dpop::P256Keys;
+use atproto_sansio::Keys;
 use data_encoding::BASE32_NOPAD;
+use url::Url;
 
 use crate::account::Account;
 use crate::handles::{Dns, HandleAnswers};
@@ -62,25 +65,37 @@ impl Sandbox {
     }
 
     /// A PDS that is its own authorization server.
+    ///
+    /// # Panics
+    ///
+    /// The origin is not one: `https://pds.example.com`.
     pub fn add_server(&mut self, origin: &str) -> ServerId {
         let id = ServerId(self.servers.len());
         self.add(origin, true, id)
     }
 
     /// An authorization server that hosts no accounts.
+    ///
+    /// # Panics
+    ///
+    /// The origin is not one: `https://pds.example.com`.
     pub fn add_entryway(&mut self, origin: &str) -> ServerId {
         let id = ServerId(self.servers.len());
         self.add(origin, false, id)
     }
 
     /// A PDS whose authorization server is `entryway`.
+    ///
+    /// # Panics
+    ///
+    /// The origin is not one: `https://pds.example.com`.
     pub fn add_server_behind(&mut self, origin: &str, entryway: ServerId) -> ServerId {
         self.add(origin, true, entryway)
     }
 
     fn add(&mut self, origin: &str, hosts_accounts: bool, issuer: ServerId) -> ServerId {
         let secret = self.entropy.bytes();
-        self.servers.push(Server::new(origin, hosts_accounts, issuer, secret));
+        self.servers.push(Server::new(&canonical(origin), hosts_accounts, issuer, secret));
         ServerId(self.servers.len() - 1)
     }
 
@@ -94,6 +109,7 @@ impl Sandbox {
     }
 
     fn add_account_with_did(&mut self, server: ServerId, handle: &str, by: ResolvedBy, did: &str) {
+        let handle = &handle.to_ascii_lowercase();
         let name = handle.split('.').next().unwrap_or_default();
         let answers = HandleAnswers {
             dns: if by == ResolvedBy::Https { Dns::NoSuchName } else { Dns::did(did) },
@@ -106,13 +122,17 @@ impl Sandbox {
             password: format!("{name}-pass"),
             server,
             repository: Repository::default(),
-            signing_key: self.entropy.name("zDna"),
+            signing_key: multikey(P256Keys.generate(&mut self.entropy).public()),
         });
     }
 
     /// The server at an origin.
+    ///
+    /// # Panics
+    ///
+    /// The origin is not one: `https://pds.example.com`.
     pub fn find_server(&self, origin: &str) -> Option<ServerId> {
-        self.server_at(origin)
+        self.server_at(&canonical(origin))
     }
 
     /// The DID of the account with this handle.
@@ -124,7 +144,7 @@ impl Sandbox {
     /// What a handle resolves to, to be changed. A handle that nobody has can be made to answer too.
     pub fn handle_answers(&mut self, handle: &str) -> &mut HandleAnswers {
         let nothing = HandleAnswers { dns: Dns::NoSuchName, https: None };
-        self.handles.entry(handle.to_owned()).or_insert(nothing)
+        self.handles.entry(handle.to_ascii_lowercase()).or_insert(nothing)
     }
 
     /// Moves an account to another server, which may have another issuer. Its DID document names the
@@ -143,6 +163,7 @@ impl Sandbox {
     ///
     /// There is no such account.
     pub fn rename(&mut self, name: &str, handle: &str) {
+        let handle = &handle.to_ascii_lowercase();
         let account = self.account_mut(name);
         let old = std::mem::replace(&mut account.handle, handle.to_owned());
         let did = account.did.clone();
@@ -197,5 +218,55 @@ impl Sandbox {
     /// How many sessions a server has that have not ended.
     pub fn sessions(&self, at: ServerId) -> usize {
         self.server(at).grants.len()
+    }
+}
+
+/// As requests name it: in lower case, without the default port.
+fn canonical(origin: &str) -> String {
+    let url = Url::parse(origin).ok().filter(|url| url.path() == "/" && url.has_host());
+    url.expect("an origin is a scheme, a host and perhaps a port").origin().ascii_serialization()
+}
+
+/// A P-256 key as DID documents write it: its compressed point in base58btc (Multikey).
+fn multikey(point: &[u8; 64]) -> String {
+    const ALPHABET: &[u8; 58] = b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
+    let [x @ .., _] = point.as_chunks::<32>().0 else { unreachable!("a point has two halves") };
+    let parity = 2 + (point[63] & 1);
+    let bytes = [0x80, 0x24, parity].into_iter().chain(x.as_flattened().iter().copied());
+    let mut digits: Vec<u8> = Vec::new(); // the least first
+    for byte in bytes {
+        let mut carry = u32::from(byte);
+        for digit in &mut digits {
+            carry += u32::from(*digit) << 8;
+            *digit = (carry % 58) as u8;
+            carry /= 58;
+        }
+        while carry > 0 {
+            digits.push((carry % 58) as u8);
+            carry /= 58;
+        }
+    }
+    let text = digits.iter().rev().filter_map(|digit| ALPHABET.get(usize::from(*digit)));
+    std::iter::once('z').chain(text.map(|letter| char::from(*letter))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_written_as_the_specification_of_did_key_writes_it() {
+        // Any P-256 key in this form begins so.
+        let key = multikey(P256Keys.generate(&mut crate::entropy::Seeded::new("test", 1)).public());
+        assert!(key.starts_with("zDna") && key.len() == 49, "{key}");
+    }
+
+    #[test]
+    fn names_are_read_as_requests_name_them() {
+        let mut sandbox = Sandbox::new(1);
+        let id = sandbox.add_server("HTTPS://PDS.Example.dev:443/");
+        assert_eq!(sandbox.find_server("https://pds.example.dev"), Some(id));
+        sandbox.add_account(id, "Erin.Example.dev", ResolvedBy::Dns);
+        assert!(matches!(sandbox.look_up("_atproto.erin.example.dev"), Dns::Records(_)));
     }
 }

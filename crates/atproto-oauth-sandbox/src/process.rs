@@ -15,6 +15,7 @@ use crate::sandbox::START;
 /// be off.
 ///
 /// A [`Sandbox`](crate::Sandbox) has one for those who need no more; several make several computers.
+#[derive(Clone)]
 pub struct Process {
     entropy: Seeded,
     memory: Arc<dyn Memory>,
@@ -27,8 +28,13 @@ pub struct Process {
 impl Process {
     /// One with an empty memory.
     pub fn new(seed: u64) -> Self {
+        Self::of("process", seed)
+    }
+
+    /// One for a purpose: what has another has other entropy, whatever the seed.
+    pub(crate) fn of(purpose: &str, seed: u64) -> Self {
         Self {
-            entropy: Seeded::new("process", seed),
+            entropy: Seeded::new(purpose, seed),
             memory: Arc::new(MapMemory::default()),
             keys: Arc::new(P256Keys),
             elsewhere: BTreeMap::new(),
@@ -77,6 +83,11 @@ impl Process {
             memory: &*self.memory,
             keys: &*self.keys,
         }
+    }
+
+    /// Goes on with entropy that was not drawn yet, whoever draws what comes next.
+    pub(crate) fn skip_entropy(&mut self) {
+        self.entropy.skip();
     }
 
     pub(crate) fn sign(&self, key_id: &str, message: &[u8]) -> Result<[u8; 64], String> {

@@ -66,8 +66,13 @@ impl Sandbox {
     /// Performs one call, as a blocking transport does: for [`drive`](atproto_sansio::drive) and for
     /// drivers of one's own. The time that it takes has passed when it returns.
     pub fn respond(&mut self, call: Call) -> Reply {
+        self.with_process(|sandbox, process| sandbox.respond_in(process, call))
+    }
+
+    /// The same, in a process of one's own.
+    pub fn respond_in(&mut self, process: &mut Process, call: Call) -> Reply {
         self.advance(self.time_of(&call));
-        let (late, reply) = self.with_process(|sandbox, process| sandbox.answer(process, call));
+        let (late, reply) = self.answer(process, call);
         self.advance(late);
         reply
     }
@@ -78,7 +83,9 @@ impl Sandbox {
     }
 
     fn with_process<T>(&mut self, run: impl FnOnce(&mut Self, &mut Process) -> T) -> T {
-        let mut process = std::mem::replace(&mut self.process, Process::new(0));
+        // It shares everything but the entropy, so what it learns stays if `run` panics.
+        let mut process = self.process.clone();
+        self.process.skip_entropy();
         let result = run(self, &mut process);
         self.process = process;
         result
@@ -87,7 +94,8 @@ impl Sandbox {
     /// How long a call takes, faults aside.
     fn time_of(&self, call: &Call) -> Duration {
         match call {
-            Call::Http(_) | Call::Txt(_) => self.latency,
+            Call::Http(http) => self.latency.min(http.timeout),
+            Call::Txt(txt) => self.latency.min(txt.timeout),
             Call::Sleep(sleep) => sleep.duration,
             Call::Store(_) | Call::Shared(_) | Call::Sign(_) => Duration::ZERO,
         }
@@ -115,7 +123,7 @@ impl Sandbox {
 
     fn answer_http(&mut self, call: HttpCall) -> (Duration, Reply) {
         let fail = |phase, why: &str| Err(TransportError::new(phase, why));
-        let sent = self.now - self.latency;
+        let sent = self.now - self.latency.min(call.timeout);
         if call.start_by.is_some_and(|by| sent > by) {
             let reply = call.respond.with(fail(Phase::NotSent, "it is too late to start"));
             return (Duration::ZERO, reply);
@@ -126,8 +134,9 @@ impl Sandbox {
         };
         let body = body.clone();
         let delivery = self.exchange(call.request.map(|_| body));
-        let late = delivery.delay + delivery.trickle;
-        if matches!(delivery.outcome, Outcome::Silence) || self.latency + late > call.timeout {
+        let late = delivery.delay.saturating_add(delivery.trickle);
+        let is_silent = matches!(delivery.outcome, Outcome::Silence);
+        if is_silent || self.latency.saturating_add(late) > call.timeout {
             let reply = call.respond.with(fail(Phase::TimedOut, "there was no answer in time"));
             return (call.timeout.saturating_sub(self.latency), reply);
         }
@@ -142,6 +151,10 @@ impl Sandbox {
 
     fn answer_txt(&mut self, call: TxtCall) -> (Duration, Reply) {
         let fail = |phase, why: &str| Err(TransportError::new(phase, why));
+        if self.latency > call.timeout {
+            let reply = call.respond.with(fail(Phase::TimedOut, "the nameserver is far away"));
+            return (Duration::ZERO, reply);
+        }
         let (late, outcome) = match self.look_up(&call.name) {
             Dns::Records(records) => (Duration::ZERO, Ok(records)),
             Dns::NoSuchName => (Duration::ZERO, Ok(Vec::new())),

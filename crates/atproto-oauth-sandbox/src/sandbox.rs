@@ -41,6 +41,12 @@ pub struct Sandbox {
 /// When a sandbox begins: 2026-01-01T00:00:00Z.
 pub(crate) const START: UnixTime = UnixTime::from_secs(1_767_225_600);
 
+/// How many things a log holds at most; then the oldest tenth goes.
+const KEPT: usize = 10_000;
+
+/// The largest body that is kept in the log.
+pub(crate) const LARGEST_KEPT: usize = 64 * 1024;
+
 impl Sandbox {
     /// A network without servers and accounts; `names` says where its directories are.
     pub fn empty(seed: u64, names: Names) -> Self {
@@ -53,7 +59,7 @@ impl Sandbox {
             accounts: Vec::new(),
             handles: BTreeMap::new(),
             documents: BTreeMap::new(),
-            process: Process::new(seed),
+            process: Process::of("the network's own process", seed),
             faults: Vec::new(),
             log: Vec::new(),
             keeps_log: true,
@@ -96,7 +102,8 @@ impl Sandbox {
         self.faults.clear();
     }
 
-    /// Everything that it saw since the log was cleared, in the order of arrival.
+    /// What it saw since the log was cleared, in the order of arrival: the last 9 000 requests and
+    /// look-ups at least, without bodies of more than 64 KiB.
     pub fn log(&self) -> &[Seen] {
         &self.log
     }
@@ -143,10 +150,14 @@ impl Sandbox {
         let actions: Vec<Action> =
             self.faults.iter_mut().filter_map(|fault| fault.meet(&request)).collect();
         self.faults.retain(|fault| !fault.is_over());
+        if by == By::Client && self.log.len() >= KEPT {
+            self.log.drain(..KEPT / 10);
+        }
         let entry = self.log.len();
         if self.keeps_log {
             let mut exchange = Exchange::new(self.now, by, &request);
-            exchange.fault = actions.first().map(|action| action.name().to_owned());
+            let names: Vec<&str> = actions.iter().map(Action::name).collect();
+            exchange.fault = (!names.is_empty()).then(|| names.join(", "));
             self.log.push(Seen::Request(Box::new(exchange)));
         }
         let delivery = self.deliver(&request, &actions);
@@ -157,7 +168,9 @@ impl Sandbox {
         {
             exchange.status = Some(response.status().as_u16());
             exchange.answer_headers = response.headers().clone();
-            exchange.answer_body = response.body().clone();
+            if response.body().len() <= LARGEST_KEPT {
+                exchange.answer_body = response.body().clone();
+            }
         }
         delivery
     }
@@ -194,11 +207,11 @@ impl Sandbox {
                     delivery.outcome = Outcome::Cut(response, *after);
                 }
                 (Action::Delay(by), outcome) => {
-                    delivery.delay += *by;
+                    delivery.delay = delivery.delay.saturating_add(*by);
                     delivery.outcome = outcome;
                 }
                 (Action::Trickle(over), outcome) => {
-                    delivery.trickle += *over;
+                    delivery.trickle = delivery.trickle.saturating_add(*over);
                     delivery.outcome = outcome;
                 }
                 (_, outcome) => delivery.outcome = outcome,

@@ -4,6 +4,7 @@
 mod accounts;
 mod clocks;
 mod consent;
+mod edges;
 mod example;
 mod faults;
 mod in_turn;

@@ -25,7 +25,7 @@ use std::time::Duration;
 
 use atproto_sansio::UnixTime;
 use bytes::Bytes;
-use http::{Method, Response};
+use http::Response;
 use serde_json::{Value, json};
 
 use crate::answer;
@@ -106,6 +106,8 @@ pub(crate) fn handle(sandbox: &mut Sandbox, at: ServerId, request: &Incoming) ->
     let server = sandbox.server(at);
     let (issues, hosts) = (server.issuer == at, server.hosts_accounts);
     match (request.method.as_str(), request.url.path()) {
+        // Whether a page of another origin may send the request that it is about to send.
+        ("OPTIONS", _) => answer::empty(200),
         ("GET", "/.well-known/oauth-protected-resource") if hosts => {
             answer::json(200, &metadata::resource(sandbox, at))
         }
@@ -123,7 +125,6 @@ pub(crate) fn handle(sandbox: &mut Sandbox, at: ServerId, request: &Incoming) ->
         // RFC 9126 section 2.3
         (_, "/oauth/par") if issues => answer::empty(405),
         (_, path) if path.starts_with("/xrpc/") && hosts => xrpc::handle(sandbox, at, request),
-        _ if request.method == Method::OPTIONS => answer::empty(204),
         _ => answer::text(404, "there is nothing here"),
     }
 }

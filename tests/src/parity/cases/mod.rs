@@ -21,6 +21,7 @@ mod redirect_uris;
 mod refresh;
 mod resource;
 mod revoke;
+mod scopes;
 mod silent;
 
 use super::Case;
@@ -49,6 +50,7 @@ pub fn cases() -> Vec<Case> {
         entryway::CASES,
         documents::CASES,
         details::CASES,
+        scopes::CASES,
     ]
     .concat()
 }

@@ -95,8 +95,8 @@ fn check_assertion(form: &Value, key: &ClientKey, now: u64) -> String {
     assert_eq!(names, ["aud", "exp", "iat", "iss", "jti", "sub"]);
     assert_eq!(claims["aud"], "https://pds.example.com");
     assert_eq!((&claims["iss"], &claims["sub"]), (&form["client_id"], &form["client_id"]));
-    assert_eq!(claims["iat"].as_u64().unwrap(), now - 5);
-    assert_eq!(claims["exp"].as_u64().unwrap(), now + 55);
+    assert_eq!(claims["iat"].as_u64().unwrap(), now - 25);
+    assert_eq!(claims["exp"].as_u64().unwrap(), now + 35);
     claims["jti"].as_str().unwrap().to_owned()
 }
 

@@ -269,7 +269,9 @@ fn demand(is_resource: bool, response: &Response<Bytes>) -> Option<Demand> {
 
     let demand = |error: &str| match error {
         "use_dpop_nonce" => Some(Demand::Nonce),
-        "invalid_dpop_proof" => Some(Demand::Time),
+        // An assertion has a time too, and servers have less patience with it than with a proof. They
+        // look at it before they act (RFC 6749 section 5.2), so it can be made anew.
+        "invalid_dpop_proof" | "invalid_client" => Some(Demand::Time),
         _ => None,
     };
     let of_challenge = || {

@@ -1,4 +1,5 @@
-//! How far a server's clock is from ours, learned when it refuses a proof for its time.
+//! How far a server's clock is from ours, learned when it refuses a proof, or what the
+//! client proves itself with, for its time.
 //!
 //! A user's clock may be minutes off; the server's `Date` header says by how much.
 
@@ -14,7 +15,7 @@ pub const CLOCK_OFFSETS: Topic = Topic { name: "clock-offset", capacity: 256 };
 const LIFETIME: Duration = Duration::from_secs(60 * 60);
 
 /// A smaller difference is no reason for a refusal.
-const NOTICEABLE: i64 = 30;
+const NOTICEABLE: i64 = 20;
 
 /// A larger one is not a clock to follow.
 const CREDIBLE: i64 = 24 * 60 * 60;

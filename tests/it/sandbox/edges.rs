@@ -8,7 +8,7 @@ use atproto_oauth_sandbox::{Fault, Outcome, Process, Sandbox};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Request, Response};
 
-use crate::sandbox::{ALICE, CAROL, begin, log_in, loopback, server, status};
+use crate::sandbox::{ALICE, CAROL, begin, confidential, log_in, loopback, server, status};
 
 fn ask(sandbox: &mut Sandbox, method: Method, url: &str) -> Option<Response<Bytes>> {
     let request = Request::builder().method(method).uri(url).body(Bytes::new()).unwrap();
@@ -92,6 +92,18 @@ fn handles_are_asked_for_with_https() {
         let answer = ask(&mut sandbox, Method::GET, &format!("{doh}&type={kind}")).unwrap();
         let answer = String::from_utf8_lossy(answer.body()).into_owned();
         assert_eq!(answer.contains("did=did:plc:"), found, "{kind}");
+    }
+}
+
+#[test]
+fn a_server_waits_for_a_document_as_long_as_the_reference_server() {
+    for (seconds, is_had) in [(10, true), (11, false)] {
+        let (mut sandbox, client) = (Sandbox::new(1), confidential());
+        sandbox.publish_client(&client);
+        let slow = Fault::delay(Duration::from_secs(seconds)).host("app.client.dev");
+        sandbox.fault(slow);
+        let begun = sandbox.run(client.authorize(ALICE.parse().unwrap()));
+        assert_eq!(begun.is_ok(), is_had, "{seconds} seconds: {begun:?}");
     }
 }
 

@@ -39,6 +39,31 @@ fn who_has_not_opened_the_page_can_not_consent() {
 }
 
 #[test]
+fn a_request_is_kept_for_the_client_that_made_it() {
+    let (mut sandbox, client) = (Sandbox::new(1), loopback());
+    let begun = begin(&mut sandbox, &client, ALICE);
+    let mut nobody = begun.url.clone();
+    let others = [("client_id".to_owned(), "https://nobody.client.dev/c.json".to_owned())];
+    let own = begun.url.query_pairs().into_owned().filter(|(name, _)| name != "client_id");
+    nobody.query_pairs_mut().clear().extend_pairs(others.into_iter().chain(own));
+    let stuck = sandbox.approve(&nobody, ALICE).unwrap_err();
+    assert!(matches!(stuck, atproto_oauth_sandbox::Stuck::Wrong(_)), "{stuck:?}");
+    assert!(sandbox.approve(&begun.url, ALICE).unwrap().contains("code="));
+}
+
+#[test]
+fn a_form_is_not_larger_than_a_hundred_kilobytes() {
+    let mut sandbox = Sandbox::new(1);
+    for (size, expected) in [(100 * 1024, 400), (100 * 1024 + 1, 413)] {
+        let request = Request::post(format!("{}/oauth/par", sandbox.names().pds))
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(Bytes::from("x".repeat(size)));
+        let response = sandbox.exchange(request.unwrap()).whole().unwrap();
+        assert_eq!(response.status(), expected, "{size}");
+    }
+}
+
+#[test]
 fn a_server_that_has_lost_an_account_knows_it_as_deactivated() {
     let (mut sandbox, client) = (Sandbox::new(1), loopback());
     let new = server(&sandbox, &sandbox.names().other_pds.clone());

@@ -6,6 +6,8 @@ use atproto_sansio::{Phase, TransportError};
 use bytes::Bytes;
 use http::Response;
 
+use crate::action::Action;
+
 /// What a client gets for its request, and how long that takes.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -38,6 +40,31 @@ pub enum Outcome {
 impl Delivery {
     pub(crate) fn now(outcome: Outcome) -> Self {
         Self { outcome, delay: Duration::ZERO, trickle: Duration::ZERO }
+    }
+
+    /// What becomes of an answer on its way back; what is none stays so.
+    pub(crate) fn of(outcome: Outcome, actions: &[Action]) -> Self {
+        let mut delivery = Self::now(outcome);
+        if !matches!(delivery.outcome, Outcome::Whole(_)) {
+            return delivery;
+        }
+        for action in actions {
+            match action {
+                Action::LoseAnswer => delivery.outcome = Outcome::Broken,
+                Action::Silence => delivery.outcome = Outcome::Silence,
+                Action::Cut(after) => {
+                    if let Outcome::Whole(response) = &delivery.outcome {
+                        delivery.outcome = Outcome::Cut(response.clone(), *after);
+                    }
+                }
+                Action::Delay(by) => delivery.delay = delivery.delay.saturating_add(*by),
+                Action::Trickle(over) => {
+                    delivery.trickle = delivery.trickle.saturating_add(*over);
+                }
+                _ => {}
+            }
+        }
+        delivery
     }
 
     /// The answer, if it arrived whole.

@@ -7,11 +7,17 @@ use http::header::{CONTENT_TYPE, HeaderName, LOCATION};
 use http::{HeaderValue, Method, Response, StatusCode};
 use serde_json::Value;
 
+use crate::action::Action;
 use crate::answer;
 use crate::form::Form;
+use crate::handles::Dns;
 use crate::incoming::Incoming;
+use crate::log::By;
+use crate::origin::{canonical, canonical_host};
 
 /// Something that goes wrong with some requests: which, when, and what.
+///
+/// A browser's question before a request (`OPTIONS`) meets only those faults that name this method.
 ///
 /// ```
 /// # use atproto_oauth_sandbox::{Fault, Sandbox};
@@ -27,34 +33,23 @@ pub struct Fault {
     path: Option<String>,
     method: Option<Method>,
     form: Option<(String, String)>,
+    by_client: Option<bool>,
     skip: u32,
     times: u32,
 }
 
-/// What a fault does to a request.
-#[derive(Clone, Debug)]
-pub(crate) enum Action {
-    Refuse,
-    Drop,
-    LoseAnswer,
-    Silence,
-    Delay(Duration),
-    Trickle(Duration),
-    Cut(usize),
-    Pad(usize),
-    ResetNonces,
-    Answer(Response<Bytes>),
-    Status(StatusCode),
-    Merge(Value),
-    Body(Bytes),
-    Header(HeaderName, HeaderValue),
-    AnotherHeader(HeaderName, HeaderValue),
-    NoHeader(HeaderName),
-}
-
 impl Fault {
     fn new(action: Action) -> Self {
-        Self { action, host: None, path: None, method: None, form: None, skip: 0, times: 1 }
+        Self {
+            action,
+            host: None,
+            path: None,
+            method: None,
+            form: None,
+            by_client: None,
+            skip: 0,
+            times: 1,
+        }
     }
 
     /// Nobody listens: the connection is refused.
@@ -160,10 +155,20 @@ impl Fault {
         Self::new(Action::NoHeader(name))
     }
 
+    /// DNS answers this to a look-up, whether it is asked itself or over HTTPS. The handle that is
+    /// looked up is the [`host`](Self::host); of the other conditions on requests there is none.
+    pub fn dns(answer: Dns) -> Self {
+        Self::new(Action::Dns(answer))
+    }
+
     /// Only for requests to this host, with its port if it has one; or to this whole origin.
+    ///
+    /// # Panics
+    ///
+    /// It is neither: `pds.example.com`, `localhost:2583`, `https://pds.example.com`.
     pub fn host(mut self, host: &str) -> Self {
-        let host = host.to_ascii_lowercase();
-        self.host = Some(host.trim_end_matches('/').to_owned());
+        let is_origin = host.contains("://");
+        self.host = Some(if is_origin { canonical(host) } else { canonical_host(host) });
         self
     }
 
@@ -182,6 +187,18 @@ impl Fault {
     /// Only for requests whose form has this field: `grant_type`, `refresh_token`.
     pub fn form(mut self, name: &str, value: &str) -> Self {
         self.form = Some((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Only for what comes from outside: the client's requests.
+    pub fn by_client(mut self) -> Self {
+        self.by_client = Some(true);
+        self
+    }
+
+    /// Only for what the network's servers fetch: metadata and keys of clients.
+    pub fn by_servers(mut self) -> Self {
+        self.by_client = Some(false);
         self
     }
 
@@ -208,102 +225,51 @@ impl Fault {
     }
 
     /// What to do with this request, if it is one of those.
-    pub(crate) fn meet(&mut self, request: &Incoming) -> Option<Action> {
-        if self.times == 0 || !self.is_for(request) {
-            return None;
+    pub(crate) fn meet(&mut self, by: By, request: &Incoming) -> Option<Action> {
+        let is_met = !matches!(self.action, Action::Dns(_)) && self.is_for(by, request);
+        self.count(is_met).then(|| self.action.clone())
+    }
+
+    /// What to answer to a look-up of this handle, if it is one of those.
+    pub(crate) fn meet_lookup(&mut self, handle: &str) -> Option<Dns> {
+        let is_met = self.host.as_deref().is_none_or(|host| host == handle);
+        match &self.action {
+            Action::Dns(answer) => {
+                let answer = answer.clone();
+                self.count(is_met).then_some(answer)
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether its time has come, if it is met now.
+    fn count(&mut self, is_met: bool) -> bool {
+        if !is_met || self.times == 0 {
+            return false;
         }
         if self.skip > 0 {
             self.skip -= 1;
-            return None;
+            return false;
         }
         self.times = if self.times == u32::MAX { u32::MAX } else { self.times - 1 };
-        Some(self.action.clone())
+        true
     }
 
-    fn is_for(&self, request: &Incoming) -> bool {
+    fn is_for(&self, by: By, request: &Incoming) -> bool {
         let origin = request.origin();
         let authority = origin.split_once("://").map_or("", |(_, authority)| authority);
+        let is_field =
+            |(name, value): &(String, String)| Form::parse(&request.body).get(name) == Some(value);
         self.host.as_deref().is_none_or(|host| host == authority || host == origin)
-            && self.method.as_ref().is_none_or(|method| *method == request.method)
-            && self
-                .form
-                .as_ref()
-                .is_none_or(|(name, value)| Form::parse(&request.body).get(name) == Some(value))
+            && match &self.method {
+                Some(method) => *method == request.method,
+                None => request.method != Method::OPTIONS,
+            }
+            && self.by_client.is_none_or(|by_client| by_client == (by == By::Client))
+            && self.form.as_ref().is_none_or(is_field)
             && self.path.as_deref().is_none_or(|path| match path.strip_suffix('*') {
                 Some(start) => request.url.path().starts_with(start),
                 None => request.url.path() == path,
             })
-    }
-}
-
-impl Action {
-    /// What is said of it in the log.
-    pub(crate) fn name(&self) -> &'static str {
-        match self {
-            Self::Refuse => "refused",
-            Self::Drop => "request lost",
-            Self::LoseAnswer => "answer lost",
-            Self::Silence => "silence",
-            Self::Delay(_) => "delayed",
-            Self::Trickle(_) => "trickling",
-            Self::Cut(_) => "cut",
-            Self::Pad(_) => "padded",
-            Self::ResetNonces => "nonces reset",
-            Self::Answer(_) => "answered by another",
-            Self::Status(_)
-            | Self::Merge(_)
-            | Self::Body(_)
-            | Self::Header(..)
-            | Self::AnotherHeader(..)
-            | Self::NoHeader(_) => "changed",
-        }
-    }
-
-    /// Changes the server's own answer.
-    pub(crate) fn change(&self, response: &mut Response<Bytes>) {
-        match self {
-            Self::Status(status) => *response.status_mut() = *status,
-            Self::Body(body) => *response.body_mut() = body.clone(),
-            Self::Header(name, value) => {
-                response.headers_mut().insert(name, value.clone());
-            }
-            Self::AnotherHeader(name, value) => {
-                response.headers_mut().append(name, value.clone());
-            }
-            Self::NoHeader(name) => {
-                response.headers_mut().remove(name);
-            }
-            Self::Merge(patch) => {
-                let mut value: Value =
-                    serde_json::from_slice(response.body()).unwrap_or(Value::Null);
-                merge(&mut value, patch);
-                *response.body_mut() = value.to_string().into();
-            }
-            Self::Pad(to) if response.body().len() < *to => {
-                let body = response.body();
-                let padding = b" ".repeat(*to - body.len());
-                *response.body_mut() = [&body[..], &padding[..]].concat().into();
-            }
-            _ => {}
-        }
-    }
-}
-
-/// JSON Merge Patch (RFC 7396 section 2).
-fn merge(target: &mut Value, patch: &Value) {
-    let Value::Object(patch) = patch else {
-        *target = patch.clone();
-        return;
-    };
-    if !target.is_object() {
-        *target = Value::Object(serde_json::Map::new());
-    }
-    let Value::Object(target) = target else { return };
-    for (name, value) in patch {
-        if value.is_null() {
-            target.remove(name);
-        } else {
-            merge(target.entry(name.clone()).or_insert(Value::Null), value);
-        }
     }
 }

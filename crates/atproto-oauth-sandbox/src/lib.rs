@@ -1,12 +1,14 @@
 #![doc = include_str!("../README.md")]
 
 mod account;
+mod action;
 mod answer;
 mod cid;
 mod delivery;
 mod documents;
 mod entropy;
 mod fault;
+mod flows;
 mod form;
 mod handles;
 mod hosts;
@@ -15,6 +17,7 @@ mod jwt;
 mod log;
 mod names;
 mod network;
+mod origin;
 mod people;
 mod process;
 mod replay;

@@ -4,7 +4,7 @@ use std::fmt;
 
 use atproto_sansio::UnixTime;
 use bytes::Bytes;
-use http::{HeaderMap, Method};
+use http::{HeaderMap, Method, Response};
 use serde_json::{Map, Value};
 use url::Url;
 
@@ -58,13 +58,15 @@ pub struct Exchange {
     pub headers: HeaderMap,
     /// Its body.
     pub body: Bytes,
-    /// The status of the answer; `None` if there was none.
+    /// The status of the answer, whether it arrived or not; `None` if there was none.
     pub status: Option<u16>,
     /// The headers of the answer.
     pub answer_headers: HeaderMap,
     /// The body of the answer.
     pub answer_body: Bytes,
-    /// The fault that it met, in words.
+    /// Whether the whole answer was sent on its way, and not lost, cut or withheld.
+    pub delivered: bool,
+    /// The faults that it met, in words.
     pub fault: Option<String>,
 }
 
@@ -93,7 +95,18 @@ impl Exchange {
             status: None,
             answer_headers: HeaderMap::new(),
             answer_body: Bytes::new(),
+            delivered: false,
             fault: None,
+        }
+    }
+
+    /// Keeps what was answered.
+    pub(crate) fn answer(&mut self, response: Response<Bytes>) {
+        let (head, body) = response.into_parts();
+        self.status = Some(head.status.as_u16());
+        self.answer_headers = head.headers;
+        if body.len() <= LARGEST_KEPT {
+            self.answer_body = body;
         }
     }
 
@@ -142,7 +155,8 @@ impl fmt::Display for Exchange {
         let origin = self.url.origin().ascii_serialization();
         write!(f, "{} {origin}{}", self.method, self.url.path())?;
         match self.status {
-            Some(status) => write!(f, " {status}")?,
+            Some(status) if self.delivered => write!(f, " {status}")?,
+            Some(status) => write!(f, " {status} (lost)")?,
             None => f.write_str(" (no answer)")?,
         }
         match self.error() {

@@ -1,5 +1,7 @@
 //! What the hosts of the standard network are called.
 
+use crate::origin::{canonical, canonical_did_web};
+
 /// Origins and handles of the network that [`Sandbox::new`](crate::Sandbox::new) makes.
 ///
 /// The default names belong to nobody (RFC 2606) and look public, so a client needs no development
@@ -24,6 +26,27 @@ pub struct Names {
     pub did_web: String,
     /// What follows the name in a handle: `.example.com`.
     pub handles: String,
+}
+
+impl Names {
+    /// As requests write them.
+    ///
+    /// # Panics
+    ///
+    /// One of them is no origin or no host.
+    pub(crate) fn canonical(&self) -> Self {
+        Self {
+            plc: canonical(&self.plc),
+            doh: canonical(&self.doh),
+            pds: canonical(&self.pds),
+            other_pds: canonical(&self.other_pds),
+            entryway: canonical(&self.entryway),
+            entryway_pds: canonical(&self.entryway_pds),
+            other_entryway_pds: canonical(&self.other_entryway_pds),
+            did_web: canonical_did_web(&self.did_web),
+            handles: self.handles.to_ascii_lowercase(),
+        }
+    }
 }
 
 impl Default for Names {

@@ -5,11 +5,11 @@ use std::time::Duration;
 use atproto_dpop::P256Keys;
 use atproto_sansio::Keys;
 use data_encoding::BASE32_NOPAD;
-use url::Url;
 
 use crate::account::Account;
 use crate::handles::{Dns, HandleAnswers};
 use crate::names::Names;
+use crate::origin::canonical;
 use crate::repository::Repository;
 use crate::sandbox::Sandbox;
 use crate::server::{Server, ServerId};
@@ -45,8 +45,13 @@ impl Sandbox {
     }
 
     /// The standard network with other names.
+    ///
+    /// # Panics
+    ///
+    /// A name is not one: an origin is like `https://pds.example.com`, a host like `example.com`.
     pub fn with_names(seed: u64, names: Names) -> Self {
-        let mut sandbox = Self::empty(seed, names.clone());
+        let mut sandbox = Self::empty(seed, names);
+        let names = sandbox.names.clone();
         let pds = sandbox.add_server(&names.pds);
         let other_pds = sandbox.add_server(&names.other_pds);
         let entryway = sandbox.add_entryway(&names.entryway);
@@ -68,7 +73,7 @@ impl Sandbox {
     ///
     /// # Panics
     ///
-    /// The origin is not one: `https://pds.example.com`.
+    /// The origin is not one, like `https://pds.example.com`, or another server has it.
     pub fn add_server(&mut self, origin: &str) -> ServerId {
         let id = ServerId(self.servers.len());
         self.add(origin, true, id)
@@ -78,7 +83,7 @@ impl Sandbox {
     ///
     /// # Panics
     ///
-    /// The origin is not one: `https://pds.example.com`.
+    /// The origin is not one, like `https://pds.example.com`, or another server has it.
     pub fn add_entryway(&mut self, origin: &str) -> ServerId {
         let id = ServerId(self.servers.len());
         self.add(origin, false, id)
@@ -88,14 +93,16 @@ impl Sandbox {
     ///
     /// # Panics
     ///
-    /// The origin is not one: `https://pds.example.com`.
+    /// The origin is not one, like `https://pds.example.com`, or another server has it.
     pub fn add_server_behind(&mut self, origin: &str, entryway: ServerId) -> ServerId {
         self.add(origin, true, entryway)
     }
 
     fn add(&mut self, origin: &str, hosts_accounts: bool, issuer: ServerId) -> ServerId {
+        let origin = canonical(origin);
+        assert!(self.server_at(&origin).is_none(), "two servers can't have one origin");
         let secret = self.entropy.bytes();
-        self.servers.push(Server::new(&canonical(origin), hosts_accounts, issuer, secret));
+        self.servers.push(Server::new(&origin, hosts_accounts, issuer, secret));
         ServerId(self.servers.len() - 1)
     }
 
@@ -133,6 +140,12 @@ impl Sandbox {
     /// The origin is not one: `https://pds.example.com`.
     pub fn find_server(&self, origin: &str) -> Option<ServerId> {
         self.server_at(&canonical(origin))
+    }
+
+    /// The server that hosts the account with this handle or DID.
+    pub fn server_of(&self, name: &str) -> Option<ServerId> {
+        let account = self.accounts.iter().find(|account| account.is_called(name))?;
+        Some(account.server)
     }
 
     /// The DID of the account with this handle.
@@ -215,16 +228,22 @@ impl Sandbox {
         self.server_mut(at).clients.forget();
     }
 
+    /// Ends all sessions that an account has at its issuer, as when its owner signs all apps out.
+    ///
+    /// # Panics
+    ///
+    /// There is no such account.
+    pub fn end_sessions(&mut self, name: &str) {
+        let account = self.account_mut(name);
+        let (did, server) = (account.did.clone(), account.server);
+        let issuer = self.server(server).issuer;
+        self.server_mut(issuer).grants.end_all(&did);
+    }
+
     /// How many sessions a server has that have not ended.
     pub fn sessions(&self, at: ServerId) -> usize {
         self.server(at).grants.len()
     }
-}
-
-/// As requests name it: in lower case, without the default port.
-fn canonical(origin: &str) -> String {
-    let url = Url::parse(origin).ok().filter(|url| url.path() == "/" && url.has_host());
-    url.expect("an origin is a scheme, a host and perhaps a port").origin().ascii_serialization()
 }
 
 /// A P-256 key as DID documents write it: its compressed point in base58btc (Multikey).

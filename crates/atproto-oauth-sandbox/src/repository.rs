@@ -14,6 +14,10 @@ pub(crate) struct Repository {
     records: BTreeMap<(String, String), Record>,
     blobs: BTreeMap<String, (String, Bytes)>,
     last_key: u64,
+    /// The CID of the record that was written last; empty, if it was deleted.
+    changed: String,
+    /// The CID of the last commit.
+    commit: String,
 }
 
 /// One record.
@@ -49,12 +53,14 @@ impl Repository {
     ) -> String {
         let uri = format!("at://{did}/{collection}/{key}");
         let record = Record { uri: uri.clone(), cid: cid.to_owned(), value };
+        cid.clone_into(&mut self.changed);
         self.records.insert((collection.to_owned(), key.to_owned()), record);
         uri
     }
 
     pub(crate) fn delete(&mut self, collection: &str, key: &str) {
         self.records.remove(&(collection.to_owned(), key.to_owned()));
+        self.changed.clear();
     }
 
     /// Keeps a blob and gives its name.
@@ -71,16 +77,17 @@ impl Repository {
     /// A key later than all before: microseconds in base32 (AT Protocol "TID").
     pub(crate) fn next_key(&mut self, now: UnixTime) -> String {
         let micros = now.since(UnixTime::from_secs(0)).as_micros() as u64;
-        self.last_key = micros.max(self.last_key + 1);
+        self.last_key = micros.max(self.last_key.saturating_add(1));
         tid(self.last_key)
     }
 
-    /// What a write answers about the repository.
+    /// What a write answers about the repository. Commits follow from each other, so that one takes
+    /// no longer the more there is.
     pub(crate) fn commit(&mut self, now: UnixTime) -> Value {
         let rev = self.next_key(now);
-        let records: Vec<&str> = self.records.values().map(|record| record.cid.as_str()).collect();
-        let cid = cid::of_record(&json!({"rev": rev, "records": records})).unwrap_or_default();
-        json!({"cid": cid, "rev": rev})
+        let commit = json!({"prev": self.commit, "rev": rev, "record": self.changed});
+        self.commit = cid::of_record(&commit).unwrap_or_default();
+        json!({"cid": self.commit, "rev": rev})
     }
 }
 
@@ -101,4 +108,27 @@ fn tid(micros: u64) -> String {
         .rev()
         .map(|at| ALPHABET.get((number >> (5 * at)) as usize & 31).map_or('2', |c| char::from(*c)))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_commit_has_a_cid_and_a_rev_of_its_own() {
+        let mut repository = Repository::default();
+        let now = UnixTime::from_secs(1);
+        let mut commits = Vec::new();
+        for _ in 0..3 {
+            repository.put("did:plc:a", "a.b.c", "self", "bafyreia", json!({}));
+            commits.push(repository.commit(now));
+            repository.delete("a.b.c", "self");
+            commits.push(repository.commit(now));
+        }
+        for name in ["cid", "rev"] {
+            let different: BTreeSet<_> =
+                commits.iter().map(|commit| commit[name].as_str()).collect();
+            assert_eq!(different.len(), commits.len(), "{name}");
+        }
+    }
 }

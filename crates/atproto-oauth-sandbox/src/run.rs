@@ -1,24 +1,22 @@
 //! Answering calls, and running machines in virtual time.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 use std::time::Duration;
 
 use atproto_sansio::{
-    Answer, Body, Call, Flow, HttpCall, Machine, Output, Phase, Reply, TransportError, TxtCall,
-    UnixTime,
+    Answer, Body, Call, HttpCall, Machine, Phase, Reply, TransportError, TxtCall,
 };
 use bytes::Bytes;
 use http::Response;
 
 use crate::delivery::Outcome;
+use crate::flows;
 use crate::handles::Dns;
 use crate::process::Process;
 use crate::sandbox::Sandbox;
 
 impl Sandbox {
     /// Runs a machine to its end as an async driver does: all its calls are outstanding together, and
-    /// time passes only while it waits for them.
+    /// time passes only while it waits for them. What it shares runs to its end too.
     ///
     /// # Errors
     ///
@@ -37,30 +35,7 @@ impl Sandbox {
         process: &mut Process,
         machine: M,
     ) -> Result<M::Output, M::Error> {
-        let mut flow = Flow::new(machine);
-        let mut queue = Queue::default();
-        loop {
-            match flow.poll_output(&mut process.env(self.now)) {
-                Output::Call(call) => queue.add(self.now + self.time_of(&call), Event::Call(call)),
-                Output::Wait => {
-                    let Some((due, event)) = queue.next() else {
-                        unreachable!("a machine that waits has asked for something")
-                    };
-                    self.set_now(due);
-                    match event {
-                        Event::Call(call) => {
-                            let (late, reply) = self.answer(process, call);
-                            match late.is_zero() {
-                                true => flow.handle_reply(reply),
-                                false => queue.add(due + late, Event::Reply(reply)),
-                            }
-                        }
-                        Event::Reply(reply) => flow.handle_reply(reply),
-                    }
-                }
-                Output::Done(result) => return result,
-            }
-        }
+        flows::run(self, process, machine)
     }
 
     /// Performs one call, as a blocking transport does: for [`drive`](atproto_sansio::drive) and for
@@ -92,7 +67,7 @@ impl Sandbox {
     }
 
     /// How long a call takes, faults aside.
-    fn time_of(&self, call: &Call) -> Duration {
+    pub(crate) fn time_of(&self, call: &Call) -> Duration {
         match call {
             Call::Http(http) => self.latency.min(http.timeout),
             Call::Txt(txt) => self.latency.min(txt.timeout),
@@ -102,7 +77,7 @@ impl Sandbox {
     }
 
     /// What is answered, and how much later than usual.
-    fn answer(&mut self, process: &mut Process, call: Call) -> (Duration, Reply) {
+    pub(crate) fn answer(&mut self, process: &mut Process, call: Call) -> (Duration, Reply) {
         let reply = match call {
             Call::Http(call) => return self.answer_http(call),
             Call::Txt(call) => return self.answer_txt(call),
@@ -151,11 +126,12 @@ impl Sandbox {
 
     fn answer_txt(&mut self, call: TxtCall) -> (Duration, Reply) {
         let fail = |phase, why: &str| Err(TransportError::new(phase, why));
+        let found = self.look_up(&call.name);
         if self.latency > call.timeout {
             let reply = call.respond.with(fail(Phase::TimedOut, "the nameserver is far away"));
             return (Duration::ZERO, reply);
         }
-        let (late, outcome) = match self.look_up(&call.name) {
+        let (late, outcome) = match found {
             Dns::Records(records) => (Duration::ZERO, Ok(records)),
             Dns::NoSuchName => (Duration::ZERO, Ok(Vec::new())),
             Dns::Fails => (Duration::ZERO, fail(Phase::MaybeSent, "the nameserver failed")),
@@ -165,33 +141,5 @@ impl Sandbox {
             }
         };
         (late, call.respond.with(outcome))
-    }
-}
-
-/// Something that happens when its time has come.
-#[expect(clippy::large_enum_variant, reason = "most are the large one")]
-enum Event {
-    /// A call arrives where it was sent to, and its answer back.
-    Call(Call),
-    /// The answer comes later than usual.
-    Reply(Reply),
-}
-
-/// Events, the next one on top; of those at the same time, the one that was added first.
-#[derive(Default)]
-struct Queue {
-    events: Vec<Option<Event>>,
-    due: BinaryHeap<Reverse<(UnixTime, usize)>>,
-}
-
-impl Queue {
-    fn add(&mut self, due: UnixTime, event: Event) {
-        self.due.push(Reverse((due, self.events.len())));
-        self.events.push(Some(event));
-    }
-
-    fn next(&mut self) -> Option<(UnixTime, Event)> {
-        let Reverse((due, at)) = self.due.pop()?;
-        self.events.get_mut(at)?.take().map(|event| (due, event))
     }
 }

@@ -9,9 +9,10 @@ use bytes::Bytes;
 use http::{Request, Response};
 
 use crate::account::Account;
+use crate::action::Action;
 use crate::delivery::{Delivery, Outcome};
 use crate::entropy::Seeded;
-use crate::fault::{Action, Fault};
+use crate::fault::Fault;
 use crate::handles::{Dns, HandleAnswers};
 use crate::incoming::Incoming;
 use crate::log::{By, Exchange, Seen};
@@ -35,6 +36,8 @@ pub struct Sandbox {
     pub(crate) process: Process,
     faults: Vec<Fault>,
     log: Vec<Seen>,
+    /// How many things were in the log before those that are.
+    forgotten: usize,
     keeps_log: bool,
 }
 
@@ -49,12 +52,16 @@ pub(crate) const LARGEST_KEPT: usize = 64 * 1024;
 
 impl Sandbox {
     /// A network without servers and accounts; `names` says where its directories are.
+    ///
+    /// # Panics
+    ///
+    /// A name is not one: an origin is like `https://pds.example.com`, a host like `example.com`.
     pub fn empty(seed: u64, names: Names) -> Self {
         Self {
             now: START,
             latency: Duration::ZERO,
             entropy: Seeded::new("network", seed),
-            names,
+            names: names.canonical(),
             servers: Vec::new(),
             accounts: Vec::new(),
             handles: BTreeMap::new(),
@@ -62,6 +69,7 @@ impl Sandbox {
             process: Process::of("the network's own process", seed),
             faults: Vec::new(),
             log: Vec::new(),
+            forgotten: 0,
             keeps_log: true,
         }
     }
@@ -137,50 +145,49 @@ impl Sandbox {
     /// What DNS answers to a question for TXT records. The name has no final dot.
     pub fn look_up(&mut self, name: &str) -> Dns {
         let name = name.to_ascii_lowercase();
-        let handle = name.strip_prefix("_atproto.").and_then(|handle| self.handles.get(handle));
-        let answer = handle.map_or(Dns::NoSuchName, |answers| answers.dns.clone());
-        if self.keeps_log {
-            self.log.push(Seen::Lookup { at: self.now, name, answer: answer.clone() });
-        }
+        let handle = name.strip_prefix("_atproto.").unwrap_or(&name);
+        let faults = self.faults.iter_mut().filter_map(|fault| fault.meet_lookup(handle));
+        let answer = faults.last().unwrap_or_else(|| match self.handles.get(handle) {
+            Some(answers) if handle != name => answers.dns.clone(),
+            _ => Dns::NoSuchName,
+        });
+        self.faults.retain(|fault| !fault.is_over());
+        self.note(Seen::Lookup { at: self.now, name, answer: answer.clone() });
         answer
     }
 
     /// Takes a request through the faults to its host and back.
     pub(crate) fn carry(&mut self, by: By, request: Incoming) -> Delivery {
         let actions: Vec<Action> =
-            self.faults.iter_mut().filter_map(|fault| fault.meet(&request)).collect();
+            self.faults.iter_mut().filter_map(|fault| fault.meet(by, &request)).collect();
         self.faults.retain(|fault| !fault.is_over());
-        if by == By::Client && self.log.len() >= KEPT {
-            self.log.drain(..KEPT / 10);
-        }
-        let entry = self.log.len();
-        if self.keeps_log {
-            let mut exchange = Exchange::new(self.now, by, &request);
-            let names: Vec<&str> = actions.iter().map(Action::name).collect();
-            exchange.fault = (!names.is_empty()).then(|| names.join(", "));
-            self.log.push(Seen::Request(Box::new(exchange)));
-        }
-        let delivery = self.deliver(&request, &actions);
-        if let (
-            Some(Seen::Request(exchange)),
-            Outcome::Whole(response) | Outcome::Cut(response, _),
-        ) = (self.log.get_mut(entry), &delivery.outcome)
-        {
-            exchange.status = Some(response.status().as_u16());
-            exchange.answer_headers = response.headers().clone();
-            if response.body().len() <= LARGEST_KEPT {
-                exchange.answer_body = response.body().clone();
-            }
+        let mut exchange = Exchange::new(self.now, by, &request);
+        let names: Vec<&str> = actions.iter().map(Action::name).collect();
+        exchange.fault = (!names.is_empty()).then(|| names.join(", "));
+        let number = self.note(Seen::Request(Box::new(exchange)));
+        let outcome = self.serve(&request, &actions);
+        let answered = match &outcome {
+            Outcome::Whole(response) => Some(response.clone()),
+            _ => None,
+        };
+        let delivery = Delivery::of(outcome, &actions);
+        // What its server has fetched meanwhile is in the log behind it.
+        let at = number.checked_sub(self.forgotten);
+        let seen = at.and_then(|at| self.log.get_mut(at));
+        if let (Some(Seen::Request(exchange)), Some(response)) = (seen, answered) {
+            exchange.delivered = matches!(delivery.outcome, Outcome::Whole(_));
+            exchange.answer(response);
         }
         delivery
     }
 
-    fn deliver(&mut self, request: &Incoming, actions: &[Action]) -> Delivery {
+    /// What the request's host answers, or who is in its place, if it gets there.
+    fn serve(&mut self, request: &Incoming, actions: &[Action]) -> Outcome {
         let mut instead = None;
         for action in actions {
             match action {
-                Action::Refuse => return Delivery::now(Outcome::Refused),
-                Action::Drop => return Delivery::now(Outcome::Broken),
+                Action::Refuse => return Outcome::Refused,
+                Action::Drop => return Outcome::Broken,
                 Action::ResetNonces => {
                     if let Some(at) = self.server_at(&request.origin()) {
                         self.reset_nonces(at);
@@ -190,34 +197,26 @@ impl Sandbox {
                 _ => {}
             }
         }
-        let mut response = match instead {
-            Some(response) => response,
-            None => match self.route(request) {
-                Some(response) => response,
-                None => return Delivery::now(Outcome::Refused),
-            },
-        };
-        actions.iter().for_each(|action| action.change(&mut response));
-        let mut delivery = Delivery::now(Outcome::Whole(response));
-        for action in actions {
-            match (action, delivery.outcome) {
-                (Action::LoseAnswer, _) => delivery.outcome = Outcome::Broken,
-                (Action::Silence, _) => delivery.outcome = Outcome::Silence,
-                (Action::Cut(after), Outcome::Whole(response)) => {
-                    delivery.outcome = Outcome::Cut(response, *after);
-                }
-                (Action::Delay(by), outcome) => {
-                    delivery.delay = delivery.delay.saturating_add(*by);
-                    delivery.outcome = outcome;
-                }
-                (Action::Trickle(over), outcome) => {
-                    delivery.trickle = delivery.trickle.saturating_add(*over);
-                    delivery.outcome = outcome;
-                }
-                (_, outcome) => delivery.outcome = outcome,
+        match instead.or_else(|| self.route(request)) {
+            Some(mut response) => {
+                actions.iter().for_each(|action| action.change(&mut response));
+                Outcome::Whole(response)
             }
+            None => Outcome::Refused,
         }
-        delivery
+    }
+
+    /// Puts something into the log and gives its number, counted from the first that ever was there.
+    fn note(&mut self, seen: Seen) -> usize {
+        if !self.keeps_log {
+            return usize::MAX;
+        }
+        if self.log.len() >= KEPT {
+            self.log.drain(..KEPT / 10);
+            self.forgotten += KEPT / 10;
+        }
+        self.log.push(seen);
+        self.forgotten + self.log.len() - 1
     }
 
     pub(crate) fn server_at(&self, origin: &str) -> Option<ServerId> {

@@ -4,6 +4,7 @@
 mod accounts;
 mod clocks;
 mod consent;
+mod driving;
 mod edges;
 mod example;
 mod faults;
@@ -11,6 +12,7 @@ mod in_turn;
 mod keys;
 mod latency;
 mod lifetimes;
+mod network;
 mod on_sockets;
 mod together;
 

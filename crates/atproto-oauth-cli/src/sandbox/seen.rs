@@ -28,6 +28,7 @@ fn request(exchange: &Exchange) -> String {
     let origin = exchange.url.origin().ascii_serialization();
     let place = origin.trim_start_matches("http://");
     let (style, status) = match exchange.status {
+        Some(status) if !exchange.delivered => (BAD, format!("{status}, which was lost")),
         Some(status) if status < 400 => (GOOD, status.to_string()),
         Some(status) => (BAD, status.to_string()),
         None => (BAD, "no answer".to_owned()),

@@ -110,6 +110,15 @@ impl Grants {
         Some(grant)
     }
 
+    /// Ends all sessions of an account.
+    pub(crate) fn end_all(&mut self, did: &str) {
+        let of_account = self.grants.iter().filter(|(_, grant)| grant.did == did);
+        let ids: Vec<u64> = of_account.map(|(id, _)| *id).collect();
+        for id in ids {
+            self.end(id);
+        }
+    }
+
     pub(crate) fn of_access_token(&self, token: &str) -> Option<(u64, &Grant)> {
         self.get(*self.by_access_token.get(token)?)
     }

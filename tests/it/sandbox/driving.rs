@@ -1,0 +1,167 @@
+//! How machines run in virtual time: what they share, how long they wait, and what a panic leaves.
+
+use std::convert::Infallible;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::task::Poll;
+use std::time::Duration;
+
+use atproto_oauth_sandbox::{Dns, Process, Sandbox, Seen};
+use atproto_sansio::{Call, Cx, Flow, Machine, Output, Phase, Ticket, TransportError};
+
+use crate::sandbox::{ALICE, begin, log_in, loopback, status};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// A machine from a function.
+struct By<F>(F);
+
+impl<T, F: FnMut(&mut Cx<'_>) -> Poll<T>> Machine for By<F> {
+    type Output = T;
+    type Error = Infallible;
+
+    fn poll(&mut self, cx: &mut Cx<'_>) -> Poll<Result<T, Infallible>> {
+        (self.0)(cx).map(Ok)
+    }
+}
+
+/// Looks a name up, and sleeps a second then.
+fn look_up_and_sleep(name: &'static str) -> By<impl FnMut(&mut Cx<'_>) -> Poll<()>> {
+    let mut asked = None;
+    let mut sleeping: Option<Ticket<()>> = None;
+    By(move |cx: &mut Cx<'_>| {
+        let asked = asked.get_or_insert_with(|| cx.txt(name.to_owned(), SECOND * 10));
+        if sleeping.is_none() && cx.take(asked).is_ready() {
+            sleeping = Some(cx.sleep(SECOND));
+        }
+        match &sleeping {
+            Some(sleeping) => cx.take(sleeping).map(|slept| slept.unwrap()),
+            None => Poll::Pending,
+        }
+    })
+}
+
+/// What machines are polled with is answered at once or later; here all of them wait for all.
+fn all(mut tickets: Vec<Ticket<()>>, cx: &mut Cx<'_>) -> Vec<Ticket<()>> {
+    tickets.retain(|ticket| cx.take(ticket).map(|answered| answered.unwrap()).is_pending());
+    tickets
+}
+
+#[test]
+fn what_is_shared_runs_once_beside_everything_else() {
+    let mut sandbox = Sandbox::new(1);
+    sandbox.set_latency(SECOND);
+    let before = sandbox.now();
+    let mut waiting = None;
+    let Ok(()) = sandbox.run(By(|cx: &mut Cx<'_>| {
+        let tickets = waiting.take().unwrap_or_else(|| {
+            vec![
+                cx.shared("one".to_owned(), look_up_and_sleep("one")),
+                cx.sleep(SECOND * 2),
+                cx.shared("one".to_owned(), look_up_and_sleep("one")),
+                cx.shared("another".to_owned(), look_up_and_sleep("another")),
+            ]
+        });
+        let tickets = waiting.insert(all(tickets, cx));
+        if tickets.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+    }));
+    assert_eq!(sandbox.now().since(before), SECOND * 2);
+    let asked: Vec<_> = sandbox.log().iter().map(ToString::to_string).collect();
+    assert_eq!(asked, ["TXT one (no such name)", "TXT another (no such name)"]);
+}
+
+#[test]
+fn what_is_shared_runs_to_its_end_though_nobody_waits() {
+    let mut sandbox = Sandbox::new(1);
+    let Ok(()) = sandbox.run(By(|cx: &mut Cx<'_>| {
+        let _ticket = cx.shared("one".to_owned(), look_up_and_sleep("one"));
+        Poll::Ready(())
+    }));
+    // What is not wanted any more before it was handed out never is.
+    assert!(sandbox.log().is_empty());
+    let before = sandbox.now();
+    let mut waiting = None;
+    let Ok(()) = sandbox.run(By(|cx: &mut Cx<'_>| {
+        let (_shared, sleep) = waiting.get_or_insert_with(|| {
+            (cx.shared("one".to_owned(), look_up_and_sleep("one")), cx.sleep(SECOND / 2))
+        });
+        cx.take(sleep).map(drop)
+    }));
+    assert_eq!(sandbox.log().len(), 1);
+    assert_eq!(sandbox.now().since(before), SECOND);
+}
+
+#[test]
+fn what_is_shared_can_not_wait_for_itself() {
+    let mut sandbox = Sandbox::new(1);
+    let mut waiting = None;
+    let Ok(()) = sandbox.run(By(|cx: &mut Cx<'_>| {
+        let ticket = waiting.get_or_insert_with(|| {
+            let mut inner = None;
+            let asks_for_itself = By(move |cx: &mut Cx<'_>| {
+                let again = inner
+                    .get_or_insert_with(|| cx.shared("one".to_owned(), look_up_and_sleep("one")));
+                let refused = |answer: Result<(), TransportError>| {
+                    assert_eq!(answer.unwrap_err().phase, Phase::NotSent);
+                };
+                cx.take(again).map(refused)
+            });
+            cx.shared("one".to_owned(), asks_for_itself)
+        });
+        cx.take(ticket).map(|answered| answered.unwrap())
+    }));
+}
+
+#[test]
+fn whoever_is_too_far_away_is_given_up_when_the_time_is_over() {
+    let mut sandbox = Sandbox::new(1);
+    sandbox.set_latency(SECOND * 11);
+    let before = sandbox.now();
+    let mut asked = None;
+    let Ok(phase) = sandbox.run(By(|cx: &mut Cx<'_>| {
+        let asked = asked.get_or_insert_with(|| cx.txt("one".to_owned(), SECOND * 10));
+        cx.take(asked).map(|answer| answer.unwrap_err().phase)
+    }));
+    assert_eq!(phase, Phase::TimedOut);
+    assert_eq!(sandbox.now().since(before), SECOND * 10);
+    // The question arrived.
+    assert!(matches!(sandbox.log(), [Seen::Lookup { answer: Dns::NoSuchName, .. }]));
+}
+
+#[test]
+fn a_driver_of_ones_own_has_a_process_of_ones_own() {
+    let mut sandbox = Sandbox::new(1);
+    let mut process = Process::new(1);
+    let client = loopback();
+    let mut flow = Flow::new(client.authorize(ALICE.parse().unwrap()));
+    let begun = loop {
+        let mut waiting: Vec<Call> = Vec::new();
+        let done = loop {
+            match flow.poll_output(&mut process.env(sandbox.now())) {
+                Output::Call(call) => waiting.push(call),
+                Output::Wait => break None,
+                Output::Done(result) => break Some(result),
+            }
+        };
+        if let Some(begun) = done {
+            break begun.unwrap();
+        }
+        for call in waiting {
+            let reply = sandbox.respond_in(&mut process, call);
+            flow.handle_reply(reply);
+        }
+    };
+    assert!(sandbox.approve(&begun.url, ALICE).is_ok());
+}
+
+#[test]
+fn a_panic_leaves_the_process_what_it_has_learned() {
+    let (mut sandbox, client) = (Sandbox::new(1), loopback());
+    let session = log_in(&mut sandbox, &client, ALICE);
+    let panics =
+        AssertUnwindSafe(|| sandbox.run(By(|_: &mut Cx<'_>| -> Poll<()> { panic!("on purpose") })));
+    assert!(catch_unwind(panics).is_err());
+    sandbox.clear_log();
+    assert_eq!(status(&mut sandbox, &client, &session), 200);
+    let _ = begin(&mut sandbox, &client, ALICE);
+    assert_eq!(sandbox.log().len(), 2, "nonces and metadata are remembered: {:?}", sandbox.log());
+}

@@ -1,0 +1,190 @@
+//! The network as a test sets it up: names as people write them, sessions that end, keys that are
+//! published, and what faults and the log tell apart.
+
+use std::time::Duration;
+
+use atproto_dpop::P256Keys;
+use atproto_oauth_core::{Client, ClientKey, Description, SessionEffect};
+use atproto_oauth_sandbox::{By, Dns, Exchange, Fault, Names, Outcome, Sandbox, Seen};
+use atproto_sansio::{Keys, SystemEntropy};
+use bytes::Bytes;
+use http::{Method, Request, StatusCode};
+
+use crate::sandbox::{ALICE, RITA, begin, confidential, log_in, loopback, scopes, server, status};
+
+#[test]
+fn a_network_may_be_written_as_people_write_urls() {
+    let names = Names {
+        plc: "HTTPS://PLC.Directory/".to_owned(),
+        pds: "https://PDS.Example.com:443/".to_owned(),
+        did_web: "Wendy.Example.com".to_owned(),
+        handles: ".Example.com".to_owned(),
+        ..Names::default()
+    };
+    let (mut sandbox, client) = (Sandbox::with_names(1, names), loopback());
+    assert_eq!(*sandbox.names(), Names::default());
+    for who in [ALICE, "wendy.example.com"] {
+        let session = log_in(&mut sandbox, &client, who);
+        assert_eq!(status(&mut sandbox, &client, &session), 200);
+    }
+}
+
+#[test]
+fn a_document_is_found_however_its_url_is_written() {
+    let mut sandbox = Sandbox::new(1);
+    sandbox.publish_json("HTTPS://App.Example.dev:443/c.json#here", "{}");
+    let request = Request::get("https://app.example.dev/c.json").body(Bytes::new()).unwrap();
+    assert!(sandbox.exchange(request).whole().is_some());
+}
+
+#[test]
+#[should_panic(expected = "an absolute http or https URL")]
+fn what_is_published_has_a_url() {
+    Sandbox::new(1).publish_json("/c.json", "{}");
+}
+
+#[test]
+#[should_panic(expected = "two servers can't have one origin")]
+fn an_origin_has_one_server() {
+    Sandbox::new(1).add_server("https://pds.example.com/");
+}
+
+#[test]
+#[should_panic(expected = "a location is the value of a header")]
+fn a_redirect_that_can_not_be_sent_is_no_fault() {
+    let _ = Fault::redirect(StatusCode::FOUND, "https://example.com/\n");
+}
+
+#[test]
+fn an_owner_can_end_all_sessions() {
+    for who in [ALICE, RITA] {
+        let (mut sandbox, client) = (Sandbox::new(1), loopback());
+        let (session, other) =
+            (log_in(&mut sandbox, &client, who), log_in(&mut sandbox, &client, who));
+        let bystander = log_in(&mut sandbox, &client, "sara.example.com");
+        let at = sandbox.server_of(who).unwrap();
+        assert_eq!(Some(at), sandbox.find_server(session.pds().as_str()));
+        assert_eq!(sandbox.server_of("nobody.example.com"), None);
+        sandbox.end_sessions(who);
+        for session in [session, other] {
+            assert_eq!(status(&mut sandbox, &client, &session), 401);
+            let failed = sandbox.run(client.refresh(session)).unwrap_err();
+            assert_eq!(failed.effect, SessionEffect::Dead);
+        }
+        assert_eq!(status(&mut sandbox, &client, &bystander), 200);
+    }
+}
+
+#[test]
+fn keys_at_a_url_of_their_own_are_published_too() {
+    let key = ClientKey::new(P256Keys.generate(&mut SystemEntropy)).unwrap();
+    let client = Client::web("https://app.client.dev/c.json", scopes())
+        .redirect_uri("https://app.client.dev/callback".parse().unwrap())
+        .description(Description {
+            jwks_uri: Some("https://app.client.dev/jwks.json".parse().unwrap()),
+            ..Description::default()
+        })
+        .key(key)
+        .build()
+        .unwrap();
+    let mut sandbox = Sandbox::new(1);
+    sandbox.publish_client(&client);
+    let session = log_in(&mut sandbox, &client, ALICE);
+    assert_eq!(status(&mut sandbox, &client, &session), 200);
+}
+
+#[test]
+fn a_fault_can_mean_what_servers_fetch_or_what_clients_do() {
+    let fault = || Fault::status(StatusCode::BAD_GATEWAY).host("app.client.dev:443").always();
+    for (fault, is_met) in
+        [(fault(), true), (fault().by_servers(), true), (fault().by_client(), false)]
+    {
+        let (mut sandbox, client) = (Sandbox::new(1), confidential());
+        sandbox.publish_client(&client);
+        sandbox.fault(fault);
+        let begun = sandbox.run(client.authorize(ALICE.parse().unwrap()));
+        assert_eq!(begun.is_err(), is_met, "{begun:?}");
+        let is_met_server =
+            |seen: &Exchange| seen.fault.is_some() && matches!(seen.by, By::Server(_));
+        let mut seen = sandbox.log().iter().filter_map(|seen| match seen {
+            Seen::Request(exchange) => Some(exchange),
+            _ => None,
+        });
+        assert_eq!(seen.any(|exchange| is_met_server(exchange)), is_met);
+    }
+}
+
+#[test]
+fn a_page_that_asks_first_meets_no_fault() {
+    let mut sandbox = Sandbox::new(1);
+    let url = format!("{}/oauth/token", sandbox.names().pds);
+    let ask = |sandbox: &mut Sandbox, method: Method| {
+        let request = Request::builder().method(method).uri(&url).body(Bytes::new()).unwrap();
+        sandbox.exchange(request).outcome
+    };
+    sandbox.fault(Fault::lose_request().path("/oauth/token"));
+    assert!(matches!(ask(&mut sandbox, Method::OPTIONS), Outcome::Whole(_)));
+    assert!(matches!(ask(&mut sandbox, Method::POST), Outcome::Broken));
+    sandbox.fault(Fault::lose_request().method(Method::OPTIONS));
+    assert!(matches!(ask(&mut sandbox, Method::OPTIONS), Outcome::Broken));
+}
+
+#[test]
+fn dns_can_fail_now_and_then() {
+    let mut sandbox = Sandbox::new(1);
+    let name = format!("_atproto.{ALICE}");
+    sandbox.fault(Fault::dns(Dns::Fails).host(ALICE).skip(1).times(2));
+    sandbox.fault(Fault::dns(Dns::Silent).host("carol.example.com"));
+    let answers: Vec<bool> = (0..4).map(|_| sandbox.look_up(&name) == Dns::Fails).collect();
+    assert_eq!(answers, [false, true, true, false]);
+
+    // Over HTTPS it is the same DNS; and a fault of DNS meets no request.
+    sandbox.fault(Fault::dns(Dns::Fails));
+    let pds = sandbox.names().pds.clone();
+    let _ = begin(&mut sandbox, &loopback(), &pds);
+    let doh = format!("{}/dns-query?name={name}&type=TXT", sandbox.names().doh);
+    let request = Request::get(doh).body(Bytes::new()).unwrap();
+    let answer = sandbox.exchange(request).whole().unwrap();
+    assert!(String::from_utf8_lossy(answer.body()).contains("\"Status\":2"));
+
+    // A resolver that failed once is asked again later.
+    sandbox.fault(Fault::dns(Dns::Fails).host(ALICE));
+    let client = loopback();
+    assert!(sandbox.run(client.authorize(ALICE.parse().unwrap())).is_err());
+    sandbox.advance(Duration::from_secs(3600));
+    let _ = begin(&mut sandbox, &client, ALICE);
+}
+
+#[test]
+fn the_log_tells_what_a_lost_answer_was() {
+    for (fault, is_delivered) in [
+        (Fault::lose_answer(), false),
+        (Fault::silence(), false),
+        (Fault::cut(3), false),
+        (Fault::delay(Duration::from_secs(1)), true),
+    ] {
+        let (mut sandbox, client) = (Sandbox::new(1), loopback());
+        let session = log_in(&mut sandbox, &client, ALICE);
+        sandbox.clear_log();
+        sandbox.fault(fault.path("/oauth/token"));
+        let refreshed = sandbox.run(client.refresh(session));
+        assert_eq!(refreshed.is_ok(), is_delivered);
+        let token = sandbox.requests().find(|request| request.path() == "/oauth/token").unwrap();
+        assert_eq!((token.status, token.delivered), (Some(200), is_delivered));
+        assert!(String::from_utf8_lossy(&token.answer_body).contains("access_token"));
+        assert_eq!(token.to_string().contains("(lost)"), !is_delivered, "{token}");
+    }
+}
+
+#[test]
+fn the_log_of_look_ups_has_an_end_too() {
+    let mut sandbox = Sandbox::new(1);
+    for n in 0..12_000 {
+        sandbox.look_up(&format!("{n}.example.com"));
+    }
+    assert!((9_000..=10_000).contains(&sandbox.log().len()));
+    let last = sandbox.log().last().unwrap().to_string();
+    assert!(last.contains("11999.example.com"), "{last}");
+    let pds = server(&sandbox, &sandbox.names().pds);
+    assert_eq!(sandbox.sessions(pds), 0);
+}

@@ -97,6 +97,7 @@ fn callback(play: &mut Play<'_>) -> Result<Outcome, String> {
         }
         Err(error) => {
             let mut outcome = Outcome::error(&error.error);
+            outcome.revocation(error.revocation.as_ref());
             outcome.field("app_state", error.app_state.as_deref().unwrap_or("(none)"));
             outcome
         }
@@ -147,6 +148,7 @@ fn refresh(play: &mut Play<'_>) -> Result<Outcome, String> {
         }
         Err(error) => {
             let mut outcome = Outcome::error(&error.error);
+            outcome.revocation(error.revocation.as_ref());
             outcome.field("effect", format!("{:?}", error.effect));
             outcome
         }

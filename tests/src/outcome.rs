@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use atproto_oauth_core::{Error, Session};
+use atproto_oauth_core::{Error, Revocation, Session};
 
 use crate::world::World;
 
@@ -47,6 +47,16 @@ impl Outcome {
         outcome
     }
 
+    /// What became of the tokens that must not be used.
+    pub fn revocation(&mut self, revocation: Option<&Result<Revocation, Box<Error>>>) {
+        let said = match revocation {
+            None => "(none)".to_owned(),
+            Some(Ok(outcome)) => format!("{outcome:?}"),
+            Some(Err(error)) => format!("{:?}", error.kind()),
+        };
+        self.field("revocation", said);
+    }
+
     /// One more thing that can be said of it.
     pub fn field(&mut self, name: &'static str, value: impl ToString) {
         self.fields.push((name, value.to_string()));
@@ -66,6 +76,17 @@ impl Outcome {
             at.as_secs().wrapping_sub(world.environment.now.as_secs()).cast_signed().to_string()
         });
         self.field("expires_in", expires_in.unwrap_or_else(|| "(none)".to_owned()));
+    }
+
+    /// Whether both are one result. Whether there were tokens to be revoked depends on what was
+    /// answered first.
+    pub fn is_like(&self, other: &Self) -> bool {
+        let rest = |outcome: &Self| {
+            let mut outcome = outcome.clone();
+            outcome.fields.retain(|(name, _)| *name != "revocation");
+            outcome
+        };
+        rest(self) == rest(other)
     }
 
     /// Whether this is what the fields of an `=` line say.

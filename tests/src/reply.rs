@@ -59,11 +59,10 @@ fn phase_of(name: &str) -> Phase {
         "TooLarge" => Phase::TooLarge,
         "TimedOut" => Phase::TimedOut,
         "Unsupported" => Phase::Unsupported,
-        "Blocked" => Phase::Blocked(Rule {
+        "Blocked" => Phase::Blocked(Box::new(Rule {
             host: "the host".to_owned(),
-            address: None,
-            reason: "as the transcript says",
-        }),
+            ..Rule::because("as the transcript says")
+        })),
         other => panic!("there is no phase {other}"),
     }
 }

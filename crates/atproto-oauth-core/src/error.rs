@@ -40,7 +40,7 @@ pub enum Error {
     Transport(#[from] TransportError),
     /// The authorization server refused a request.
     #[error(transparent)]
-    Refused(#[from] Refusal),
+    Refused(Box<Refusal>),
     /// The authorization server's answer is not what the specification asks for.
     #[error("the answer of the {endpoint} endpoint breaks the rules: {what}")]
     Malformed {
@@ -302,6 +302,12 @@ impl Error {
             Self::Discovery(DiscoveryError::Status { status, .. }) => Some(*status),
             _ => None,
         }
+    }
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(Box::new(refusal))
     }
 }
 

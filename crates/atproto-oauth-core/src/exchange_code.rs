@@ -32,7 +32,7 @@ use crate::client::{Client, NoncePolicy};
 use crate::error::{AuthorityError, EndpointName, Error, SessionError};
 use crate::pending::Pending;
 use crate::pkce;
-use crate::revoke::RevokeTokens;
+use crate::revoke::{Revocation, RevokeTokens, after_revocation};
 use crate::session::Session;
 use crate::stored::Version;
 use crate::token::{Grant, Granted, Received, Token};
@@ -59,11 +59,14 @@ pub struct LoggedIn {
 
 /// A login that did not end in a session.
 #[derive(Clone, Error)]
-#[error("{error}")]
+#[error("{error}{}", after_revocation(.revocation.as_ref()))]
 #[non_exhaustive]
 pub struct CallbackError {
     /// Why.
     pub error: Error,
+    /// What became of tokens that the server had issued and that must not be used. `None` if there
+    /// were none; on an error the server has a session that nobody uses, until it expires.
+    pub revocation: Option<Result<Revocation, Box<Error>>>,
     /// What the application wanted to have kept.
     pub app_state: Option<String>,
 }
@@ -74,6 +77,12 @@ enum State {
     Check(Box<CheckState>),
     CleanUp { revoke: Box<RevokeTokens>, error: Box<Error> },
     Ended,
+}
+
+/// Why there is no session, and what became of the tokens of it.
+struct Failed {
+    error: Error,
+    revocation: Option<Result<Revocation, Box<Error>>>,
 }
 
 /// The code is on its way, and beside it the check if the account is known.
@@ -144,8 +153,11 @@ impl ExchangeCode {
         Ok(granted)
     }
 
-    fn clean_up(&self, received: &Received, error: Error) -> Result<State, Error> {
-        let Ok(auth) = self.pending.client_auth(&self.client) else { return Err(error) };
+    fn clean_up(&self, received: &Received, error: Error) -> Result<State, Failed> {
+        let auth = match self.pending.client_auth(&self.client) {
+            Ok(auth) => auth,
+            Err(unable) => return Err(Failed { error, revocation: Some(Err(unable.into())) }),
+        };
         let revoke = RevokeTokens::new(
             self.pending.server.revocation_endpoint.clone(),
             auth,
@@ -181,7 +193,7 @@ impl ExchangeCode {
         }
     }
 
-    fn advance(&mut self, cx: &mut Cx<'_>) -> Poll<Result<Session, Error>> {
+    fn advance(&mut self, cx: &mut Cx<'_>) -> Poll<Result<Session, Failed>> {
         loop {
             match &mut self.state {
                 State::Start => self.state = State::Token(Box::new(self.start(cx.now())?)),
@@ -192,7 +204,7 @@ impl ExchangeCode {
                         // A check that failed spares the code, unless that is on its way already.
                         let spare = answer.is_pending() && !exchange.token.is_in_flight(cx);
                         if spare && let Some(error) = check.take_error() {
-                            return Poll::Ready(Err(error));
+                            return Poll::Ready(Err(error.into()));
                         }
                     }
                     let DpopReply { output: received, nonce_missing } = ready!(answer)?;
@@ -228,9 +240,9 @@ impl ExchangeCode {
                     }
                 }
                 State::CleanUp { revoke, error } => {
-                    // Whether it worked or not: what matters to the caller is why.
-                    let _ = ready!(revoke.poll(cx));
-                    return Poll::Ready(Err((**error).clone()));
+                    let revocation = Some(ready!(revoke.poll(cx)).map_err(Box::new));
+                    let error = (**error).clone();
+                    return Poll::Ready(Err(Failed { error, revocation }));
                 }
                 State::Ended => unreachable!("a login is not polled after its end"),
             }
@@ -252,8 +264,17 @@ impl Machine for ExchangeCode {
         let app_state = self.pending.app_state.clone();
         Poll::Ready(match result {
             Ok(session) => Ok(LoggedIn { session, app_state }),
-            Err(error) => Err(CallbackError { error, app_state }),
+            Err(Failed { error, revocation }) => {
+                Err(CallbackError { error, revocation, app_state })
+            }
         })
+    }
+}
+
+/// No tokens were issued, or none that are known.
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        Self { error, revocation: None }
     }
 }
 
@@ -265,7 +286,10 @@ impl fmt::Debug for LoggedIn {
 
 impl fmt::Debug for CallbackError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CallbackError").field("error", &self.error).finish_non_exhaustive()
+        f.debug_struct("CallbackError")
+            .field("error", &self.error)
+            .field("revocation", &self.revocation)
+            .finish_non_exhaustive()
     }
 }
 

@@ -28,7 +28,7 @@ use thiserror::Error;
 use crate::client::{Client, NoncePolicy};
 use crate::error::{AuthorityError, EndpointName, Error, SessionError};
 use crate::refusal::Refusal;
-use crate::revoke::RevokeTokens;
+use crate::revoke::{Revocation, RevokeTokens, after_revocation};
 use crate::session::Session;
 use crate::token::{Grant, Received, Token};
 use crate::verify::{self, Verified, Verify};
@@ -55,11 +55,14 @@ pub struct Refreshed {
 
 /// A refresh that did not end in a session to go on with.
 #[derive(Clone, Debug, Error)]
-#[error("{error}")]
+#[error("{error}{}", after_revocation(.revocation.as_ref()))]
 #[non_exhaustive]
 pub struct RefreshError {
     /// Why.
     pub error: Error,
+    /// What became of tokens that the server had issued and that must not be used. `None` if there
+    /// were none; on an error the server has a session that nobody uses, until it expires.
+    pub revocation: Option<Result<Revocation, Box<Error>>>,
     /// What it means for the session that was to be refreshed.
     pub effect: SessionEffect,
 }
@@ -96,6 +99,9 @@ impl Refresh {
         // Another client can't use the session, but that is no fault of the session.
         self.client
             .check_session(&self.session)
+            .map_err(|error| effect(error, SessionEffect::Keep))?;
+        self.session
+            .client_auth(&self.client)
             .map_err(|error| effect(error, SessionEffect::Keep))?;
         if !self.session.can_refresh() {
             let over = self.session.is_expired(cx.now());
@@ -134,7 +140,12 @@ impl Refresh {
         endpoint: Option<url::Url>,
         error: Error,
     ) -> Result<State, RefreshError> {
-        let Ok(auth) = self.session.client_auth(&self.client) else { return Err(dead(error)) };
+        let auth = match self.session.client_auth(&self.client) {
+            Ok(auth) => auth,
+            Err(unable) => {
+                return Err(RefreshError { revocation: Some(Err(unable.into())), ..dead(error) });
+            }
+        };
         let revoke = RevokeTokens::new(
             endpoint,
             auth,
@@ -189,8 +200,8 @@ impl Refresh {
                     }
                 }
                 State::CleanUp { revoke, error } => {
-                    let _ = ready!(revoke.poll(cx));
-                    return Poll::Ready(Err((**error).clone()));
+                    let revocation = Some(ready!(revoke.poll(cx)).map_err(Box::new));
+                    return Poll::Ready(Err(RefreshError { revocation, ..(**error).clone() }));
                 }
                 State::Ended => unreachable!("a refresh is not polled after its end"),
             }
@@ -226,7 +237,7 @@ fn renew(
 }
 
 fn effect(error: Error, effect: SessionEffect) -> RefreshError {
-    RefreshError { error, effect }
+    RefreshError { error, effect, revocation: None }
 }
 
 fn dead(error: Error) -> RefreshError {

@@ -231,6 +231,22 @@ impl Endpoint for RevocationRequest {
     }
 }
 
+/// What an error adds about tokens that had to be revoked.
+pub(crate) fn after_revocation(revocation: Option<&Result<Revocation, Box<Error>>>) -> String {
+    match revocation {
+        None | Some(Ok(Revocation::Revoked)) => String::new(),
+        Some(Ok(Revocation::NotSupported)) => {
+            "; the tokens that it issued can't be revoked there, and live until they expire"
+                .to_owned()
+        }
+        Some(Err(error)) => {
+            format!(
+                "; the tokens that it issued live until they expire, since revoking them failed: {error}"
+            )
+        }
+    }
+}
+
 impl fmt::Debug for Revoke {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Revoke").field("session", &self.session).finish_non_exhaustive()

@@ -33,7 +33,7 @@ pub enum Phase {
     /// No whole reply within the call's time, and the request may have been sent.
     TimedOut,
     /// A policy forbids the call; nothing was sent.
-    Blocked(Rule),
+    Blocked(Box<Rule>),
     /// This driver can't perform this kind of call; nothing was sent.
     Unsupported,
 }
@@ -65,14 +65,14 @@ impl TransportError {
     /// A call that a policy forbids.
     pub fn blocked(rule: Rule) -> Self {
         let detail = rule.to_string();
-        Self { phase: Phase::Blocked(rule), detail }
+        Self { phase: Phase::Blocked(Box::new(rule)), detail }
     }
 
     /// The same, with the host that was asked.
     pub(crate) fn about(self, host: &str) -> Self {
         match self.phase {
             Phase::Blocked(rule) if rule.host.is_empty() => {
-                Self::blocked(Rule { host: host.to_owned(), ..rule })
+                Self::blocked(Rule { host: host.to_owned(), ..*rule })
             }
             Phase::Blocked(_) => self, // its rule names the host
             phase => Self { detail: format!("{host}: {}", self.detail), phase },

@@ -210,7 +210,7 @@ pub(crate) fn document(did: &str, names: &str, pds: &str) -> String {
 
 /// What the engine answers where a policy forbids a call.
 pub(crate) fn blocked() -> Phase {
-    Phase::Blocked(Rule { host: String::new(), address: None, reason: "as scripted" })
+    Phase::Blocked(Box::new(Rule::because("as scripted")))
 }
 
 fn name(call: &Call) -> String {

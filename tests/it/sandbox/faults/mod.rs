@@ -187,6 +187,7 @@ fn tokens_that_can_not_be_given_back_are_left_to_expire() {
     sandbox.fault(Fault::lose_request().path("/oauth/revoke").times(2));
     let failed = finish(&mut sandbox, &client, begun, CAROL).unwrap_err();
     let is_told = matches!(failed.error, Error::Authority(AuthorityError::SubjectMismatch { .. }));
-    assert!(is_told, "{failed:?}");
+    assert!(is_told && matches!(failed.revocation, Some(Err(_))), "{failed:?}");
+    assert!(failed.to_string().contains("revoking them failed"), "{failed}");
     assert_eq!(sandbox.sessions(pds), 1);
 }

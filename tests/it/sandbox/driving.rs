@@ -5,8 +5,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Poll;
 use std::time::Duration;
 
-use atproto_oauth_sandbox::{Dns, Process, Sandbox, Seen};
-use atproto_sansio::{Call, Cx, Flow, Machine, Output, Phase, Ticket, TransportError};
+use atproto_oauth_sandbox::{Dns, Fault, Process, Sandbox, Seen};
+use atproto_sansio::{
+    Answer, Body, Call, Cx, Flow, How, Machine, Output, Phase, Reach, Ticket, TransportError,
+};
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
 
 use crate::sandbox::{ALICE, begin, log_in, loopback, status};
 
@@ -164,4 +168,72 @@ fn a_panic_leaves_the_process_what_it_has_learned() {
     assert_eq!(status(&mut sandbox, &client, &session), 200);
     let _ = begin(&mut sandbox, &client, ALICE);
     assert_eq!(sandbox.log().len(), 2, "nonces and metadata are remembered: {:?}", sandbox.log());
+}
+
+/// Asks for the body of a document, in this way.
+fn ask(sandbox: &mut Sandbox, how: How) -> Result<Response<Bytes>, TransportError> {
+    let url = format!("{}/.well-known/oauth-protected-resource", sandbox.names().pds);
+    let mut asked = None;
+    let Ok(answer) = sandbox.run(By(|cx: &mut Cx<'_>| {
+        let request = Request::get(&url).body(Body::Bytes(Bytes::new())).unwrap();
+        let asked = asked.get_or_insert_with(|| cx.http(request, how));
+        cx.take(asked)
+    }));
+    answer
+}
+
+#[test]
+fn a_streamed_answer_is_its_head_and_an_error_is_whole() {
+    let mut sandbox = Sandbox::new(1);
+    let buffered = How::buffered(10_000, Reach::Public);
+    let streamed = How { answer: Answer::Streamed { errors: 10_000 }, ..buffered };
+    assert!(!ask(&mut sandbox, buffered).unwrap().body().is_empty());
+    assert!(ask(&mut sandbox, streamed).unwrap().body().is_empty());
+    sandbox.fault(Fault::status(StatusCode::BAD_GATEWAY));
+    assert!(!ask(&mut sandbox, streamed).unwrap().body().is_empty());
+}
+
+#[test]
+fn an_answer_may_come_at_the_last_moment() {
+    let mut sandbox = Sandbox::new(1);
+    sandbox.set_latency(SECOND * 4);
+    let how = How { timeout: SECOND * 10, ..How::buffered(10_000, Reach::Public) };
+    let mut after = |fault: Option<Fault>, how: How| {
+        fault.into_iter().for_each(|fault| sandbox.fault(fault));
+        let before = sandbox.now();
+        let answer = ask(&mut sandbox, how).map(drop).map_err(|error| error.phase);
+        (sandbox.now().since(before), answer)
+    };
+    assert_eq!(after(Some(Fault::delay(SECOND * 6)), how), (SECOND * 10, Ok(())));
+    assert_eq!(after(Some(Fault::delay(SECOND * 7)), how), (SECOND * 10, Err(Phase::TimedOut)));
+    assert_eq!(after(Some(Fault::silence()), how), (SECOND * 10, Err(Phase::TimedOut)));
+    let just_in_time = How { timeout: SECOND * 4, ..how };
+    assert_eq!(after(None, just_in_time), (SECOND * 4, Ok(())));
+    let hasty = How { timeout: SECOND * 3, ..how };
+    assert_eq!(after(None, hasty), (SECOND * 3, Err(Phase::TimedOut)));
+}
+
+#[test]
+fn what_must_start_by_a_time_does_or_is_not_sent() {
+    let mut sandbox = Sandbox::new(1);
+    sandbox.set_latency(SECOND * 4);
+    let how = How::buffered(10_000, Reach::Public);
+    let now = sandbox.now();
+    assert!(ask(&mut sandbox, How { start_by: Some(now), ..how }).is_ok());
+    sandbox.clear_log();
+    let late = ask(&mut sandbox, How { start_by: Some(now), ..how }).unwrap_err();
+    assert_eq!(late.phase, Phase::NotSent);
+    assert_eq!(sandbox.log().len(), 0);
+}
+
+#[test]
+fn a_nameserver_may_answer_at_the_last_moment() {
+    let mut sandbox = Sandbox::new(1);
+    sandbox.set_latency(SECOND * 10);
+    let mut asked = None;
+    let Ok(answer) = sandbox.run(By(|cx: &mut Cx<'_>| {
+        let asked = asked.get_or_insert_with(|| cx.txt("one".to_owned(), SECOND * 10));
+        cx.take(asked)
+    }));
+    assert_eq!(answer.unwrap(), [] as [String; 0]);
 }

@@ -188,3 +188,70 @@ fn the_log_of_look_ups_has_an_end_too() {
     let pds = server(&sandbox, &sandbox.names().pds);
     assert_eq!(sandbox.sessions(pds), 0);
 }
+
+#[test]
+fn the_requests_of_a_log_are_those_from_outside() {
+    let (mut sandbox, client) = (Sandbox::new(1), confidential());
+    sandbox.publish_client(&client);
+    let _ = begin(&mut sandbox, &client, ALICE);
+    let fetched = format!("GET {} 200", client.client_id());
+    assert!(sandbox.log().iter().any(|seen| seen.to_string() == fetched), "{:?}", sandbox.log());
+    assert!(sandbox.requests().count() > 0);
+    assert!(sandbox.requests().all(|request| request.by == By::Client));
+}
+
+#[test]
+fn a_log_can_do_without() {
+    let (mut sandbox, client) = (Sandbox::new(1), loopback());
+    sandbox.keep_log(false);
+    let _ = begin(&mut sandbox, &client, ALICE);
+    assert_eq!(sandbox.log().len(), 0);
+    sandbox.keep_log(true);
+    sandbox.look_up("example.com");
+    assert_eq!(sandbox.log().len(), 1);
+}
+
+#[test]
+fn dns_is_asked_for_handles_under_a_name_of_their_own() {
+    let mut sandbox = Sandbox::new(1);
+    assert_eq!(sandbox.look_up(ALICE), Dns::NoSuchName);
+    assert!(matches!(sandbox.look_up(&format!("_atproto.{ALICE}")), Dns::Records(_)));
+    sandbox.rename(ALICE, "alicia.example.com");
+    assert_eq!(sandbox.look_up(&format!("_atproto.{ALICE}")), Dns::NoSuchName);
+    assert!(matches!(sandbox.look_up("_atproto.Alicia.example.com"), Dns::Records(_)));
+}
+
+#[test]
+fn a_host_that_is_there_says_what_it_has_not() {
+    let mut sandbox = Sandbox::new(1);
+    let names = sandbox.names().clone();
+    sandbox.publish_json("https://app.client.dev/c.json", "{}");
+    let mut ask = |url: String| {
+        let answer = sandbox.exchange(Request::get(url).body(Bytes::new()).unwrap()).whole();
+        answer.map(|answer| answer.status().as_u16())
+    };
+    assert_eq!(ask(format!("{}/nothing", names.doh)), Some(404));
+    assert_eq!(ask(format!("{}/dns-query?name=a.example&type=TXT", names.plc)), Some(404));
+    assert_eq!(
+        ask("https://app.client.dev/dns-query?name=a.example&type=TXT".to_owned()),
+        Some(404)
+    );
+    assert_eq!(ask("https://app.client.dev/".to_owned()), Some(404));
+    assert_eq!(ask("https://nobody.client.dev/c.json".to_owned()), None);
+}
+
+#[test]
+fn the_page_proposes_who_was_asked_for() {
+    let (mut sandbox, client) = (Sandbox::new(1), loopback());
+    let pds = sandbox.names().pds.clone();
+    for (subject, proposed) in [("carol.example.com", "carol"), (&*pds, "alice")] {
+        let begun = begin(&mut sandbox, &client, subject);
+        let request = Request::get(begun.url.as_str()).body(Bytes::new()).unwrap();
+        let page = sandbox.exchange(request).whole().unwrap();
+        let page = String::from_utf8_lossy(page.body()).into_owned();
+        assert!(page.contains(&format!("value=\"{proposed}.example.com\" list=")), "{page}");
+        assert!(page.contains(&format!("value=\"{proposed}-pass\"")), "{page}");
+        // Those of its own server, and nobody else.
+        assert!(page.contains("dave.example.com") && !page.contains("bob.example.com"), "{page}");
+    }
+}

@@ -125,6 +125,15 @@ impl Draft {
         }
     }
 
+    /// The same body with another content type, or none.
+    pub(crate) fn typed(mut self, content_type: Option<&str>) -> Self {
+        self.headers.remove(CONTENT_TYPE);
+        match content_type {
+            Some(content_type) => self.header(CONTENT_TYPE.as_str(), content_type),
+            None => self,
+        }
+    }
+
     pub(crate) fn body(mut self, content_type: &str, body: impl Into<Bytes>) -> Self {
         self.body = Some(body.into());
         self.header(CONTENT_TYPE.as_str(), content_type)

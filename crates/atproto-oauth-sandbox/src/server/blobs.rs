@@ -29,7 +29,7 @@ pub(crate) fn upload_blob(
         return Err(scope_missing(&format!("blob:{content_type}")));
     }
     if request.body.len() > LARGEST {
-        return Err(error(413, "PayloadTooLarge", "request entity too large"));
+        return Err(error(413, "PayloadTooLargeError", "request entity too large"));
     }
     let account = active(sandbox, at, &who.did)?;
     let cid = account.repository.upload(content_type, request.body.clone());
@@ -46,8 +46,9 @@ pub(crate) fn get_blob(sandbox: &Sandbox, at: ServerId, request: &Incoming) -> A
     let did = request.query("did").ok_or_else(|| bad_request("did is missing"))?;
     let cid = request.query("cid").ok_or_else(|| bad_request("cid is missing"))?;
     let account = sandbox.accounts.iter().find(|a| a.did == did && a.server == at);
-    let blob = account.and_then(|account| account.repository.blob(&cid));
-    let (content_type, bytes) = blob.ok_or_else(|| error(400, "BlobNotFound", "Blob not found"))?;
+    let account = account.ok_or_else(|| error(400, "RepoNotFound", "Could not find repo"))?;
+    let blob = account.repository.blob(&cid);
+    let (content_type, bytes) = blob.ok_or_else(|| bad_request("Blob not found"))?;
     let mut response = answer::typed(200, "application/octet-stream", bytes.clone());
     answer::set(&mut response, "content-type", content_type);
     Ok(response)

@@ -221,6 +221,11 @@ mod tests {
             "account:email?action=manage",
             "identity:handle",
             "include:com.example.set",
+            "include:com.example.set?aud=did:web:api.example.com%23api",
+            "repo:com.ex-ample.note",
+            "repo:a.b.c",
+            &format!("repo:{}.noted", ["a"; 156].join(".")),
+            &format!("repo:com.{}.note", "a".repeat(63)),
         ] {
             assert!(Permission::parse(scope).is_some(), "{scope}");
         }
@@ -242,6 +247,19 @@ mod tests {
             "account?attr=email&attr=repo",
             "identity:foo",
             "include:foo",
+            "include:com.example.set?aud=*",
+            "include:com.example.set?aud=did:web:api.example.com",
+            "include:com.example.set?aud=did:web:api.example.com%23",
+            "repo:a.b",
+            "repo:1om.example.note",
+            "repo:com.-example.note",
+            "repo:com.example-.note",
+            "repo:com..note",
+            "repo:com.example.2note",
+            "repo:com.example.no-te",
+            "repo:com.ex_ample.note",
+            &format!("repo:{}.noteds", ["a"; 156].join(".")),
+            &format!("repo:com.{}.note", "a".repeat(64)),
         ] {
             assert_eq!(Permission::parse(scope), None, "{scope}");
         }

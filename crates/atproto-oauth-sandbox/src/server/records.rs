@@ -99,7 +99,9 @@ pub(crate) fn get_record(sandbox: &Sandbox, at: ServerId, request: &Incoming) ->
 }
 
 pub(crate) fn list_records(sandbox: &Sandbox, at: ServerId, request: &Incoming) -> Answer {
-    let (account, collection) = (repository(sandbox, at, request)?, collection(request)?);
+    let collection = collection(request)?;
+    let account =
+        repository(sandbox, at, request).map_err(|missing| bad_request(&missing.description))?;
     let limit = request.query("limit").unwrap_or_else(|| "50".to_owned());
     let limit = limit.parse().ok().filter(|limit| (1..=100).contains(limit));
     let limit = limit.ok_or_else(|| bad_request("limit must be an integer from 1 to 100"))?;
@@ -146,12 +148,17 @@ fn json_input(request: &Incoming) -> Result<Value, Refusal> {
     let content_type = request.header(CONTENT_TYPE).unwrap_or_default();
     let essence = content_type.split(';').next().unwrap_or_default().trim();
     if request.body.len() > LARGEST_INPUT {
-        return Err(error(413, "PayloadTooLarge", "request entity too large"));
+        return Err(error(413, "PayloadTooLargeError", "request entity too large"));
     }
-    if !essence.eq_ignore_ascii_case("application/json") {
+    if essence != "application/json" {
         return Err(bad_request("Wrong request encoding (Content-Type), or none"));
     }
-    serde_json::from_slice(&request.body).map_err(|_| bad_request("The input is not JSON"))
+    if request.body.is_empty() {
+        return Ok(Value::Null);
+    }
+    let input = serde_json::from_slice(&request.body).ok();
+    let input = input.filter(|input: &Value| input.is_object() || input.is_array());
+    input.ok_or_else(|| error(400, "SyntaxError", "The input is no JSON object"))
 }
 
 /// AT Protocol "Record Key"

@@ -2,8 +2,8 @@
 //! (XRPC)").
 
 use bytes::Bytes;
-use http::Response;
 use http::header::HeaderName;
+use http::{Method, Response};
 use serde_json::{Map, json};
 
 use crate::account::Account;
@@ -22,37 +22,53 @@ pub(crate) type Answer = Result<Response<Bytes>, Refusal>;
 
 /// What the PDS at `at` answers to an XRPC request.
 pub(crate) fn handle(sandbox: &mut Sandbox, at: ServerId, request: &Incoming) -> Response<Bytes> {
-    let method = request.url.path().strip_prefix("/xrpc/").unwrap_or_default().to_owned();
-    let open = match (request.method.as_str(), &*method) {
-        ("GET", "com.atproto.server.describeServer") => Some(describe_server(sandbox, at)),
-        ("GET", "com.atproto.identity.resolveHandle") => Some(resolve_handle(sandbox, request)),
-        ("GET", "com.atproto.repo.describeRepo") => {
-            Some(records::describe_repo(sandbox, at, request))
-        }
-        ("GET", "com.atproto.repo.getRecord") => Some(records::get_record(sandbox, at, request)),
-        ("GET", "com.atproto.repo.listRecords") => {
-            Some(records::list_records(sandbox, at, request))
-        }
-        ("GET", "com.atproto.sync.getBlob") => Some(blobs::get_blob(sandbox, at, request)),
-        _ => None,
-    };
-    if let Some(answer) = open {
-        return answer.unwrap_or_else(|refusal| refusal.to_xrpc());
+    let path = request.url.path();
+    let method = path.strip_prefix("/xrpc/").unwrap_or_default();
+    let method = method.strip_suffix('/').unwrap_or(method).to_owned();
+    if method.is_empty() {
+        return bad_request("The path names no method").to_xrpc();
     }
-    let is_query = request.method == http::Method::GET;
-    let expected = match &*method {
-        "com.atproto.server.getSession" => Some(true),
+    if verb_of(&method).is_some_and(|verb| verb != request.method) {
+        return bad_request("This method is called with the other verb").to_xrpc();
+    }
+    let open = match &*method {
+        "com.atproto.server.describeServer" => describe_server(sandbox, at),
+        "com.atproto.identity.resolveHandle" => resolve_handle(sandbox, request),
+        "com.atproto.repo.describeRepo" => records::describe_repo(sandbox, at, request),
+        "com.atproto.repo.getRecord" => records::get_record(sandbox, at, request),
+        "com.atproto.repo.listRecords" => records::list_records(sandbox, at, request),
+        "com.atproto.sync.getBlob" => blobs::get_blob(sandbox, at, request),
+        _ => return for_somebody(sandbox, at, request, &method),
+    };
+    open.unwrap_or_else(|refusal| refusal.to_xrpc())
+}
+
+/// Queries are for GET, procedures for POST; `None` of methods that are of no server here.
+fn verb_of(method: &str) -> Option<Method> {
+    match method {
+        "com.atproto.server.describeServer"
+        | "com.atproto.identity.resolveHandle"
+        | "com.atproto.repo.describeRepo"
+        | "com.atproto.repo.getRecord"
+        | "com.atproto.repo.listRecords"
+        | "com.atproto.sync.getBlob"
+        | "com.atproto.server.getSession" => Some(Method::GET),
         "com.atproto.repo.createRecord"
         | "com.atproto.repo.putRecord"
         | "com.atproto.repo.deleteRecord"
-        | "com.atproto.repo.uploadBlob" => Some(false),
+        | "com.atproto.repo.uploadBlob" => Some(Method::POST),
         _ => None,
-    };
-    if expected.is_some_and(|expected| expected != is_query) {
-        let refusal = error(400, "InvalidRequest", "This method is called with the other verb");
-        return refusal.to_xrpc();
     }
-    authorized(sandbox, at, request, |sandbox, who| match &*method {
+}
+
+/// The methods that need an account.
+fn for_somebody(
+    sandbox: &mut Sandbox,
+    at: ServerId,
+    request: &Incoming,
+    method: &str,
+) -> Response<Bytes> {
+    authorized(sandbox, at, request, |sandbox, who| match method {
         "com.atproto.server.getSession" => get_session(sandbox, at, who),
         "com.atproto.repo.createRecord" => {
             records::write_record(sandbox, at, request, who, Write::Create)
@@ -64,7 +80,7 @@ pub(crate) fn handle(sandbox: &mut Sandbox, at: ServerId, request: &Incoming) ->
             records::write_record(sandbox, at, request, who, Write::Delete)
         }
         "com.atproto.repo.uploadBlob" => blobs::upload_blob(sandbox, at, request, who),
-        _ => proxy(who, &method, request),
+        _ => proxy(who, method, request),
     })
 }
 

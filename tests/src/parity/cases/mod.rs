@@ -23,6 +23,7 @@ mod resource;
 mod revoke;
 mod scopes;
 mod silent;
+mod xrpc;
 
 use super::Case;
 
@@ -40,6 +41,7 @@ pub fn cases() -> Vec<Case> {
         redirect_uris::CASES,
         authorize::CASES,
         silent::CASES,
+        xrpc::CASES,
         codes::CASES,
         refresh::CASES,
         assertions::CASES,

@@ -56,6 +56,53 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
+        "records are listed page by page, the newest key first",
+        |lab| {
+            let (login, token) = logged_in(lab, "atproto transition:generic");
+            let did = lab.account("alice").did;
+            let collection = format!("com.example.list{}", random().to_ascii_lowercase().replace(['-', '_'], ""));
+            for key in ["b", "a", "c"] {
+                let input = json!({
+                    "repo": did, "collection": collection, "rkey": key, "validate": false,
+                    "record": {"$type": collection},
+                });
+                let nsid = "com.atproto.repo.createRecord";
+                let draft = login.xrpc(lab, Server::A, Method::POST, nsid, &token);
+                draft.body("application/json", input.to_string()).send(lab);
+            }
+            for rest in ["", "&limit=2", "&limit=2&cursor=b", "&limit=2&cursor=a", "&limit=0", "&limit=101", "&limit=x", "&cursor=bb"] {
+                let query = format!("repo={did}&collection={collection}{rest}");
+                let path = format!("/xrpc/com.atproto.repo.listRecords?{query}");
+                let answer = Draft::new(Server::A, Method::GET, &path).label(rest).send(lab);
+                let uris = answer.json["records"].as_array().into_iter().flatten();
+                let keys = uris.map(|record| record["uri"].as_str().unwrap().rsplit('/').next().unwrap());
+                let keys: Vec<&str> = keys.collect();
+                if answer.status == 200 {
+                    let keys = if keys.is_empty() { "nothing".to_owned() } else { keys.join(" ") };
+                    lab.note(format!("+ {keys}, cursor {}", answer.json["cursor"]));
+                }
+            }
+        },
+        "
+        POST createRecord 200 - nonce
+        POST createRecord 200 - nonce
+        POST createRecord 200 - nonce
+        GET listRecords 200 -
+        + c b a, cursor \"a\"
+        GET listRecords 200 - (&limit=2)
+        + c b, cursor \"b\"
+        GET listRecords 200 - (&limit=2&cursor=b)
+        + a, cursor \"a\"
+        GET listRecords 200 - (&limit=2&cursor=a)
+        + nothing, cursor null
+        GET listRecords 400 InvalidRequest (&limit=0)
+        GET listRecords 400 InvalidRequest (&limit=101)
+        GET listRecords 400 InvalidRequest (&limit=x)
+        GET listRecords 200 - (&cursor=bb)
+        + b a, cursor \"a\"
+        ",
+    ),
+    Case::new(
         "the scope atproto alone allows no writing",
         |lab| {
             let (login, token) = logged_in(lab, "atproto");
@@ -207,6 +254,42 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
+        "a blob has a type, and is found where it was left",
+        |lab| {
+            let (login, token) = logged_in(lab, "atproto transition:generic");
+            upload(lab, &login, &token).typed(None).label("no type").send(lab);
+            upload(lab, &login, &token).typed(Some("")).label("an empty type").send(lab);
+            let draft = upload(lab, &login, &token).typed(Some("text/plain; charset=utf-8"));
+            let answer = draft.label("a type with a parameter").send(lab);
+            lab.note(format!("+ {}", answer.json["blob"]["mimeType"]));
+            let cid = answer.json["blob"]["ref"]["$link"].as_str().unwrap().to_owned();
+            let note = json!({"$type": COLLECTION, "text": "hello", "blob": answer.json["blob"]});
+            create(lab, &login, &token, COLLECTION, note).send(lab);
+            let (alice, bob) = (lab.account("alice").did, lab.account("bob").did);
+            let other = "bafkreiddqkz4zcauck3xx7fo5ubgaaoabwpdajpgnqqpnz7jf4dzqukgfi";
+            for (did, cid, label) in [
+                (&alice, &*cid, "hers"),
+                (&bob, &*cid, "of another account"),
+                (&alice, other, "another one"),
+                (&alice, "x", "no CID"),
+            ] {
+                let path = format!("/xrpc/com.atproto.sync.getBlob?did={did}&cid={cid}");
+                Draft::new(Server::A, Method::GET, &path).label(label).show("content-type").send(lab);
+            }
+        },
+        "
+        POST uploadBlob 400 InvalidRequest nonce (no type)
+        POST uploadBlob 400 InvalidRequest nonce (an empty type)
+        POST uploadBlob 200 - nonce (a type with a parameter)
+        + \"text/plain\"
+        POST createRecord 200 - nonce
+        GET getBlob 200 - content-type=text/plain (hers)
+        GET getBlob 400 RepoNotFound content-type=application/json (of another account)
+        GET getBlob 400 InvalidRequest content-type=application/json (another one)
+        GET getBlob 400 InvalidRequest content-type=application/json (no CID)
+        ",
+    ),
+    Case::new(
         "a write without an authorization",
         |lab| {
             let (login, token) = logged_in(lab, "atproto transition:generic");
@@ -224,17 +307,23 @@ pub(super) const CASES: &[Case] = &[
     ),
 ];
 
-fn logged_in(lab: &mut Lab<'_>, scope: &str) -> (Login, String) {
+pub(super) fn logged_in(lab: &mut Lab<'_>, scope: &str) -> (Login, String) {
     let login = Client::loopback_with("http://127.0.0.1/callback", scope).login();
     let token = login.tokens(lab, "alice").access;
     (login, token)
 }
 
-fn note() -> Value {
+pub(super) fn note() -> Value {
     json!({"$type": COLLECTION, "text": "hello", "createdAt": "2026-01-01T00:00:00Z"})
 }
 
-fn create(lab: &mut Lab<'_>, login: &Login, token: &str, collection: &str, record: Value) -> Draft {
+pub(super) fn create(
+    lab: &mut Lab<'_>,
+    login: &Login,
+    token: &str,
+    collection: &str,
+    record: Value,
+) -> Draft {
     let did = lab.account("alice").did;
     let input = json!({"repo": did, "collection": collection, "record": record});
     post(lab, login, token, "com.atproto.repo.createRecord", &input)
@@ -264,4 +353,4 @@ fn show_record(lab: &mut Lab<'_>, answer: &Answer) {
     lab.members(answer);
 }
 
-const COLLECTION: &str = "com.example.note";
+pub(super) const COLLECTION: &str = "com.example.note";

@@ -8,6 +8,7 @@ use http::{HeaderMap, header};
 
 /// One challenge: a scheme and what it says.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
 pub struct Challenge {
     /// The scheme, in lower case.
     pub scheme: String,

@@ -36,6 +36,7 @@ pub struct Discover {
 
 /// An authorization server, and the server that names it.
 #[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
 pub struct Discovered {
     /// The authorization server.
     pub server: ServerMetadata,

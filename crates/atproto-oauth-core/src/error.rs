@@ -140,6 +140,7 @@ pub enum CallbackProblem {
 /// The user or the server said no. What the server wrote is a stranger's text.
 #[derive(Clone, Debug, Error, Eq, PartialEq)]
 #[error("the authorization server answered {error}{}", colon(.description.as_deref()))]
+#[non_exhaustive]
 pub struct Denied {
     /// The OAuth error code, such as `access_denied`.
     pub error: String,

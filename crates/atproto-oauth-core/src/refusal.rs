@@ -19,6 +19,7 @@ use crate::text::{colon, printable, retry_after};
 #[derive(Clone, Debug, Error, Eq, PartialEq)]
 #[error("the {endpoint} endpoint answered {status}{}{}{}",
     colon(.error.as_deref()), colon(.description.as_deref()), hint(self))]
+#[non_exhaustive]
 pub struct Refusal {
     /// Which endpoint.
     pub endpoint: EndpointName,

@@ -24,6 +24,7 @@ use crate::text::{colon, printable, retry_after};
 
 /// An answer that is not a success. What the server wrote is a stranger's text.
 #[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
 pub struct XrpcError {
     /// The HTTP status.
     pub status: StatusCode,

@@ -76,6 +76,7 @@ pub enum DiscoveryError {
 
 /// One rule that a document breaks.
 #[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
 pub struct Violation {
     /// The member, as it is spelled in the document.
     pub member: &'static str,

@@ -19,6 +19,7 @@ use crate::origin::Origin;
 
 /// What a server says of itself as a protected resource: checked.
 #[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
 pub struct ResourceMetadata {
     /// The server itself.
     pub resource: Origin,

@@ -20,6 +20,7 @@ use crate::origin::Origin;
 
 /// What an authorization server says of itself: checked, and only what a client uses.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct ServerMetadata {
     /// The server's name, which everything else is bound to.
     pub issuer: Origin,

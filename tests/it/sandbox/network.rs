@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use atproto_dpop::P256Keys;
-use atproto_oauth_core::{Client, ClientKey, Description, SessionEffect};
+use atproto_oauth_core::{Client, ClientKey, Description, SessionEffect, xrpc};
 use atproto_oauth_sandbox::{By, Dns, Exchange, Fault, Names, Outcome, Sandbox, Seen};
 use atproto_sansio::{Keys, SystemEntropy};
 use bytes::Bytes;
@@ -253,5 +253,18 @@ fn the_page_proposes_who_was_asked_for() {
         assert!(page.contains(&format!("value=\"{proposed}-pass\"")), "{page}");
         // Those of its own server, and nobody else.
         assert!(page.contains("dave.example.com") && !page.contains("bob.example.com"), "{page}");
+    }
+}
+
+#[test]
+fn a_blob_has_a_largest_size() {
+    let (mut sandbox, client) = (Sandbox::new(1), loopback());
+    let session = log_in(&mut sandbox, &client, ALICE);
+    let largest = 100 * 1024 * 1024;
+    for (size, expected) in [(largest, 200), (largest + 1, 413)] {
+        let bytes = vec![0; size];
+        let upload = xrpc::blob("com.atproto.repo.uploadBlob", "image/png", bytes).unwrap();
+        let answer = sandbox.run(client.request(&session, upload).unwrap()).unwrap().output;
+        assert_eq!(answer.status(), expected, "{size}");
     }
 }

@@ -30,7 +30,7 @@ fn it_ends_at_once_and_leaves_nothing() {
 
     let started = Instant::now();
     drop(served);
-    assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
     assert!(TcpStream::connect(at).is_err());
     assert_eq!(read(&mut waiting, LONG), (String::new(), End::Closed));
     // All its ports are free at once for the next one.

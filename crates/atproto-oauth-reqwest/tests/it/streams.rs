@@ -255,7 +255,7 @@ fn an_attached_body_that_fails_says_why() {
 
 #[test]
 fn a_peer_that_does_not_read_is_bounded_by_the_time_of_the_call() {
-    let server = Server::start(|_peer| std::thread::sleep(Duration::from_secs(3)));
+    let server = Server::start(|_peer| std::thread::sleep(Duration::from_secs(20)));
     let request = Request::builder().method(Method::PUT).uri(server.url("/"));
     let how = How { timeout: Duration::from_millis(500), ..how() };
     let once = Once::new(request.body(Body::Attached).unwrap(), how);
@@ -263,5 +263,5 @@ fn a_peer_that_does_not_read_is_bounded_by_the_time_of_the_call() {
     let begin = Instant::now();
     let error = block_on(driver().run_with_body(once, endless)).unwrap_err();
     assert_eq!(error.phase, Phase::TimedOut, "{error}");
-    assert!(begin.elapsed() < Duration::from_secs(2), "{:?}", begin.elapsed());
+    assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
 }

@@ -74,13 +74,13 @@ fn a_failed_handshake_was_not_sent() {
 
 #[test]
 fn a_handshake_that_stalls_was_not_sent() {
-    let server = Server::start(|_peer| thread::sleep(Duration::from_secs(2)));
+    let server = Server::start(|_peer| thread::sleep(Duration::from_secs(20)));
     let driver = trusting(&certificate(HOST), &server);
     let begin = Instant::now();
     let how = How { timeout: Duration::from_millis(300), ..how() };
     let error = driver.send(get(url()), how).unwrap_err();
     assert_eq!(error.phase, Phase::NotSent, "{error}");
-    assert!(begin.elapsed() < Duration::from_millis(900), "{:?}", begin.elapsed());
+    assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
 }
 
 #[test]

@@ -174,7 +174,7 @@ fn the_reader_of_a_body_may_itself_use_the_driver() {
 
 #[test]
 fn a_peer_that_does_not_read_is_bounded_by_the_time_of_the_call() {
-    let server = Server::start(|_peer| thread::sleep(Duration::from_secs(3)));
+    let server = Server::start(|_peer| thread::sleep(Duration::from_secs(20)));
     let request = Request::builder().method(Method::PUT).uri(server.url("/"));
     let how = How { timeout: Duration::from_millis(500), ..how() };
     let once = Once::new(request.body(Body::Attached).unwrap(), how);
@@ -182,5 +182,5 @@ fn a_peer_that_does_not_read_is_bounded_by_the_time_of_the_call() {
     let begin = std::time::Instant::now();
     let error = builder().build().run_with_body(once, endless).unwrap_err();
     assert_eq!(error.phase, Phase::TimedOut, "{error}");
-    assert!(begin.elapsed() < Duration::from_secs(2), "{:?}", begin.elapsed());
+    assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
 }

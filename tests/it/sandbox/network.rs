@@ -6,7 +6,7 @@ use std::time::Duration;
 use atproto_dpop::P256Keys;
 use atproto_oauth_core::{Client, ClientKey, Description, SessionEffect, xrpc};
 use atproto_oauth_sandbox::{By, Dns, Exchange, Fault, Names, Outcome, Sandbox, Seen};
-use atproto_sansio::{Keys, SystemEntropy};
+use atproto_sansio::{Keys, SystemEntropy, UnixTime};
 use bytes::Bytes;
 use http::{Method, Request, StatusCode};
 
@@ -41,6 +41,12 @@ fn a_document_is_found_however_its_url_is_written() {
 #[should_panic(expected = "an absolute http or https URL")]
 fn what_is_published_has_a_url() {
     Sandbox::new(1).publish_json("/c.json", "{}");
+}
+
+#[test]
+#[should_panic(expected = "an absolute http or https URL")]
+fn what_is_published_has_a_url_that_can_be_asked_for() {
+    Sandbox::new(1).publish_json("ftp://app.client.dev/c.json", "{}");
 }
 
 #[test]
@@ -267,4 +273,28 @@ fn a_blob_has_a_largest_size() {
         let answer = sandbox.run(client.request(&session, upload).unwrap()).unwrap().output;
         assert_eq!(answer.status(), expected, "{size}");
     }
+}
+
+#[test]
+fn an_answer_says_what_time_it_is() {
+    let mut sandbox = Sandbox::new(1);
+    let mut date = |sandbox: &mut Sandbox| {
+        let request = Request::get(&sandbox.names().plc).body(Bytes::new()).unwrap();
+        let answer = sandbox.exchange(request).whole().unwrap();
+        answer.headers().get("date").map(|date| date.to_str().unwrap().to_owned())
+    };
+    assert_eq!(date(&mut sandbox).unwrap(), "Thu, 01 Jan 2026 00:00:00 GMT");
+    sandbox.set_now(UnixTime::from_secs(253_402_300_799));
+    assert_eq!(date(&mut sandbox).unwrap(), "Fri, 31 Dec 9999 23:59:59 GMT");
+    sandbox.advance(Duration::from_secs(1));
+    assert_eq!(date(&mut sandbox), None);
+}
+
+#[test]
+fn who_can_not_be_reached_can_not_be_silent() {
+    let mut sandbox = Sandbox::new(1);
+    sandbox.fault(Fault::refuse());
+    sandbox.fault(Fault::silence());
+    let request = Request::get(&sandbox.names().plc).body(Bytes::new()).unwrap();
+    assert!(matches!(sandbox.exchange(request).outcome, Outcome::Refused));
 }

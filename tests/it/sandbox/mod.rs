@@ -12,6 +12,7 @@ mod in_turn;
 mod keys;
 mod latency;
 mod lifetimes;
+mod mangled;
 mod network;
 mod on_sockets;
 mod together;

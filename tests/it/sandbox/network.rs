@@ -278,7 +278,7 @@ fn a_blob_has_a_largest_size() {
 #[test]
 fn an_answer_says_what_time_it_is() {
     let mut sandbox = Sandbox::new(1);
-    let mut date = |sandbox: &mut Sandbox| {
+    let date = |sandbox: &mut Sandbox| {
         let request = Request::get(&sandbox.names().plc).body(Bytes::new()).unwrap();
         let answer = sandbox.exchange(request).whole().unwrap();
         answer.headers().get("date").map(|date| date.to_str().unwrap().to_owned())

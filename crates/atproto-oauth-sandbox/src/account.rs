@@ -29,6 +29,8 @@ pub(crate) struct Account {
     pub(crate) handle: String,
     pub(crate) password: String,
     pub(crate) server: ServerId,
+    /// Where it has lived before, and is deactivated now.
+    pub(crate) left: Vec<ServerId>,
     pub(crate) repository: Repository,
     /// The point of its signing key, in multibase; nobody here verifies commits.
     pub(crate) signing_key: String,

@@ -128,6 +128,7 @@ impl Sandbox {
             handle: handle.to_owned(),
             password: format!("{name}-pass"),
             server,
+            left: Vec::new(),
             repository: Repository::default(),
             signing_key: multikey(P256Keys.generate(&mut self.entropy).public()),
         });
@@ -167,7 +168,9 @@ impl Sandbox {
     ///
     /// There is no such account.
     pub fn migrate(&mut self, name: &str, to: ServerId) {
-        self.account_mut(name).server = to;
+        let account = self.account_mut(name);
+        let from = std::mem::replace(&mut account.server, to);
+        account.left.push(from);
     }
 
     /// Gives an account another handle, resolved by DNS. The old one resolves to nothing.

@@ -1,10 +1,10 @@
 //! Accounts that are elsewhere, move, or change their names.
 
 use atproto_oauth_core::{AuthorityError, Error, Session, SessionEffect};
-use atproto_oauth_sandbox::{Dns, Exchange, Sandbox};
+use atproto_oauth_sandbox::{Dns, Exchange, Sandbox, Stuck};
 use serde_json::{Value, json};
 
-use crate::sandbox::{ALICE, RITA, begin, log_in, loopback, server, status};
+use crate::sandbox::{ALICE, RITA, begin, finish, log_in, loopback, server, status};
 
 /// How often the origin was asked for this path.
 fn asked(sandbox: &Sandbox, origin: &str, path: &str) -> usize {
@@ -98,6 +98,33 @@ fn an_account_that_moves_during_its_login_gets_no_session_of_the_old_server() {
     let moved = matches!(failed.error, Error::Authority(AuthorityError::IssuerOfAccount { .. }));
     assert!(moved, "{failed:?}");
     assert_eq!(sandbox.sessions(old), 0, "what was granted meanwhile was given back");
+}
+
+#[test]
+fn an_account_that_has_moved_signs_in_at_its_old_server_in_vain() {
+    let (mut sandbox, client) = (Sandbox::new(1), loopback());
+    let names = sandbox.names().clone();
+    let new = server(&sandbox, &names.other_pds);
+    for who in [ALICE, RITA] {
+        let (begun, another) =
+            (begin(&mut sandbox, &client, who), begin(&mut sandbox, &client, who));
+        sandbox.migrate(who, new);
+        // Whoever never lived there does not sign in at all.
+        let stuck = sandbox.approve(&another.url, "bob.example.com").unwrap_err();
+        assert!(matches!(stuck, Stuck::NotSignedIn(_)), "{stuck:?}");
+        let denied = finish(&mut sandbox, &client, begun, who).unwrap_err();
+        let Error::Denied(denied) = denied.error else { panic!("{denied:?}") };
+        assert_eq!(denied.error, "access_denied");
+        assert_eq!(denied.description.as_deref(), Some("This account is deactivated here"));
+        sandbox.process().forget(); // where the account was
+        log_in(&mut sandbox, &client, who);
+    }
+    // And back again.
+    let old = server(&sandbox, &names.pds);
+    sandbox.migrate(ALICE, old);
+    sandbox.process().forget();
+    let session = log_in(&mut sandbox, &client, ALICE);
+    assert_eq!(status(&mut sandbox, &client, &session), 200);
 }
 
 #[test]

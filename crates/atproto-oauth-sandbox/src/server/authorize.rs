@@ -86,12 +86,12 @@ pub(crate) fn open(
         .collect();
     match (parameters.prompt.as_deref(), &candidates[..]) {
         (Some("select_account"), _) if nobody_is_here => {
-            fail(sandbox, at, request_uri, &request, "account_selection_required")
+            fail(sandbox, at, request_uri, &request, NOBODY_TO_CHOOSE)
         }
-        (Some("none"), []) => fail(sandbox, at, request_uri, &request, "login_required"),
+        (Some("none"), []) => fail(sandbox, at, request_uri, &request, NOBODY_IS_HERE),
         (Some("none"), [only, ..]) => match readiness(sandbox, at, &request, only, now) {
             Ok(()) => grant(sandbox, at, request_uri, request, &only.0.clone(), device),
-            Err(error) => fail(sandbox, at, request_uri, &request, error),
+            Err(no) => fail(sandbox, at, request_uri, &request, no),
         },
         (None, [only]) if readiness(sandbox, at, &request, only, now).is_ok() => {
             grant(sandbox, at, request_uri, request, &only.0.clone(), device)
@@ -111,23 +111,32 @@ pub(crate) fn decide(
 ) -> Result<Opened, &'static str> {
     let mut request = match enter(sandbox, at, client_id, request_uri, device) {
         Ok(request) if request.device.as_deref() == Some(device) => request,
-        Ok(request) => return Ok(fail(sandbox, at, request_uri, &request, "access_denied")),
+        Ok(request) => {
+            let no = denied("This browser has not opened the page");
+            return Ok(fail(sandbox, at, request_uri, &request, no));
+        }
         Err(refused) => return Ok(refused),
     };
     let Decision::Approve { identifier, password, scopes, remember } = decision else {
-        return Ok(fail(sandbox, at, request_uri, &request, "access_denied"));
+        return Ok(fail(sandbox, at, request_uri, &request, denied("The user said no")));
     };
+    let is_here = |server: &ServerId| sandbox.server(*server).issuer == at;
     let account = sandbox.accounts.iter().find(|account| {
         account.is_called(&identifier)
             && account.password == password
-            && sandbox.server(account.server).issuer == at
+            && (is_here(&account.server) || account.left.iter().any(is_here))
     });
     let account = account.ok_or("No account here has this name and password.")?;
+    if !is_here(&account.server) {
+        let no = denied("This account is deactivated here");
+        return Ok(fail(sandbox, at, request_uri, &request, no));
+    }
     let did = account.did.clone();
     if let Some(allowed) = scopes {
         request.parameters.scopes.retain(|scope| allowed.contains(scope));
         if !request.parameters.scopes.iter().any(|scope| scope == "atproto") {
-            return Ok(fail(sandbox, at, request_uri, &request, "access_denied"));
+            let no = denied("The scope atproto is required");
+            return Ok(fail(sandbox, at, request_uri, &request, no));
         }
     }
     let now = sandbox.clock(at);
@@ -158,14 +167,33 @@ fn enter(
     let now = sandbox.clock(at);
     let found = sandbox.server(at).pushed.requests.get(request_uri).cloned();
     let request = found.ok_or(Opened::Wrong("There is no such request, or it is over."))?;
-    let is_fine = request.authorized.is_none()
-        && request.expires >= now
-        && request.parameters.client_id == client_id
-        && request.device.as_deref().is_none_or(|first| first == device);
-    match is_fine {
-        true => Ok(request),
-        false => Err(fail(sandbox, at, request_uri, &request, "access_denied")),
-    }
+    let no = if request.authorized.is_some() {
+        "This request was granted already"
+    } else if request.expires < now {
+        "This request has expired"
+    } else if request.parameters.client_id != client_id {
+        "This request is of another client"
+    } else if request.device.as_deref().is_some_and(|first| first != device) {
+        "Another browser has opened the page"
+    } else {
+        return Ok(request);
+    };
+    Err(fail(sandbox, at, request_uri, &request, denied(no)))
+}
+
+/// Why there is no code (RFC 6749 section 4.1.2.1, OpenID Connect Core section 3.1.2.6).
+#[derive(Clone, Copy)]
+struct No {
+    error: &'static str,
+    why: &'static str,
+}
+
+const NOBODY_IS_HERE: No = No { error: "login_required", why: "Nobody is signed in" };
+const NOBODY_TO_CHOOSE: No =
+    No { error: "account_selection_required", why: "Nobody is signed in whom one could choose" };
+
+const fn denied(why: &'static str) -> No {
+    No { error: "access_denied", why }
 }
 
 /// Whether somebody who is signed in may go on without a word.
@@ -175,9 +203,9 @@ fn readiness(
     request: &PushedRequest,
     (did, since): &(String, UnixTime),
     now: UnixTime,
-) -> Result<(), &'static str> {
+) -> Result<(), No> {
     if now.since(*since) > SIGNED_IN {
-        return Err("login_required");
+        return Err(No { error: "login_required", why: "The sign-in was long ago" });
     }
     let pair = (did.clone(), request.parameters.client_id.clone());
     let granted = sandbox.server(at).visits.granted.get(&pair);
@@ -186,7 +214,7 @@ fn readiness(
     };
     match granted.is_some_and(all) && request.auth != ClientAuth::None {
         true => Ok(()),
-        false => Err("consent_required"),
+        false => Err(No { error: "consent_required", why: "Nobody has consented to this yet" }),
     }
 }
 
@@ -213,16 +241,10 @@ fn fail(
     at: ServerId,
     request_uri: &str,
     request: &PushedRequest,
-    error: &str,
+    no: No,
 ) -> Opened {
     sandbox.server_mut(at).pushed.requests.remove(request_uri);
-    let description = match error {
-        "access_denied" => "The request was not granted",
-        "login_required" => "Nobody is signed in",
-        "consent_required" => "Nobody has consented yet",
-        _ => "Nobody is signed in whom one could choose",
-    };
-    let params = vec![("error", error.to_owned()), ("error_description", description.to_owned())];
+    let params = vec![("error", no.error.to_owned()), ("error_description", no.why.to_owned())];
     Opened::Back(back(sandbox, at, request, params))
 }
 

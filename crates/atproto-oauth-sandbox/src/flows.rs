@@ -1,4 +1,4 @@
-//! A machine and those that it shares, beside each other in virtual time.
+//! Machines, and those that they share, beside each other in virtual time.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -66,16 +66,18 @@ struct Flows<'a> {
     due: BinaryHeap<Reverse<(UnixTime, usize)>>,
 }
 
-/// Runs a machine to its end, and those that it shares to theirs.
+/// Runs machines to their ends, and those that they share to theirs.
 pub(crate) fn run<M: Machine>(
     sandbox: &mut Sandbox,
     process: &mut Process,
-    machine: M,
-) -> Result<M::Output, M::Error> {
-    let mut result = None;
+    machines: Vec<M>,
+) -> Vec<Result<M::Output, M::Error>> {
+    let mut results: Vec<_> = machines.iter().map(|_| None).collect();
     let mut flows = Flows::default();
-    flows.begin(Box::new(Kept { machine, result: &mut result }), Vec::new());
-    flows.go_on(0, sandbox, process);
+    for (machine, result) in machines.into_iter().zip(&mut results) {
+        let at = flows.begin(Box::new(Kept { machine, result }), Vec::new());
+        flows.go_on(at, sandbox, process);
+    }
     while flows.running.iter().any(|running| running.flow.is_some()) {
         let Some((due, at, event)) = flows.next() else {
             unreachable!("a machine that waits has asked for something")
@@ -96,7 +98,7 @@ pub(crate) fn run<M: Machine>(
         flows.go_on(at, sandbox, process);
     }
     drop(flows);
-    result.expect("the machine has ended")
+    results.into_iter().map(|result| result.expect("the machine has ended")).collect()
 }
 
 impl<'a> Flows<'a> {

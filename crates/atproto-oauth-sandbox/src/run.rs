@@ -35,7 +35,19 @@ impl Sandbox {
         process: &mut Process,
         machine: M,
     ) -> Result<M::Output, M::Error> {
-        flows::run(self, process, machine)
+        flows::run(self, process, vec![machine]).pop().expect("one machine has one end")
+    }
+
+    /// Runs machines beside each other, as tasks of one process: what each of them ends in.
+    ///
+    /// What several of them share runs once. Of what happens at the same time, the first machine's
+    /// comes first.
+    pub fn run_all<M: Machine>(
+        &mut self,
+        machines: impl IntoIterator<Item = M>,
+    ) -> Vec<Result<M::Output, M::Error>> {
+        let machines = machines.into_iter().collect();
+        self.with_process(|sandbox, process| flows::run(sandbox, process, machines))
     }
 
     /// Performs one call, as a blocking transport does: for [`drive`](atproto_sansio::drive) and for

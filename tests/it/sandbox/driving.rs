@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Poll;
 use std::time::Duration;
 
+use atproto_oauth_core::{CallbackParams, SessionEffect};
 use atproto_oauth_sandbox::{Dns, Fault, Process, Sandbox, Seen};
 use atproto_sansio::{
     Answer, Body, Call, Cx, Flow, How, Machine, Output, Phase, Reach, Ticket, TransportError,
@@ -71,6 +72,60 @@ fn what_is_shared_runs_once_beside_everything_else() {
     assert_eq!(sandbox.now().since(before), SECOND * 2);
     let asked: Vec<_> = sandbox.log().iter().map(ToString::to_string).collect();
     assert_eq!(asked, ["TXT one (no such name)", "TXT another (no such name)"]);
+}
+
+#[test]
+fn machines_run_beside_each_other_and_share_what_they_can() {
+    let mut sandbox = Sandbox::new(1);
+    sandbox.set_latency(SECOND);
+    let shares = || {
+        let mut waiting = None;
+        By(move |cx: &mut Cx<'_>| {
+            let ticket = waiting
+                .get_or_insert_with(|| cx.shared("one".to_owned(), look_up_and_sleep("one")));
+            cx.take(ticket).map(|answered| answered.unwrap())
+        })
+    };
+    let before = sandbox.now();
+    assert_eq!(sandbox.run_all((0..10).map(|_| shares())), vec![Ok(()); 10]);
+    assert_eq!(sandbox.now().since(before), SECOND * 2);
+    assert_eq!(sandbox.log().len(), 1);
+    assert_eq!(sandbox.run_all((0..0).map(|_| shares())), []);
+}
+
+#[test]
+fn several_people_log_in_at_once_in_the_time_of_one() {
+    let (mut sandbox, client) = (Sandbox::new(1), loopback());
+    sandbox.set_latency(SECOND);
+    let before = sandbox.now();
+    let _ = begin(&mut sandbox, &client, "dave.example.com");
+    let one = sandbox.now().since(before);
+    sandbox.process().forget();
+    let before = sandbox.now();
+    let people = [ALICE, "bob.example.com", "wendy.example.com"];
+    let begun = sandbox.run_all(people.map(|who| client.authorize(who.parse().unwrap())));
+    assert_eq!(sandbox.now().since(before), one);
+    let back = begun.into_iter().zip(people).map(|(begun, who)| {
+        let begun = begun.unwrap();
+        let back = CallbackParams::parse(&sandbox.approve(&begun.url, who).unwrap()).unwrap();
+        client.callback(begun.pending, back)
+    });
+    let back: Vec<_> = back.collect();
+    for (logged_in, who) in sandbox.run_all(back).into_iter().zip(people) {
+        assert_eq!(logged_in.unwrap().session.handle().unwrap().as_str(), who);
+    }
+}
+
+#[test]
+fn a_session_that_two_refresh_at_once_is_lost() {
+    let (mut sandbox, client) = (Sandbox::new(1), loopback());
+    let session = log_in(&mut sandbox, &client, ALICE);
+    let pds = sandbox.server_of(ALICE).unwrap();
+    let both = sandbox.run_all([session.clone(), session].map(|session| client.refresh(session)));
+    let [Ok(first), Err(second)] = &both[..] else { panic!("{both:?}") };
+    assert_eq!(second.effect, SessionEffect::Dead);
+    assert_eq!(status(&mut sandbox, &client, &first.session), 401);
+    assert_eq!(sandbox.sessions(pds), 0);
 }
 
 #[test]

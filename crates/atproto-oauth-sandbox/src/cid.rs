@@ -20,12 +20,25 @@ pub(crate) fn of_blob(bytes: &[u8]) -> String {
     cid(0x55, bytes)
 }
 
+/// Whether it is a name of the kind that is given here.
+pub(crate) fn is_one(text: &str) -> bool {
+    let binary = text
+        .strip_prefix('b')
+        .map(|text| BASE32_NOPAD.decode(text.to_ascii_uppercase().as_bytes()));
+    matches!(binary.as_ref().map(Result::as_deref), Some(Ok([1, _, 0x12, 32, hash @ ..])) if hash.len() == 32)
+}
+
 fn cid(codec: u8, bytes: &[u8]) -> String {
     // Version, codec, and the multihash: SHA-256, 32 bytes.
     let mut binary = vec![1, codec, 0x12, 32];
     binary.extend_from_slice(&Sha256::digest(bytes));
     format!("b{}", BASE32_NOPAD.encode(&binary).to_ascii_lowercase())
 }
+
+/// Integers beyond these are not what they were when JavaScript has read them.
+pub(crate) const TOO_LARGE: &str = "an integer is not one that JavaScript can read";
+const LARGEST: u64 = 1 << 53;
+const SMALLEST: i64 = 1 - (1 << 53);
 
 /// DAG-CBOR: shortest heads, keys by length and then by bytes, links under tag 42.
 fn encode(value: &Value, out: &mut Vec<u8>) -> Result<(), &'static str> {
@@ -34,6 +47,9 @@ fn encode(value: &Value, out: &mut Vec<u8>) -> Result<(), &'static str> {
         Value::Bool(false) => out.push(0xf4),
         Value::Bool(true) => out.push(0xf5),
         Value::Number(number) => match (number.as_u64(), number.as_i64()) {
+            (Some(LARGEST..), _) | (None, Some(..SMALLEST)) => {
+                return Err(TOO_LARGE);
+            }
             (Some(number), _) => head(0, number, out),
             (None, Some(number)) => head(1, number.unsigned_abs() - 1, out),
             (None, None) => return Err("a number is not an integer"),

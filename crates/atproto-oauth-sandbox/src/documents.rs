@@ -13,7 +13,8 @@ impl Sandbox {
     /// Answers every GET of `url` so, until it is published anew.
     ///
     /// A client's metadata document, for example, or its JWKS: the sandbox's servers fetch them as
-    /// real ones do, and remember what they got for ten minutes.
+    /// real ones do, and remember what they got for ten minutes. On a host of the network it takes the
+    /// place of what is there: a DID document in the directory, for example.
     ///
     /// # Panics
     ///
@@ -37,7 +38,10 @@ impl Sandbox {
     /// Publishes the metadata of a client that has an https `client_id`, and its keys, if it says
     /// that they are elsewhere.
     ///
-    /// A loopback client has none, and nothing happens.
+    /// A loopback client has none, and nothing happens. Servers do not fetch from hosts that can't be
+    /// anybody's, `example.com` and `.test` among them; `https://app.client.dev/c.json` will do. What
+    /// they fetched they remember for ten minutes: [`forget_clients`](Self::forget_clients) after a
+    /// change.
     pub fn publish_client(&mut self, client: &Client) {
         let Some(metadata) = client.metadata() else { return };
         self.publish_json(client.client_id(), &metadata);

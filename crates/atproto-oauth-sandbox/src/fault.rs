@@ -17,6 +17,10 @@ use crate::origin::{canonical, canonical_host};
 
 /// Something that goes wrong with some requests: which, when, and what.
 ///
+/// The first request of a client to an authorization server is mostly but a question for its nonce:
+/// what changes an answer ([`merge`](Self::merge) and the like) should [`skip`](Self::skip) that one. A
+/// request meets all faults that are for it, and each of them has happened then.
+///
 /// A browser's question before a request (`OPTIONS`) meets only those faults that name this method.
 ///
 /// ```
@@ -87,9 +91,9 @@ impl Fault {
         Self::new(Action::Cut(after))
     }
 
-    /// The answer's body has this many bytes at least, by white space after it.
+    /// The answer's body has this many bytes at least, by white space after it; a gigabyte at most.
     pub fn pad(to: usize) -> Self {
-        Self::new(Action::Pad(to))
+        Self::new(Action::Pad(to.min(1 << 30)))
     }
 
     /// All nonces that the server has given become worthless just before the request.
@@ -232,7 +236,8 @@ impl Fault {
 
     /// What to answer to a look-up of this handle, if it is one of those.
     pub(crate) fn meet_lookup(&mut self, handle: &str) -> Option<Dns> {
-        let is_met = self.host.as_deref().is_none_or(|host| host == handle);
+        let host = self.host.as_deref().map(|host| host.strip_prefix("_atproto.").unwrap_or(host));
+        let is_met = host.is_none_or(|host| host == handle);
         match &self.action {
             Action::Dns(answer) => {
                 let answer = answer.clone();
@@ -266,10 +271,10 @@ impl Fault {
                 None => request.method != Method::OPTIONS,
             }
             && self.by_client.is_none_or(|by_client| by_client == (by == By::Client))
-            && self.form.as_ref().is_none_or(is_field)
             && self.path.as_deref().is_none_or(|path| match path.strip_suffix('*') {
                 Some(start) => request.url.path().starts_with(start),
                 None => request.url.path() == path,
             })
+            && self.form.as_ref().is_none_or(|field| request.is_form() && is_field(field))
     }
 }

@@ -79,9 +79,9 @@ pub(crate) fn run<M: Machine>(
         flows.go_on(at, sandbox, process);
     }
     while flows.running.iter().any(|running| running.flow.is_some()) {
-        let Some((due, at, event)) = flows.next() else {
-            unreachable!("a machine that waits has asked for something")
-        };
+        let next = flows.next();
+        let (due, at, event) =
+            next.expect("who waits has asked for something, and nobody for who waits for them");
         sandbox.set_now(due);
         let reply = match event {
             Event::Reply(reply) => reply,

@@ -1,6 +1,8 @@
 //! `application/x-www-form-urlencoded` bodies of the authorization server's endpoints.
 
-use http::header::CONTENT_TYPE;
+use std::collections::BTreeSet;
+
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 
 use crate::incoming::Incoming;
 use crate::server::refusal::Refusal;
@@ -22,23 +24,27 @@ impl Form {
         let content_type = request.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let content_type = content_type.unwrap_or_default().to_ascii_lowercase();
         let (essence, parameters) = content_type.split_once(';').unwrap_or((&content_type, ""));
-        let is_utf8 = parameters.split_once("charset=").is_none_or(|(_, charset)| {
-            ["utf-8", "utf8"].contains(&charset.trim().trim_matches('"'))
-        });
+        let mut charsets =
+            parameters.split(';').filter_map(|one| one.trim().strip_prefix("charset="));
+        let is_utf8 =
+            charsets.all(|charset| ["utf-8", "utf8"].contains(&charset.trim().trim_matches('"')));
+        let unsupported = |what: &str| {
+            let description = format!("Unsupported {what}");
+            Err(Refusal { status: 415, ..Refusal::invalid_request(&description) })
+        };
         if essence.trim() != "application/x-www-form-urlencoded" || !is_utf8 {
-            let description = format!("Unsupported content-type: {}", essence.trim());
-            return Err(Refusal { status: 415, ..Refusal::invalid_request(&description) });
+            return unsupported(&format!("content-type: {}", essence.trim()));
+        }
+        if request.headers.get(CONTENT_ENCODING).is_some_and(|coding| coding != "identity") {
+            return unsupported("content-encoding");
         }
         if request.body.len() > LARGEST {
             return Err(Refusal { status: 413, ..Refusal::invalid_request("It is too large") });
         }
         let form = Self::parse(&request.body);
-        let names = form.0.iter().enumerate();
-        let repeated = names
-            .map(|(at, (name, _))| (at, name))
-            .find(|(at, name)| form.0.iter().take(*at).any(|(earlier, _)| earlier == *name));
-        match repeated {
-            Some((_, name)) => {
+        let mut names = BTreeSet::new();
+        match form.0.iter().find(|(name, _)| !names.insert(name.as_str())) {
+            Some((name, _)) => {
                 Err(Refusal::invalid_request(&format!("The parameter {name} is repeated")))
             }
             None => Ok(form),

@@ -18,6 +18,12 @@ impl Sandbox {
     /// The answer of the host that the request is for; `None` if there is none.
     pub(crate) fn route(&mut self, request: &Incoming) -> Option<Response<Bytes>> {
         let origin = request.origin();
+        // What was published is there, whoever's host it is on.
+        if request.method == Method::GET
+            && let Some(response) = self.documents.get(request.url.as_str())
+        {
+            return Some(finished(response.clone(), self.now));
+        }
         if let Some(at) = self.server_at(&origin) {
             let clock = self.clock(at);
             let response = server::handle(self, at, request);
@@ -46,14 +52,14 @@ impl Sandbox {
         // Its host is there, if anything of it was published.
         let origin = format!("{}/", request.origin());
         let is_known = self.documents.keys().any(|url| url.starts_with(&origin))
-            || origin.starts_with(&self.names.plc)
-            || origin.starts_with(&self.names.doh);
+            || request.origin() == self.names.plc
+            || request.origin() == self.names.doh;
         is_known.then(|| answer::text(404, "there is nothing here"))
     }
 
     /// PLC directory: documents of `did:plc`.
     fn directory(&self, path: &str) -> Response<Bytes> {
-        let did = path.trim_start_matches('/');
+        let did = path.strip_prefix('/').unwrap_or(path).replace("%3A", ":").replace("%3a", ":");
         let account = self.accounts.iter().find(|a| a.did == did && did.starts_with("did:plc:"));
         match account {
             Some(account) => {
@@ -97,7 +103,7 @@ impl Sandbox {
     fn dns_over_https(&mut self, request: &Incoming) -> Response<Bytes> {
         let name = request.query("name").unwrap_or_default();
         let name = name.trim_end_matches('.');
-        match request.query("type").as_deref() {
+        match request.query("type").map(|kind| kind.to_ascii_uppercase()).as_deref() {
             Some("TXT" | "16") => self.look_up(name).to_json(name),
             _ => Dns::Records(Vec::new()).to_json(name),
         }

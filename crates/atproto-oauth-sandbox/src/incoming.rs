@@ -1,7 +1,10 @@
 //! A request as the network sees it.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, header::HeaderName};
+use http::header::{CONTENT_TYPE, HeaderName};
+use http::{HeaderMap, Method, Request};
 use url::Url;
 
 /// A request to some host of the network.
@@ -31,8 +34,27 @@ impl Incoming {
         self.headers.get(name)?.to_str().ok()
     }
 
+    /// Whether the body says that it is a form.
+    pub(crate) fn is_form(&self) -> bool {
+        let content_type = self.header(CONTENT_TYPE).unwrap_or_default();
+        let essence = content_type.split(';').next().unwrap_or_default().trim();
+        essence.eq_ignore_ascii_case("application/x-www-form-urlencoded")
+    }
+
+    /// A parameter of the query that is there more than once.
+    pub(crate) fn repeated_parameter(&self) -> Option<String> {
+        repeated_parameter(&self.url)
+    }
+
     /// A parameter of the query.
     pub(crate) fn query(&self, name: &str) -> Option<String> {
         self.url.query_pairs().find(|(this, _)| this == name).map(|(_, value)| value.into_owned())
     }
+}
+
+/// A parameter of the query that is there more than once.
+pub(crate) fn repeated_parameter(url: &Url) -> Option<String> {
+    let mut names = BTreeSet::new();
+    let mut all = url.query_pairs().map(|(name, _)| name.into_owned());
+    all.find(|name| !names.insert(name.clone()))
 }

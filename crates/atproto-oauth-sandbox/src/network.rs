@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use atproto_dpop::P256Keys;
+use atproto_identity::Handle;
 use atproto_sansio::Keys;
 use data_encoding::BASE32_NOPAD;
 
@@ -108,6 +109,10 @@ impl Sandbox {
 
     /// An account with a new `did:plc`, which is returned. Its password is `-pass` after the first
     /// label of its handle.
+    ///
+    /// # Panics
+    ///
+    /// The server hosts no accounts, `handle` is not one, or somebody has it.
     pub fn add_account(&mut self, server: ServerId, handle: &str, by: ResolvedBy) -> String {
         let digits = BASE32_NOPAD.encode(&self.entropy.bytes::<15>()).to_ascii_lowercase();
         let did = format!("did:plc:{digits}");
@@ -116,7 +121,13 @@ impl Sandbox {
     }
 
     fn add_account_with_did(&mut self, server: ServerId, handle: &str, by: ResolvedBy, did: &str) {
+        assert!(
+            self.server(server).hosts_accounts,
+            "a server that only issues tokens has no accounts"
+        );
         let handle = &handle.to_ascii_lowercase();
+        assert!(handle.parse::<Handle>().is_ok(), "{handle:?} is no handle");
+        assert!(self.did(handle).is_none(), "{handle} is somebody's handle");
         let name = handle.split('.').next().unwrap_or_default();
         let answers = HandleAnswers {
             dns: if by == ResolvedBy::Https { Dns::NoSuchName } else { Dns::did(did) },
@@ -231,21 +242,23 @@ impl Sandbox {
         self.server_mut(at).clients.forget();
     }
 
-    /// Ends all sessions that an account has at its issuer, as when its owner signs all apps out.
+    /// Ends all sessions that an account has anywhere, as when its owner signs all apps out. Codes
+    /// that it has consented to are worth nothing either.
     ///
     /// # Panics
     ///
     /// There is no such account.
     pub fn end_sessions(&mut self, name: &str) {
-        let account = self.account_mut(name);
-        let (did, server) = (account.did.clone(), account.server);
-        let issuer = self.server(server).issuer;
-        self.server_mut(issuer).grants.end_all(&did);
+        let did = self.account_mut(name).did.clone();
+        for server in &mut self.servers {
+            server.grants.end_all(&did);
+            server.pushed.forget_consent_of(&did);
+        }
     }
 
     /// How many sessions a server has that have not ended.
     pub fn sessions(&self, at: ServerId) -> usize {
-        self.server(at).grants.len()
+        self.server(at).grants.alive(self.clock(at)).count()
     }
 }
 

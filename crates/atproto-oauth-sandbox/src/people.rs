@@ -6,6 +6,7 @@ use std::fmt;
 
 use url::Url;
 
+use crate::incoming::repeated_parameter;
 use crate::sandbox::Sandbox;
 use crate::server::ServerId;
 use crate::server::authorize::{self, Decision, Opened};
@@ -136,6 +137,9 @@ impl Sandbox {
         else {
             return Err(Stuck::Elsewhere);
         };
+        if repeated_parameter(url).is_some() {
+            return Err(Stuck::Wrong("A parameter is repeated."));
+        }
         let entropy = &mut self.entropy;
         let device = browser.devices.entry(at).or_insert_with(|| entropy.name("dev-"));
         let opened = authorize::open(self, at, &client_id, &request_uri, device);

@@ -70,6 +70,11 @@ impl Repository {
         cid
     }
 
+    /// The records of all collections.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Value> {
+        self.records.values().map(|record| &record.value)
+    }
+
     pub(crate) fn blob(&self, cid: &str) -> Option<&(String, Bytes)> {
         self.blobs.get(cid)
     }
@@ -94,6 +99,10 @@ impl Repository {
 impl Record {
     pub(crate) fn key(&self) -> &str {
         self.uri.rsplit('/').next().unwrap_or_default()
+    }
+
+    pub(crate) fn cid(&self) -> &str {
+        &self.cid
     }
 
     pub(crate) fn to_json(&self) -> Value {

@@ -34,6 +34,8 @@ pub struct Sandbox {
     pub(crate) handles: BTreeMap<String, HandleAnswers>,
     pub(crate) documents: BTreeMap<String, Response<Bytes>>,
     pub(crate) process: Process,
+    /// How long servers have waited for what they fetched to answer the request that is served.
+    pub(crate) fetching: Duration,
     faults: Vec<Fault>,
     log: Vec<Seen>,
     /// How many things were in the log before those that are.
@@ -67,6 +69,7 @@ impl Sandbox {
             handles: BTreeMap::new(),
             documents: BTreeMap::new(),
             process: Process::of("the network's own process", seed),
+            fetching: Duration::ZERO,
             faults: Vec::new(),
             log: Vec::new(),
             forgotten: 0,
@@ -170,7 +173,10 @@ impl Sandbox {
             Outcome::Whole(response) => Some(response.clone()),
             _ => None,
         };
-        let delivery = Delivery::of(outcome, &actions);
+        let mut delivery = Delivery::of(outcome, &actions);
+        if by == By::Client {
+            delivery.delay = delivery.delay.saturating_add(std::mem::take(&mut self.fetching));
+        }
         // What its server has fetched meanwhile is in the log behind it.
         let at = number.checked_sub(self.forgotten);
         let seen = at.and_then(|at| self.log.get_mut(at));

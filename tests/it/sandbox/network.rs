@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use atproto_dpop::P256Keys;
-use atproto_oauth_core::{Client, ClientKey, Description, SessionEffect, xrpc};
-use atproto_oauth_sandbox::{By, Dns, Exchange, Fault, Names, Outcome, Sandbox, Seen};
+use atproto_oauth_core::{CallbackParams, Client, ClientKey, Description, SessionEffect, xrpc};
+use atproto_oauth_sandbox::{By, Dns, Exchange, Fault, Names, Outcome, ResolvedBy, Sandbox, Seen};
 use atproto_sansio::{Keys, SystemEntropy, UnixTime};
 use bytes::Bytes;
 use http::{Method, Request, StatusCode};
@@ -297,4 +297,80 @@ fn who_can_not_be_reached_can_not_be_silent() {
     sandbox.fault(Fault::silence());
     let request = Request::get(&sandbox.names().plc).body(Bytes::new()).unwrap();
     assert!(matches!(sandbox.exchange(request).outcome, Outcome::Refused));
+}
+
+#[test]
+fn what_servers_fetch_takes_its_time() {
+    let second = Duration::from_secs(1);
+    for (fault, took, is_begun) in [
+        (Fault::delay(second * 9), second * 9, true),
+        (Fault::trickle(second * 9), second * 9, true),
+        (Fault::delay(second * 60), second * 10, false),
+        (Fault::silence(), second * 10, false),
+    ] {
+        let (mut sandbox, client) = (Sandbox::new(1), confidential());
+        sandbox.publish_client(&client);
+        sandbox.fault(fault.by_servers());
+        let before = sandbox.now();
+        let begun = sandbox.run(client.authorize(ALICE.parse().unwrap()));
+        assert_eq!((sandbox.now().since(before), begun.is_ok()), (took, is_begun), "{begun:?}");
+    }
+}
+
+#[test]
+fn what_is_published_takes_the_place_of_what_is_there() {
+    let (mut sandbox, client) = (Sandbox::new(1), loopback());
+    let url = format!("{}/{}", sandbox.names().plc, sandbox.did(ALICE).unwrap());
+    sandbox.publish_json(&url, r#"{"id": "did:plc:aaaaaaaaaaaaaaaaaaaaaaaa"}"#);
+    assert!(sandbox.run(client.authorize(ALICE.parse().unwrap())).is_err());
+}
+
+#[test]
+fn a_session_that_has_expired_has_ended() {
+    let (mut sandbox, client) = (Sandbox::new(1), loopback());
+    let _ = log_in(&mut sandbox, &client, ALICE);
+    let pds = sandbox.server_of(ALICE).unwrap();
+    assert_eq!(sandbox.sessions(pds), 1);
+    sandbox.advance(Duration::from_secs(15 * 24 * 3600));
+    assert_eq!(sandbox.sessions(pds), 0);
+}
+
+#[test]
+fn a_code_ends_with_the_sessions_of_its_account() {
+    let (mut sandbox, client) = (Sandbox::new(1), loopback());
+    let begun = begin(&mut sandbox, &client, ALICE);
+    let back = sandbox.approve(&begun.url, ALICE).unwrap();
+    sandbox.end_sessions(ALICE);
+    let back = CallbackParams::parse(&back).unwrap();
+    let failed = sandbox.run(client.callback(begun.pending, back)).unwrap_err();
+    assert_eq!(failed.error.oauth_error_code(), Some("invalid_grant"));
+}
+
+#[test]
+#[should_panic(expected = "alice.example.com is somebody's handle")]
+fn a_handle_is_one_accounts() {
+    let mut sandbox = Sandbox::new(1);
+    let pds = server(&sandbox, &sandbox.names().pds);
+    sandbox.add_account(pds, ALICE, ResolvedBy::Dns);
+}
+
+#[test]
+#[should_panic(expected = "a server that only issues tokens has no accounts")]
+fn an_entryway_has_no_accounts() {
+    let mut sandbox = Sandbox::new(1);
+    let entryway = server(&sandbox, &sandbox.names().entryway);
+    sandbox.add_account(entryway, "erin.example.com", ResolvedBy::Dns);
+}
+
+#[test]
+fn only_directories_are_there_without_a_document() {
+    let mut sandbox = Sandbox::new(1);
+    for url in ["https://plc.directory.client.dev/", "https://plc.directory:444/"] {
+        let request = Request::get(url).body(Bytes::new()).unwrap();
+        assert!(matches!(sandbox.exchange(request).outcome, Outcome::Refused), "{url}");
+    }
+    let did = sandbox.did(ALICE).unwrap().replace(':', "%3A");
+    let url = format!("{}/{did}", sandbox.names().plc);
+    let answer = sandbox.exchange(Request::get(url).body(Bytes::new()).unwrap()).whole().unwrap();
+    assert_eq!(answer.status(), 200);
 }

@@ -93,7 +93,8 @@ impl Served {
     }
 
     /// The hosts that handles name, and where to connect to for them. They have no addresses in the
-    /// system's DNS, so a client must be told.
+    /// system's DNS, so a client must be told. Looks into the sandbox, so it waits for who else holds
+    /// that: it hangs within a statement that does.
     pub fn hosts(&self) -> Vec<(String, SocketAddr)> {
         self.sandbox().handles.keys().map(|handle| (handle.clone(), self.handles)).collect()
     }

@@ -8,6 +8,7 @@ use crate::incoming::Incoming;
 use crate::sandbox::Sandbox;
 use crate::server::ServerId;
 use crate::server::permission;
+use crate::server::records::blobs_of;
 use crate::server::resource::Authorized;
 use crate::server::xrpc::{Answer, active, bad_request, error, scope_missing};
 
@@ -47,7 +48,9 @@ pub(crate) fn get_blob(sandbox: &Sandbox, at: ServerId, request: &Incoming) -> A
     let cid = request.query("cid").ok_or_else(|| bad_request("cid is missing"))?;
     let account = sandbox.accounts.iter().find(|a| a.did == did && a.server == at);
     let account = account.ok_or_else(|| error(400, "RepoNotFound", "Could not find repo"))?;
-    let blob = account.repository.blob(&cid);
+    // Until a record refers to it, it is nobody's business.
+    let is_public = account.repository.all().any(|record| blobs_of(record).contains(&&*cid));
+    let blob = account.repository.blob(&cid).filter(|_| is_public);
     let (content_type, bytes) = blob.ok_or_else(|| bad_request("Blob not found"))?;
     let mut response = answer::typed(200, "application/octet-stream", bytes.clone());
     answer::set(&mut response, "content-type", content_type);

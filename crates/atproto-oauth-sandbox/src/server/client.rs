@@ -11,6 +11,7 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use serde_json::Value;
 use url::Url;
 
+use crate::delivery::Outcome;
 use crate::incoming::Incoming;
 use crate::log::By;
 use crate::sandbox::Sandbox;
@@ -92,6 +93,11 @@ fn fetch(sandbox: &mut Sandbox, at: ServerId, url: &Url) -> Result<Value, Refusa
     headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
     let request = Incoming { method: Method::GET, url: url.clone(), headers, body: Bytes::new() };
     let delivery = sandbox.carry(By::Server(at), request);
+    let took = match delivery.outcome {
+        Outcome::Silence => PATIENCE,
+        _ => delivery.delay.saturating_add(delivery.trickle).min(PATIENCE),
+    };
+    sandbox.fetching = sandbox.fetching.saturating_add(took);
     if delivery.delay.saturating_add(delivery.trickle) > PATIENCE {
         return Err(failed("it took too long"));
     }

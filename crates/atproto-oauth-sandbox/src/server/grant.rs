@@ -54,6 +54,13 @@ pub(crate) fn lifetimes(is_confidential: bool) -> (Duration, Duration) {
     if is_confidential { (days(91), days(730)) } else { (days(14), days(14)) }
 }
 
+impl Grant {
+    fn is_over(&self, now: UnixTime) -> bool {
+        let (idle, whole) = lifetimes(self.auth != ClientAuth::None);
+        now.since(self.updated) > idle || now.since(self.created) > whole
+    }
+}
+
 impl Grants {
     /// A new session, which began with `code`.
     pub(crate) fn add(&mut self, code: &str, grant: Grant) {
@@ -86,12 +93,8 @@ impl Grants {
 
     /// Drops the sessions that have run out by themselves.
     fn sweep(&mut self, now: UnixTime) {
-        let is_over = |grant: &Grant| {
-            let (idle, whole) = lifetimes(grant.auth != ClientAuth::None);
-            now.since(grant.updated) > idle || now.since(grant.created) > whole
-        };
         let over: Vec<u64> =
-            self.grants.iter().filter(|(_, grant)| is_over(grant)).map(|(id, _)| *id).collect();
+            self.grants.iter().filter(|(_, grant)| grant.is_over(now)).map(|(id, _)| *id).collect();
         for id in over {
             self.end(id);
         }
@@ -134,8 +137,9 @@ impl Grants {
     }
 
     /// How many sessions there are.
-    pub(crate) fn len(&self) -> usize {
-        self.grants.len()
+    /// The sessions that have not ended.
+    pub(crate) fn alive(&self, now: UnixTime) -> impl Iterator<Item = &Grant> {
+        self.grants.values().filter(move |grant| !grant.is_over(now))
     }
 
     fn get(&self, id: u64) -> Option<(u64, &Grant)> {

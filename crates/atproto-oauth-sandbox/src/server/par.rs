@@ -56,6 +56,14 @@ pub(crate) struct PushedRequests {
 pub(crate) const PATIENCE: Duration = Duration::from_secs(300);
 
 impl PushedRequests {
+    /// What this account has consented to is worth nothing.
+    pub(crate) fn forget_consent_of(&mut self, did: &str) {
+        let is_theirs = |request: &PushedRequest| {
+            request.authorized.as_ref().is_some_and(|(account, _)| account == did)
+        };
+        self.requests.retain(|_, request| !is_theirs(request));
+    }
+
     /// Somebody consented: from now on the request is found by its code.
     pub(crate) fn authorize(&mut self, request_uri: &str, request: PushedRequest) {
         if let Some((_, code)) = &request.authorized {

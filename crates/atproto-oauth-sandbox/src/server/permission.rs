@@ -107,13 +107,14 @@ pub(crate) fn allows_email(scopes: &[String]) -> bool {
     })
 }
 
-/// Whether a method of a service may be called in the account's name; `None` is any service.
+/// Whether a method of a service may be called in the account's name; `None` is a service that the
+/// caller did not name.
 pub(crate) fn allows_rpc(scopes: &[String], method: &str, service: Option<&str>) -> bool {
     let is_chat = method.starts_with("chat.bsky.");
     scopes.iter().any(|scope| match Permission::parse(scope) {
         Some(Permission::Rpc { methods, audience }) => {
             methods.iter().any(|this| this == "*" || this == method)
-                && (audience == "*" || service.is_none_or(|service| audience == service))
+                && (audience == "*" || service == Some(&*audience))
         }
         _ => match &**scope {
             "transition:generic" => !is_chat,
@@ -158,7 +159,7 @@ fn single(values: Vec<String>) -> Option<String> {
 
 /// Percent-encoded, but `+` is itself, unlike in a form.
 fn decoded(text: &str) -> Option<String> {
-    let pair = format!("v={}", text.replace('+', "%2B"));
+    let pair = format!("v={}", text.replace('+', "%2B").replace('&', "%26"));
     Form::parse(pair.as_bytes()).get("v").map(str::to_owned)
 }
 
@@ -167,10 +168,14 @@ fn is_nsid_or_all(text: &str) -> bool {
 }
 
 /// A service in a DID document: `did:web:api.bsky.app#bsky_appview`.
-fn is_audience(text: &str) -> bool {
+pub(crate) fn is_audience(text: &str) -> bool {
     text == "*"
         || text.split_once('#').is_some_and(|(did, fragment)| {
-            !fragment.is_empty() && Did::parse(did).is_ok_and(|did| did.check(true).is_ok())
+            let is_fragment =
+                |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/?".contains(&byte);
+            !fragment.is_empty()
+                && fragment.bytes().all(is_fragment)
+                && Did::parse(did).is_ok_and(|did| did.check(true).is_ok())
         })
 }
 
@@ -235,6 +240,13 @@ mod tests {
             "repo",
             "repo:",
             "repo:notansid",
+            "repo:com.example.note&x",
+            "repo:*&x",
+            "blob:*/*&x",
+            "account:email&x",
+            "rpc:com.example.read&x?aud=*",
+            "rpc:com.example.read?aud=did:web:api.example.com%23a%23b",
+            "rpc:com.example.read?aud=did:web:api.example.com%23a%20b",
             "repo:com.example.note?action=bogus",
             "repo:com.example.note?x=1",
             "repo:com.example.note?collection=com.example.other",

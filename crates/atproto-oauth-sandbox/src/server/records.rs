@@ -45,8 +45,16 @@ pub(crate) fn write_record(
         return Err(error(401, "AuthenticationRequired", "Authentication Required"));
     }
     let key = text("rkey").map(str::to_owned);
-    if key.as_deref().is_some_and(|key| !is_record_key(key)) {
+    let is_key = |key: &str| is_record_key(key);
+    if input.get("rkey").is_some_and(|key| !key.as_str().is_some_and(is_key)) {
         return Err(bad_request("rkey is not a record key"));
+    }
+    if input.get("validate").is_some_and(|validate| *validate != json!(false)) {
+        return Err(bad_request("There are no lexicons here to validate a record by"));
+    }
+    let swaps = ["swapCommit", "swapRecord"];
+    if swaps.iter().any(|name| input.get(name).is_some_and(|swap| !swap.is_null())) {
+        return Err(error(400, "InvalidSwap", "There are no writes on a condition here"));
     }
     let now = sandbox.clock(at);
     let account = active(sandbox, at, &who.did)?;
@@ -61,6 +69,9 @@ pub(crate) fn write_record(
         return Err(scope_missing(&format!("repo:{collection}?action={action}")));
     }
     let key = match (write, key) {
+        (Write::Create, Some(key)) if account.repository.record(collection, &key).is_some() => {
+            return Err(error(500, "InternalServerError", "There is such a record already"));
+        }
         (Write::Create, key) => key.unwrap_or_else(|| account.repository.next_key(now)),
         (_, Some(key)) => key,
         (_, None) => return Err(bad_request("Input must have the property \"rkey\"")),
@@ -78,7 +89,13 @@ pub(crate) fn write_record(
     let mut record = record;
     record.insert("$type".to_owned(), json!(collection));
     let record = record.into();
-    let cid = cid::of_record(&record).map_err(bad_request)?;
+    let cid = cid::of_record(&record).map_err(|why| match why {
+        cid::TOO_LARGE => error(500, "InternalServerError", why),
+        _ => bad_request(why),
+    })?;
+    if blobs_of(&record).iter().any(|cid| account.repository.blob(cid).is_none()) {
+        return Err(error(400, "BlobNotFound", "Could not find blob"));
+    }
     let uri = account.repository.put(&who.did, collection, &key, &cid, record);
     let answer = json!({
         "uri": uri,
@@ -92,7 +109,12 @@ pub(crate) fn write_record(
 pub(crate) fn get_record(sandbox: &Sandbox, at: ServerId, request: &Incoming) -> Answer {
     let (account, collection) = (repository(sandbox, at, request)?, collection(request)?);
     let key = request.query("rkey").ok_or_else(|| bad_request("rkey is missing"))?;
-    match account.repository.record(&collection, &key) {
+    let cid = request.query("cid");
+    if cid.as_deref().is_some_and(|cid| !cid::is_one(cid)) {
+        return Err(bad_request("cid is no CID"));
+    }
+    let is_it = |record: &&Record| cid.as_deref().is_none_or(|cid| record.cid() == cid);
+    match account.repository.record(&collection, &key).filter(is_it) {
         Some(record) => Ok(answer::json(200, &record.to_json())),
         None => Err(error(400, "RecordNotFound", "Could not locate record")),
     }
@@ -103,13 +125,26 @@ pub(crate) fn list_records(sandbox: &Sandbox, at: ServerId, request: &Incoming) 
     let account =
         repository(sandbox, at, request).map_err(|missing| bad_request(&missing.description))?;
     let limit = request.query("limit").unwrap_or_else(|| "50".to_owned());
-    let limit = limit.parse().ok().filter(|limit| (1..=100).contains(limit));
+    let is_number = limit.bytes().all(|byte| byte.is_ascii_digit());
+    let limit = limit.parse().ok().filter(|limit| is_number && (1..=100).contains(limit));
     let limit = limit.ok_or_else(|| bad_request("limit must be an integer from 1 to 100"))?;
     // A cursor is the key of the last record that was given.
     let cursor = request.query("cursor");
-    let is_next = |record: &&Record| cursor.as_deref().is_none_or(|cursor| record.key() < cursor);
-    let page: Vec<&Record> =
-        account.repository.records(&collection).filter(is_next).take(limit).collect();
+    let is_reverse = match request.query("reverse").as_deref() {
+        None | Some("false") => false,
+        Some("true") => true,
+        Some(_) => return Err(bad_request("reverse must be a boolean")),
+    };
+    let is_next = |record: &&Record| match (&cursor, is_reverse) {
+        (None, _) => true,
+        (Some(cursor), false) => record.key() < &**cursor,
+        (Some(cursor), true) => record.key() > &**cursor,
+    };
+    let mut page: Vec<&Record> = account.repository.records(&collection).filter(is_next).collect();
+    if is_reverse {
+        page.reverse();
+    }
+    page.truncate(limit);
     let records: Vec<Value> = page.iter().map(|record| record.to_json()).collect();
     let mut answer = Map::from_iter([("records".to_owned(), json!(records))]);
     if let Some(last) = page.last() {
@@ -141,7 +176,8 @@ fn repository<'a>(
 }
 
 fn collection(request: &Incoming) -> Result<String, Refusal> {
-    request.query("collection").ok_or_else(|| bad_request("collection is missing"))
+    let collection = request.query("collection").filter(|name| permission::is_nsid(name));
+    collection.ok_or_else(|| bad_request("collection must be an NSID"))
 }
 
 fn json_input(request: &Incoming) -> Result<Value, Refusal> {
@@ -159,6 +195,18 @@ fn json_input(request: &Incoming) -> Result<Value, Refusal> {
     let input = serde_json::from_slice(&request.body).ok();
     let input = input.filter(|input: &Value| input.is_object() || input.is_array());
     input.ok_or_else(|| error(400, "SyntaxError", "The input is no JSON object"))
+}
+
+/// The names of the blobs that a record refers to.
+pub(crate) fn blobs_of(value: &Value) -> Vec<&str> {
+    match value {
+        Value::Array(items) => items.iter().flat_map(blobs_of).collect(),
+        Value::Object(members) => match (members.get("$type"), value.pointer("/ref/$link")) {
+            (Some(Value::String(kind)), Some(Value::String(link))) if kind == "blob" => vec![link],
+            _ => members.values().flat_map(blobs_of).collect(),
+        },
+        _ => Vec::new(),
+    }
 }
 
 /// AT Protocol "Record Key"

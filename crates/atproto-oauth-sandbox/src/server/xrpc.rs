@@ -20,6 +20,9 @@ use crate::server::resource::{Authorized, Credentials, authorize, credentials};
 /// What a method answers.
 pub(crate) type Answer = Result<Response<Bytes>, Refusal>;
 
+/// Whom a call is passed on to.
+const SERVICE: HeaderName = HeaderName::from_static("atproto-proxy");
+
 /// What the PDS at `at` answers to an XRPC request.
 pub(crate) fn handle(sandbox: &mut Sandbox, at: ServerId, request: &Incoming) -> Response<Bytes> {
     let path = request.url.path();
@@ -28,8 +31,12 @@ pub(crate) fn handle(sandbox: &mut Sandbox, at: ServerId, request: &Incoming) ->
     if method.is_empty() {
         return bad_request("The path names no method").to_xrpc();
     }
-    if verb_of(&method).is_some_and(|verb| verb != request.method) {
+    let asked = if request.method == Method::HEAD { Method::GET } else { request.method.clone() };
+    if verb_of(&method).is_some_and(|verb| verb != asked) {
         return bad_request("This method is called with the other verb").to_xrpc();
+    }
+    if let Some(name) = request.repeated_parameter() {
+        return bad_request(&format!("The parameter {name} is repeated")).to_xrpc();
     }
     let open = match &*method {
         "com.atproto.server.describeServer" => describe_server(sandbox, at),
@@ -68,6 +75,11 @@ fn for_somebody(
     request: &Incoming,
     method: &str,
 ) -> Response<Bytes> {
+    let service = request.header(SERVICE);
+    let is_one = |service: &str| service != "*" && permission::is_audience(service);
+    if verb_of(method).is_none() && service.is_some_and(|service| !is_one(service)) {
+        return bad_request("atproto-proxy names no service of a DID").to_xrpc();
+    }
     authorized(sandbox, at, request, |sandbox, who| match method {
         "com.atproto.server.getSession" => get_session(sandbox, at, who),
         "com.atproto.repo.createRecord" => {
@@ -164,7 +176,7 @@ fn get_session(sandbox: &Sandbox, at: ServerId, who: &Authorized) -> Answer {
 
 /// There is no other service to pass a call on to.
 fn proxy(who: &Authorized, method: &str, request: &Incoming) -> Answer {
-    let service = request.header(HeaderName::from_static("atproto-proxy"));
+    let service = request.header(SERVICE);
     if !permission::allows_rpc(&who.scopes, method, service) {
         let audience = service.unwrap_or("*").replace('#', "%23");
         return Err(scope_missing(&format!("rpc:{method}?aud={audience}")));

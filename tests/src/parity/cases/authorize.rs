@@ -307,6 +307,21 @@ pub(super) const CASES: &[Case] = &[
         browser page 400
         ",
     ),
+    Case::new(
+        "a parameter of the authorization URL that is there twice",
+        |lab| {
+            let login = Client::loopback().login();
+            for twice in ["&client_id=x", "&request_uri=x"] {
+                let url = login.url(lab) + twice;
+                let landing = lab.approve(&url, "alice", None);
+                login.note(lab, &landing);
+            }
+        },
+        "
+        browser page 400
+        browser page 400
+        ",
+    ),
 ];
 
 fn approve(lab: &mut Lab<'_>, login: &Login, url: &str, name: &str) {

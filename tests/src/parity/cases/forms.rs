@@ -87,4 +87,26 @@ pub(super) const CASES: &[Case] = &[
         DELETE revoke 404 - allow=-
         ",
     ),
+    Case::new(
+        "a form's type has parameters, and its body no coding",
+        |lab| {
+            let login = Client::loopback().login();
+            for content_type in ["; charset=utf-8; x=y", "; x=y", "; charset=latin1"] {
+                let content_type = format!("application/x-www-form-urlencoded{content_type}");
+                let draft = login.par(lab).content_type(Some(&content_type));
+                draft.label(content_type).send(lab);
+            }
+            for coding in ["foo", "identity"] {
+                let draft = login.par(lab).header("content-encoding", coding);
+                draft.label(coding).send(lab);
+            }
+        },
+        "
+        POST par 201 - nonce (application/x-www-form-urlencoded; charset=utf-8; x=y)
+        POST par 201 - nonce (application/x-www-form-urlencoded; x=y)
+        POST par 415 invalid_request nonce (application/x-www-form-urlencoded; charset=latin1)
+        POST par 415 invalid_request nonce (foo)
+        POST par 201 - nonce (identity)
+        ",
+    ),
 ];

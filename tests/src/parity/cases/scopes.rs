@@ -17,6 +17,8 @@ pub(super) const CASES: &[Case] = &[
                 "repo:com.example.note?action=create",
                 "repo?collection=com.example.a&collection=com.example.b",
                 "repo:notansid",
+                "repo:com.example.note&x",
+                "rpc:com.example.read?aud=did:web:api.client.dev%23a%23b",
                 "repo:com.example.note?action=bogus",
                 "repo:com.example.note?x=1",
                 "repo:com.example.note?collection=com.example.b",
@@ -51,6 +53,8 @@ pub(super) const CASES: &[Case] = &[
         + repo:com.example.note?action=create: granted
         + repo?collection=com.example.a&collection=com.example.b: granted
         + repo:notansid: -
+        + repo:com.example.note&x: -
+        + rpc:com.example.read?aud=did:web:api.client.dev%23a%23b: -
         + repo:com.example.note?action=bogus: -
         + repo:com.example.note?x=1: -
         + repo:com.example.note?collection=com.example.b: -

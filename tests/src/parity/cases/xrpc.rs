@@ -1,9 +1,11 @@
 //! What a method is called with (AT Protocol "HTTP API (XRPC)").
 
 use http::Method;
+use serde_json::{Value, json};
 
 use crate::parity::Case;
 use crate::parity::draft::Draft;
+use crate::parity::lab::Lab;
 use crate::parity::target::Server;
 
 use super::records::{COLLECTION, create, logged_in, note};
@@ -151,4 +153,124 @@ pub(super) const CASES: &[Case] = &[
         POST createRecord 401 AuthMissing ({\"repo\": 1} application/json, nobody)
         ",
     ),
+    Case::new(
+        "what is asked for is asked for once, and in its syntax",
+        |lab| {
+            let (login, token) = logged_in(lab, "atproto transition:generic");
+            let did = lab.account("alice").did;
+            let input = json!({"repo": did, "collection": COLLECTION, "rkey": "once", "validate": false, "record": note()});
+            let put = |lab: &mut Lab<'_>, nsid: &str, input: &Value| {
+                let nsid = format!("com.atproto.repo.{nsid}");
+                let draft = login.xrpc(lab, Server::A, Method::POST, &nsid, &token);
+                draft.body("application/json", input.to_string())
+            };
+            put(lab, "putRecord", &input).send(lab);
+            for (name, value) in [
+                ("rkey", json!("once")),
+                ("rkey", json!(1)),
+                ("rkey", json!(null)),
+                ("validate", json!(1)),
+                ("validate", json!(true)),
+                (
+                    "swapCommit",
+                    json!("bafyreidmqd4jwmgxkqwj62c4kfzquoxpfzzavlp7xu3p4kmk2fp3pxdgfi"),
+                ),
+                ("record", json!({"n": 1u64 << 53})),
+                ("record", json!({"n": -(1i64 << 53)})),
+                (
+                    "record",
+                    json!({"image": {"$type": "blob", "ref": {"$link": NOBODYS}, "mimeType": "image/png", "size": 6}}),
+                ),
+            ] {
+                let mut input = input.clone();
+                input["rkey"] = json!("another");
+                input[name] = value.clone();
+                put(lab, "createRecord", &input)
+                    .label(format!(
+                        "{name} {}",
+                        value.to_string().chars().take(24).collect::<String>()
+                    ))
+                    .send(lab);
+            }
+            let query = format!("repo={did}&collection={COLLECTION}");
+            for (nsid, rest) in [
+                ("getRecord", "&rkey=once"),
+                ("getRecord", "&rkey=once&cid=x"),
+                (
+                    "getRecord",
+                    "&rkey=once&cid=bafyreic4bhnqsk2ioypwkxa2pw5bnu2rac4womqefys26lz5h3h7chsw3u",
+                ),
+                ("listRecords", "&limit=2&limit=3"),
+                ("listRecords", "&limit=%2B5"),
+                ("listRecords", "&reverse=x"),
+                ("listRecords", "&reverse=true&limit=1"),
+                ("listRecords", "&collection=x"),
+            ] {
+                let path = format!("/xrpc/com.atproto.repo.{nsid}?{query}{rest}");
+                Draft::new(Server::A, Method::GET, &path).label(rest).send(lab);
+            }
+            put(lab, "deleteRecord", &input).send(lab);
+        },
+        "
+        POST putRecord 200 - nonce
+        POST createRecord 500 InternalServerError nonce (rkey \"once\")
+        POST createRecord 400 InvalidRequest nonce (rkey 1)
+        POST createRecord 400 InvalidRequest nonce (rkey null)
+        POST createRecord 400 InvalidRequest nonce (validate 1)
+        POST createRecord 400 InvalidRequest nonce (validate true)
+        POST createRecord 400 InvalidSwap nonce (swapCommit \"bafyreidmqd4jwmgxkqwj62)
+        POST createRecord 500 InternalServerError nonce (record {\"n\":9007199254740992})
+        POST createRecord 500 InternalServerError nonce (record {\"n\":-9007199254740992})
+        POST createRecord 400 BlobNotFound nonce (record {\"image\":{\"$type\":\"blob\")
+        GET getRecord 200 - (&rkey=once)
+        GET getRecord 400 InvalidRequest (&rkey=once&cid=x)
+        GET getRecord 400 RecordNotFound (&rkey=once&cid=bafyreic4bhnqsk2ioypwkxa2pw5bnu2rac4womqefys26lz5h3h7chsw3u)
+        GET listRecords 400 InvalidRequest (&limit=2&limit=3)
+        GET listRecords 400 InvalidRequest (&limit=%2B5)
+        GET listRecords 400 InvalidRequest (&reverse=x)
+        GET listRecords 200 - (&reverse=true&limit=1)
+        GET listRecords 400 InvalidRequest (&collection=x)
+        POST deleteRecord 200 - nonce
+        ",
+    ),
+    Case::new(
+        "a verb is the method's own, but that whoever may get may ask for the head",
+        |lab| {
+            let (login, token) = logged_in(lab, "atproto transition:generic");
+            for (method, nsid) in [
+                (Method::PUT, "com.atproto.repo.createRecord"),
+                (Method::DELETE, "com.atproto.repo.createRecord"),
+                (Method::HEAD, "com.atproto.server.getSession"),
+            ] {
+                let draft = login.xrpc(lab, Server::A, method.clone(), nsid, &token);
+                draft.label(method.as_str()).send(lab);
+            }
+        },
+        "
+        PUT createRecord 400 InvalidRequest (PUT)
+        DELETE createRecord 400 InvalidRequest (DELETE)
+        HEAD getSession 200 - nonce (HEAD)
+        ",
+    ),
+    Case::new(
+        "a call of a service that can't be one, or that no scope is for",
+        |lab| {
+            let (login, token) =
+                logged_in(lab, "atproto rpc:com.example.thing?aud=did:web:x.dev%23y");
+            let nsid = "com.example.thing";
+            login.xrpc(lab, Server::A, Method::GET, nsid, &token).label("none").send(lab);
+            for service in ["nonsense", "did:web:x.dev"] {
+                let draft = login.xrpc(lab, Server::A, Method::GET, nsid, &token);
+                draft.header("atproto-proxy", service).label(service).send(lab);
+            }
+        },
+        "
+        GET thing 403 ScopeMissingError nonce (none)
+        GET thing 400 InvalidRequest (nonsense)
+        GET thing 400 InvalidRequest (did:web:x.dev)
+        ",
+    ),
 ];
+
+/// The name of bytes that nobody has uploaded.
+const NOBODYS: &str = "bafkreibkbmsxjrcxqicuznkkysnaxyzgsp7qfhiiwdbhuyymk4nc2lkwcq";

@@ -3,11 +3,6 @@
 mod authorize;
 mod callback;
 mod client;
-mod client_auth;
-mod client_builder;
-mod client_id;
-mod client_key;
-mod client_metadata;
 mod config_error;
 mod discover;
 mod error;
@@ -15,14 +10,12 @@ mod exchange_code;
 mod form;
 mod input_error;
 mod json;
-mod loopback;
 mod metadata;
 mod origin;
 mod par;
 mod pending;
 mod pkce;
 mod prompt;
-mod redirect_uri;
 mod refresh;
 mod refusal;
 mod request;
@@ -38,11 +31,12 @@ pub mod xrpc;
 
 pub use authorize::{Authorization, Authorize};
 pub use callback::CallbackParams;
+pub use client::auth::AuthMethod;
+pub use client::builder::ClientBuilder;
+pub use client::key::ClientKey;
+pub use client::metadata::Description;
+pub use client::redirect_uri::ApplicationType;
 pub use client::{Client, NoncePolicy};
-pub use client_auth::AuthMethod;
-pub use client_builder::ClientBuilder;
-pub use client_key::ClientKey;
-pub use client_metadata::Description;
 pub use discover::{Discover, Discovered};
 pub use error::{
     AuthorityError, CallbackProblem, ConfigError, Denied, EndpointName, Error, ErrorKind,
@@ -56,7 +50,6 @@ pub use metadata::{
 pub use origin::{Origin, OriginError};
 pub use pending::Pending;
 pub use prompt::{Prompt, ResponseMode};
-pub use redirect_uri::ApplicationType;
 pub use refresh::{Refresh, RefreshError, Refreshed, SessionEffect};
 pub use refusal::Refusal;
 pub use request::{ResourceReply, ResourceRequest};

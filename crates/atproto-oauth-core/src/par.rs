@@ -15,7 +15,7 @@ use http::{Request, Response, StatusCode};
 use serde::Deserialize;
 use url::Url;
 
-use crate::client_auth::ClientAuth;
+use crate::client::auth::ClientAuth;
 use crate::error::{EndpointName, Error};
 use crate::form::{Form, MAX_LEN};
 use crate::json;

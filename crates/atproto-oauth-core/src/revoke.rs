@@ -19,7 +19,7 @@ use http::{Request, Response};
 use url::Url;
 
 use crate::client::Client;
-use crate::client_auth::ClientAuth;
+use crate::client::auth::ClientAuth;
 use crate::discover::fetch_server;
 use crate::error::{EndpointName, Error};
 use crate::form::{Form, MAX_LEN};

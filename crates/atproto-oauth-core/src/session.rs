@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use crate::client::Client;
-use crate::client_auth::{AuthMethod, ClientAuth};
+use crate::client::auth::{AuthMethod, ClientAuth};
 use crate::error::{Error, InputError};
 use crate::origin::Origin;
 use crate::scope::Scopes;

@@ -20,7 +20,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use url::Url;
 
-use crate::client_auth::ClientAuth;
+use crate::client::auth::ClientAuth;
 use crate::error::{EndpointName, Error};
 use crate::form::{Form, MAX_LEN};
 use crate::json;

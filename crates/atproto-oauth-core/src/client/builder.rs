@@ -6,13 +6,13 @@ use std::sync::Arc;
 use atproto_identity::Resolver;
 use url::Url;
 
+use crate::client::id;
+use crate::client::key::ClientKey;
+use crate::client::loopback;
+use crate::client::metadata::Description;
+use crate::client::redirect_uri::{self, ApplicationType};
 use crate::client::{Client, NoncePolicy, Parts};
-use crate::client_id;
-use crate::client_key::ClientKey;
-use crate::client_metadata::Description;
 use crate::error::{ConfigError, Error};
-use crate::loopback;
-use crate::redirect_uri::{self, ApplicationType};
 use crate::scope::Scopes;
 
 /// A client in the making: what kind it is was decided by the function that began it.
@@ -191,7 +191,7 @@ impl ClientBuilder {
 
 impl Published {
     fn check(&self) -> Result<(), ConfigError> {
-        let client_id = client_id::parse(&self.client_id)?;
+        let client_id = id::parse(&self.client_id)?;
         if self.redirect_uris.is_empty() {
             return Err(ConfigError::NoRedirectUri);
         }

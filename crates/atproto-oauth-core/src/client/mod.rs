@@ -1,5 +1,13 @@
 //! A client as it is configured, and the procedures that begin with it.
 
+pub(crate) mod auth;
+pub(crate) mod builder;
+pub(crate) mod id;
+pub(crate) mod key;
+pub(crate) mod loopback;
+pub(crate) mod metadata;
+pub(crate) mod redirect_uri;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -11,16 +19,16 @@ use url::Url;
 
 use crate::authorize::Authorize;
 use crate::callback::CallbackParams;
-use crate::client_auth::{AuthMethod, ClientAuth};
-use crate::client_builder::ClientBuilder;
-use crate::client_key::ClientKey;
-use crate::client_metadata::Description;
+use crate::client::auth::{AuthMethod, ClientAuth};
+use crate::client::builder::ClientBuilder;
+use crate::client::key::ClientKey;
+use crate::client::metadata::Description;
+use crate::client::redirect_uri::ApplicationType;
 use crate::discover::Discover;
 use crate::error::{Error, InputError, SessionError};
 use crate::exchange_code::ExchangeCode;
 use crate::origin::Origin;
 use crate::pending::Pending;
-use crate::redirect_uri::{self, ApplicationType};
 use crate::refresh::Refresh;
 use crate::request::ResourceRequest;
 use crate::revoke::Revoke;

@@ -13,7 +13,7 @@ use atproto_sansio::{Fresh, ToSign};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::client_key::ClientKey;
+use crate::client::key::ClientKey;
 use crate::error::Error;
 use crate::form::Form;
 use crate::origin::Origin;

@@ -9,8 +9,8 @@ use serde_json::{Map, Value, json};
 use url::Url;
 
 use crate::client::Client;
+use crate::client::redirect_uri::ApplicationType;
 use crate::error::ConfigError;
-use crate::redirect_uri::ApplicationType;
 
 /// What people read about a client when they are asked to consent.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -108,7 +108,7 @@ impl Client {
 
     fn jwks_value(&self) -> Value {
         let keys: Vec<_> =
-            self.0.keys.iter().map(crate::client_key::ClientKey::published).collect();
+            self.0.keys.iter().map(crate::client::key::ClientKey::published).collect();
         json!({ "keys": keys })
     }
 }
@@ -119,7 +119,7 @@ mod tests {
     use atproto_sansio::{Entropy, Keys};
 
     use super::*;
-    use crate::client_key::ClientKey;
+    use crate::client::key::ClientKey;
     use crate::scope::Scopes;
 
     struct Fixed(u8);

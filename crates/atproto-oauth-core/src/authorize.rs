@@ -22,9 +22,9 @@ use atproto_sansio::{Budget, Cx, Machine, SecretString, UnixTime};
 use url::Url;
 
 use crate::client::{Client, NoncePolicy};
-use crate::discover::{Discover, Discovered};
+use crate::discovery::discover::{Discover, Discovered};
+use crate::discovery::server::ServerMetadata;
 use crate::error::{EndpointName, Error, InputError};
-use crate::metadata::ServerMetadata;
 use crate::origin::Origin;
 use crate::par::{Par, Pushed};
 use crate::pending::{LIFETIME, Pending};

@@ -12,8 +12,8 @@ use http::StatusCode;
 use thiserror::Error;
 
 pub use crate::config_error::ConfigError;
+use crate::discovery::metadata::DiscoveryError;
 pub use crate::input_error::InputError;
-use crate::metadata::DiscoveryError;
 use crate::origin::Origin;
 use crate::refusal::Refusal;
 use crate::scope::ScopeError;

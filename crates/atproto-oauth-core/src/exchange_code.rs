@@ -29,6 +29,7 @@ use thiserror::Error;
 
 use crate::callback::CallbackParams;
 use crate::client::{Client, NoncePolicy};
+use crate::discovery::verify::{self, Verified, Verify};
 use crate::error::{AuthorityError, EndpointName, Error, SessionError};
 use crate::pending::Pending;
 use crate::pkce;
@@ -36,7 +37,6 @@ use crate::revoke::{Revocation, RevokeTokens, after_revocation};
 use crate::session::Session;
 use crate::stored::Version;
 use crate::token::{Grant, Granted, Received, Token};
-use crate::verify::{self, Verified, Verify};
 
 /// Finishes a login.
 pub struct ExchangeCode {

@@ -4,13 +4,12 @@ mod authorize;
 mod callback;
 mod client;
 mod config_error;
-mod discover;
+mod discovery;
 mod error;
 mod exchange_code;
 mod form;
 mod input_error;
 mod json;
-mod metadata;
 mod origin;
 mod par;
 mod pending;
@@ -26,7 +25,6 @@ mod stored;
 mod subject;
 mod text;
 mod token;
-mod verify;
 pub mod xrpc;
 
 pub use authorize::{Authorization, Authorize};
@@ -37,16 +35,16 @@ pub use client::key::ClientKey;
 pub use client::metadata::Description;
 pub use client::redirect_uri::ApplicationType;
 pub use client::{Client, NoncePolicy};
-pub use discover::{Discover, Discovered};
+pub use discovery::discover::{Discover, Discovered};
+pub use discovery::fetch::METADATA;
+pub use discovery::metadata::{DiscoveryError, Problem, Violation};
+pub use discovery::resource::{ResourceMetadata, ResourceMetadataEndpoint};
+pub use discovery::server::{ServerMetadata, ServerMetadataEndpoint};
 pub use error::{
     AuthorityError, CallbackProblem, ConfigError, Denied, EndpointName, Error, ErrorKind,
     InputError, SessionError,
 };
 pub use exchange_code::{CallbackError, ExchangeCode, LoggedIn};
-pub use metadata::{
-    DiscoveryError, METADATA, Problem, ResourceMetadata, ResourceMetadataEndpoint, ServerMetadata,
-    ServerMetadataEndpoint, Violation,
-};
 pub use origin::{Origin, OriginError};
 pub use pending::Pending;
 pub use prompt::{Prompt, ResponseMode};

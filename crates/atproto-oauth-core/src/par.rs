@@ -16,10 +16,10 @@ use serde::Deserialize;
 use url::Url;
 
 use crate::client::auth::ClientAuth;
+use crate::discovery::metadata::reach;
 use crate::error::{EndpointName, Error};
 use crate::form::{Form, MAX_LEN};
 use crate::json;
-use crate::metadata::reach;
 use crate::refusal::Refusal;
 
 /// One authorization request.

@@ -12,8 +12,8 @@ use url::Url;
 
 use crate::client::Client;
 use crate::client::auth::{AuthMethod, ClientAuth};
+use crate::discovery::server::ServerMetadata;
 use crate::error::{Error, InputError};
-use crate::metadata::ServerMetadata;
 use crate::origin::Origin;
 use crate::prompt::Prompt;
 use crate::scope::Scopes;

@@ -26,12 +26,12 @@ use atproto_sansio::{Budget, Cx, Machine, UnixTime};
 use thiserror::Error;
 
 use crate::client::{Client, NoncePolicy};
+use crate::discovery::verify::{self, Verified, Verify};
 use crate::error::{AuthorityError, EndpointName, Error, SessionError};
 use crate::refusal::Refusal;
 use crate::revoke::{Revocation, RevokeTokens, after_revocation};
 use crate::session::Session;
 use crate::token::{Grant, Received, Token};
-use crate::verify::{self, Verified, Verify};
 
 /// Spends a session's refresh token: ends in the session that takes its place.
 pub struct Refresh {

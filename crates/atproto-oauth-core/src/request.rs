@@ -23,8 +23,8 @@ use bytes::Bytes;
 use http::{HeaderName, Request, Response, Uri, header};
 use url::Url;
 
+use crate::discovery::metadata::reach;
 use crate::error::{Error, InputError};
-use crate::metadata::reach;
 use crate::origin::{Origin, to_uri};
 use crate::session::Session;
 use crate::text::printable;

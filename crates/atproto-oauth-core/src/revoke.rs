@@ -20,10 +20,12 @@ use url::Url;
 
 use crate::client::Client;
 use crate::client::auth::ClientAuth;
-use crate::discover::fetch_server;
+use crate::discovery::discover::fetch_server;
+use crate::discovery::fetch::FetchDocument;
+use crate::discovery::metadata::reach;
+use crate::discovery::server::ServerMetadataEndpoint;
 use crate::error::{EndpointName, Error};
 use crate::form::{Form, MAX_LEN};
-use crate::metadata::{FetchDocument, ServerMetadataEndpoint, reach};
 use crate::refusal::Refusal;
 use crate::session::Session;
 

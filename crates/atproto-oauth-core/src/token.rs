@@ -21,10 +21,10 @@ use serde_json::value::RawValue;
 use url::Url;
 
 use crate::client::auth::ClientAuth;
+use crate::discovery::metadata::reach;
 use crate::error::{EndpointName, Error};
 use crate::form::{Form, MAX_LEN};
 use crate::json;
-use crate::metadata::reach;
 use crate::refusal::Refusal;
 use crate::scope::Scopes;
 

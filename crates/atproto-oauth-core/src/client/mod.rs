@@ -24,7 +24,7 @@ use crate::client::builder::ClientBuilder;
 use crate::client::key::ClientKey;
 use crate::client::metadata::Description;
 use crate::client::redirect_uri::ApplicationType;
-use crate::discover::Discover;
+use crate::discovery::discover::Discover;
 use crate::error::{Error, InputError, SessionError};
 use crate::exchange_code::ExchangeCode;
 use crate::origin::Origin;

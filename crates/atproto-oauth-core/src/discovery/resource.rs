@@ -13,8 +13,9 @@ use http::{Request, Response};
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::discovery::fetch::Document;
+use crate::discovery::metadata::{Check, DiscoveryError, Problem, document, get, how};
 use crate::error::Error;
-use crate::metadata::{Check, DiscoveryError, Document, Problem, document, get, how};
 use crate::origin::Origin;
 
 /// What a server says of itself as a protected resource: checked.

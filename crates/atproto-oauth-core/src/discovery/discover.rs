@@ -19,10 +19,11 @@ use atproto_identity::Freshness;
 use atproto_sansio::{Cx, Held, Machine};
 use http::StatusCode;
 
+use crate::discovery::fetch::FetchDocument;
+use crate::discovery::metadata::DiscoveryError;
+use crate::discovery::resource::ResourceMetadataEndpoint;
+use crate::discovery::server::{ServerMetadata, ServerMetadataEndpoint};
 use crate::error::Error;
-use crate::metadata::{
-    DiscoveryError, FetchDocument, ResourceMetadataEndpoint, ServerMetadata, ServerMetadataEndpoint,
-};
 use crate::origin::Origin;
 
 /// From a server to its authorization server.

@@ -22,12 +22,13 @@ use atproto_identity::{Did, Freshness, ResolveDid};
 use atproto_sansio::{Cx, Held, Machine};
 
 use crate::client::Client;
-use crate::discover::{check_protected, fetch_resource, fetch_server, is_not_found, no_oauth};
-use crate::error::{AuthorityError, Error};
-use crate::metadata::{
-    FetchDocument, ResourceMetadata, ResourceMetadataEndpoint, ServerMetadata,
-    ServerMetadataEndpoint,
+use crate::discovery::discover::{
+    check_protected, fetch_resource, fetch_server, is_not_found, no_oauth,
 };
+use crate::discovery::fetch::FetchDocument;
+use crate::discovery::resource::{ResourceMetadata, ResourceMetadataEndpoint};
+use crate::discovery::server::{ServerMetadata, ServerMetadataEndpoint};
+use crate::error::{AuthorityError, Error};
 use crate::origin::Origin;
 
 /// How long the check may take, once nothing else is waited for.

@@ -1,9 +1,5 @@
 //! The two documents that lead from a server that holds data to the one that issues tokens for it.
 
-mod fetch;
-mod resource;
-mod server;
-
 use std::fmt;
 
 use atproto_sansio::{Body, How, Reach};
@@ -12,11 +8,6 @@ use http::{Request, Response, StatusCode, header};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use thiserror::Error;
-
-pub use fetch::METADATA;
-pub(crate) use fetch::{Document, FetchDocument};
-pub use resource::{ResourceMetadata, ResourceMetadataEndpoint};
-pub use server::{ServerMetadata, ServerMetadataEndpoint};
 
 use crate::json;
 use crate::origin::{Origin, OriginError, to_uri};
@@ -157,7 +148,7 @@ fn list(violations: &[Violation]) -> String {
 }
 
 /// `GET` of a metadata document: no credentials, nothing that identifies the user.
-fn get(url: &str) -> Result<Request<Body>, DiscoveryError> {
+pub(super) fn get(url: &str) -> Result<Request<Body>, DiscoveryError> {
     Request::get(url)
         .header(header::ACCEPT, "application/json")
         .body(Body::Bytes(Bytes::new()))
@@ -167,7 +158,7 @@ fn get(url: &str) -> Result<Request<Body>, DiscoveryError> {
         })
 }
 
-fn how(development: bool) -> How {
+pub(super) fn how(development: bool) -> How {
     How::buffered(MAX_LEN, reach(development))
 }
 
@@ -177,7 +168,7 @@ pub(crate) fn reach(development: bool) -> Reach {
 }
 
 /// The JSON object of a reply: 200, `application/json`, and nothing else in the body.
-fn document<T: DeserializeOwned>(
+pub(super) fn document<T: DeserializeOwned>(
     url: &str,
     response: &Response<Bytes>,
 ) -> Result<T, DiscoveryError> {
@@ -197,18 +188,18 @@ fn document<T: DeserializeOwned>(
 
 /// Collects all the rules that a document breaks.
 #[derive(Default)]
-struct Check {
-    violations: Vec<Violation>,
-    development: bool,
+pub(super) struct Check {
+    pub(super) violations: Vec<Violation>,
+    pub(super) development: bool,
 }
 
 impl Check {
-    fn broken(&mut self, member: &'static str, problem: Problem) {
+    pub(super) fn broken(&mut self, member: &'static str, problem: Problem) {
         self.violations.push(Violation { member, problem });
     }
 
     /// The member as a list of strings.
-    fn strings<'a>(
+    pub(super) fn strings<'a>(
         &mut self,
         member: &'static str,
         value: Option<&'a Value>,
@@ -227,7 +218,12 @@ impl Check {
     }
 
     /// The member is a list that has all of `wanted`.
-    fn contains(&mut self, member: &'static str, value: Option<&Value>, wanted: &[&'static str]) {
+    pub(super) fn contains(
+        &mut self,
+        member: &'static str,
+        value: Option<&Value>,
+        wanted: &[&'static str],
+    ) {
         let Some(strings) = self.strings(member, value) else { return };
         for &element in wanted {
             if !strings.contains(&element) {
@@ -237,7 +233,7 @@ impl Check {
     }
 
     /// The member is `true`, and not something that looks like it.
-    fn is_true(&mut self, member: &'static str, value: Option<&Value>) {
+    pub(super) fn is_true(&mut self, member: &'static str, value: Option<&Value>) {
         match value {
             Some(Value::Bool(true)) => {}
             Some(Value::Bool(false)) => self.broken(member, Problem::NotTrue),
@@ -247,7 +243,11 @@ impl Check {
     }
 
     /// The member is a string.
-    fn string<'a>(&mut self, member: &'static str, value: Option<&'a Value>) -> Option<&'a str> {
+    pub(super) fn string<'a>(
+        &mut self,
+        member: &'static str,
+        value: Option<&'a Value>,
+    ) -> Option<&'a str> {
         match value {
             Some(Value::String(text)) => return Some(text),
             Some(_) => self.broken(member, Problem::WrongType),
@@ -257,7 +257,11 @@ impl Check {
     }
 
     /// The member is the URL of an endpoint.
-    fn endpoint(&mut self, member: &'static str, value: Option<&Value>) -> Option<url::Url> {
+    pub(super) fn endpoint(
+        &mut self,
+        member: &'static str,
+        value: Option<&Value>,
+    ) -> Option<url::Url> {
         let text = self.string(member, value)?;
         let url = url::Url::parse(text).ok().filter(|url| {
             let origin = Origin::parse(&url.origin().ascii_serialization(), self.development);
@@ -273,7 +277,7 @@ impl Check {
         url
     }
 
-    fn finish(self, url: &str) -> Result<(), DiscoveryError> {
+    pub(super) fn finish(self, url: &str) -> Result<(), DiscoveryError> {
         if self.violations.is_empty() {
             return Ok(());
         }

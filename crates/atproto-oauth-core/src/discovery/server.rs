@@ -14,8 +14,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use url::Url;
 
+use crate::discovery::fetch::Document;
+use crate::discovery::metadata::{Check, DiscoveryError, Problem, document, get, how};
 use crate::error::Error;
-use crate::metadata::{Check, DiscoveryError, Document, Problem, document, get, how};
 use crate::origin::Origin;
 
 /// What an authorization server says of itself: checked, and only what a client uses.
@@ -190,7 +191,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::metadata::Violation;
+    use crate::discovery::metadata::Violation;
 
     fn good() -> Value {
         json!({

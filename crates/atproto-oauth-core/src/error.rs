@@ -13,9 +13,9 @@ use thiserror::Error;
 
 pub use crate::config_error::ConfigError;
 use crate::discovery::metadata::DiscoveryError;
+use crate::endpoints::refusal::Refusal;
 pub use crate::input_error::InputError;
 use crate::origin::Origin;
-use crate::refusal::Refusal;
 use crate::scope::ScopeError;
 use crate::text::colon;
 

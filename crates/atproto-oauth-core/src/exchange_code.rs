@@ -30,13 +30,13 @@ use thiserror::Error;
 use crate::callback::CallbackParams;
 use crate::client::{Client, NoncePolicy};
 use crate::discovery::verify::{self, Verified, Verify};
+use crate::endpoints::token::{Grant, Granted, Received, Token};
 use crate::error::{AuthorityError, EndpointName, Error, SessionError};
 use crate::pending::Pending;
 use crate::pkce;
 use crate::revoke::{Revocation, RevokeTokens, after_revocation};
 use crate::session::Session;
 use crate::stored::Version;
-use crate::token::{Grant, Granted, Received, Token};
 
 /// Finishes a login.
 pub struct ExchangeCode {

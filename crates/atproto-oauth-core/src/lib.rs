@@ -5,18 +5,16 @@ mod callback;
 mod client;
 mod config_error;
 mod discovery;
+mod endpoints;
 mod error;
 mod exchange_code;
-mod form;
 mod input_error;
 mod json;
 mod origin;
-mod par;
 mod pending;
 mod pkce;
 mod prompt;
 mod refresh;
-mod refusal;
 mod request;
 mod revoke;
 mod scope;
@@ -24,7 +22,6 @@ mod session;
 mod stored;
 mod subject;
 mod text;
-mod token;
 pub mod xrpc;
 
 pub use authorize::{Authorization, Authorize};
@@ -40,6 +37,7 @@ pub use discovery::fetch::METADATA;
 pub use discovery::metadata::{DiscoveryError, Problem, Violation};
 pub use discovery::resource::{ResourceMetadata, ResourceMetadataEndpoint};
 pub use discovery::server::{ServerMetadata, ServerMetadataEndpoint};
+pub use endpoints::refusal::Refusal;
 pub use error::{
     AuthorityError, CallbackProblem, ConfigError, Denied, EndpointName, Error, ErrorKind,
     InputError, SessionError,
@@ -49,7 +47,6 @@ pub use origin::{Origin, OriginError};
 pub use pending::Pending;
 pub use prompt::{Prompt, ResponseMode};
 pub use refresh::{Refresh, RefreshError, Refreshed, SessionEffect};
-pub use refusal::Refusal;
 pub use request::{ResourceReply, ResourceRequest};
 pub use revoke::{Revocation, Revoke};
 pub use scope::{ScopeError, Scopes};

@@ -27,11 +27,11 @@ use thiserror::Error;
 
 use crate::client::{Client, NoncePolicy};
 use crate::discovery::verify::{self, Verified, Verify};
+use crate::endpoints::refusal::Refusal;
+use crate::endpoints::token::{Grant, Received, Token};
 use crate::error::{AuthorityError, EndpointName, Error, SessionError};
-use crate::refusal::Refusal;
 use crate::revoke::{Revocation, RevokeTokens, after_revocation};
 use crate::session::Session;
-use crate::token::{Grant, Received, Token};
 
 /// Spends a session's refresh token: ends in the session that takes its place.
 pub struct Refresh {

@@ -24,9 +24,9 @@ use crate::discovery::discover::fetch_server;
 use crate::discovery::fetch::FetchDocument;
 use crate::discovery::metadata::reach;
 use crate::discovery::server::ServerMetadataEndpoint;
+use crate::endpoints::form::{Form, MAX_LEN};
+use crate::endpoints::refusal::Refusal;
 use crate::error::{EndpointName, Error};
-use crate::form::{Form, MAX_LEN};
-use crate::refusal::Refusal;
 use crate::session::Session;
 
 /// Logs out. The session is over for this client whatever the outcome is; the outcome tells

@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::client::key::ClientKey;
+use crate::endpoints::form::Form;
 use crate::error::Error;
-use crate::form::Form;
 use crate::origin::Origin;
 use crate::pkce;
 

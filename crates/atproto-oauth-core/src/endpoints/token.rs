@@ -22,10 +22,10 @@ use url::Url;
 
 use crate::client::auth::ClientAuth;
 use crate::discovery::metadata::reach;
+use crate::endpoints::form::{Form, MAX_LEN};
+use crate::endpoints::refusal::Refusal;
 use crate::error::{EndpointName, Error};
-use crate::form::{Form, MAX_LEN};
 use crate::json;
-use crate::refusal::Refusal;
 use crate::scope::Scopes;
 
 /// One exchange.

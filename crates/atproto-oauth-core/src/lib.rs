@@ -1,31 +1,23 @@
 #![doc = include_str!("../README.md")]
 
-mod authorize;
-mod callback;
 mod client;
 mod config_error;
 mod discovery;
 mod endpoints;
 mod error;
-mod exchange_code;
 mod input_error;
 mod json;
+mod login;
 mod origin;
-mod pending;
-mod pkce;
-mod prompt;
 mod refresh;
 mod request;
 mod revoke;
 mod scope;
 mod session;
 mod stored;
-mod subject;
 mod text;
 pub mod xrpc;
 
-pub use authorize::{Authorization, Authorize};
-pub use callback::CallbackParams;
 pub use client::auth::AuthMethod;
 pub use client::builder::ClientBuilder;
 pub use client::key::ClientKey;
@@ -42,13 +34,15 @@ pub use error::{
     AuthorityError, CallbackProblem, ConfigError, Denied, EndpointName, Error, ErrorKind,
     InputError, SessionError,
 };
-pub use exchange_code::{CallbackError, ExchangeCode, LoggedIn};
+pub use login::authorize::{Authorization, Authorize};
+pub use login::callback::CallbackParams;
+pub use login::exchange_code::{CallbackError, ExchangeCode, LoggedIn};
+pub use login::pending::Pending;
+pub use login::prompt::{Prompt, ResponseMode};
+pub use login::subject::Subject;
 pub use origin::{Origin, OriginError};
-pub use pending::Pending;
-pub use prompt::{Prompt, ResponseMode};
 pub use refresh::{Refresh, RefreshError, Refreshed, SessionEffect};
 pub use request::{ResourceReply, ResourceRequest};
 pub use revoke::{Revocation, Revoke};
 pub use scope::{ScopeError, Scopes};
 pub use session::Session;
-pub use subject::Subject;

@@ -16,8 +16,8 @@ use serde_json::json;
 use crate::client::key::ClientKey;
 use crate::endpoints::form::Form;
 use crate::error::Error;
+use crate::login::pkce;
 use crate::origin::Origin;
-use crate::pkce;
 
 /// How a session's client authenticates: the same way for as long as the session lives.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]

@@ -17,8 +17,6 @@ use atproto_sansio::Body;
 use http::Request;
 use url::Url;
 
-use crate::authorize::Authorize;
-use crate::callback::CallbackParams;
 use crate::client::auth::{AuthMethod, ClientAuth};
 use crate::client::builder::ClientBuilder;
 use crate::client::key::ClientKey;
@@ -26,15 +24,17 @@ use crate::client::metadata::Description;
 use crate::client::redirect_uri::ApplicationType;
 use crate::discovery::discover::Discover;
 use crate::error::{Error, InputError, SessionError};
-use crate::exchange_code::ExchangeCode;
+use crate::login::authorize::Authorize;
+use crate::login::callback::CallbackParams;
+use crate::login::exchange_code::ExchangeCode;
+use crate::login::pending::Pending;
+use crate::login::subject::Subject;
 use crate::origin::Origin;
-use crate::pending::Pending;
 use crate::refresh::Refresh;
 use crate::request::ResourceRequest;
 use crate::revoke::Revoke;
 use crate::scope::Scopes;
 use crate::session::Session;
-use crate::subject::Subject;
 
 /// A client as it is configured. Cheap to clone.
 ///

@@ -9,7 +9,7 @@ use url::Url;
 use url::form_urlencoded;
 
 use crate::error::{AuthorityError, CallbackProblem, Denied, Error};
-use crate::pending::Pending;
+use crate::login::pending::Pending;
 use crate::text::printable;
 
 /// What the browser brings back. `Debug` shows neither code nor state.

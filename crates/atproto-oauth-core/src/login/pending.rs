@@ -14,8 +14,8 @@ use crate::client::Client;
 use crate::client::auth::{AuthMethod, ClientAuth};
 use crate::discovery::server::ServerMetadata;
 use crate::error::{Error, InputError};
+use crate::login::prompt::Prompt;
 use crate::origin::Origin;
-use crate::prompt::Prompt;
 use crate::scope::Scopes;
 use crate::stored::{self, Version};
 

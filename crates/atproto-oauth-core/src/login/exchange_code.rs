@@ -27,13 +27,13 @@ use atproto_identity::Did;
 use atproto_sansio::{Budget, Cx, Held, Machine, UnixTime};
 use thiserror::Error;
 
-use crate::callback::CallbackParams;
 use crate::client::{Client, NoncePolicy};
 use crate::discovery::verify::{self, Verified, Verify};
 use crate::endpoints::token::{Grant, Granted, Received, Token};
 use crate::error::{AuthorityError, EndpointName, Error, SessionError};
-use crate::pending::Pending;
-use crate::pkce;
+use crate::login::callback::CallbackParams;
+use crate::login::pending::Pending;
+use crate::login::pkce;
 use crate::revoke::{Revocation, RevokeTokens, after_revocation};
 use crate::session::Session;
 use crate::stored::Version;

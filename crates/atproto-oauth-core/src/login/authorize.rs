@@ -26,13 +26,13 @@ use crate::discovery::discover::{Discover, Discovered};
 use crate::discovery::server::ServerMetadata;
 use crate::endpoints::par::{Par, Pushed};
 use crate::error::{EndpointName, Error, InputError};
+use crate::login::pending::{LIFETIME, Pending};
+use crate::login::pkce;
+use crate::login::prompt::{Prompt, ResponseMode};
+use crate::login::subject::Subject;
 use crate::origin::Origin;
-use crate::pending::{LIFETIME, Pending};
-use crate::pkce;
-use crate::prompt::{Prompt, ResponseMode};
 use crate::scope::Scopes;
 use crate::stored::Version;
-use crate::subject::Subject;
 
 /// Begins a login.
 pub struct Authorize {

@@ -1,0 +1,9 @@
+//! From an account to a URL for the browser, and from its callback to a session.
+
+pub(crate) mod authorize;
+pub(crate) mod callback;
+pub(crate) mod exchange_code;
+pub(crate) mod pending;
+pub(crate) mod pkce;
+pub(crate) mod prompt;
+pub(crate) mod subject;

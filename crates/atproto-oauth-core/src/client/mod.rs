@@ -30,11 +30,11 @@ use crate::login::exchange_code::ExchangeCode;
 use crate::login::pending::Pending;
 use crate::login::subject::Subject;
 use crate::origin::Origin;
-use crate::refresh::Refresh;
-use crate::request::ResourceRequest;
-use crate::revoke::Revoke;
 use crate::scope::Scopes;
 use crate::session::Session;
+use crate::session::refresh::Refresh;
+use crate::session::request::ResourceRequest;
+use crate::session::revoke::Revoke;
 
 /// A client as it is configured. Cheap to clone.
 ///

@@ -34,8 +34,8 @@ use crate::error::{AuthorityError, EndpointName, Error, SessionError};
 use crate::login::callback::CallbackParams;
 use crate::login::pending::Pending;
 use crate::login::pkce;
-use crate::revoke::{Revocation, RevokeTokens, after_revocation};
 use crate::session::Session;
+use crate::session::revoke::{Revocation, RevokeTokens, after_revocation};
 use crate::stored::Version;
 
 /// Finishes a login.

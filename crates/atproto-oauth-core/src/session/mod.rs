@@ -1,5 +1,9 @@
 //! A granted login, as a value.
 
+pub(crate) mod refresh;
+pub(crate) mod request;
+pub(crate) mod revoke;
+
 use std::fmt;
 use std::time::Duration;
 

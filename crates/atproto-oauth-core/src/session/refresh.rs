@@ -30,8 +30,8 @@ use crate::discovery::verify::{self, Verified, Verify};
 use crate::endpoints::refusal::Refusal;
 use crate::endpoints::token::{Grant, Received, Token};
 use crate::error::{AuthorityError, EndpointName, Error, SessionError};
-use crate::revoke::{Revocation, RevokeTokens, after_revocation};
 use crate::session::Session;
+use crate::session::revoke::{Revocation, RevokeTokens, after_revocation};
 
 /// Spends a session's refresh token: ends in the session that takes its place.
 pub struct Refresh {

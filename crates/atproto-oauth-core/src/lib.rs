@@ -1,11 +1,9 @@
 #![doc = include_str!("../README.md")]
 
 mod client;
-mod config_error;
 mod discovery;
 mod endpoints;
 mod error;
-mod input_error;
 mod json;
 mod login;
 mod origin;

@@ -3,6 +3,9 @@
 //! Each variant says whose doing it was: the caller's, the network's, a server's that breaks a
 //! rule, a server's or a user's that refuses, or somebody's who pretends to be another.
 
+pub(crate) mod config;
+pub(crate) mod input;
+
 use std::time::Duration;
 
 use atproto_dpop::DpopError;
@@ -11,10 +14,10 @@ use atproto_sansio::{Phase, TransportError};
 use http::StatusCode;
 use thiserror::Error;
 
-pub use crate::config_error::ConfigError;
+pub use self::config::ConfigError;
+pub use self::input::InputError;
 use crate::discovery::metadata::DiscoveryError;
 use crate::endpoints::refusal::Refusal;
-pub use crate::input_error::InputError;
 use crate::origin::Origin;
 use crate::scope::ScopeError;
 use crate::text::colon;

@@ -19,14 +19,14 @@ use atproto_sansio::{Budget, Cx, Machine};
 use url::Url;
 
 use crate::cache::{Freshness, forget};
-use crate::did::Did;
 use crate::document::DidDocument;
 use crate::error::IdentityError;
-use crate::handle::Handle;
-use crate::identifier::Identifier;
 use crate::resolve_did::ResolveDid;
 use crate::resolve_handle::ResolveHandle;
 use crate::resolver::Resolver;
+use crate::syntax::did::Did;
+use crate::syntax::handle::Handle;
+use crate::syntax::identifier::Identifier;
 
 /// An account and its server.
 #[derive(Clone, Debug, Eq, PartialEq)]

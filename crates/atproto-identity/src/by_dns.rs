@@ -9,12 +9,12 @@ use std::task::{Poll, ready};
 
 use atproto_sansio::{Cx, Fetch, Machine, Ticket};
 
-use crate::did::Did;
 use crate::dns_json::TxtOverHttps;
 use crate::error::{IdentityError, excerpt};
-use crate::handle::Handle;
 use crate::method::Method;
 use crate::resolver::Resolver;
+use crate::syntax::did::Did;
+use crate::syntax::handle::Handle;
 
 /// Resolves a handle by its TXT records.
 pub(crate) struct ByDns {

@@ -14,10 +14,10 @@ use std::time::Duration;
 use atproto_sansio::{Cx, Fetch, Machine, Phase, TransportError};
 use url::Url;
 
-use crate::did::Did;
 use crate::error::{IdentityError, excerpt};
-use crate::handle::Handle;
 use crate::resolver::Resolver;
+use crate::syntax::did::Did;
+use crate::syntax::handle::Handle;
 use crate::well_known::{self, Answer, WellKnown};
 
 /// Resolves a handle by the host that it names.

@@ -11,11 +11,11 @@ use std::time::Duration;
 use atproto_sansio::{Cx, Machine, Topic};
 use bytes::Bytes;
 
-use crate::did::Did;
 use crate::document::DidDocument;
 use crate::error::IdentityError;
-use crate::handle::Handle;
-use crate::identifier::Identifier;
+use crate::syntax::did::Did;
+use crate::syntax::handle::Handle;
+use crate::syntax::identifier::Identifier;
 
 /// The DIDs of handles, as remembered for nine minutes: handle to DID.
 pub const HANDLES: Topic = Topic { name: "atproto-identity: handles", capacity: 1000 };

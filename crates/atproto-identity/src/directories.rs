@@ -13,11 +13,11 @@ use std::task::{Poll, ready};
 
 use atproto_sansio::{Cx, Fetch, Machine};
 
-use crate::did::Did;
 use crate::document::DidDocument;
 use crate::error::IdentityError;
 use crate::plc::PlcDocument;
 use crate::resolver::Resolver;
+use crate::syntax::did::Did;
 
 /// Fetches the document of a `did:plc` from the first directory that has an answer.
 pub(crate) struct AskDirectories {

@@ -13,11 +13,11 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use url::Url;
 
-use crate::did::Did;
 use crate::error::{IdentityError, excerpt};
-use crate::handle::Handle;
 use crate::pds;
 use crate::request::{malformed, utf8};
+use crate::syntax::did::Did;
+use crate::syntax::handle::Handle;
 
 /// A DID document that is known to be that of its DID.
 #[derive(Clone, Eq, PartialEq)]

@@ -9,9 +9,9 @@ use atproto_sansio::{Phase, TransportError};
 use http::StatusCode;
 use thiserror::Error;
 
-use crate::did::{Did, DidError};
-use crate::handle::Handle;
 use crate::method::MethodFailure;
+use crate::syntax::did::{Did, DidError};
+use crate::syntax::handle::Handle;
 
 /// Why an identity could not be established.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]

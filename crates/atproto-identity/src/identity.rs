@@ -19,13 +19,13 @@ use url::Url;
 
 use crate::account::{Account, ResolveAccount};
 use crate::cache::Freshness;
-use crate::did::Did;
 use crate::document::DidDocument;
 use crate::error::IdentityError;
-use crate::handle::Handle;
-use crate::identifier::Identifier;
 use crate::resolve_handle::ResolveHandle;
 use crate::resolver::Resolver;
+use crate::syntax::did::Did;
+use crate::syntax::handle::Handle;
+use crate::syntax::identifier::Identifier;
 
 /// Who an account is, and where it lives.
 #[derive(Clone, Debug, Eq, PartialEq)]

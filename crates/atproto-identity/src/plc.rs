@@ -14,10 +14,10 @@ use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use url::Url;
 
-use crate::did::Did;
 use crate::document::DidDocument;
 use crate::error::IdentityError;
 use crate::request::{get, unexpected};
+use crate::syntax::did::Did;
 
 /// The document of a `did:plc`, as one directory has it.
 #[derive(Debug)]

@@ -19,11 +19,11 @@ use atproto_sansio::{Cx, Held, Machine, Ticket};
 
 use crate::by_dns::ByDns;
 use crate::by_https::ByHttps;
-use crate::did::Did;
 use crate::error::IdentityError;
-use crate::handle::Handle;
 use crate::method::{Method, MethodFailure};
 use crate::resolver::Resolver;
+use crate::syntax::did::Did;
+use crate::syntax::handle::Handle;
 
 /// Resolves a handle by both methods.
 pub(crate) struct Race {

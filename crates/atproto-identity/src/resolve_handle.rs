@@ -16,11 +16,11 @@ use std::task::{Poll, ready};
 use atproto_sansio::{Budget, Cx, Machine};
 
 use crate::cache::{Freshness, learn_did, recall_did};
-use crate::did::Did;
 use crate::error::IdentityError;
-use crate::handle::Handle;
 use crate::race::Race;
 use crate::resolver::Resolver;
+use crate::syntax::did::Did;
+use crate::syntax::handle::Handle;
 
 /// Finds the DID that a handle leads to. See [`Resolver::handle`].
 pub struct ResolveHandle {

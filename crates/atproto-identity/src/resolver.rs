@@ -8,12 +8,12 @@ use url::Url;
 
 use crate::account::ResolveAccount;
 use crate::cache::Freshness;
-use crate::did::Did;
-use crate::handle::Handle;
-use crate::identifier::Identifier;
 use crate::identity::ResolveIdentity;
 use crate::resolve_did::ResolveDid;
 use crate::resolve_handle::ResolveHandle;
+use crate::syntax::did::Did;
+use crate::syntax::handle::Handle;
+use crate::syntax::identifier::Identifier;
 
 /// The configuration of resolution, and where its machines come from. Clones are cheap.
 ///

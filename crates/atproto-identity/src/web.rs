@@ -13,12 +13,12 @@ use atproto_sansio::{Body, Endpoint, Fresh, How, Reach};
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 
-use crate::did::Did;
-use crate::did_method::web_url;
 use crate::document::DidDocument;
 use crate::error::IdentityError;
 use crate::plc::{ACCEPT, MAX_DOCUMENT};
 use crate::request::{get, is_absent, unexpected};
+use crate::syntax::did::Did;
+use crate::syntax::did_method::web_url;
 
 /// The document of a `did:web` that passed its check.
 #[derive(Debug)]

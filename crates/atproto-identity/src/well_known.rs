@@ -14,11 +14,11 @@ use bytes::Bytes;
 use http::{Request, Response, StatusCode, header};
 use url::Url;
 
-use crate::did::Did;
 use crate::error::{IdentityError, excerpt};
-use crate::handle::Handle;
-use crate::hostname;
 use crate::request::{get, is_absent, unexpected};
+use crate::syntax::did::Did;
+use crate::syntax::handle::Handle;
+use crate::syntax::hostname;
 
 /// One request to a host that may know the DID of a handle.
 #[derive(Debug)]

@@ -5,7 +5,7 @@
 //!
 //! atproto Handle, «Handle Identifier Syntax» and «Additional Non-Syntax Restrictions»; RFC 6761.
 
-use crate::handle::HandleError;
+use crate::syntax::handle::HandleError;
 
 /// Checks the syntax of a hostname of at least two labels.
 pub(crate) fn check(name: &str) -> Result<(), HandleError> {

@@ -5,8 +5,8 @@
 //!
 //! atproto DID, «Blessed DID Methods».
 
-use crate::did::{Did, DidError};
-use crate::hostname;
+use crate::syntax::did::{Did, DidError};
+use crate::syntax::hostname;
 
 /// How a DID of AT Protocol resolves.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

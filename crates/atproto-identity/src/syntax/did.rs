@@ -11,7 +11,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::did_method::{DidMethod, check_method};
+use crate::syntax::did_method::{DidMethod, check_method};
 
 /// The lasting name of an account; of any method, and compared byte for byte.
 ///

@@ -5,9 +5,9 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
-use crate::clean::clean;
-use crate::did::{Did, DidError};
-use crate::handle::{Handle, HandleError};
+use crate::syntax::clean::clean;
+use crate::syntax::did::{Did, DidError};
+use crate::syntax::handle::{Handle, HandleError};
 
 /// What names an account: a handle or a DID.
 ///

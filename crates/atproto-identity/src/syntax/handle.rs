@@ -11,9 +11,9 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::clean::clean;
 use crate::error::IdentityError;
-use crate::hostname;
+use crate::syntax::clean::clean;
+use crate::syntax::hostname;
 
 /// The name of an account, as a hostname in lower case.
 ///

@@ -1,0 +1,8 @@
+//! Names as text: what is well-formed, and what people type.
+
+pub(crate) mod clean;
+pub(crate) mod did;
+pub(crate) mod did_method;
+pub(crate) mod handle;
+pub(crate) mod hostname;
+pub(crate) mod identifier;

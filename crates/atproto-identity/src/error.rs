@@ -9,7 +9,7 @@ use atproto_sansio::{Phase, TransportError};
 use http::StatusCode;
 use thiserror::Error;
 
-use crate::method::MethodFailure;
+use crate::handle_resolution::method::MethodFailure;
 use crate::syntax::did::{Did, DidError};
 use crate::syntax::handle::Handle;
 

@@ -21,7 +21,7 @@ use crate::account::{Account, ResolveAccount};
 use crate::cache::Freshness;
 use crate::document::DidDocument;
 use crate::error::IdentityError;
-use crate::resolve_handle::ResolveHandle;
+use crate::handle_resolution::resolve_handle::ResolveHandle;
 use crate::resolver::Resolver;
 use crate::syntax::did::Did;
 use crate::syntax::handle::Handle;

@@ -17,10 +17,10 @@ use std::time::Duration;
 
 use atproto_sansio::{Cx, Held, Machine, Ticket};
 
-use crate::by_dns::ByDns;
-use crate::by_https::ByHttps;
 use crate::error::IdentityError;
-use crate::method::{Method, MethodFailure};
+use crate::handle_resolution::by_dns::ByDns;
+use crate::handle_resolution::by_https::ByHttps;
+use crate::handle_resolution::method::{Method, MethodFailure};
 use crate::resolver::Resolver;
 use crate::syntax::did::Did;
 use crate::syntax::handle::Handle;

@@ -17,7 +17,7 @@ use atproto_sansio::{Budget, Cx, Machine};
 
 use crate::cache::{Freshness, learn_did, recall_did};
 use crate::error::IdentityError;
-use crate::race::Race;
+use crate::handle_resolution::race::Race;
 use crate::resolver::Resolver;
 use crate::syntax::did::Did;
 use crate::syntax::handle::Handle;

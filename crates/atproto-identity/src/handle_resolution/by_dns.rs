@@ -9,9 +9,9 @@ use std::task::{Poll, ready};
 
 use atproto_sansio::{Cx, Fetch, Machine, Ticket};
 
-use crate::dns_json::TxtOverHttps;
 use crate::error::{IdentityError, excerpt};
-use crate::method::Method;
+use crate::handle_resolution::dns_json::TxtOverHttps;
+use crate::handle_resolution::method::Method;
 use crate::resolver::Resolver;
 use crate::syntax::did::Did;
 use crate::syntax::handle::Handle;

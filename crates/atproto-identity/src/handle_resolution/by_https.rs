@@ -15,10 +15,10 @@ use atproto_sansio::{Cx, Fetch, Machine, Phase, TransportError};
 use url::Url;
 
 use crate::error::{IdentityError, excerpt};
+use crate::handle_resolution::well_known::{self, Answer, WellKnown};
 use crate::resolver::Resolver;
 use crate::syntax::did::Did;
 use crate::syntax::handle::Handle;
-use crate::well_known::{self, Answer, WellKnown};
 
 /// Resolves a handle by the host that it names.
 pub(crate) struct ByHttps {

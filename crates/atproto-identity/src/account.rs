@@ -19,10 +19,10 @@ use atproto_sansio::{Budget, Cx, Machine};
 use url::Url;
 
 use crate::cache::{Freshness, forget};
-use crate::document::DidDocument;
+use crate::did_resolution::document::DidDocument;
+use crate::did_resolution::resolve_did::ResolveDid;
 use crate::error::IdentityError;
 use crate::handle_resolution::resolve_handle::ResolveHandle;
-use crate::resolve_did::ResolveDid;
 use crate::resolver::Resolver;
 use crate::syntax::did::Did;
 use crate::syntax::handle::Handle;

@@ -11,7 +11,7 @@ use std::time::Duration;
 use atproto_sansio::{Cx, Machine, Topic};
 use bytes::Bytes;
 
-use crate::document::DidDocument;
+use crate::did_resolution::document::DidDocument;
 use crate::error::IdentityError;
 use crate::syntax::did::Did;
 use crate::syntax::handle::Handle;

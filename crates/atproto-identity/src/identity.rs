@@ -19,7 +19,7 @@ use url::Url;
 
 use crate::account::{Account, ResolveAccount};
 use crate::cache::Freshness;
-use crate::document::DidDocument;
+use crate::did_resolution::document::DidDocument;
 use crate::error::IdentityError;
 use crate::handle_resolution::resolve_handle::ResolveHandle;
 use crate::resolver::Resolver;

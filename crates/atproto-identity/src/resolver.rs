@@ -8,9 +8,9 @@ use url::Url;
 
 use crate::account::ResolveAccount;
 use crate::cache::Freshness;
+use crate::did_resolution::resolve_did::ResolveDid;
 use crate::handle_resolution::resolve_handle::ResolveHandle;
 use crate::identity::ResolveIdentity;
-use crate::resolve_did::ResolveDid;
 use crate::syntax::did::Did;
 use crate::syntax::handle::Handle;
 use crate::syntax::identifier::Identifier;

@@ -13,9 +13,9 @@ use atproto_sansio::{Body, Endpoint, Fresh, How, Reach};
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 
-use crate::document::DidDocument;
+use crate::did_resolution::document::DidDocument;
+use crate::did_resolution::plc::{ACCEPT, MAX_DOCUMENT};
 use crate::error::IdentityError;
-use crate::plc::{ACCEPT, MAX_DOCUMENT};
 use crate::request::{get, is_absent, unexpected};
 use crate::syntax::did::Did;
 use crate::syntax::did_method::web_url;

@@ -17,13 +17,13 @@ use std::task::{Poll, ready};
 use atproto_sansio::{Budget, Cx, Fetch, Machine};
 
 use crate::cache::{Freshness, learn_document, recall_document};
-use crate::directories::AskDirectories;
-use crate::document::DidDocument;
+use crate::did_resolution::directories::AskDirectories;
+use crate::did_resolution::document::DidDocument;
+use crate::did_resolution::web::WebDocument;
 use crate::error::IdentityError;
 use crate::resolver::{DID_BUDGET, Resolver};
 use crate::syntax::did::Did;
 use crate::syntax::did_method::DidMethod;
-use crate::web::WebDocument;
 
 /// Fetches the document of a DID. See [`Resolver::did`].
 pub struct ResolveDid {

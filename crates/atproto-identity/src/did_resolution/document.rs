@@ -13,8 +13,8 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use url::Url;
 
+use crate::did_resolution::pds;
 use crate::error::{IdentityError, excerpt};
-use crate::pds;
 use crate::request::{malformed, utf8};
 use crate::syntax::did::Did;
 use crate::syntax::handle::Handle;

@@ -13,9 +13,9 @@ use std::task::{Poll, ready};
 
 use atproto_sansio::{Cx, Fetch, Machine};
 
-use crate::document::DidDocument;
+use crate::did_resolution::document::DidDocument;
+use crate::did_resolution::plc::PlcDocument;
 use crate::error::IdentityError;
-use crate::plc::PlcDocument;
 use crate::resolver::Resolver;
 use crate::syntax::did::Did;
 

@@ -14,7 +14,7 @@ use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use url::Url;
 
-use crate::document::DidDocument;
+use crate::did_resolution::document::DidDocument;
 use crate::error::IdentityError;
 use crate::request::{get, unexpected};
 use crate::syntax::did::Did;

@@ -1,13 +1,11 @@
 #![doc = include_str!("../README.md")]
 
 mod account;
-mod action;
 mod answer;
 mod cid;
-mod delivery;
 mod documents;
 mod entropy;
-mod fault;
+mod faults;
 mod flows;
 mod form;
 mod handles;
@@ -30,8 +28,8 @@ mod serve;
 mod server;
 
 pub use account::AccountInfo;
-pub use delivery::{Delivery, Outcome};
-pub use fault::Fault;
+pub use faults::delivery::{Delivery, Outcome};
+pub use faults::fault::Fault;
 pub use handles::{Dns, HandleAnswers};
 pub use log::{By, Decoded, Exchange, Seen};
 pub use names::Names;

@@ -8,7 +8,7 @@ use atproto_sansio::{
 use bytes::Bytes;
 use http::Response;
 
-use crate::delivery::Outcome;
+use crate::faults::delivery::Outcome;
 use crate::flows;
 use crate::handles::Dns;
 use crate::process::Process;

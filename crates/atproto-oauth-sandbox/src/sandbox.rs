@@ -9,10 +9,10 @@ use bytes::Bytes;
 use http::{Request, Response};
 
 use crate::account::Account;
-use crate::action::Action;
-use crate::delivery::{Delivery, Outcome};
 use crate::entropy::Seeded;
-use crate::fault::Fault;
+use crate::faults::action::Action;
+use crate::faults::delivery::{Delivery, Outcome};
+use crate::faults::fault::Fault;
 use crate::handles::{Dns, HandleAnswers};
 use crate::incoming::Incoming;
 use crate::log::{By, Exchange, Seen};

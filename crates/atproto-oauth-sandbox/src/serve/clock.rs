@@ -6,7 +6,7 @@ use atproto_sansio::{System, UnixTime};
 use bytes::Bytes;
 use http::Request;
 
-use crate::delivery::Delivery;
+use crate::faults::delivery::Delivery;
 use crate::handles::Dns;
 use crate::sandbox::Sandbox;
 

@@ -22,7 +22,7 @@ use tokio::net::TcpStream;
 use tokio::time::sleep;
 
 use crate::answer;
-use crate::delivery::{Delivery, Outcome};
+use crate::faults::delivery::{Delivery, Outcome};
 use crate::serve::by_hand::ByHand;
 use crate::serve::clock::Shared;
 

@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use serde_json::Value;
 use url::Url;
 
-use crate::delivery::Outcome;
+use crate::faults::delivery::Outcome;
 use crate::incoming::Incoming;
 use crate::log::By;
 use crate::sandbox::Sandbox;

@@ -7,8 +7,8 @@ use http::header::{CONTENT_TYPE, HeaderName, LOCATION};
 use http::{HeaderValue, Method, Response, StatusCode};
 use serde_json::Value;
 
-use crate::action::Action;
 use crate::answer;
+use crate::faults::action::Action;
 use crate::form::Form;
 use crate::handles::Dns;
 use crate::incoming::Incoming;

@@ -6,7 +6,7 @@ use atproto_sansio::{Phase, TransportError};
 use bytes::Bytes;
 use http::Response;
 
-use crate::action::Action;
+use crate::faults::action::Action;
 
 /// What a client gets for its request, and how long that takes.
 #[derive(Clone, Debug)]

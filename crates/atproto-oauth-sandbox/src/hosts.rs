@@ -8,8 +8,8 @@ use bytes::Bytes;
 use http::{Method, Response};
 use serde_json::json;
 
+use crate::accounts::handles::Dns;
 use crate::answer;
-use crate::handles::Dns;
 use crate::incoming::Incoming;
 use crate::sandbox::Sandbox;
 use crate::server;

@@ -1,14 +1,11 @@
 #![doc = include_str!("../README.md")]
 
-mod account;
+mod accounts;
 mod answer;
-mod cid;
-mod documents;
 mod entropy;
 mod faults;
 mod flows;
 mod form;
-mod handles;
 mod hosts;
 mod incoming;
 mod jwt;
@@ -19,7 +16,6 @@ mod origin;
 mod people;
 mod process;
 mod replay;
-mod repository;
 mod run;
 mod sandbox;
 #[cfg(feature = "serve")]
@@ -27,10 +23,10 @@ mod sandbox;
 mod serve;
 mod server;
 
-pub use account::AccountInfo;
+pub use accounts::account::AccountInfo;
+pub use accounts::handles::{Dns, HandleAnswers};
 pub use faults::delivery::{Delivery, Outcome};
 pub use faults::fault::Fault;
-pub use handles::{Dns, HandleAnswers};
 pub use log::{By, Decoded, Exchange, Seen};
 pub use names::Names;
 pub use network::ResolvedBy;

@@ -8,8 +8,8 @@ use http::{HeaderMap, Method, Response};
 use serde_json::{Map, Value};
 use url::Url;
 
+use crate::accounts::handles::Dns;
 use crate::form::Form;
-use crate::handles::Dns;
 use crate::incoming::Incoming;
 use crate::jwt::Jwt;
 use crate::sandbox::LARGEST_KEPT;

@@ -7,11 +7,11 @@ use atproto_identity::Handle;
 use atproto_sansio::Keys;
 use data_encoding::BASE32_NOPAD;
 
-use crate::account::Account;
-use crate::handles::{Dns, HandleAnswers};
+use crate::accounts::account::Account;
+use crate::accounts::handles::{Dns, HandleAnswers};
+use crate::accounts::repository::Repository;
 use crate::names::Names;
 use crate::origin::canonical;
-use crate::repository::Repository;
 use crate::sandbox::Sandbox;
 use crate::server::{Server, ServerId};
 

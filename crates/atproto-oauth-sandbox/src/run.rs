@@ -8,9 +8,9 @@ use atproto_sansio::{
 use bytes::Bytes;
 use http::Response;
 
+use crate::accounts::handles::Dns;
 use crate::faults::delivery::Outcome;
 use crate::flows;
-use crate::handles::Dns;
 use crate::process::Process;
 use crate::sandbox::Sandbox;
 

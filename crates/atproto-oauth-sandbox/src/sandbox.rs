@@ -8,12 +8,12 @@ use atproto_sansio::UnixTime;
 use bytes::Bytes;
 use http::{Request, Response};
 
-use crate::account::Account;
+use crate::accounts::account::Account;
+use crate::accounts::handles::{Dns, HandleAnswers};
 use crate::entropy::Seeded;
 use crate::faults::action::Action;
 use crate::faults::delivery::{Delivery, Outcome};
 use crate::faults::fault::Fault;
-use crate::handles::{Dns, HandleAnswers};
 use crate::incoming::Incoming;
 use crate::log::{By, Exchange, Seen};
 use crate::names::Names;

@@ -7,7 +7,7 @@ use http::header::HeaderName;
 use http::{HeaderValue, Response, StatusCode};
 use serde_json::Value;
 
-use crate::handles::Dns;
+use crate::accounts::handles::Dns;
 
 /// What a fault does to a request.
 #[derive(Clone, Debug)]

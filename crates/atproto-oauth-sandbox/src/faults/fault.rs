@@ -7,10 +7,10 @@ use http::header::{CONTENT_TYPE, HeaderName, LOCATION};
 use http::{HeaderValue, Method, Response, StatusCode};
 use serde_json::Value;
 
+use crate::accounts::handles::Dns;
 use crate::answer;
 use crate::faults::action::Action;
 use crate::form::Form;
-use crate::handles::Dns;
 use crate::incoming::Incoming;
 use crate::log::By;
 use crate::origin::{canonical, canonical_host};

@@ -6,8 +6,8 @@ use atproto_sansio::{System, UnixTime};
 use bytes::Bytes;
 use http::Request;
 
+use crate::accounts::handles::Dns;
 use crate::faults::delivery::Delivery;
-use crate::handles::Dns;
 use crate::sandbox::Sandbox;
 
 /// A sandbox whose clocks run as fast as the system's.

@@ -7,7 +7,7 @@ use hickory_proto::op::{Edns, Message, MessageType, OpCode, ResponseCode};
 use hickory_proto::rr::rdata::{A, TXT};
 use hickory_proto::rr::{Name, RData, Record, RecordType};
 
-use crate::handles::Dns;
+use crate::accounts::handles::Dns;
 use crate::serve::clock::Shared;
 
 /// The answer to a message; `None` if nothing comes back.

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::Response;
 use http::header::COOKIE;
 
-use crate::account::Account;
+use crate::accounts::account::Account;
 use crate::answer;
 use crate::form::Form;
 use crate::incoming::Incoming;

@@ -3,11 +3,11 @@
 use http::header::CONTENT_TYPE;
 use serde_json::{Map, Value, json};
 
-use crate::account::Account;
+use crate::accounts::account::Account;
+use crate::accounts::cid;
+use crate::accounts::repository::Record;
 use crate::answer;
-use crate::cid;
 use crate::incoming::Incoming;
-use crate::repository::Record;
 use crate::sandbox::Sandbox;
 use crate::server::ServerId;
 use crate::server::permission;

@@ -6,7 +6,7 @@ use http::header::HeaderName;
 use http::{Method, Response};
 use serde_json::{Map, json};
 
-use crate::account::Account;
+use crate::accounts::account::Account;
 use crate::answer;
 use crate::incoming::Incoming;
 use crate::sandbox::Sandbox;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::repository::Repository;
+use crate::accounts::repository::Repository;
 use crate::sandbox::Sandbox;
 use crate::server::ServerId;
 

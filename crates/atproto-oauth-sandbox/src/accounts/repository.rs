@@ -6,7 +6,7 @@ use atproto_sansio::UnixTime;
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use crate::cid;
+use crate::accounts::cid;
 
 /// What an account has stored.
 #[derive(Debug, Default)]

@@ -17,7 +17,7 @@ use crate::faults::fault::Fault;
 use crate::incoming::Incoming;
 use crate::log::{By, Exchange, Seen};
 use crate::names::Names;
-use crate::process::Process;
+use crate::run::process::Process;
 use crate::server::{Server, ServerId};
 
 /// A small AT Protocol network in memory.

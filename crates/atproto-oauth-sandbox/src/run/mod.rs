@@ -1,5 +1,8 @@
 //! Answering calls, and running machines in virtual time.
 
+pub(crate) mod flows;
+pub(crate) mod process;
+
 use std::time::Duration;
 
 use atproto_sansio::{
@@ -10,8 +13,7 @@ use http::Response;
 
 use crate::accounts::handles::Dns;
 use crate::faults::delivery::Outcome;
-use crate::flows;
-use crate::process::Process;
+use crate::run::process::Process;
 use crate::sandbox::Sandbox;
 
 impl Sandbox {

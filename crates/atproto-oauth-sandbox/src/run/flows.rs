@@ -10,7 +10,7 @@ use atproto_sansio::{
     UnixTime,
 };
 
-use crate::process::Process;
+use crate::run::process::Process;
 use crate::sandbox::Sandbox;
 
 type Boxed<'a> = Box<dyn Machine<Output = (), Error = Infallible> + 'a>;

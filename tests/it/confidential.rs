@@ -72,7 +72,7 @@ fn decoded(part: &str) -> Value {
     serde_json::from_slice(&Base64UrlUnpadded::decode_vec(part).unwrap()).unwrap()
 }
 
-/// REQUIREMENTS F-01 to F-05: what every assertion of `key` is like; its identifier.
+/// Rules F-01 to F-05: what every assertion of `key` is like; its identifier.
 fn check_assertion(form: &Value, key: &ClientKey, now: u64) -> String {
     assert_eq!(form["client_id"], "https://app.example.com/c.json");
     assert_eq!(
@@ -151,7 +151,7 @@ fn a_signature_of_another_key_is_not_sent() {
 
 #[test]
 fn a_session_goes_on_with_the_key_it_was_begun_with() {
-    // REQUIREMENTS F-08, F-09
+    // Rules F-08, F-09
     let [first, second] = [1, 2].map(|byte| ClientKey::new(signer(byte)).unwrap());
     let mut network = Network::new();
     let old = client([first.clone()]);
@@ -175,7 +175,7 @@ fn a_session_goes_on_with_the_key_it_was_begun_with() {
 
 #[test]
 fn a_refusal_of_the_assertion_is_no_end_of_the_session() {
-    // REQUIREMENTS G.4
+    // Rule G-33
     let client = client([ClientKey::new(signer(1)).unwrap()]);
     let mut network = Network::new();
     let session = network.session(&client);

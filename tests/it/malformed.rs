@@ -205,7 +205,7 @@ impl Spoiled {
         }
     }
 
-    /// REQUIREMENTS E-07: no two proofs have one jti.
+    /// Rule E-07: no two proofs have one jti.
     fn look_at(&mut self, call: &Call) {
         let Call::Http(call) = call else { return };
         if let Some(proof) = call.request.headers().get("dpop") {

@@ -93,7 +93,7 @@ fn no_call_shows_a_secret() {
 /// A server that quotes what it was sent, in every way that an answer can be wrong.
 #[test]
 fn no_error_shows_a_secret() {
-    // REQUIREMENTS M: a server's text is cut short, and what it made of a token is not quoted.
+    // Rule M: a server's text is cut short, and what it made of a token is not quoted.
     let bodies = [
         r#"{"access_token":{"x":"secret-at"},"refresh_token":"secret-rt"}"#,
         r#"{"access_token":"secret-at","refresh_token":"secret-rt","token_type":"Bearer"}"#,

@@ -36,7 +36,7 @@ const SMALL: &str = "/xrpc/com.atproto.server.getSession";
 
 #[test]
 fn a_nonce_is_learned_before_the_body_is_sent() {
-    // REQUIREMENTS E-39
+    // Rule E-39
     let mut network = Network::new();
     let client = network.client();
     let session = network.session(&client);

@@ -73,7 +73,7 @@ fn found(
     }
 }
 
-/// The one proof of a request that needs one: REQUIREMENTS E-01 to E-11.
+/// The one proof of a request that needs one: Rules E-01 to E-11.
 fn proof(
     world: &mut World,
     verb: &str,
@@ -123,7 +123,7 @@ fn check_key(world: &mut World, verb: &str, proof: &Proof) -> Result<(), String>
     }
 }
 
-/// REQUIREMENTS D-01 to D-05, D-60.
+/// Rules D-01 to D-05, D-60.
 fn check_form(world: &mut World, form: &BTreeMap<String, String>) -> Result<(), String> {
     let client_id = world.client.client_id().to_owned();
     let field = |name: &str| form.get(name).map(String::as_str);

@@ -1,4 +1,4 @@
-//! Reads a DPoP proof as a strict server does (RFC 9449 section 4.3; REQUIREMENTS E-01 to E-10).
+//! Reads a DPoP proof as a strict server does (RFC 9449 section 4.3; Rules E-01 to E-10).
 
 use atproto_dpop::{Jwk, verify};
 use base64ct::{Base64UrlUnpadded, Encoding};

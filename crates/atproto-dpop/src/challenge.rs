@@ -182,7 +182,7 @@ mod tests {
 
     #[test]
     fn every_form_is_attributed_to_its_scheme() {
-        // REQUIREMENTS H-04
+        // Rule H-04
         for (line, expected) in [
             ("DPoP", "dpop()"),
             ("dPoP error=use_dpop_nonce", "dpop(error=use_dpop_nonce)"),

@@ -109,7 +109,7 @@ La7v3MLGQhNctsE2pVsvNCWnJD+k/jlXRETJ+i81zuPj6gxH1wiULpA=
 
     #[test]
     fn all_forms_of_a_key_are_the_same_key() {
-        // REQUIREMENTS F-14
+        // Rule F-14
         let jwk: Jwk = serde_json::from_str(JWK).unwrap();
         for (text, kid) in [(SEC1, None), (PKCS8, None), (JWK, Some("k1"))] {
             let key = PrivateKey::parse(text).unwrap();

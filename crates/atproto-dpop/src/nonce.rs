@@ -79,7 +79,7 @@ mod tests {
 
     #[test]
     fn one_valid_nonce_is_learned_and_nothing_else() {
-        // REQUIREMENTS E-32
+        // Rule E-32
         assert_eq!(learned(&["a~!#[]"]), Some("a~!#[]".to_owned()));
         assert_eq!(learned(&[]), None);
         assert_eq!(learned(&[""]), None);

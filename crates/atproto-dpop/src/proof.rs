@@ -140,7 +140,7 @@ mod tests {
 
     #[test]
     fn htu_is_the_url_without_its_query_as_it_is_serialized() {
-        // REQUIREMENTS E-06
+        // Rule E-06
         for (uri, expected) in [
             ("https://a.example", "https://a.example/"),
             ("HTTPS://A.example:443/b?c#d", "https://a.example/b"),

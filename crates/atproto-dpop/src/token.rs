@@ -73,7 +73,7 @@ mod tests {
 
     #[test]
     fn tokens_that_could_break_a_header_are_refused() {
-        // REQUIREMENTS D-71
+        // Rule D-71
         for token in ["", "a b", "a\r\nX: y", "a\u{e9}", "a\0", "a\t"] {
             assert_eq!(AccessToken::new(token).unwrap_err(), DpopError::Token, "{token:?}");
         }

@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn only_the_browser_of_the_login_is_taken() {
-        // REQUIREMENTS L-20
+        // Rule L-20
         let listener = Listener::bind("/callback").unwrap();
         let address = listener.address;
         let asking = thread::spawn(move || {

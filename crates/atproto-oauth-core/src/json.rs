@@ -34,7 +34,7 @@ mod tests {
 
     #[test]
     fn only_one_whole_object_is_read() {
-        // REQUIREMENTS B-04, J-24
+        // Rules B-04, J-24
         assert_eq!(object::<Member>(br#" {"a":"x","b":[1]} "#).unwrap().a, "x");
         let deep = format!(r#"{{"b":{}}}"#, "[".repeat(100_000));
         for text in [

@@ -142,7 +142,7 @@ mod tests {
 
     #[test]
     fn only_the_canonical_spelling_of_an_origin_is_an_issuer() {
-        // REQUIREMENTS B-07, B-22, D12
+        // Rules B-07, B-22, N-12
         for text in ["https://bsky.social", "https://pds.example.com:8443"] {
             assert_eq!(Origin::parse_canonical(text, false).unwrap().as_str(), text);
         }
@@ -181,7 +181,7 @@ mod tests {
     fn a_user_may_add_a_slash_and_shout() {
         let origin = Origin::parse("HTTPS://BSKY.social:443/", false).unwrap();
         assert_eq!(origin.as_str(), "https://bsky.social");
-        // REQUIREMENTS B-58
+        // Rule B-58
         for text in [
             "https://bsky.social//",
             "https://bsky.social/a/..",
@@ -198,7 +198,7 @@ mod tests {
 
     #[test]
     fn no_path_leads_to_another_origin() {
-        // REQUIREMENTS H-02
+        // Rule H-02
         let origin = Origin::parse("https://pds.example.com", false).unwrap();
         for path in ["/xrpc/a.b.c", "//evil.com/x", "/@evil.com", "/\\evil.com", "/%2F/evil.com"] {
             assert!(origin.contains(&origin.join(path).unwrap()), "{path}");

@@ -110,7 +110,7 @@ mod tests {
 
     #[test]
     fn scopes_are_whole_tokens() {
-        // REQUIREMENTS C-13, I-01
+        // Rules C-13, I-01
         assert_eq!(Scopes::parse("notatproto atprotox"), Err(ScopeError::NoAtproto));
         assert_eq!(Scopes::parse(""), Err(ScopeError::Empty));
         for text in [" atproto", "atproto ", "atproto  a"] {

@@ -53,7 +53,7 @@ mod tests {
 
     #[test]
     fn what_is_shown_can_be_seen() {
-        // REQUIREMENTS M-03
+        // Rule M-03
         assert_eq!(printable("a\u{1b}[31m\r\n\u{202e}b\u{2066}\u{200b}c"), "a[31mbc");
         assert_eq!(printable("x".repeat(200)), "x".repeat(200));
         assert_eq!(printable("x".repeat(201)), format!("{}…", "x".repeat(200)));

@@ -261,7 +261,7 @@ mod tests {
 
     #[test]
     fn an_nsid_is_an_authority_and_a_name() {
-        // REQUIREMENTS I-26
+        // Rule I-26
         let long = format!("com.{}.x", "a".repeat(63));
         for text in ["com.atproto.server.getSession", "a.b.c", "a-b.c1.dE2", &long] {
             assert!(is_nsid(text), "{text}");
@@ -294,7 +294,7 @@ mod tests {
 
     #[test]
     fn parameters_are_encoded_and_may_be_repeated() {
-        // REQUIREMENTS H-19
+        // Rule H-19
         let params = [("uris", "at://a/b?c"), ("uris", "x y+z"), ("limit", "5")];
         let request = query("a.b.c", params).unwrap();
         let expected = "/xrpc/a.b.c?uris=at%3A%2F%2Fa%2Fb%3Fc&uris=x+y%2Bz&limit=5";
@@ -304,7 +304,7 @@ mod tests {
 
     #[test]
     fn a_service_is_a_did_and_a_fragment() {
-        // REQUIREMENTS H-14
+        // Rule H-14
         let request = || query("a.b.c", [("", ""); 0]).unwrap();
         let proxied = with_proxy(request(), "did:web:api.bsky.app#bsky_appview").unwrap();
         assert_eq!(proxied.headers()["atproto-proxy"], "did:web:api.bsky.app#bsky_appview");
@@ -324,7 +324,7 @@ mod tests {
 
     #[test]
     fn a_refused_token_is_told_from_other_refusals() {
-        // REQUIREMENTS G-05, H-05, H-08
+        // Rules G-05, H-05, H-08
         let response = |status: u16, challenge: &str| {
             let builder = Response::builder().status(status);
             builder.header("www-authenticate", challenge).body(Bytes::new()).unwrap()
@@ -339,7 +339,7 @@ mod tests {
 
     #[test]
     fn errors_are_read_if_they_can_be() {
-        // REQUIREMENTS H-18
+        // Rule H-18
         let response = |body: &'static str| {
             Response::builder().status(403).body(Bytes::from_static(body.as_bytes())).unwrap()
         };

@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn names_are_absolute() {
-        // REQUIREMENTS A-30
+        // Rule A-30
         for name in ["_atproto.alice.example", "_atproto.alice.example."] {
             let name = absolute(name).unwrap();
             assert!(name.is_fqdn());

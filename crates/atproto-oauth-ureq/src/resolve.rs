@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn one_address_condemns_the_name() {
-        // REQUIREMENTS J-06
+        // Rule J-06
         let address = |text: &str| text.parse::<SocketAddr>().unwrap();
         let mixed =
             [address("1.1.1.1:443"), address("[2606:4700::1]:443"), address("10.0.0.1:443")];

@@ -12,7 +12,7 @@ use crate::server::Server;
 
 /// Only the machine knows whether a request may be sent again.
 pub fn a_request_on_a_connection_that_dies_is_sent_once(adapter: &impl Adapter) {
-    // REQUIREMENTS E-12: the first request is answered, any other is read and then dropped.
+    // Rule E-12: the first request is answered, any other is read and then dropped.
     let answered = AtomicBool::new(false);
     let server = Server::start(move |mut peer| {
         while peer.receive().is_some() && !answered.swap(true, Ordering::SeqCst) {

@@ -27,7 +27,7 @@ pub fn every_header_of_a_request_is_sent(adapter: &impl Adapter) {
     assert_eq!(received.all("host"), [server.address.to_string()]);
     assert_eq!(received.all("content-length"), ["4"]);
     assert_eq!(received.body, b"text");
-    // REQUIREMENTS J-32, and no waiting for a permission to send the body
+    // Rules J-32, and no waiting for a permission to send the body
     let allowed = ["dpop", "x-twice", "user-agent", "host", "content-length"];
     let mut more = received.headers.iter().filter(|(name, _)| !allowed.contains(&name.as_str()));
     // This one says no more than its absence.

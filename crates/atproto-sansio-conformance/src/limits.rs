@@ -61,7 +61,7 @@ pub fn an_endless_head_is_refused(adapter: &impl Adapter) {
 
 /// The time of a call is for all of it: head and body, however they trickle in.
 pub fn a_slow_drip_ends_with_the_time_of_the_call(adapter: &impl Adapter) {
-    // REQUIREMENTS J-22
+    // Rule J-22
     let head = "HTTP/1.1 200 OK\r\ncontent-length: 900\r\n\r\n";
     for fast in [0, head.len()] {
         let server = Server::start(move |mut peer| {

@@ -13,7 +13,7 @@ use crate::nameserver::{Nameserver, Via, answer, cname, failing, txt};
 
 /// The name is whole, no search list is tried, and no question has the number of another.
 pub fn an_absolute_name_is_asked_once<A: Adapter>(asking: impl Fn(SocketAddr) -> A) {
-    // REQUIREMENTS A-30
+    // Rule A-30
     let server = Nameserver::start(|_, _, q| vec![with(q, vec![txt(NAME, &["one"])])]);
     assert_eq!(look_up(&asking, &server).unwrap(), ["one"]);
     look_up_within(&asking, &server, Duration::MAX).unwrap();
@@ -27,7 +27,7 @@ pub fn an_absolute_name_is_asked_once<A: Adapter>(asking: impl Fn(SocketAddr) ->
 pub fn strings_of_a_record_are_joined_and_records_are_not<A: Adapter>(
     asking: impl Fn(SocketAddr) -> A,
 ) {
-    // REQUIREMENTS A-31
+    // Rule A-31
     let server = Nameserver::start(|_, _, q| {
         let records =
             vec![txt(NAME, &["did=did:plc", ":one"]), txt(NAME, &["two"]), txt(NAME, &[""])];
@@ -66,7 +66,7 @@ pub fn a_circle_of_aliases_leads_nowhere<A: Adapter>(asking: impl Fn(SocketAddr)
 
 /// That there is nothing is an answer.
 pub fn no_name_and_no_record_are_empty_answers<A: Adapter>(asking: impl Fn(SocketAddr) -> A) {
-    // REQUIREMENTS A-35
+    // Rule A-35
     for code in [ResponseCode::NXDomain, ResponseCode::NoError] {
         let server = Nameserver::start(move |_, _, q| vec![failing(q, code)]);
         assert_eq!(look_up(&asking, &server).unwrap(), [""; 0], "{code}");

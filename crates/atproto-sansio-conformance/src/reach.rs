@@ -19,7 +19,7 @@ pub fn a_development_call_is_blocked(adapter: &impl Adapter) {
 
 /// A stranger's name that leads to this machine is blocked, and the operator's is not.
 pub fn a_public_call_to_a_name_of_this_machine_is_blocked(adapter: &impl Adapter) {
-    // REQUIREMENTS J-06
+    // Rule J-06
     let server = Server::replying(OK);
     let url = format!("http://localhost:{}/", server.address.port());
     let error = send_reaching(adapter, get(url.clone()), Reach::Public).unwrap_err();

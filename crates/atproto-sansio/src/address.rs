@@ -90,7 +90,7 @@ mod tests {
 
     #[test]
     fn special_addresses_are_not_public() {
-        // REQUIREMENTS J-03, J-04: the first and last address of each block.
+        // Rules J-03, J-04: the first and last address of each block.
         let special = "0.0.0.0 0.255.255.255 10.0.0.0 10.255.255.255 100.64.0.0 100.127.255.255 \
             127.0.0.1 127.255.255.255 169.254.0.0 169.254.169.254 172.16.0.0 172.31.255.255 \
             192.0.0.1 192.0.2.1 192.88.99.1 192.168.0.1 192.168.255.255 198.18.0.0 198.19.255.255 \

@@ -131,7 +131,7 @@ mod tests {
         for url in ["https://pds.example.com/x", "https://bsky.social", "https://a.b:8443/y?z"] {
             assert!(!refused(Reach::Public, url), "{url}");
         }
-        // REQUIREMENTS J-02, J-05, J-11, D13
+        // Rules J-02, J-05, J-11, N-13
         for url in [
             "http://pds.example.com/",
             "https://127.0.0.1/",

@@ -65,7 +65,7 @@ fn a_computer_whose_clock_is_off_logs_in() {
 
 #[test]
 fn a_confidential_client_whose_clock_is_off_logs_in() {
-    // REQUIREMENTS E-40, F-05: servers allow assertions no tolerance, and proofs three minutes.
+    // Rules E-40, F-05: servers allow assertions no tolerance, and proofs three minutes.
     for seconds in [1, 5, 10, 20, 25, 30, 35, 55, 60, 90, 170, 190, 300, 3600] {
         for is_ahead in [true, false] {
             let (mut sandbox, client) = (Sandbox::new(1), confidential());

@@ -119,7 +119,7 @@ fn a_fault_can_mean_refreshing_alone() {
 
 #[test]
 fn a_header_can_come_twice() {
-    // REQUIREMENTS E-32: two nonces are none.
+    // Rule E-32: two nonces are none.
     let (mut sandbox, client) = (Sandbox::new(1), loopback());
     let nonce = (HeaderName::from_static("dpop-nonce"), HeaderValue::from_static("another"));
     sandbox.fault(Fault::with_another_header(nonce.0, nonce.1).path("/oauth/par").always());

@@ -114,7 +114,7 @@ pub fn what_was_pushed_is_what_is_exchanged(stage: &dyn Stage) {
     let log = stage.log(&alice.issuer);
     let last = |path: &str| log.iter().rfind(|seen| seen.path == path).unwrap();
     let (pushed, exchanged) = (last("/oauth/par"), last("/oauth/token"));
-    // REQUIREMENTS C-36, D-60, E-20
+    // Rules C-36, D-60, E-20
     assert!(pushed.field("redirect_uri").is_some() && pushed.field("client_id").is_some());
     assert_eq!(pushed.field("redirect_uri"), exchanged.field("redirect_uri"));
     assert_eq!(pushed.field("client_id"), exchanged.field("client_id"));

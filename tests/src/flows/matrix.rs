@@ -53,7 +53,7 @@ pub fn each_attempt_carries_an_assertion_of_its_own(stage: &dyn Stage) {
     let session = stage.log_in(&*client, "alice");
     let refreshed = client.refresh(session).unwrap();
     client.revoke(refreshed.session).unwrap();
-    // REQUIREMENTS F-01 to F-04: pushed twice, exchanged, refreshed, two tokens revoked.
+    // Rules F-01 to F-04: pushed twice, exchanged, refreshed, two tokens revoked.
     let log = stage.log(&issuer);
     let assertions: Vec<&Jws> = log.iter().filter_map(|seen| seen.assertion.as_ref()).collect();
     assert_eq!(assertions.len(), 6);

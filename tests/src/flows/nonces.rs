@@ -51,7 +51,7 @@ pub fn a_request_is_proved_with_the_nonce_of_the_answer_before(stage: &dyn Stage
     let pds = stage.account("alice").pds;
     stage.clear_log();
     session_from_begin_to_end(stage);
-    // REQUIREMENTS E-31: each response's nonce is the next request's, whatever the status.
+    // Rule E-31: each response's nonce is the next request's, whatever the status.
     let log = stage.log(&pds);
     let proved: Vec<_> =
         log.iter().filter_map(|seen| Some((seen, seen.proof.as_ref()?.claim("nonce")))).collect();

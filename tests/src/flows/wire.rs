@@ -56,7 +56,7 @@ impl<'a> Wire<'a> {
     }
 }
 
-/// REQUIREMENTS B-01, B-20, A-50: no credentials, no cookies, no proof.
+/// Rules B-01, B-20, A-50: no credentials, no cookies, no proof.
 fn check_metadata(seen: &Seen) {
     for name in ["authorization", "cookie", "dpop", "referer", "origin"] {
         assert_eq!(seen.count(name), 0, "{seen:?}");
@@ -64,7 +64,7 @@ fn check_metadata(seen: &Seen) {
     assert_eq!(seen.method, "GET");
 }
 
-/// REQUIREMENTS E-01 to E-13.
+/// Rules E-01 to E-13.
 fn check_proof(server: &str, seen: &Seen, identifiers: &mut BTreeSet<String>) {
     assert_eq!(seen.count("dpop"), 1, "exactly one proof: {seen:?}");
     assert!(seen.proof_is_signed, "{seen:?}");
@@ -96,7 +96,7 @@ fn check_proof(server: &str, seen: &Seen, identifiers: &mut BTreeSet<String>) {
     }
 }
 
-/// REQUIREMENTS D-04, D-05, D-60, G-22, G-42.
+/// Rules D-04, D-05, D-60, G-22, G-42.
 fn check_form(seen: &Seen) {
     assert_eq!(seen.content_type.as_deref(), Some("application/x-www-form-urlencoded"));
     assert_eq!(seen.authorization_scheme, None, "{seen:?}");

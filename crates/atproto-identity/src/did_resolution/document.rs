@@ -181,7 +181,7 @@ mod tests {
 
     #[test]
     fn a_document_belongs_to_its_did_byte_for_byte() {
-        // REQUIREMENTS A-69, A-70
+        // Rules A-69, A-70
         assert!(parse(&format!(r#"{{"id":"{DID}"}}"#)).is_ok());
         for id in ["did:plc:other", "DID:PLC:z72i7hdynmk6r22z27h6tvur", "", &format!("{DID} ")] {
             let error = parse(&format!(r#"{{"id":"{id}"}}"#)).unwrap_err();
@@ -191,7 +191,7 @@ mod tests {
 
     #[test]
     fn what_is_no_json_object_is_malformed() {
-        // REQUIREMENTS J-24
+        // Rule J-24
         for json in [
             String::new(),
             "null".into(),
@@ -219,7 +219,7 @@ mod tests {
 
     #[test]
     fn the_first_valid_handle_is_the_claimed_one() {
-        // REQUIREMENTS A-75, A-76
+        // Rules A-75, A-76
         for (names, handle) in [
             (r#"["at://Alice.Example.COM"]"#, Some("alice.example.com")),
             (r#"["https://a.com","at://b.com","at://c.com"]"#, Some("b.com")),
@@ -238,7 +238,7 @@ mod tests {
 
     #[test]
     fn the_first_matching_service_is_the_pds() {
-        // REQUIREMENTS A-70, A-71, A-73
+        // Rules A-70, A-71, A-73
         let pds = |id: &str, endpoint: &str| {
             format!(r#"{{"id":"{id}","type":"{PDS_TYPE}","serviceEndpoint":{endpoint}}}"#)
         };

@@ -37,7 +37,7 @@ mod tests {
 
     #[test]
     fn an_endpoint_is_an_origin() {
-        // REQUIREMENTS A-72, D13
+        // Rules A-72, N-13
         for (endpoint, url) in [
             ("https://pds.example.com", "https://pds.example.com/"),
             ("https://pds.example.com/", "https://pds.example.com/"),

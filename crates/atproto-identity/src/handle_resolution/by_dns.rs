@@ -116,7 +116,7 @@ mod tests {
 
     #[test]
     fn one_did_is_named_or_none() {
-        // REQUIREMENTS, D3
+        // Rules, N-03
         let a = || Ok(A.replace("did=", ""));
         for (records, expected) in [
             (&[A][..], a()),

@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn the_strings_of_a_record_are_joined() {
-        // REQUIREMENTS A-37
+        // Rule A-37
         for (data, text) in [
             (r#""did=did:plc:x""#, Some("did=did:plc:x")),
             (r#""did=did:" "plc:x""#, Some("did=did:plc:x")),

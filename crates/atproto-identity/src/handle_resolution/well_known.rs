@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     fn the_body_is_one_did() {
-        // REQUIREMENTS
+        // Rules
         let did = || Ok(Answer::Did("did:web:alice.com".parse().unwrap()));
         for (body, expected) in [
             ("did:web:alice.com", did()),
@@ -158,7 +158,7 @@ mod tests {
 
     #[test]
     fn a_redirect_is_judged_before_it_is_followed() {
-        // REQUIREMENTS A-49, J-10
+        // Rules A-49, J-10
         for (location, next) in [
             ("/elsewhere", Some("https://alice.com/elsewhere")),
             ("did.txt", Some("https://alice.com/.well-known/did.txt")),

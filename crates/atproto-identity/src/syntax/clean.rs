@@ -32,7 +32,7 @@ mod tests {
 
     #[test]
     fn what_comes_with_copied_text_is_removed() {
-        // REQUIREMENTS A-07
+        // Rule A-07
         for (input, text) in [
             ("alice.com", "alice.com"),
             ("\t @alice.com\r\n", "alice.com"),

@@ -148,7 +148,7 @@ mod tests {
 
     #[test]
     fn every_method_has_the_same_syntax() {
-        // REQUIREMENTS A-20
+        // Rule A-20
         let longest = format!("did:web:{}", "a".repeat(2040));
         assert_eq!(longest.len(), 2048);
         let valid = [

@@ -88,7 +88,7 @@ mod tests {
 
     #[test]
     fn a_plc_has_32_characters() {
-        // REQUIREMENTS A-21
+        // Rule A-21
         assert_eq!(check("did:plc:z72i7hdynmk6r22z27h6tvur", false), Ok(DidMethod::Plc));
         for text in [
             "did:plc:z72i7hdynmk6r22z27h6tvu",
@@ -105,7 +105,7 @@ mod tests {
 
     #[test]
     fn a_web_names_a_public_host() {
-        // REQUIREMENTS
+        // Rules
         for text in ["did:web:blueskyweb.xyz", "did:web:Example.com", "did:web:a-b.co.uk"] {
             assert_eq!(check(text, false), Ok(DidMethod::Web), "{text}");
         }
@@ -167,7 +167,7 @@ mod tests {
 
     #[test]
     fn the_three_ways_to_be_wrong_differ() {
-        // REQUIREMENTS A-24
+        // Rule A-24
         assert!(matches!(Did::parse("did:plc:"), Err(DidError::Syntax(_))));
         assert_eq!(check("did:key:z6Mk", false), Err(DidError::UnsupportedMethod("key".into())));
         assert!(matches!(check("did:plc:x", false), Err(DidError::Method { .. })));

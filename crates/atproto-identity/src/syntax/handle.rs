@@ -158,7 +158,7 @@ mod tests {
 
     #[test]
     fn hostnames_of_two_labels_or_more_are_handles() {
-        // REQUIREMENTS A-01
+        // Rule A-01
         let long = format!("{0}.{0}.{0}.{1}", label(63), label(61));
         assert_eq!(long.len(), 253);
         let valid = [
@@ -205,7 +205,7 @@ mod tests {
 
     #[test]
     fn anything_else_is_refused_for_what_is_wrong() {
-        // REQUIREMENTS
+        // Rules
         use HandleError::{
             Character, Digit, Empty, EmptyLabel, Hyphen, LabelTooLong, OneLabel, TooLong,
         };
@@ -270,7 +270,7 @@ mod tests {
 
     #[test]
     fn people_may_not_log_in_with_the_placeholder() {
-        // REQUIREMENTS A-06
+        // Rule A-06
         assert_eq!(Handle::from_user_input("@Handle.Invalid"), Err(HandleError::Placeholder));
         assert!("handle.invalid".parse::<Handle>().unwrap().is_placeholder());
     }

@@ -67,7 +67,7 @@ mod tests {
 
     #[test]
     fn reserved_domains_are_the_last_label_alone() {
-        // REQUIREMENTS
+        // Rules
         for tld in RESERVED {
             assert_eq!(reserved_domain(&format!("alice.{tld}"), false), Some(tld));
             assert_eq!(reserved_domain(&format!("{tld}.com"), false), None);

@@ -112,7 +112,7 @@ mod tests {
 
     #[test]
     fn input_is_told_apart_by_its_beginning() {
-        // REQUIREMENTS
+        // Rules
         let plc = "did:plc:z72i7hdynmk6r22z27h6tvur";
         for (input, text) in [
             (" @Alice.com ", "alice.com"),

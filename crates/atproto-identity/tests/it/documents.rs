@@ -36,7 +36,7 @@ fn kind(resolver: &Resolver, did: &str, net: &Net) -> Kind {
 
 #[test]
 fn a_plc_is_one_request_to_the_directory() {
-    // REQUIREMENTS A-65
+    // Rule A-65
     let net = Net::default().page(ONE, 200, document(DID));
     let run = net.in_turn(Resolver::new().did(DID.parse().unwrap(), Freshness::Fresh));
     assert_eq!(run.asked, [format!("GET {ONE}")]);
@@ -45,7 +45,7 @@ fn a_plc_is_one_request_to_the_directory() {
 
 #[test]
 fn the_next_directory_is_asked_when_one_has_no_answer() {
-    // REQUIREMENTS A-78
+    // Rule A-78
     let good = Net::default().page(TWO, 200, document(DID));
     for net in [
         good.clone().page(ONE, 500, ""),
@@ -110,7 +110,7 @@ fn a_server_says_how_long_to_wait() {
 
 #[test]
 fn a_web_is_one_request_to_its_host() {
-    // REQUIREMENTS A-67
+    // Rule A-67
     let did = "did:web:alice.com";
     let net = Net::default().page(WEB, 200, document(did));
     assert!(resolve(&Resolver::new(), did, &net).is_ok());
@@ -138,7 +138,7 @@ fn localhost_is_asked_over_plain_http_in_development() {
 
 #[test]
 fn an_error_quotes_little_of_what_a_stranger_wrote() {
-    // REQUIREMENTS M-03
+    // Rule M-03
     let long = format!("{}\u{1b}", "x".repeat(100_000));
     let quoted = serde_json::to_string(&long).unwrap();
     for body in [

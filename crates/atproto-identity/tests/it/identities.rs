@@ -49,7 +49,7 @@ fn a_handle_and_its_account_name_each_other() {
 
 #[test]
 fn a_handle_that_its_account_does_not_claim_is_refused() {
-    // REQUIREMENTS A-85
+    // Rule A-85
     for (names, claimed) in [
         ("[]", None),
         ("null", None),
@@ -72,7 +72,7 @@ fn a_handle_that_its_account_does_not_claim_is_refused() {
 
 #[test]
 fn an_account_without_a_verified_handle_is_still_an_account() {
-    // REQUIREMENTS A-86
+    // Rule A-86
     let claims = r#"["at://alice.com"]"#;
     let document = Net::default().page(PLC, 200, document(claims));
     for net in [

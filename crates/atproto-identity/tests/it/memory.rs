@@ -36,7 +36,7 @@ fn asked(world: &World, net: &Net, freshness: Freshness) -> Vec<String> {
 
 #[test]
 fn an_answer_serves_for_nine_minutes() {
-    // REQUIREMENTS
+    // Rules
     let world = World::default();
     assert_eq!(asked(&world, &alice(), Freshness::Fresh), ALL);
     assert_eq!(asked(&world, &alice(), Freshness::Cached), NOTHING);
@@ -49,7 +49,7 @@ fn an_answer_serves_for_nine_minutes() {
 
 #[test]
 fn what_is_forgotten_is_asked_anew() {
-    // REQUIREMENTS A-99
+    // Rule A-99
     let world = World::default();
     asked(&world, &alice(), Freshness::Fresh);
     let run = world.in_turn(&Net::default(), Forget::new(by(DID)));

@@ -31,7 +31,7 @@ fn records(records: &[&str]) -> String {
 
 #[test]
 fn the_service_takes_the_place_of_dns() {
-    // REQUIREMENTS A-37
+    // Rule A-37
     for record in [
         format!("\"did={A}\""),
         format!("\"did=did:plc:\" \"{}\"", &A[8..]),
@@ -91,7 +91,7 @@ fn without_an_answer_the_host_is_asked() {
 
 #[test]
 fn an_error_quotes_little_of_the_reply() {
-    // REQUIREMENTS M-03
+    // Rule M-03
     let reply = format!(r#"{{"Status":"{}"}}"#, "x".repeat(10_000));
     let text = resolve(&Net::default().page(ASK, 200, reply)).unwrap_err().to_string();
     assert!(text.contains("xxx") && text.len() < 500, "{text}");

@@ -90,7 +90,7 @@ fn one_call_at_a_time_never_sends_https_when_dns_answers() {
 
 #[test]
 fn two_dids_in_dns_are_none_whatever_https_says() {
-    // REQUIREMENTS D3
+    // Rule N-03
     let ambiguous = [record(A), record(B)];
     let records: Vec<&str> = ambiguous.iter().map(String::as_str).collect();
     for net in [
@@ -126,7 +126,7 @@ fn a_driver_that_cannot_pause_goes_on() {
 
 #[test]
 fn both_failures_are_told_and_the_most_specific_one_leads() {
-    // REQUIREMENTS, M-05
+    // Rules, M-05
     use Method::{Dns, Https};
     let junk = Net::default().txt(NAME, &["did=junk"]);
     let lost = Net::default().fails(TXT, Phase::TimedOut);
@@ -180,7 +180,7 @@ fn an_error_reads_well() {
 
 #[test]
 fn a_handle_too_long_for_dns_is_asked_for_by_https() {
-    // REQUIREMENTS A-09
+    // Rule A-09
     let handle = |length: usize| {
         let label = "a".repeat(60);
         let handle = format!("{label}.{label}.{label}.{}.com", "b".repeat(length - 187));
@@ -205,7 +205,7 @@ fn a_handle_too_long_for_dns_is_asked_for_by_https() {
 
 #[test]
 fn dns_is_skipped_below_configured_domains() {
-    // REQUIREMENTS D23
+    // Rule N-23
     let resolver = Resolver::new().with_skip_dns_suffixes([".Bsky.Social", "x.org"]);
     for (handle, asks_dns) in [
         ("alice.bsky.social", false),

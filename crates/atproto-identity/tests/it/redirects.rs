@@ -30,7 +30,7 @@ fn chain(hops: usize) -> Net {
 
 #[test]
 fn five_redirects_are_followed_and_no_sixth() {
-    // REQUIREMENTS D2
+    // Rule N-02
     for hops in 0..=5 {
         assert_eq!(alice(&chain(hops)), Ok(DID.into()), "{hops}");
     }
@@ -75,7 +75,7 @@ fn a_redirect_leads_to_https_on_its_own_port_on_a_public_host() {
 
 #[test]
 fn what_is_not_a_did_is_not_taken_for_one() {
-    // REQUIREMENTS, J-20
+    // Rules, J-20
     let page = |body: String| Net::default().page(URL, 200, body);
     assert_eq!(alice(&page("<!doctype html><html></html>".into())), Err(Kind::InvalidRecord));
     assert_eq!(alice(&page(format!("{DID}{}", "\n".repeat(4096 - DID.len())))), Ok(DID.into()));

@@ -16,7 +16,7 @@ fn refused(resolver: &Resolver, identifier: &str) -> Kind {
 
 #[test]
 fn reserved_domains_are_never_looked_up() {
-    // REQUIREMENTS
+    // Rules
     for tld in ["alt", "arpa", "example", "internal", "invalid", "local", "localhost", "onion"] {
         for resolver in [Resolver::new(), Resolver::new().development()] {
             assert_eq!(refused(&resolver, &format!("alice.{tld}")), Kind::ReservedTld);
@@ -27,7 +27,7 @@ fn reserved_domains_are_never_looked_up() {
 
 #[test]
 fn test_and_localhost_are_for_development() {
-    // REQUIREMENTS J-14
+    // Rule J-14
     for identifier in ["alice.test", "a.b.TEST"] {
         assert_eq!(refused(&Resolver::new(), identifier), Kind::ReservedTld);
     }
@@ -53,7 +53,7 @@ fn test_and_localhost_are_for_development() {
 
 #[test]
 fn a_did_that_is_not_for_atproto_is_never_looked_up() {
-    // REQUIREMENTS A-24
+    // Rule A-24
     for (did, kind) in [
         ("did:key:z6Mk", Kind::UnsupportedMethod),
         ("did:example:alice", Kind::UnsupportedMethod),

@@ -47,7 +47,7 @@ mod tests {
 
     #[test]
     fn a_client_id_is_an_https_url_with_a_path() {
-        // REQUIREMENTS C-03
+        // Rule C-03
         for text in
             ["https://app.example.com/oauth-client-metadata.json", "https://app.example.com/c?v=1"]
         {

@@ -79,7 +79,7 @@ mod tests {
 
     #[test]
     fn the_client_id_declares_both_loopback_addresses_and_all_scopes() {
-        // REQUIREMENTS C-45 to C-48
+        // Rules C-45 to C-48
         let scopes = Scopes::parse("atproto rpc:a.b.c?aud=did:web:x.example%23y&lxm=z").unwrap();
         assert_eq!(
             client_id(&redirect_uris("/callback").unwrap(), &scopes),

@@ -148,7 +148,7 @@ mod tests {
 
     #[test]
     fn the_document_says_what_the_profile_asks_for() {
-        // REQUIREMENTS C-10 to C-18, C-21
+        // Rules C-10 to C-18, C-21
         let public: Value = serde_json::from_str(&client(&[], None).metadata().unwrap()).unwrap();
         assert_eq!(
             public,
@@ -187,7 +187,7 @@ mod tests {
 
     #[test]
     fn a_client_that_servers_would_refuse_is_not_built() {
-        // REQUIREMENTS D6, D7, C-18
+        // Rules N-06, N-07, C-18
         let scopes = || Scopes::parse("atproto").unwrap();
         let url = |text: &str| Url::parse(text).unwrap();
         let web = || {

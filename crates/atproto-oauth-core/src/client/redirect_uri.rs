@@ -102,7 +102,7 @@ mod tests {
 
     #[test]
     fn redirect_uris_fit_the_kind_of_client() {
-        // REQUIREMENTS C-30, C-31, C-32, C-34, C-35
+        // Rules C-30, C-31, C-32, C-34, C-35
         use ApplicationType::{Native, Web};
         let client_id = url("https://app.example.com/c.json");
         let accepted = |text: &str, kind| check(&url(text), &client_id, kind).is_ok();
@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn only_the_port_of_a_declared_loopback_address_is_free() {
-        // REQUIREMENTS C-31, C-32, C-33
+        // Rules C-31, C-32, C-33
         let free = url("http://127.0.0.1/cb");
         for same in ["http://127.0.0.1/cb", "http://127.0.0.1:1234/cb"] {
             assert!(matches(&free, &url(same)), "{same}");

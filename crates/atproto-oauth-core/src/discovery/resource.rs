@@ -116,7 +116,7 @@ mod tests {
         let good = r#"{"resource":"https://pds.example.com",
             "authorization_servers":["https://bsky.social"],"scopes_supported":7}"#;
         assert_eq!(read(good).unwrap().issuer.as_str(), "https://bsky.social");
-        // REQUIREMENTS B-05, B-06, B-07, D8, D10, D12
+        // Rules B-05, B-06, B-07, N-08, N-10, N-12
         for (from, to) in [
             ("https://pds.example.com", "https://pds.example.com/"),
             ("https://pds.example.com", "https://other.example.com"),
@@ -143,7 +143,7 @@ mod tests {
 
     #[test]
     fn only_a_200_with_json_is_a_document() {
-        // REQUIREMENTS B-02, B-03
+        // Rules B-02, B-03
         let resource = Origin::parse("https://pds.example.com", false).unwrap();
         let endpoint = ResourceMetadataEndpoint { resource, development: false };
         let good = r#"{"resource":"https://pds.example.com",

@@ -240,7 +240,7 @@ mod tests {
 
     #[test]
     fn every_rule_of_the_profile_is_checked() {
-        // REQUIREMENTS B-21, B-22, B-30 to B-44
+        // Rules B-21, B-22, B-30 to B-44
         let wrong = [
             ("issuer", json!("https://bsky.social/")),
             ("issuer", json!("https://BSKY.social")),
@@ -301,7 +301,7 @@ mod tests {
             assert_eq!(found.len(), 1, "{member}");
             assert_eq!((found[0].member, &found[0].problem), (member.as_str(), &Problem::Missing));
         }
-        // All at once: REQUIREMENTS D11
+        // All at once: Rule N-11
         assert_eq!(violations(&json!({})).len(), required.len());
     }
 
@@ -313,7 +313,7 @@ mod tests {
         document["protected_resources"] = json!(["https://pds.example.com"]);
         let server = read(&document).unwrap();
         assert_eq!(server.prompt_values_supported, None);
-        // REQUIREMENTS B-46
+        // Rule B-46
         assert!(server.protects(&Origin::parse("https://pds.example.com", false).unwrap()));
         assert!(!server.protects(&Origin::parse("https://other.example.com", false).unwrap()));
     }

@@ -106,7 +106,7 @@ mod tests {
 
     #[test]
     fn parameters_are_form_encoded() {
-        // REQUIREMENTS D-05
+        // Rule D-05
         let entropy = &mut |_: &mut [u8]| {};
         struct None<F>(F);
         impl<F: FnMut(&mut [u8])> atproto_sansio::Entropy for None<F> {

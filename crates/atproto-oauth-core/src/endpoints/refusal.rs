@@ -102,7 +102,7 @@ mod tests {
 
     #[test]
     fn what_a_server_wrote_is_kept_apart_and_tamed() {
-        // REQUIREMENTS D-22, M-03
+        // Rules D-22, M-03
         let long = "x".repeat(5000);
         let body =
             format!(r#"{{"error":"invalid_grant\u0007","error_description":"a\r\nb{long}"}}"#);

@@ -231,7 +231,7 @@ mod tests {
 
     #[test]
     fn tokens_that_break_a_rule_are_not_granted() {
-        // REQUIREMENTS D-71 to D-74
+        // Rules D-71 to D-74
         for (member, value) in [
             ("access_token", json!(null)),
             ("access_token", json!("")),
@@ -256,7 +256,7 @@ mod tests {
 
     #[test]
     fn an_expiry_is_a_plausible_number_of_seconds() {
-        // REQUIREMENTS D-76
+        // Rule D-76
         for (value, expected) in [
             (json!(60), Some(60)),
             (json!(60.9), Some(60)),
@@ -290,7 +290,7 @@ mod tests {
 
     #[test]
     fn a_session_may_lack_a_refresh_token() {
-        // REQUIREMENTS D-77
+        // Rule D-77
         let mut document = good();
         document.as_object_mut().unwrap().remove("refresh_token");
         assert!(check(&document).unwrap().refresh_token.is_none());

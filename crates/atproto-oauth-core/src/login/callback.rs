@@ -201,7 +201,7 @@ mod tests {
 
     #[test]
     fn all_forms_of_a_callback_are_read() {
-        // REQUIREMENTS D-53
+        // Rule D-53
         for text in [
             "https://app.example.com/cb?state=s&iss=i&code=c",
             "https://app.example.com/cb#state=s&iss=i&code=c",
@@ -224,7 +224,7 @@ mod tests {
 
     #[test]
     fn a_parameter_is_there_once() {
-        // REQUIREMENTS D-40, D-42
+        // Rules D-40, D-42
         for name in ["state", "iss", "code", "error", "response"] {
             let text = format!("state=s&{name}=1&{name}=1");
             assert!(matches!(CallbackParams::parse(&text), Err(CallbackProblem::Repeated(_))));

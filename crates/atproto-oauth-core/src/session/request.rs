@@ -209,7 +209,7 @@ mod tests {
 
     #[test]
     fn a_request_stays_at_the_accounts_server() {
-        // REQUIREMENTS H-02
+        // Rule H-02
         let pds = Origin::parse("https://pds.example.com", false).unwrap();
         for (uri, expected) in [
             ("/xrpc/a.b.c?d=e", "https://pds.example.com/xrpc/a.b.c?d=e"),

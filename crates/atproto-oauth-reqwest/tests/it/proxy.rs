@@ -9,7 +9,7 @@ use crate::adapter::{Sending, driver};
 /// Runs itself again, in a process with other variables.
 #[test]
 fn proxies_of_the_environment_are_ignored() {
-    // REQUIREMENTS J-08
+    // Rule J-08
     if let Ok(url) = std::env::var(URL) {
         driver().send(get(url), how()).unwrap();
         return;

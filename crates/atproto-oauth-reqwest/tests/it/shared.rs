@@ -184,7 +184,7 @@ fn other_keys_run_beside_it() {
 
 #[test]
 fn it_comes_to_its_end_though_all_who_asked_are_gone() {
-    // REQUIREMENTS G-14
+    // Rule G-14
     let server = Server::start(|mut peer| {
         peer.receive();
         std::thread::sleep(Duration::from_millis(300));

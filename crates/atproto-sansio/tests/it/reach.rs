@@ -81,7 +81,7 @@ fn the_reach_decides_what_is_handed_out() {
     }
 }
 
-/// REQUIREMENTS J-05 and J-11, as `http::Uri` lets them through.
+/// Rule J-05 and J-11, as `http::Uri` lets them through.
 #[test]
 fn no_spelling_of_a_local_host_is_public() {
     let hosts = "127.0.0.1 127.0.0.1. 127.1 127.0.1 0x7f.1 0x7f000001 0X7F.0.0.1 2130706433 \
@@ -112,7 +112,7 @@ fn what_a_url_library_reads_as_an_address_is_refused() {
     }
 }
 
-/// REQUIREMENTS J-03 and J-04: each block is refused from its first address to its last.
+/// Rule J-03 and J-04: each block is refused from its first address to its last.
 #[test]
 fn special_blocks_are_refused_from_end_to_end() {
     let v4 = "0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12 \

@@ -6,7 +6,6 @@ mod confidential;
 mod conformance;
 mod ends;
 mod malformed;
-mod parity;
 mod replayer;
 mod sandbox;
 mod secrets;

@@ -67,7 +67,6 @@ pub mod flows;
 pub mod network;
 pub mod orders;
 pub mod outcome;
-pub mod parity;
 pub mod parse;
 #[doc = "The transport that the README shows: 60 lines of code, over which every procedure runs."]
 pub mod plain_transport;

@@ -2,10 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
-use atproto_oauth_tests::parity::cases;
-use atproto_oauth_tests::parity::target::{
-    Account, Act, Landing, Server, Strictness, Target, Visit,
-};
+use atproto_oauth_parity::cases;
+use atproto_oauth_parity::target::{Account, Act, Landing, Server, Strictness, Target, Visit};
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response, StatusCode};
 use serde_json::{Value, json};

@@ -3,10 +3,10 @@
 use serde_json::{Value, json};
 
 use super::client_documents::set;
-use crate::parity::Case;
-use crate::parity::flow::{Client, KID, confidential_metadata};
-use crate::parity::jwt::Key;
-use crate::parity::lab::{Lab, metadata};
+use crate::Case;
+use crate::flow::{Client, KID, confidential_metadata};
+use crate::jwt::Key;
+use crate::lab::{Lab, metadata};
 
 pub(super) const CASES: &[Case] = &[
     Case::new(

@@ -5,11 +5,11 @@ use std::time::Duration;
 use http::Method;
 use serde_json::Value;
 
-use crate::parity::Case;
-use crate::parity::draft::Draft;
-use crate::parity::flow::Client;
-use crate::parity::jwt::random;
-use crate::parity::target::Server;
+use crate::Case;
+use crate::draft::Draft;
+use crate::flow::Client;
+use crate::jwt::random;
+use crate::target::Server;
 
 pub(super) const CASES: &[Case] = &[
     Case::new(

@@ -3,13 +3,13 @@
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::parity::Case;
-use crate::parity::draft::Draft;
-use crate::parity::flow::{Client, Login};
-use crate::parity::jwt::random;
-use crate::parity::lab::Lab;
-use crate::parity::seen::Answer;
-use crate::parity::target::Server;
+use crate::Case;
+use crate::draft::Draft;
+use crate::flow::{Client, Login};
+use crate::jwt::random;
+use crate::lab::Lab;
+use crate::seen::Answer;
+use crate::target::Server;
 
 pub(super) const CASES: &[Case] = &[
     Case::new(

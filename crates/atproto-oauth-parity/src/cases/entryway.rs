@@ -2,10 +2,10 @@
 
 use http::Method;
 
-use crate::parity::Case;
-use crate::parity::draft::Draft;
-use crate::parity::flow::Client;
-use crate::parity::target::Server;
+use crate::Case;
+use crate::draft::Draft;
+use crate::flow::Client;
+use crate::target::Server;
 
 pub(super) const CASES: &[Case] = &[
     Case::new(

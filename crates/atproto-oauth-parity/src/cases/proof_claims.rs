@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::parity::Case;
-use crate::parity::flow::{Client, hash};
-use crate::parity::jwt::{Key, random};
-use crate::parity::target::Server;
+use crate::Case;
+use crate::flow::{Client, hash};
+use crate::jwt::{Key, random};
+use crate::target::Server;
 
 pub(super) const CASES: &[Case] = &[
     Case::new(

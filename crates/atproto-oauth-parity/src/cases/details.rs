@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::parity::Case;
-use crate::parity::flow::{CALLBACK, Client, KID, confidential_metadata, jwks};
-use crate::parity::jwt::Key;
-use crate::parity::lab::{Lab, metadata};
-use crate::parity::target::Act;
+use crate::Case;
+use crate::flow::{CALLBACK, Client, KID, confidential_metadata, jwks};
+use crate::jwt::Key;
+use crate::lab::{Lab, metadata};
+use crate::target::Act;
 
 pub(super) const CASES: &[Case] = &[
     Case::new(

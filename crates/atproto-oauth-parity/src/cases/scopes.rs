@@ -3,9 +3,9 @@
 use http::Method;
 use serde_json::json;
 
-use crate::parity::Case;
-use crate::parity::flow::{CALLBACK, Client};
-use crate::parity::target::Server;
+use crate::Case;
+use crate::flow::{CALLBACK, Client};
+use crate::target::Server;
 
 pub(super) const CASES: &[Case] = &[
     Case::new(

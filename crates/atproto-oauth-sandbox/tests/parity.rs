@@ -1,13 +1,12 @@
 //! The sandbox is as strict as the parity cases say, which the reference servers are judged by too.
+#![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests may")]
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use atproto_oauth_parity::target::{Account, Act, Landing, Server, Strictness, Target, Visit};
+use atproto_oauth_parity::{Case, cases, edges};
 use atproto_oauth_sandbox::{Names, ResolvedBy, Sandbox, ServerId};
-use atproto_oauth_tests::parity::target::{
-    Account, Act, Landing, Server, Strictness, Target, Visit,
-};
-use atproto_oauth_tests::parity::{Case, cases, edges};
 use atproto_sansio::UnixTime;
 use bytes::Bytes;
 use http::request::Builder;

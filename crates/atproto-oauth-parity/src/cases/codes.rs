@@ -1,9 +1,9 @@
 //! The code grant (RFC 6749 section 4.1.3, RFC 7636 section 4.6).
 
-use crate::parity::Case;
-use crate::parity::flow::{Client, challenge};
-use crate::parity::jwt::{Key, random};
-use crate::parity::target::Server;
+use crate::Case;
+use crate::flow::{Client, challenge};
+use crate::jwt::{Key, random};
+use crate::target::Server;
 
 pub(super) const CASES: &[Case] = &[
     Case::new(

@@ -3,10 +3,10 @@
 use http::Method;
 use serde_json::Value;
 
-use crate::parity::Case;
-use crate::parity::draft::Draft;
-use crate::parity::lab::Lab;
-use crate::parity::target::Server;
+use crate::Case;
+use crate::draft::Draft;
+use crate::lab::Lab;
+use crate::target::Server;
 
 pub(super) const CASES: &[Case] = &[
     Case::new(

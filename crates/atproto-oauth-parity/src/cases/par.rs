@@ -1,9 +1,9 @@
 //! Pushed authorization requests: what a client may ask for (RFC 9126, RFC 7636).
 
-use crate::parity::Case;
-use crate::parity::flow::{Client, challenge};
-use crate::parity::jwt::Key;
-use crate::parity::lab::Lab;
+use crate::Case;
+use crate::flow::{Client, challenge};
+use crate::jwt::Key;
+use crate::lab::Lab;
 
 pub(super) const CASES: &[Case] = &[
     Case::new(

@@ -1,8 +1,8 @@
 //! Redirect URIs of a pushed request (RFC 8252 section 7.3).
 
-use crate::parity::Case;
-use crate::parity::flow::Client;
-use crate::parity::lab::Lab;
+use crate::Case;
+use crate::flow::Client;
+use crate::lab::Lab;
 
 pub(super) const CASES: &[Case] = &[
     Case::new(

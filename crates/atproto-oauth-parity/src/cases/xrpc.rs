@@ -3,10 +3,10 @@
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::parity::Case;
-use crate::parity::draft::Draft;
-use crate::parity::lab::Lab;
-use crate::parity::target::Server;
+use crate::Case;
+use crate::draft::Draft;
+use crate::lab::Lab;
+use crate::target::Server;
 
 use super::records::{COLLECTION, create, logged_in, note};
 

@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::parity::Case;
-use crate::parity::flow::Client;
-use crate::parity::jwt::{Jwt, Key, random};
-use crate::parity::lab::Lab;
-use crate::parity::target::Server;
+use crate::Case;
+use crate::flow::Client;
+use crate::jwt::{Jwt, Key, random};
+use crate::lab::Lab;
+use crate::target::Server;
 
 pub(super) const CASES: &[Case] = &[
     Case::new(

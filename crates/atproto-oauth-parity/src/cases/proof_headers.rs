@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::parity::Case;
-use crate::parity::flow::Client;
-use crate::parity::jwt::Key;
-use crate::parity::lab::Lab;
+use crate::Case;
+use crate::flow::Client;
+use crate::jwt::Key;
+use crate::lab::Lab;
 
 pub(super) const CASES: &[Case] = &[
     Case::new(

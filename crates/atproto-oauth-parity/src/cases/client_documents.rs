@@ -3,9 +3,9 @@
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::{Value, json};
 
-use crate::parity::Case;
-use crate::parity::flow::Client;
-use crate::parity::lab::{Lab, metadata};
+use crate::Case;
+use crate::flow::Client;
+use crate::lab::{Lab, metadata};
 
 pub(super) const CASES: &[Case] = &[
     Case::new(

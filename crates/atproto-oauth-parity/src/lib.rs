@@ -7,6 +7,8 @@
 //! reference lets pass, a case has both and says why.
 //!
 //! The lines are described in [`seen`].
+#![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests may")]
+#![allow(clippy::exhaustive_enums, reason = "nobody depends on tests")]
 
 mod cases;
 mod draft;

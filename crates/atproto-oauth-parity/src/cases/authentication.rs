@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
-use crate::parity::Case;
-use crate::parity::flow::{Client, KID, confidential_metadata, jwks};
-use crate::parity::jwt::Key;
+use crate::Case;
+use crate::flow::{Client, KID, confidential_metadata, jwks};
+use crate::jwt::Key;
 
 pub(super) const CASES: &[Case] = &[
     Case::new(

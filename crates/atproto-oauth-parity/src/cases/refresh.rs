@@ -2,11 +2,11 @@
 
 use serde_json::json;
 
-use crate::parity::Case;
-use crate::parity::flow::Client;
-use crate::parity::jwt::Key;
-use crate::parity::lab::metadata;
-use crate::parity::target::Server;
+use crate::Case;
+use crate::flow::Client;
+use crate::jwt::Key;
+use crate::lab::metadata;
+use crate::target::Server;
 
 pub(super) const CASES: &[Case] = &[
     Case::new(

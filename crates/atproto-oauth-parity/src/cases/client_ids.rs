@@ -2,9 +2,9 @@
 
 use url::Url;
 
-use crate::parity::Case;
-use crate::parity::flow::{Client, WEB_CALLBACK};
-use crate::parity::lab::{Lab, metadata};
+use crate::Case;
+use crate::flow::{Client, WEB_CALLBACK};
+use crate::lab::{Lab, metadata};
 
 pub(super) const CASES: &[Case] = &[
     Case::new(

@@ -1,10 +1,10 @@
 //! The authorization page, as the client sees it: what the browser brings back (RFC 6749 section
 //! 4.1.2, RFC 9207).
 
-use crate::parity::Case;
-use crate::parity::flow::{Client, Login, challenge};
-use crate::parity::lab::Lab;
-use crate::parity::target::{Act, Landing};
+use crate::Case;
+use crate::flow::{Client, Login, challenge};
+use crate::lab::Lab;
+use crate::target::{Act, Landing};
 
 pub(super) const CASES: &[Case] = &[
     Case::new(

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use crate::parity::Case;
-use crate::parity::flow::Client;
-use crate::parity::jwt::Key;
-use crate::parity::target::Server;
+use crate::Case;
+use crate::flow::Client;
+use crate::jwt::Key;
+use crate::target::Server;
 
 pub(super) const CASES: &[Case] = &[
     Case::new(

@@ -3,11 +3,11 @@
 
 use std::time::Duration;
 
-use crate::parity::Case;
-use crate::parity::flow::{Client, Login};
-use crate::parity::jwt::random;
-use crate::parity::lab::Lab;
-use crate::parity::target::{Act, Server};
+use crate::Case;
+use crate::flow::{Client, Login};
+use crate::jwt::random;
+use crate::lab::Lab;
+use crate::target::{Act, Server};
 
 pub(super) const CASES: &[Case] = &[
     Case::new(

@@ -1,10 +1,10 @@
 //! Browsers that are signed in already (OpenID Connect Core section 3.1.2.1, `prompt`).
 
-use crate::parity::Case;
-use crate::parity::flow::{Client, Login};
-use crate::parity::jwt::random;
-use crate::parity::lab::Lab;
-use crate::parity::target::Act;
+use crate::Case;
+use crate::flow::{Client, Login};
+use crate::jwt::random;
+use crate::lab::Lab;
+use crate::target::Act;
 
 pub(super) const CASES: &[Case] = &[
     Case::new(

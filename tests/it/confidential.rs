@@ -9,7 +9,7 @@ use atproto_oauth_core::{
     CallbackParams, Client, ClientKey, Error, NoncePolicy, Scopes, SessionEffect, SessionError,
     Subject,
 };
-use atproto_oauth_tests::network::Network;
+use atproto_oauth_tests::replayer::network::Network;
 use atproto_sansio::{Body, Call, Entropy, Flow, Keys, Machine, Output, Signer};
 use base64ct::{Base64UrlUnpadded, Encoding};
 use bytes::Bytes;

@@ -8,7 +8,7 @@ use atproto_oauth_core::{
     Pending, Refresh, RefreshError, Refreshed, ResourceRequest, Revocation, Revoke, Session,
     Subject, xrpc,
 };
-use atproto_oauth_tests::network::Network;
+use atproto_oauth_tests::replayer::network::Network;
 use atproto_sansio::{Flow, Machine, Output};
 
 /// Runs `machine` to its end, and polls its flow and the machine in another flow once more.

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use atproto_oauth_core::{CallbackParams, Client, Session, Subject};
-use atproto_oauth_tests::network::Network;
-use atproto_oauth_tests::proof::Proof;
+use atproto_oauth_tests::replayer::network::Network;
+use atproto_oauth_tests::replayer::proof::Proof;
 use atproto_sansio::{Call, Flow, Machine, Output, Phase, TransportError};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode};

@@ -1,8 +1,8 @@
 //! The replayer finds what is wrong with a transcript: a test that can't fail proves nothing.
 
 use atproto_dpop::{DpopKey, P256Keys, Proof as Claims};
-use atproto_oauth_tests::proof::Proof;
-use atproto_oauth_tests::{parse, replay};
+use atproto_oauth_tests::replayer::proof::Proof;
+use atproto_oauth_tests::replayer::{parse, replay};
 use atproto_sansio::SystemEntropy;
 use base64ct::{Base64UrlUnpadded, Encoding};
 

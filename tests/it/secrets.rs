@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 
 use atproto_oauth_core::{CallbackParams, Client, Subject, xrpc};
-use atproto_oauth_tests::network::Network;
+use atproto_oauth_tests::replayer::network::Network;
 use atproto_sansio::{Call, Flow, Output};
 use serde_json::Value;
 

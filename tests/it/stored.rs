@@ -1,7 +1,7 @@
 //! What is written down can be read again, by this version and by others.
 
 use atproto_oauth_core::{InputError, Pending, Session};
-use atproto_oauth_tests::network::Network;
+use atproto_oauth_tests::replayer::network::Network;
 use serde_json::{Value, json};
 
 /// A pending login and a session, as they are written.

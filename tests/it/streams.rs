@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use atproto_oauth_core::xrpc;
-use atproto_oauth_tests::network::Network;
+use atproto_oauth_tests::replayer::network::Network;
 use atproto_sansio::{Body, Call, Flow, Machine, Output};
 use bytes::Bytes;
 use http::{Response, StatusCode};

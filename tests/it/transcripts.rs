@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use atproto_oauth_tests::{fixture, parse, replay};
+use atproto_oauth_tests::replayer::{fixture, parse, replay};
 
 #[test]
 fn login() {

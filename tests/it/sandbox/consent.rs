@@ -2,7 +2,7 @@
 
 use atproto_oauth_core::{NoncePolicy, xrpc};
 use atproto_oauth_sandbox::Sandbox;
-use atproto_oauth_tests::proof::hash;
+use atproto_oauth_tests::replayer::proof::hash;
 use bytes::Bytes;
 use http::Request;
 use serde_json::{Value, json};

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use atproto_oauth_core::xrpc;
 use atproto_oauth_sandbox::{Exchange, Sandbox};
-use atproto_oauth_tests::proof::hash;
+use atproto_oauth_tests::replayer::proof::hash;
 use base64ct::{Base64UrlUnpadded, Encoding};
 use bytes::Bytes;
 use http::header::{HeaderName, HeaderValue};

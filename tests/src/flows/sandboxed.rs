@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use crate::flows::{Account, Adapter, Jws, Seen, Stage};
-use crate::proof::hash;
+use crate::replayer::proof::hash;
 
 /// A stage that is a sandbox: what it has of its own.
 pub trait Sandboxed {

@@ -2,11 +2,11 @@
 
 use atproto_sansio::{Call, Flow, Machine, Output};
 
-use crate::check;
-use crate::orders::Schedule;
-use crate::reply;
-use crate::transcript::Step;
-use crate::world::World;
+use crate::replayer::check;
+use crate::replayer::orders::Schedule;
+use crate::replayer::reply;
+use crate::replayer::transcript::Step;
+use crate::replayer::world::World;
 
 /// One step, played in one order.
 pub struct Play<'a> {

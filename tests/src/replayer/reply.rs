@@ -4,7 +4,7 @@ use atproto_sansio::{Call, Phase, Reply, Rule, TransportError};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, header};
 
-use crate::fixture;
+use crate::replayer::fixture;
 
 /// Answers `call` with the fields of a `<` line.
 ///

@@ -4,7 +4,7 @@ use std::fmt;
 
 use atproto_oauth_core::{Error, Revocation, Session};
 
-use crate::world::World;
+use crate::replayer::world::World;
 
 /// What a step ended in.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]

@@ -7,8 +7,8 @@ use atproto_sansio::Body;
 use bytes::Bytes;
 use http::Request;
 
-use crate::outcome::Outcome;
-use crate::play::Play;
+use crate::replayer::outcome::Outcome;
+use crate::replayer::play::Play;
 
 /// Does what the step says.
 ///

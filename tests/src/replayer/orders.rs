@@ -6,11 +6,11 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::outcome::Outcome;
-use crate::play::Play;
-use crate::transcript::{Step, Transcript};
-use crate::world::World;
-use crate::{action, fixture, parse};
+use crate::replayer::outcome::Outcome;
+use crate::replayer::play::Play;
+use crate::replayer::transcript::{Step, Transcript};
+use crate::replayer::world::World;
+use crate::replayer::{action, fixture, parse};
 
 /// Which choice is taken where.
 #[derive(Debug, Default)]

@@ -1,6 +1,6 @@
 //! Reads a transcript.
 
-use crate::transcript::{Exchange, Outcome, Step, Transcript};
+use crate::replayer::transcript::{Exchange, Outcome, Step, Transcript};
 
 /// Reads the transcript `text` of `file`.
 ///

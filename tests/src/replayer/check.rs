@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use atproto_sansio::{Body, HttpCall, Reach};
 use http::{HeaderMap, Method, header};
 
-use crate::proof::{Proof, hash};
-use crate::transcript::Exchange;
-use crate::world::World;
+use crate::replayer::proof::{Proof, hash};
+use crate::replayer::transcript::Exchange;
+use crate::replayer::world::World;
 
 /// Checks `call`, which was made in a step of this name, and learns what is to be known of it.
 ///

@@ -6,8 +6,8 @@ use atproto_sansio::{Body, Call, Flow, HttpCall, Machine, Output, Reply};
 use bytes::Bytes;
 use http::Response;
 
-use crate::environment::Environment;
-use crate::fixture;
+use crate::replayer::environment::Environment;
+use crate::replayer::fixture;
 
 /// A network in which everything goes well, unless its answers are spoiled.
 pub struct Network {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use atproto_oauth_core::{Client, NoncePolicy, Pending, Scopes, Session};
 
-use crate::environment::Environment;
+use crate::replayer::environment::Environment;
 
 /// What is carried from one step to the next.
 #[derive(Clone, Debug)]

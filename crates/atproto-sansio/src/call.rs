@@ -82,6 +82,19 @@ pub enum Answer {
     },
 }
 
+/// How one request is to be performed.
+#[derive(Clone, Copy, Debug)]
+pub struct How {
+    /// The time for all of it.
+    pub timeout: Duration,
+    /// How the body of the reply is wanted.
+    pub answer: Answer,
+    /// Where the request may go.
+    pub reach: Reach,
+    /// Not to be started later than this.
+    pub start_by: Option<UnixTime>,
+}
+
 /// The TXT records of one name.
 ///
 /// The strings of one record are joined without a separator, and records are kept apart. That
@@ -269,6 +282,18 @@ impl<T: Payload> Respond<T> {
     /// Whether the machine still waits for this answer.
     pub fn is_wanted(&self) -> bool {
         self.ticket.strong_count() > 0
+    }
+}
+
+impl How {
+    /// Ten seconds for at most `max` bytes.
+    pub const fn buffered(max: usize, reach: Reach) -> Self {
+        Self {
+            timeout: Duration::from_secs(10),
+            answer: Answer::Buffered(max),
+            reach,
+            start_by: None,
+        }
     }
 }
 

@@ -6,10 +6,12 @@ use bytes::Bytes;
 use http::{Request, Response};
 use url::Url;
 
-use crate::call::Body;
-use crate::cx::{Cx, Fresh, How, Signed, Ticket};
+use crate::call::{Body, How};
+use crate::cx::Cx;
+use crate::env::Entropy;
 use crate::error::TransportError;
 use crate::machine::Machine;
+use crate::mailbox::Ticket;
 use crate::time::UnixTime;
 
 /// One request and the meaning of its response: the leaf of every machine.
@@ -56,6 +58,26 @@ pub trait Endpoint {
     fn response(&self, response: Response<Bytes>) -> Result<Self::Output, Self::Error>;
 }
 
+/// What is fresh on each attempt.
+#[non_exhaustive]
+pub struct Fresh<'a> {
+    /// Wall-clock time, as the server has it if that is known.
+    pub now: UnixTime,
+    /// A source of unpredictable bytes.
+    pub entropy: &'a mut dyn Entropy,
+    /// What the endpoint wanted to be signed, if it wanted that.
+    pub signed: Option<Signed<'a>>,
+}
+
+/// A message and its signature by a key that lives elsewhere.
+#[derive(Clone, Copy, Debug)]
+pub struct Signed<'a> {
+    /// What was signed.
+    pub message: &'a [u8],
+    /// `r` and `s`, 32 bytes each.
+    pub signature: &'a [u8; 64],
+}
+
 /// A message for a key that lives elsewhere.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ToSign {
@@ -63,6 +85,20 @@ pub struct ToSign {
     pub key_id: String,
     /// The message.
     pub message: Vec<u8>,
+}
+
+impl<'a> Fresh<'a> {
+    /// The time `now`, and `entropy`.
+    pub fn new(now: UnixTime, entropy: &'a mut dyn Entropy) -> Self {
+        Self { now, entropy, signed: None }
+    }
+}
+
+impl Cx<'_> {
+    /// What is fresh, for an [`Endpoint`](crate::Endpoint) whose server has the time `now`.
+    pub fn fresh_at(&mut self, now: UnixTime) -> Fresh<'_> {
+        Fresh::new(now, self.entropy())
+    }
 }
 
 /// Makes the request of an endpoint, with the signature that it may need: for the layers that send

@@ -6,10 +6,11 @@ use std::task::Poll;
 use std::time::Duration;
 
 use crate::call::{Call, Reply};
-use crate::cx::{Cx, Mailbox};
+use crate::cx::Cx;
 use crate::env::Env;
 use crate::error::{Phase, TransportError};
 use crate::machine::{Budget, Machine};
+use crate::mailbox::Mailbox;
 
 /// A machine and its mailbox: what a transport drives.
 ///

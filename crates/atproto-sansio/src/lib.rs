@@ -9,6 +9,7 @@ mod error;
 mod flow;
 mod join;
 mod machine;
+mod mailbox;
 mod reach;
 mod secret;
 mod store;
@@ -18,15 +19,17 @@ mod time;
 
 pub use address::is_public;
 pub use call::{
-    Answer, Body, Call, HttpCall, Payload, Reply, Respond, SharedCall, SignCall, SleepCall, TxtCall,
+    Answer, Body, Call, How, HttpCall, Payload, Reply, Respond, SharedCall, SignCall, SleepCall,
+    TxtCall,
 };
-pub use cx::{Cx, Fresh, How, Signed, Ticket};
-pub use endpoint::{Draft, Endpoint, Fetch, ToSign};
+pub use cx::Cx;
+pub use endpoint::{Draft, Endpoint, Fetch, Fresh, Signed, ToSign};
 pub use env::{Entropy, Env, KeyError, Keys, Memory, Signer, Topic};
 pub use error::{Phase, Rule, TransportError};
 pub use flow::{Flow, Output};
 pub use join::{Held, Join};
 pub use machine::{Budget, Machine};
+pub use mailbox::Ticket;
 pub use reach::{Reach, is_development_host};
 pub use secret::{SecretKey, SecretString};
 pub use store::{Deleted, Expect, Record, Saved, SecretBytes, StoreCall, Version};

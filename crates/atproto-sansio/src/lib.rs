@@ -1,8 +1,8 @@
 #![doc = include_str!("../README.md")]
 
-mod address;
 mod call;
 mod cx;
+mod driver;
 mod endpoint;
 mod env;
 mod error;
@@ -17,12 +17,12 @@ mod store;
 mod system;
 mod time;
 
-pub use address::is_public;
 pub use call::{
     Answer, Body, Call, How, HttpCall, Payload, Reply, Respond, SharedCall, SignCall, SleepCall,
     TxtCall,
 };
 pub use cx::Cx;
+pub use driver::address::is_public;
 pub use endpoint::{Draft, Endpoint, Fetch, Fresh, Signed, ToSign};
 pub use env::{Entropy, Env, KeyError, Keys, Memory, Signer, Topic};
 pub use error::{Phase, Rule, TransportError};

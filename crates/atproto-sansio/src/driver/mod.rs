@@ -1,0 +1,4 @@
+//! Pure functions that every driver needs: which addresses are public, the length of a request's
+//! body, DNS messages.
+
+pub(crate) mod address;

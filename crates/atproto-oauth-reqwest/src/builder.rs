@@ -15,7 +15,7 @@ use rustls::pki_types::pem::PemObject;
 use crate::clients::Clients;
 use crate::driver::{Driver, Inner};
 use crate::shared::Shared;
-use crate::sign::Elsewhere;
+use crate::sign::RemoteSigner;
 
 /// The settings of a [`Driver`].
 #[derive(Clone, Debug)]
@@ -28,7 +28,7 @@ pub struct DriverBuilder {
     pub(crate) user_agent: HeaderValue,
     pub(crate) requests_per_server: usize,
     nameserver: Option<SocketAddr>,
-    elsewhere: Elsewhere,
+    remote_signer: RemoteSigner,
 }
 
 /// Bytes that hold no usable certificate.
@@ -45,7 +45,7 @@ impl DriverBuilder {
             user_agent: HeaderValue::from_static(USER_AGENT),
             requests_per_server: 64,
             nameserver: None,
-            elsewhere: Elsewhere::default(),
+            remote_signer: RemoteSigner::default(),
         }
     }
 
@@ -112,7 +112,7 @@ impl DriverBuilder {
     where
         F: Future<Output = Result<[u8; 64], String>> + Send + 'static,
     {
-        self.elsewhere = Elsewhere::new(sign);
+        self.remote_signer = RemoteSigner::new(sign);
         self
     }
 
@@ -130,7 +130,7 @@ impl DriverBuilder {
             clients,
             nameserver: self.nameserver,
             shared: Shared::default(),
-            elsewhere: self.elsewhere,
+            remote_signer: self.remote_signer,
         })
     }
 }

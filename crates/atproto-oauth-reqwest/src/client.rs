@@ -10,9 +10,9 @@ use atproto_sansio::{Answer, Body};
 use bytes::Bytes;
 use http::{Request, Response};
 
-use crate::aside::AttachedBody;
 use crate::driver::Driver;
 use crate::streamed::StreamedBody;
+use crate::streams::AttachedBody;
 
 /// A client and the driver that runs its procedures. Cheap to clone.
 #[derive(Clone, Debug)]

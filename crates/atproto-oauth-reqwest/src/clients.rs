@@ -30,15 +30,14 @@ pub(crate) struct Reaching {
 
 impl Clients {
     pub(crate) fn new(settings: &DriverBuilder) -> Self {
-        let reaching = |addresses: Addresses| Reaching {
-            client: client(tls_config(settings), addresses.clone()),
-            addresses,
+        let reaching = |reach| {
+            let addresses = Addresses::new(reach, &settings.overrides);
+            Reaching { client: client(tls_config(settings), addresses.clone()), addresses }
         };
-        let private = || Addresses::any(Arc::clone(&settings.overrides));
         Self {
-            public: reaching(Addresses::public()),
-            configured: reaching(private()),
-            development: settings.development.then(|| reaching(private())),
+            public: reaching(Reach::Public),
+            configured: reaching(Reach::Configured),
+            development: settings.development.then(|| reaching(Reach::Development)),
             user_agent: settings.user_agent.clone(),
             gates: Gates::new(settings.requests_per_server),
         }

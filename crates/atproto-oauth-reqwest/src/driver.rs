@@ -10,13 +10,13 @@ use atproto_sansio::{
     TxtCall,
 };
 
-use crate::aside::{Aside, AttachedBody};
 use crate::builder::DriverBuilder;
 use crate::clients::Clients;
-use crate::outstanding::{Answered, Outstanding, Performance, Working};
+use crate::outstanding::{Answered, Outstanding, PendingCall, Performance};
 use crate::shared::Shared;
-use crate::sign::Elsewhere;
+use crate::sign::RemoteSigner;
 use crate::streamed::StreamedBody;
+use crate::streams::{AttachedBody, Streams};
 use crate::{http_call, txt};
 
 /// Runs machines to their end, with all their calls outstanding at once.
@@ -33,13 +33,13 @@ pub(crate) struct Inner {
     pub(crate) clients: Clients,
     pub(crate) nameserver: Option<SocketAddr>,
     pub(crate) shared: Shared,
-    pub(crate) elsewhere: Elsewhere,
+    pub(crate) remote_signer: RemoteSigner,
 }
 
 /// What the calls of one run have in common.
 #[derive(Default)]
 struct Scope {
-    aside: Aside,
+    streams: Streams,
     /// The keys of the shared runs that this one is part of.
     within: Vec<String>,
 }
@@ -88,7 +88,7 @@ impl Driver {
         machine: M,
         body: AttachedBody,
     ) -> impl Future<Output = Result<M::Output, M::Error>> + Send + 'static + use<M> {
-        let scope = Scope { aside: Aside::with_body(body), within: Vec::new() };
+        let scope = Scope { streams: Streams::with_body(body), within: Vec::new() };
         self.clone().drive(machine, Arc::new(scope))
     }
 
@@ -109,7 +109,7 @@ impl Driver {
     + use<M> {
         let scope: Arc<Scope> = Arc::default();
         let run = self.clone().drive(machine, Arc::clone(&scope));
-        async move { Ok((run.await?, scope.aside.take_streamed())) }
+        async move { Ok((run.await?, scope.streams.take_streamed())) }
     }
 
     /// Performs one call, for those who drive a flow by hand.
@@ -165,18 +165,18 @@ impl Driver {
             Call::Txt(TxtCall { name, timeout, respond }) => {
                 let nameserver = self.inner.nameserver;
                 let work = async move { txt::look_up(&name, timeout, nameserver).await };
-                Box::new(Working::new(respond, work))
+                Box::new(PendingCall::new(respond, work))
             }
             Call::Sleep(SleepCall { duration, respond }) => {
                 let work = async move {
                     tokio::time::sleep(duration).await;
                     Ok(())
                 };
-                Box::new(Working::new(respond, work))
+                Box::new(PendingCall::new(respond, work))
             }
             Call::Shared(call) => self.share(call, scope),
             Call::Sign(SignCall { key_id, message, respond }) => {
-                Box::new(Working::new(respond, self.inner.elsewhere.sign(key_id, message)))
+                Box::new(PendingCall::new(respond, self.inner.remote_signer.sign(key_id, message)))
             }
             call @ Call::Store(_) => Box::new(Answered::new(call.unsupported())),
         }
@@ -187,8 +187,8 @@ impl Driver {
         let how = How { timeout, answer, reach, start_by };
         let inner = Arc::clone(&self.inner);
         let work =
-            async move { http_call::perform(&inner.clients, request, how, &scope.aside).await };
-        Box::new(Working::new(respond, work))
+            async move { http_call::perform(&inner.clients, request, how, &scope.streams).await };
+        Box::new(PendingCall::new(respond, work))
     }
 
     fn share(&self, call: SharedCall, scope: &Arc<Scope>) -> Box<dyn Performance> {
@@ -196,14 +196,14 @@ impl Driver {
         let (this, scope) = (self.clone(), Arc::clone(scope));
         let work = async move {
             let within = scope.within.iter().cloned().chain([key.clone()]).collect();
-            let inner = Scope { aside: Aside::default(), within };
+            let inner = Scope { streams: Streams::default(), within };
             let run = this.clone().drive(machine, Arc::new(inner));
             let run = async move {
                 let Ok(()) = run.await;
             };
             this.inner.shared.ask(key, &scope.within, run).await
         };
-        Box::new(Working::new(respond, work))
+        Box::new(PendingCall::new(respond, work))
     }
 }
 

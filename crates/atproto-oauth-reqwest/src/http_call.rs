@@ -7,18 +7,18 @@ use bytes::{Bytes, BytesMut};
 use http::{Request, Response};
 use tokio::time::{Instant, timeout_at};
 
-use crate::aside::Aside;
 use crate::clients::{Clients, Reaching};
 use crate::connect;
 use crate::failure;
 use crate::outgoing;
 use crate::streamed::StreamedBody;
+use crate::streams::Streams;
 
 pub(crate) async fn perform(
     clients: &Clients,
     request: Request<Body>,
     how: How,
-    aside: &Aside,
+    streams: &Streams,
 ) -> Result<Response<Bytes>, TransportError> {
     let reaching = admit(clients, &request, how.reach)?;
     if how.start_by.is_some_and(|latest| latest < System::now()) {
@@ -29,11 +29,11 @@ pub(crate) async fn perform(
     let _passed = timeout_at(deadline, gate).await.map_err(|_| {
         TransportError::new(Phase::NotSent, "too many requests to this server are on their way")
     })?;
-    let request = outgoing::prepare(request, &reaching.addresses, &clients.user_agent, aside)?;
+    let request = outgoing::prepare(request, &reaching.addresses, &clients.user_agent, streams)?;
     let response = connect::until(deadline, reaching.client.execute(request))
         .await?
         .map_err(|error| failure::without_reply(&error))?;
-    receive(response, how.answer, deadline, aside).await
+    receive(response, how.answer, deadline, streams).await
 }
 
 fn admit<'a>(
@@ -54,7 +54,7 @@ async fn receive(
     mut response: reqwest::Response,
     answer: Answer,
     deadline: Instant,
-    aside: &Aside,
+    streams: &Streams,
 ) -> Result<Response<Bytes>, TransportError> {
     let mut reply = Response::new(Bytes::new());
     *reply.status_mut() = response.status();
@@ -62,7 +62,7 @@ async fn receive(
     *reply.headers_mut() = std::mem::take(response.headers_mut());
     let body = StreamedBody::new(response.into(), deadline);
     match answer {
-        Answer::Streamed { .. } if reply.status().is_success() => aside.keep(body),
+        Answer::Streamed { .. } if reply.status().is_success() => streams.keep(body),
         Answer::Streamed { errors: limit } | Answer::Buffered(limit) => {
             *reply.body_mut() = read(body, limit).await?;
         }

@@ -1,6 +1,5 @@
 #![doc = include_str!("../README.md")]
 
-mod aside;
 mod builder;
 mod client;
 mod clients;
@@ -15,14 +14,15 @@ mod resolve;
 mod shared;
 mod sign;
 mod streamed;
+mod streams;
 #[cfg(feature = "hickory")]
 mod txt;
 #[cfg(not(feature = "hickory"))]
 #[path = "no_txt.rs"]
 mod txt;
 
-pub use aside::AttachedBody;
 pub use builder::{BadCertificate, DriverBuilder};
 pub use client::OAuthClient;
 pub use driver::Driver;
 pub use streamed::StreamedBody;
+pub use streams::AttachedBody;

@@ -5,21 +5,21 @@ use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 
-use atproto_sansio::{Body, Phase, TransportError};
+use atproto_sansio::{Body, Phase, TransportError, declare_length};
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING, USER_AGENT};
-use http::{HeaderMap, HeaderValue, Method, Request, Uri};
+use http::header::{HOST, USER_AGENT};
+use http::{HeaderMap, HeaderValue, Request, Uri};
 use http_body::{Frame, SizeHint};
 use reqwest::Url;
 
-use crate::aside::{Aside, PollPiece};
 use crate::resolve::Addresses;
+use crate::streams::{PollPiece, Streams};
 
 pub(crate) fn prepare(
     request: Request<Body>,
     addresses: &Addresses,
     user_agent: &HeaderValue,
-    aside: &Aside,
+    streams: &Streams,
 ) -> Result<reqwest::Request, TransportError> {
     let (parts, body) = request.into_parts();
     let mut headers = parts.headers;
@@ -27,12 +27,12 @@ pub(crate) fn prepare(
     let url = target(&parts.uri, addresses, &mut headers)?;
     let body = match body {
         Body::Bytes(bytes) => {
-            declare(&parts.method, &mut headers, Some(bytes.len() as u64))?;
+            declare_length(&parts.method, &mut headers, Some(bytes.len() as u64))?;
             reqwest::Body::from(bytes)
         }
         Body::Attached => {
-            let attached = aside.take_body()?;
-            match declare(&parts.method, &mut headers, attached.length)? {
+            let attached = streams.take_body()?;
+            match declare_length(&parts.method, &mut headers, attached.length)? {
                 Some(0) => reqwest::Body::from(Bytes::new()),
                 left => reqwest::Body::wrap(Pieces { poll: Mutex::new(attached.poll), left }),
             }
@@ -66,43 +66,6 @@ fn target(
         url.set_port(None).map_err(|()| not_sent("the host of the URL is not valid"))?;
     }
     Ok(url)
-}
-
-/// Writes the length of the body into the header, if it is known, and returns it.
-fn declare(
-    method: &Method,
-    headers: &mut HeaderMap,
-    length: Option<u64>,
-) -> Result<Option<u64>, TransportError> {
-    if headers.contains_key(TRANSFER_ENCODING) {
-        return Err(not_sent("the transfer encoding of a request is not the machine's to choose"));
-    }
-    let declared = match headers.get(CONTENT_LENGTH) {
-        Some(value) => Some(
-            value
-                .to_str()
-                .ok()
-                .and_then(|text| text.parse().ok())
-                .ok_or_else(|| not_sent("the declared length of the body is not a number"))?,
-        ),
-        None => None,
-    };
-    match (declared, length) {
-        (Some(declared), Some(length)) if declared != length => {
-            Err(not_sent("the body does not have its declared length"))
-        }
-        // A request without a body says nothing about it, unless its method promises one.
-        (None, Some(0)) if !matches!(*method, Method::POST | Method::PUT | Method::PATCH) => {
-            Ok(Some(0))
-        }
-        (declared, length) => {
-            let length = length.or(declared);
-            if let Some(length) = length {
-                headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
-            }
-            Ok(length)
-        }
-    }
 }
 
 /// An attached body on its way.

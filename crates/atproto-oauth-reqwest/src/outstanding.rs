@@ -19,7 +19,7 @@ pub(crate) trait Performance: Send {
 }
 
 /// Work whose outcome is the answer.
-pub(crate) struct Working<T> {
+pub(crate) struct PendingCall<T> {
     respond: Option<Respond<T>>,
     work: Pin<Box<dyn Future<Output = Result<T, TransportError>> + Send>>,
 }
@@ -51,7 +51,7 @@ impl Outstanding {
     }
 }
 
-impl<T> Working<T> {
+impl<T> PendingCall<T> {
     pub(crate) fn new(
         respond: Respond<T>,
         work: impl Future<Output = Result<T, TransportError>> + Send + 'static,
@@ -66,7 +66,7 @@ impl Answered {
     }
 }
 
-impl<T: Payload> Performance for Working<T> {
+impl<T: Payload> Performance for PendingCall<T> {
     fn is_wanted(&self) -> bool {
         self.respond.as_ref().is_some_and(Respond::is_wanted)
     }

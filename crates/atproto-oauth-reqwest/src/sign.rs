@@ -1,4 +1,4 @@
-//! Keys that live elsewhere: in hardware, or with a service.
+//! Signatures by keys that this process does not hold: in hardware, or at a service.
 
 use std::fmt;
 use std::pin::Pin;
@@ -9,11 +9,11 @@ use atproto_sansio::{Phase, TransportError};
 type Signature = Pin<Box<dyn Future<Output = Result<[u8; 64], String>> + Send>>;
 type Sign = dyn Fn(String, Vec<u8>) -> Signature + Send + Sync;
 
-/// What signs with them, if there are any.
+/// The function that signs with remote keys, if the driver was built with one.
 #[derive(Clone, Default)]
-pub(crate) struct Elsewhere(Option<Arc<Sign>>);
+pub(crate) struct RemoteSigner(Option<Arc<Sign>>);
 
-impl Elsewhere {
+impl RemoteSigner {
     pub(crate) fn new<F>(sign: impl Fn(String, Vec<u8>) -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = Result<[u8; 64], String>> + Send + 'static,
@@ -34,15 +34,15 @@ impl Elsewhere {
                 }),
                 None => Err(TransportError::new(
                     Phase::Unsupported,
-                    "this driver was built without what signs elsewhere",
+                    "this driver has no remote signer: set one with `DriverBuilder::sign_with`",
                 )),
             }
         }
     }
 }
 
-impl fmt::Debug for Elsewhere {
+impl fmt::Debug for RemoteSigner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0.is_some() { "Elsewhere" } else { "Nowhere" })
+        f.debug_tuple("RemoteSigner").field(&self.0.is_some()).finish()
     }
 }

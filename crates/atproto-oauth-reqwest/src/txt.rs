@@ -3,13 +3,13 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use atproto_sansio::dns::{absolute, failure, records};
 use atproto_sansio::{Phase, TransportError};
 use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig};
-use hickory_resolver::lookup::Lookup;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::{DnsError, NetError};
-use hickory_resolver::proto::rr::{Name, RData, RecordType};
+use hickory_resolver::proto::rr::RecordType;
 
 /// The TXT records of `name`, taken as an absolute one, asked of `nameserver` or of the system's.
 pub(crate) async fn look_up(
@@ -20,20 +20,12 @@ pub(crate) async fn look_up(
     let name = absolute(name)?;
     let resolver = resolver(nameserver, timeout)
         .map_err(|error| TransportError::new(Phase::NotSent, format!("nameserver: {error}")))?;
-    let look_up = resolver.lookup(name, RecordType::TXT);
+    let look_up = resolver.lookup(name.clone(), RecordType::TXT);
     match tokio::time::timeout(timeout, look_up).await {
-        Ok(Ok(found)) => Ok(records(&found)),
+        Ok(Ok(found)) => Ok(records(&name, found.answers())),
         Ok(Err(error)) => without_records(error),
         Err(_) => Err(TransportError::new(Phase::TimedOut, "no nameserver answered")),
     }
-}
-
-/// No search domain is tried for an absolute name.
-fn absolute(name: &str) -> Result<Name, TransportError> {
-    let mut name = Name::from_ascii(name)
-        .map_err(|_| TransportError::new(Phase::NotSent, "not a name that DNS can hold"))?;
-    name.set_fqdn(true);
-    Ok(name)
 }
 
 /// Made anew each time, since the nameservers of the system change with the network.
@@ -66,34 +58,12 @@ fn provider() -> TokioRuntimeProvider {
     TokioRuntimeProvider::default()
 }
 
-fn records(found: &Lookup) -> Vec<String> {
-    let texts = found.answers().iter().filter_map(|record| match &record.data {
-        RData::TXT(text) => Some(text.txt_data.concat()),
-        _ => None,
-    });
-    texts.map(|text| String::from_utf8_lossy(&text).into_owned()).collect()
-}
-
 fn without_records(error: NetError) -> Result<Vec<String>, TransportError> {
     let phase = match &error {
         NetError::Dns(DnsError::NoRecordsFound(_)) => return Ok(Vec::new()),
+        NetError::Dns(DnsError::ResponseCode(code)) => return Err(failure(*code)),
         NetError::Timeout => Phase::TimedOut,
         _ => Phase::MaybeSent,
     };
     Err(TransportError::new(phase, format!("nameserver: {error}")))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_absolute() {
-        // Rule A-30
-        for name in ["_atproto.alice.example", "_atproto.alice.example."] {
-            let name = absolute(name).unwrap();
-            assert!(name.is_fqdn());
-            assert_eq!(name.to_string(), "_atproto.alice.example.");
-        }
-    }
 }

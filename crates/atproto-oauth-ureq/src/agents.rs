@@ -23,12 +23,14 @@ pub(crate) struct Agents {
 impl Agents {
     pub(crate) fn new(settings: &DriverBuilder) -> Self {
         let config = config(settings);
-        let agent = |addresses| Agent::with_parts(config.clone(), connector(), addresses);
-        let private = || Addresses::any(Arc::clone(&settings.overrides));
+        let agent = |reach| {
+            let addresses = Addresses::new(reach, &settings.overrides);
+            Agent::with_parts(config.clone(), connector(), addresses)
+        };
         Self {
-            public: agent(Addresses::public()),
-            configured: agent(private()),
-            development: settings.development.then(|| agent(private())),
+            public: agent(Reach::Public),
+            configured: agent(Reach::Configured),
+            development: settings.development.then(|| agent(Reach::Development)),
             user_agent: settings.user_agent.clone(),
         }
     }

@@ -15,7 +15,7 @@ use crate::agents::Agents;
 use crate::driver::{Driver, Inner};
 use crate::nameservers::Nameservers;
 use crate::shared::Shared;
-use crate::sign::Elsewhere;
+use crate::sign::RemoteSigner;
 
 /// The settings of a [`Driver`].
 #[derive(Clone, Debug)]
@@ -27,7 +27,7 @@ pub struct DriverBuilder {
     pub(crate) overrides: Arc<BTreeMap<String, SocketAddr>>,
     pub(crate) user_agent: HeaderValue,
     nameservers: Nameservers,
-    elsewhere: Elsewhere,
+    remote_signer: RemoteSigner,
 }
 
 /// Bytes that hold no usable certificate.
@@ -43,7 +43,7 @@ impl DriverBuilder {
             overrides: Arc::default(),
             user_agent: HeaderValue::from_static(USER_AGENT),
             nameservers: Nameservers::System,
-            elsewhere: Elsewhere::default(),
+            remote_signer: RemoteSigner::default(),
         }
     }
 
@@ -100,7 +100,7 @@ impl DriverBuilder {
         mut self,
         sign: impl Fn(&str, &[u8]) -> Result<[u8; 64], String> + Send + Sync + 'static,
     ) -> Self {
-        self.elsewhere = Elsewhere::new(sign);
+        self.remote_signer = RemoteSigner::new(sign);
         self
     }
 
@@ -118,7 +118,7 @@ impl DriverBuilder {
             agents,
             nameservers: self.nameservers,
             shared: Shared::default(),
-            elsewhere: self.elsewhere,
+            remote_signer: self.remote_signer,
         })
     }
 }

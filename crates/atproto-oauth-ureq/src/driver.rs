@@ -8,11 +8,11 @@ use std::thread;
 use atproto_sansio::{Call, Machine, Phase, Reply, SharedCall, System, TransportError, TxtCall};
 
 use crate::agents::Agents;
-use crate::aside::{Aside, AttachedBody};
 use crate::builder::DriverBuilder;
 use crate::nameservers::Nameservers;
 use crate::shared::Shared;
-use crate::sign::Elsewhere;
+use crate::sign::RemoteSigner;
+use crate::streams::{AttachedBody, Streams};
 use crate::{http_call, txt};
 
 /// Runs machines to their end, one call at a time, in the thread that asks.
@@ -29,7 +29,7 @@ pub(crate) struct Inner {
     pub(crate) agents: Agents,
     pub(crate) nameservers: Nameservers,
     pub(crate) shared: Shared,
-    pub(crate) elsewhere: Elsewhere,
+    pub(crate) remote_signer: RemoteSigner,
 }
 
 impl Driver {
@@ -56,7 +56,7 @@ impl Driver {
     ///
     /// What the machine ends in.
     pub fn run<M: Machine>(&self, machine: M) -> Result<M::Output, M::Error> {
-        self.drive(machine, &mut Aside::default())
+        self.drive(machine, &mut Streams::default())
     }
 
     /// Runs `machine`, whose request carries `body`.
@@ -72,7 +72,7 @@ impl Driver {
         machine: M,
         body: AttachedBody<'_>,
     ) -> Result<M::Output, M::Error> {
-        self.drive(machine, &mut Aside::with_body(body))
+        self.drive(machine, &mut Streams::with_body(body))
     }
 
     /// Runs `machine`, and hands out the body of the last reply that it asked to be streamed.
@@ -88,32 +88,36 @@ impl Driver {
         &self,
         machine: M,
     ) -> Result<(M::Output, Option<Box<dyn Read + Send>>), M::Error> {
-        let mut aside = Aside::default();
-        let output = self.drive(machine, &mut aside)?;
-        Ok((output, aside.into_streamed()))
+        let mut streams = Streams::default();
+        let output = self.drive(machine, &mut streams)?;
+        Ok((output, streams.into_streamed()))
     }
 
     /// Performs one call, for those who drive a flow by hand.
     ///
     /// There is no attached body, and a streamed reply is its head alone.
     pub fn perform(&self, call: Call) -> Reply {
-        self.answer(call, &mut Aside::default())
+        self.answer(call, &mut Streams::default())
     }
 
-    fn drive<M: Machine>(&self, machine: M, aside: &mut Aside<'_>) -> Result<M::Output, M::Error> {
-        atproto_sansio::drive(&self.inner.system, machine, |call| self.answer(call, aside))
+    fn drive<M: Machine>(
+        &self,
+        machine: M,
+        streams: &mut Streams<'_>,
+    ) -> Result<M::Output, M::Error> {
+        atproto_sansio::drive(&self.inner.system, machine, |call| self.answer(call, streams))
     }
 
-    fn answer(&self, call: Call, aside: &mut Aside<'_>) -> Reply {
+    fn answer(&self, call: Call, streams: &mut Streams<'_>) -> Reply {
         match call {
-            Call::Http(call) => http_call::perform(&self.inner.agents, call, aside),
+            Call::Http(call) => http_call::perform(&self.inner.agents, call, streams),
             Call::Txt(call) => self.look_up(call),
             Call::Sleep(call) => {
                 thread::sleep(call.duration);
                 call.respond.with(Ok(()))
             }
             Call::Shared(call) => self.share(call),
-            Call::Sign(call) => self.inner.elsewhere.perform(call),
+            Call::Sign(call) => self.inner.remote_signer.perform(call),
             call @ Call::Store(_) => call.unsupported(),
         }
     }
@@ -132,7 +136,7 @@ impl Driver {
     fn share(&self, call: SharedCall) -> Reply {
         let SharedCall { key, machine, respond } = call;
         respond.with(self.inner.shared.run(key, || {
-            let Ok(()) = self.drive(machine, &mut Aside::default());
+            let Ok(()) = self.drive(machine, &mut Streams::default());
         }))
     }
 }

@@ -3,27 +3,29 @@
 use std::io::Read;
 use std::time::Duration;
 
-use atproto_sansio::{Answer, Body, HttpCall, Phase, Reach, Reply, Rule, System, TransportError};
+use atproto_sansio::{
+    Answer, Body, HttpCall, Phase, Reach, Reply, Rule, System, TransportError, declare_length,
+};
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING, USER_AGENT};
+use http::header::USER_AGENT;
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, Request, Response};
+use http::{HeaderValue, Request, Response};
 use ureq::{Agent, SendBody};
 
 use crate::agents::Agents;
-use crate::aside::{Aside, Exactly, Incoming};
 use crate::connect::Witness;
 use crate::failure;
+use crate::streams::{Exactly, Incoming, Streams};
 
-pub(crate) fn perform(agents: &Agents, call: HttpCall, aside: &mut Aside<'_>) -> Reply {
+pub(crate) fn perform(agents: &Agents, call: HttpCall, streams: &mut Streams<'_>) -> Reply {
     let HttpCall { request, timeout, start_by, answer, reach, respond } = call;
     let result = admit(agents, &request, reach).and_then(|agent| {
         if start_by.is_some_and(|latest| latest < System::now()) {
             return Err(not_sent("it is too late to start"));
         }
         let request = prepare(request, &agents.user_agent);
-        let response = send(agent, request, timeout, aside)?;
-        receive(response, answer, aside)
+        let response = send(agent, request, timeout, streams)?;
+        receive(response, answer, streams)
     });
     respond.with(result)
 }
@@ -57,7 +59,7 @@ fn send(
     agent: &Agent,
     request: Request<Body>,
     timeout: Duration,
-    aside: &mut Aside<'_>,
+    streams: &mut Streams<'_>,
 ) -> Result<Response<ureq::Body>, TransportError> {
     let (mut parts, body) = request.into_parts();
     let bytes;
@@ -67,11 +69,11 @@ fn send(
             (Box::new(&*bytes), Some(bytes.len() as u64))
         }
         Body::Attached => {
-            let attached = aside.take_body()?;
+            let attached = streams.take_body()?;
             (attached.reader, attached.length)
         }
     };
-    let length = declare(&parts.method, &mut parts.headers, length)?;
+    let length = declare_length(&parts.method, &mut parts.headers, length)?;
     let witness = Witness::begin();
     let outcome = match length {
         Some(0) => run(agent, parts, SendBody::none(), timeout),
@@ -96,52 +98,15 @@ fn run(
     agent.run(request)
 }
 
-/// Writes the length of the body into the header, if it is known, and returns it.
-fn declare(
-    method: &Method,
-    headers: &mut HeaderMap,
-    length: Option<u64>,
-) -> Result<Option<u64>, TransportError> {
-    if headers.contains_key(TRANSFER_ENCODING) {
-        return Err(not_sent("the transfer encoding of a request is not the machine's to choose"));
-    }
-    let declared = match headers.get(CONTENT_LENGTH) {
-        Some(value) => Some(
-            value
-                .to_str()
-                .ok()
-                .and_then(|text| text.parse().ok())
-                .ok_or_else(|| not_sent("the declared length of the body is not a number"))?,
-        ),
-        None => None,
-    };
-    match (declared, length) {
-        (Some(declared), Some(length)) if declared != length => {
-            Err(not_sent("the body does not have its declared length"))
-        }
-        // A request without a body says nothing about it, unless its method promises one.
-        (None, Some(0)) if !matches!(*method, Method::POST | Method::PUT | Method::PATCH) => {
-            Ok(Some(0))
-        }
-        (declared, length) => {
-            let length = length.or(declared);
-            if let Some(length) = length {
-                headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
-            }
-            Ok(length)
-        }
-    }
-}
-
 fn receive(
     response: Response<ureq::Body>,
     answer: Answer,
-    aside: &mut Aside<'_>,
+    streams: &mut Streams<'_>,
 ) -> Result<Response<Bytes>, TransportError> {
     let (parts, body) = response.into_parts();
     let bytes = match answer {
         Answer::Streamed { .. } if parts.status.is_success() => {
-            aside.keep(Incoming(body.into_reader()));
+            streams.keep(Incoming(body.into_reader()));
             Bytes::new()
         }
         Answer::Streamed { errors: limit } | Answer::Buffered(limit) => read(body, limit)?,

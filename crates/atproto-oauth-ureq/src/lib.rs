@@ -1,7 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod agents;
-mod aside;
+
 mod builder;
 mod client;
 mod connect;
@@ -12,9 +12,10 @@ mod nameservers;
 mod resolve;
 mod shared;
 mod sign;
+mod streams;
 mod txt;
 
-pub use aside::AttachedBody;
 pub use builder::{BadCertificate, DriverBuilder};
 pub use client::OAuthClient;
 pub use driver::Driver;
+pub use streams::AttachedBody;

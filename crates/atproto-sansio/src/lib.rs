@@ -23,6 +23,10 @@ pub use call::{
 };
 pub use cx::Cx;
 pub use driver::address::is_public;
+#[cfg(feature = "dns")]
+#[doc(hidden)]
+pub use driver::dns;
+pub use driver::framing::declare_length;
 pub use endpoint::{Draft, Endpoint, Fetch, Fresh, Signed, ToSign};
 pub use env::{Entropy, Env, KeyError, Keys, Memory, Signer, Topic};
 pub use error::{Phase, Rule, TransportError};

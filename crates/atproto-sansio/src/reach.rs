@@ -1,8 +1,11 @@
 //! How far a request may reach: the part of the network policy that needs no network.
 
+use std::net::IpAddr;
+
 use http::Uri;
 use url::Host;
 
+use crate::driver::address::is_public;
 use crate::error::Rule;
 
 /// Who chose the URL of a request, and so where it may go.
@@ -41,6 +44,38 @@ impl Reach {
         match broken {
             Some(reason) => Err(Rule { host: host.to_owned(), address: None, reason }),
             None => Ok(()),
+        }
+    }
+
+    /// Checks the addresses that `host` resolved to, or the one that it is.
+    ///
+    /// One address that is not public condemns a [`Public`](Self::Public) host, because its owner
+    /// decides which of them is connected to. The driver must then connect to one of `addresses`
+    /// and resolve nothing a second time.
+    ///
+    /// ```
+    /// use atproto_sansio::Reach;
+    ///
+    /// let addresses = ["1.1.1.1".parse().unwrap(), "10.0.0.1".parse().unwrap()];
+    /// let rule = Reach::Public.check_addresses("pds.example.com", &addresses).unwrap_err();
+    /// assert_eq!(rule.address, Some(addresses[1]));
+    /// assert!(Reach::Configured.check_addresses("pds.example.com", &addresses).is_ok());
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The rule, with the first address that breaks it.
+    pub fn check_addresses(self, host: &str, addresses: &[IpAddr]) -> Result<(), Rule> {
+        match self {
+            Self::Public => match addresses.iter().find(|address| !is_public(**address)) {
+                Some(address) => Err(Rule {
+                    host: host.to_owned(),
+                    address: Some(*address),
+                    reason: "the host resolves to an address that is not public",
+                }),
+                None => Ok(()),
+            },
+            Self::Configured | Self::Development => Ok(()),
         }
     }
 }
@@ -173,6 +208,18 @@ mod tests {
         }
         for url in ["http://pds.example.com/", "http://localhost.evil.com/", "http://10.0.0.1/"] {
             assert!(refused(Reach::Development, url), "{url}");
+        }
+    }
+
+    #[test]
+    fn one_private_address_condemns_a_public_name() {
+        // Rule J-06
+        let addresses = ["1.1.1.1", "2606:4700::1", "10.0.0.1"].map(|text| text.parse().unwrap());
+        let rule = Reach::Public.check_addresses("a.example", &addresses).unwrap_err();
+        assert_eq!((rule.host.as_str(), rule.address), ("a.example", Some(addresses[2])));
+        assert!(Reach::Public.check_addresses("a.example", &addresses[..2]).is_ok());
+        for reach in [Reach::Configured, Reach::Development] {
+            assert!(reach.check_addresses("a.example", &addresses).is_ok());
         }
     }
 

@@ -2,15 +2,14 @@
 //!
 //! RFC 1035; RFC 5452 for what tells an answer from a forgery.
 
-mod question;
 mod server;
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use atproto_sansio::{Phase, TransportError};
+use atproto_sansio::dns::Question;
+use atproto_sansio::{Entropy, Phase, SystemEntropy, TransportError};
 
-use question::Question;
 use server::Server;
 
 /// The TXT records of `name`, taken as an absolute one, asked of `servers` in turn.
@@ -26,7 +25,7 @@ pub(crate) fn look_up(
     let mut last = TransportError::new(Phase::NotSent, "there is no nameserver to ask");
     let mut asked = Vec::new();
     for &address in servers {
-        match Question::new(name).and_then(|question| Server::new(address, question)) {
+        match Question::new(name, random_id()).and_then(|question| Server::new(address, question)) {
             Ok(server) => asked.push(server),
             Err(error) => last = error,
         }
@@ -48,6 +47,13 @@ pub(crate) fn look_up(
         patience *= 2;
     }
     Err(last)
+}
+
+/// RFC 5452 section 9.2: an id that nobody can guess.
+fn random_id() -> u16 {
+    let mut id = [0; 2];
+    SystemEntropy.fill(&mut id);
+    u16::from_be_bytes(id)
 }
 
 #[derive(Clone, Copy)]

@@ -4,10 +4,10 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
 use std::time::Duration;
 
+use atproto_sansio::dns::{Answer, Question};
 use atproto_sansio::{Phase, TransportError};
 
 use super::Deadline;
-use super::question::{Meaning, Question};
 
 /// The socket stays open between two questions, so a late answer to the first is not lost.
 pub(super) struct Server {
@@ -31,13 +31,13 @@ impl Server {
         patience: Duration,
     ) -> Result<Option<Vec<String>>, TransportError> {
         let outcome = match self.ask_over_udp(deadline.or_after(patience)) {
-            Ok(Meaning::Truncated) => self.ask_over_tcp(deadline),
+            Ok(Answer::Truncated) => self.ask_over_tcp(deadline),
             outcome => outcome,
         };
         match outcome {
-            Ok(Meaning::Records(records)) => Ok(Some(records)),
-            Ok(Meaning::Failed(error)) => Err(error),
-            Ok(Meaning::Foreign | Meaning::Truncated) => {
+            Ok(Answer::Records(records)) => Ok(Some(records)),
+            Ok(Answer::Failed(error)) => Err(error),
+            Ok(Answer::Foreign | Answer::Truncated) => {
                 Err(TransportError::new(Phase::Truncated, "the nameserver gave no whole answer"))
             }
             Err(error) if is_time_out(&error) => Ok(None),
@@ -45,7 +45,7 @@ impl Server {
         }
     }
 
-    fn ask_over_udp(&self, deadline: Deadline) -> io::Result<Meaning> {
+    fn ask_over_udp(&self, deadline: Deadline) -> io::Result<Answer> {
         self.socket.send(&self.message)?;
         // Larger than any answer to a question without EDNS.
         let mut buffer = [0; 4096];
@@ -56,15 +56,15 @@ impl Server {
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 received => received?,
             };
-            match self.question.meaning(buffer.get(..size).unwrap_or_default()) {
-                Meaning::Foreign => {}
-                meaning => return Ok(meaning),
+            match self.question.read(buffer.get(..size).unwrap_or_default()) {
+                Answer::Foreign => {}
+                answer => return Ok(answer),
             }
         }
     }
 
     /// RFC 7766: the same message, after its length.
-    fn ask_over_tcp(&self, deadline: Deadline) -> io::Result<Meaning> {
+    fn ask_over_tcp(&self, deadline: Deadline) -> io::Result<Answer> {
         let left = || deadline.left().ok_or(ErrorKind::TimedOut);
         let mut stream = TcpStream::connect_timeout(&self.address, left()?)?;
         stream.set_write_timeout(Some(left()?))?;
@@ -85,7 +85,7 @@ impl Server {
             Ok(bytes)
         };
         let length = read(2)?.iter().fold(0, |length, byte| length << 8 | usize::from(*byte));
-        Ok(self.question.meaning(&read(length)?))
+        Ok(self.question.read(&read(length)?))
     }
 }
 

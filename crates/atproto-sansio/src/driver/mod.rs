@@ -2,3 +2,6 @@
 //! body, DNS messages.
 
 pub(crate) mod address;
+#[cfg(feature = "dns")]
+pub mod dns;
+pub(crate) mod framing;

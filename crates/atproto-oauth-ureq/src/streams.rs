@@ -18,7 +18,7 @@ pub struct AttachedBody<'a> {
 
 /// The streams of one run.
 #[derive(Default)]
-pub(crate) struct Aside<'a> {
+pub(crate) struct Streams<'a> {
     attached: Option<AttachedBody<'a>>,
     was_taken: bool,
     streamed: Option<Incoming>,
@@ -33,7 +33,7 @@ pub(crate) struct Exactly<R> {
     pub(crate) left: u64,
 }
 
-impl<'a> Aside<'a> {
+impl<'a> Streams<'a> {
     pub(crate) fn with_body(body: AttachedBody<'a>) -> Self {
         Self { attached: Some(body), ..Self::default() }
     }

@@ -20,7 +20,7 @@ pub(crate) type PollPiece = dyn FnMut(&mut Context<'_>) -> Poll<Option<io::Resul
 
 /// The streams of one run.
 #[derive(Default)]
-pub(crate) struct Aside {
+pub(crate) struct Streams {
     bodies: Mutex<Bodies>,
 }
 
@@ -44,7 +44,7 @@ impl AttachedBody {
     }
 }
 
-impl Aside {
+impl Streams {
     pub(crate) fn with_body(body: AttachedBody) -> Self {
         let bodies = Bodies { attached: Some(body), ..Bodies::default() };
         Self { bodies: Mutex::new(bodies) }

@@ -1,0 +1,152 @@
+//! DNS TXT lookups as messages: the question, the response codes, the records of an answer.
+//!
+//! A driver sends [`Question::encode`] to a nameserver and gives each message that arrives to
+//! [`Question::read`]. A driver whose resolver library does that itself uses [`absolute`],
+//! [`records`] and [`failure`], so that an answer means the same in every driver.
+//!
+//! RFC 1035; RFC 5452 for the checks that tell an answer from a forgery.
+
+use hickory_proto::op::{Message, MessageType, OpCode, Query, ResponseCode};
+use hickory_proto::rr::{DNSClass, Name, RData, Record, RecordType};
+
+use crate::error::{Phase, TransportError};
+
+/// A question for the TXT records of one name.
+#[derive(Clone, Debug)]
+pub struct Question {
+    id: u16,
+    query: Query,
+}
+
+/// The meaning of a message that arrived after a [`Question`] was sent.
+#[derive(Clone, Debug)]
+#[expect(clippy::exhaustive_enums, reason = "a driver must decide on each of them")]
+pub enum Answer {
+    /// The message does not answer the question: noise, or a forgery. The driver goes on waiting.
+    Foreign,
+    /// The answer does not fit into a datagram: the driver asks again over TCP.
+    Truncated,
+    /// All TXT records of the name, perhaps none.
+    Records(Vec<String>),
+    /// The nameserver failed or refused to answer.
+    Failed(TransportError),
+}
+
+impl Question {
+    /// A question for `name`, taken as an absolute one. `id` must be unpredictable.
+    ///
+    /// # Errors
+    ///
+    /// [`Phase::NotSent`] if DNS cannot hold `name`.
+    pub fn new(name: &str, id: u16) -> Result<Self, TransportError> {
+        Ok(Self { id, query: Query::query(absolute(name)?, RecordType::TXT) })
+    }
+
+    /// The message to send.
+    ///
+    /// # Errors
+    ///
+    /// [`Phase::NotSent`] if DNS cannot hold the name.
+    pub fn encode(&self) -> Result<Vec<u8>, TransportError> {
+        let mut message = Message::new(self.id, MessageType::Query, OpCode::Query);
+        message.metadata.recursion_desired = true;
+        message.add_query(self.query.clone());
+        message.to_vec().map_err(|_| no_name(&self.query.name().to_ascii()))
+    }
+
+    /// The meaning of a message that arrived from the nameserver.
+    pub fn read(&self, bytes: &[u8]) -> Answer {
+        let Ok(message) = Message::from_vec(bytes) else {
+            let is_mine = bytes.starts_with(&self.id.to_be_bytes());
+            return if is_mine { malformed() } else { Answer::Foreign };
+        };
+        if !self.is_answered_by(&message) {
+            return Answer::Foreign;
+        }
+        if message.metadata.truncation {
+            return Answer::Truncated;
+        }
+        match message.metadata.response_code {
+            ResponseCode::NoError => Answer::Records(records(self.query.name(), &message.answers)),
+            ResponseCode::NXDomain => Answer::Records(Vec::new()),
+            code => Answer::Failed(failure(code)),
+        }
+    }
+
+    fn is_answered_by(&self, message: &Message) -> bool {
+        let metadata = &message.metadata;
+        metadata.id == self.id
+            && metadata.message_type == MessageType::Response
+            && metadata.op_code == OpCode::Query
+            && message.queries == [self.query.clone()]
+    }
+}
+
+/// `name` as an absolute name, for which no resolver tries a search domain.
+///
+/// # Errors
+///
+/// [`Phase::NotSent`] if DNS cannot hold `name`.
+pub fn absolute(name: &str) -> Result<Name, TransportError> {
+    let mut absolute = Name::from_ascii(name).map_err(|_| no_name(name))?;
+    absolute.set_fqdn(true);
+    Ok(absolute)
+}
+
+/// The TXT records of `name`, or of the name that it is an alias of. The strings of one record are
+/// joined without a separator.
+pub fn records(name: &Name, answers: &[Record]) -> Vec<String> {
+    let mut owner = name;
+    // Each step of a chain of aliases is one of the answers, so a circle of aliases ends too.
+    for _ in answers {
+        let alias = of_owner(answers, owner).find_map(|record| match &record.data {
+            RData::CNAME(alias) => Some(&alias.0),
+            _ => None,
+        });
+        let Some(alias) = alias else { break };
+        owner = alias;
+    }
+    let texts = of_owner(answers, owner).filter_map(|record| match &record.data {
+        RData::TXT(text) => Some(text.txt_data.concat()),
+        _ => None,
+    });
+    texts.map(|text| String::from_utf8_lossy(&text).into_owned()).collect()
+}
+
+/// The error for a response code that says neither that there are records nor that there are none.
+pub fn failure(code: ResponseCode) -> TransportError {
+    let number = u16::from(code);
+    TransportError::new(
+        Phase::MaybeSent,
+        format!("the nameserver answered with response code {number} ({code})"),
+    )
+}
+
+fn of_owner<'a>(answers: &'a [Record], owner: &'a Name) -> impl Iterator<Item = &'a Record> {
+    answers.iter().filter(move |record| record.dns_class == DNSClass::IN && record.name == *owner)
+}
+
+fn malformed() -> Answer {
+    let detail = "the answer of the nameserver is not a well-formed DNS message";
+    Answer::Failed(TransportError::new(Phase::MaybeSent, detail))
+}
+
+fn no_name(name: &str) -> TransportError {
+    TransportError::new(Phase::NotSent, format!("DNS cannot hold the name {name:?}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_absolute() {
+        // Rule A-30
+        for name in ["_atproto.alice.example", "_atproto.alice.example."] {
+            let name = absolute(name).unwrap();
+            assert!(name.is_fqdn());
+            assert_eq!(name.to_string(), "_atproto.alice.example.");
+        }
+        assert_eq!(absolute(&"a".repeat(64)).unwrap_err().phase, Phase::NotSent);
+    }
+}

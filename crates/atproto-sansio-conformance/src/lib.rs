@@ -20,6 +20,7 @@ pub mod reach;
 mod requests;
 mod scenario;
 mod server;
+pub mod settings;
 #[cfg(feature = "tls")]
 pub mod tls;
 
@@ -28,3 +29,4 @@ pub use machines::{NoKeys, Once, Twice, Txt};
 pub use requests::{OK, get, how, post};
 pub use scenario::{Scenario, all, scenarios};
 pub use server::{Peer, Received, Server, Stream, nobody};
+pub use settings::Settings;

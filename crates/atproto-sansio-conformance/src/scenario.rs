@@ -51,16 +51,8 @@ macro_rules! tests {
 #[cfg(feature = "dns")]
 #[macro_export]
 macro_rules! lookup_tests {
-    (@each $asking:expr; $($name:ident)*) => {
-        $(
-            #[test]
-            fn $name() {
-                $crate::lookups::$name($asking);
-            }
-        )*
-    };
     ($asking:expr) => {
-        $crate::lookup_tests! { @each $asking;
+        $crate::__each! { lookups, $asking;
             an_absolute_name_is_asked_once
             strings_of_a_record_are_joined_and_records_are_not
             aliases_are_followed_and_strangers_ignored
@@ -75,6 +67,55 @@ macro_rules! lookup_tests {
             silence_over_tcp_ends_with_the_time_of_the_call
             a_name_that_dns_can_not_hold_is_not_asked
         }
+    };
+}
+
+/// Makes a `#[test]` of each scenario of [`settings`](crate::settings), over a function from
+/// [`Settings`](crate::Settings) to the adapter that has them.
+#[macro_export]
+macro_rules! settings_tests {
+    ($adapter:expr) => {
+        $crate::__each! { settings, $adapter;
+            an_override_is_for_private_calls_only
+            a_development_transport_performs_development_calls
+        }
+
+        #[test]
+        fn proxies_of_the_environment_are_ignored() {
+            $crate::settings::proxies_of_the_environment_are_ignored(
+                $adapter,
+                concat!(module_path!(), "::proxies_of_the_environment_are_ignored"),
+            );
+        }
+    };
+}
+
+/// Makes a `#[test]` of each scenario of [`tls`](crate::tls), over a function from
+/// [`Settings`](crate::Settings) to the adapter that has them.
+#[cfg(feature = "tls")]
+#[macro_export]
+macro_rules! tls_tests {
+    ($adapter:expr) => {
+        $crate::__each! { tls, $adapter;
+            a_private_authority_can_be_trusted
+            a_failed_handshake_was_not_sent
+            a_handshake_that_stalls_was_not_sent
+            a_request_after_the_handshake_may_have_been_sent
+            a_body_without_close_notify_is_truncated
+        }
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __each {
+    ($module:ident, $with:expr; $($name:ident)*) => {
+        $(
+            #[test]
+            fn $name() {
+                $crate::$module::$name($with);
+            }
+        )*
     };
 }
 

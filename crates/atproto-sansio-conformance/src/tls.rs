@@ -1,14 +1,23 @@
-//! Servers that speak TLS, with certificates of their own.
+//! Servers that speak TLS with certificates of their own, and what a transport makes of them.
+//!
+//! [`tls_tests!`](crate::tls_tests) makes a test of each scenario, over a function from
+//! [`Settings`] to the adapter that has them.
 
 use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
 
+use atproto_sansio::{How, Phase};
 use rcgen::{CertifiedKey, KeyPair, generate_simple_self_signed};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
+use crate::adapter::{Adapter, send};
+use crate::requests::{OK, get, how, post};
 use crate::server::{Peer, Server};
+use crate::settings::Settings;
 
-/// A certificate for `host` that nobody signed but itself.
+/// A certificate for `host` that is signed by its own key.
 pub fn certificate(host: &str) -> CertifiedKey<KeyPair> {
     generate_simple_self_signed([host.to_owned()]).unwrap()
 }
@@ -34,4 +43,119 @@ pub fn serve(
         },
         serve,
     )
+}
+
+/// A name that only an override leads to a server.
+const HOST: &str = "pds.test";
+
+/// An adapter that trusts the certificate of `identity` alone, and connects to `server`.
+fn trusting<A>(
+    adapter: impl Fn(Settings<'_>) -> A,
+    identity: &CertifiedKey<KeyPair>,
+    server: &Server,
+) -> A {
+    let pem = identity.cert.pem();
+    adapter(Settings {
+        host_override: Some((HOST, server.address)),
+        root_certificate: Some(pem.as_bytes()),
+        ..Settings::default()
+    })
+}
+
+fn url() -> String {
+    format!("https://{HOST}/")
+}
+
+/// A certificate authority can be trusted in PEM and in DER, and TLS connections are kept.
+pub fn a_private_authority_can_be_trusted<A: Adapter>(adapter: impl Fn(Settings<'_>) -> A) {
+    let identity = certificate(HOST);
+    let server = serve(&identity, |mut peer| {
+        while peer.receive().is_some() {
+            peer.send(OK);
+        }
+    });
+    let by_pem = trusting(&adapter, &identity, &server);
+    for _ in 0..3 {
+        send(&by_pem, post(url(), "text"), how()).unwrap();
+        // A connection may become idle a little after its reply.
+        thread::sleep(Duration::from_millis(100));
+    }
+    assert_eq!(server.requests().len(), 3);
+    if by_pem.keeps_connections() {
+        assert_eq!(server.connections(), 1, "the connection was kept");
+    }
+    assert_eq!(server.requests()[0].header("host"), Some(HOST));
+    let by_der = adapter(Settings {
+        host_override: Some((HOST, server.address)),
+        root_certificate: Some(identity.cert.der()),
+        ..Settings::default()
+    });
+    send(&by_der, get(url()), how()).unwrap();
+}
+
+/// A request whose TLS handshake fails was surely not sent.
+pub fn a_failed_handshake_was_not_sent<A: Adapter>(adapter: impl Fn(Settings<'_>) -> A) {
+    let (right, wrong) = (certificate(HOST), certificate("other.test"));
+    let answering = |mut peer: Peer| {
+        while peer.receive().is_some() {
+            peer.send(OK);
+        }
+    };
+    let by_another = serve(&certificate(HOST), answering);
+    let for_another = serve(&wrong, answering);
+    let plain = Server::start(|mut peer| {
+        peer.send("HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n");
+        thread::sleep(Duration::from_millis(100));
+    });
+    let closing = Server::start(drop);
+    for (identity, server) in
+        [(&right, &by_another), (&wrong, &for_another), (&right, &plain), (&right, &closing)]
+    {
+        let adapter = trusting(&adapter, identity, server);
+        let error = send(&adapter, post(url(), "hidden"), how()).unwrap_err();
+        assert_eq!(error.phase, Phase::NotSent, "{error}");
+        assert!(server.requests().is_empty());
+    }
+    // The public authorities have not signed the certificate of the test either.
+    let host_override = Some((HOST, by_another.address));
+    let public = adapter(Settings { host_override, ..Settings::default() });
+    assert_eq!(send(&public, get(url()), how()).unwrap_err().phase, Phase::NotSent);
+}
+
+/// A request whose TLS handshake outlives the time of the call was surely not sent.
+pub fn a_handshake_that_stalls_was_not_sent<A: Adapter>(adapter: impl Fn(Settings<'_>) -> A) {
+    let server = Server::start(|_peer| thread::sleep(Duration::from_secs(20)));
+    let adapter = trusting(&adapter, &certificate(HOST), &server);
+    let begin = Instant::now();
+    let how = How { timeout: Duration::from_millis(300), ..how() };
+    let error = send(&adapter, get(url()), how).unwrap_err();
+    assert_eq!(error.phase, Phase::NotSent, "{error}");
+    assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
+}
+
+/// If the connection closes after the handshake, the request may have been sent.
+pub fn a_request_after_the_handshake_may_have_been_sent<A: Adapter>(
+    adapter: impl Fn(Settings<'_>) -> A,
+) {
+    let identity = certificate(HOST);
+    let server = serve(&identity, |mut peer| {
+        peer.receive();
+    });
+    let adapter = trusting(&adapter, &identity, &server);
+    let error = send(&adapter, post(url(), "text"), how()).unwrap_err();
+    assert_eq!(error.phase, Phase::MaybeSent, "{error}");
+    assert_eq!(server.requests().len(), 1);
+}
+
+/// A body that ends with neither a length nor `close_notify` is truncated, because anybody on the
+/// network path can have closed the TCP connection.
+pub fn a_body_without_close_notify_is_truncated<A: Adapter>(adapter: impl Fn(Settings<'_>) -> A) {
+    let identity = certificate(HOST);
+    let server = serve(&identity, |mut peer| {
+        peer.receive();
+        peer.send("HTTP/1.1 200 OK\r\nconnection: close\r\n\r\ndid:web:pds.example.co");
+    });
+    let adapter = trusting(&adapter, &identity, &server);
+    let error = send(&adapter, get(url()), how()).unwrap_err();
+    assert_eq!(error.phase, Phase::Truncated, "{error}");
 }

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use atproto_oauth_reqwest::{Driver, DriverBuilder};
 use atproto_sansio::{Body, Call, How, Reply, System};
-use atproto_sansio_conformance::{Adapter, NoKeys, Once, Outcome};
+use atproto_sansio_conformance::{Adapter, NoKeys, Once, Outcome, Settings};
 use http::Request;
 use tokio::runtime::Runtime;
 
@@ -30,6 +30,21 @@ impl Sending for Driver {
     fn send(&self, request: Request<Body>, how: How) -> Outcome {
         block_on(self.run(Once::new(request, how)))
     }
+}
+
+/// The driver with the settings that a scenario asks for.
+pub(crate) fn tested(settings: Settings<'_>) -> Tested {
+    let mut builder = builder();
+    if settings.development {
+        builder = builder.development();
+    }
+    if let Some((host, address)) = settings.host_override {
+        builder = builder.host_override(host, address);
+    }
+    if let Some(root) = settings.root_certificate {
+        builder = builder.root_certificate(root).unwrap();
+    }
+    Tested(builder.build())
 }
 
 pub(crate) fn builder() -> DriverBuilder {

@@ -202,13 +202,13 @@ fn phases_of_requests_beside_each_other_are_told_apart() {
 fn a_request_over_a_connection_that_became_idle_was_sent() {
     // Only the first connection gets anywhere: the system answers the others with a handshake
     // of TCP, and nobody one of TLS.
-    let tls = crate::tls::stalling_after_first();
+    let tls = crate::stalling::stalling_after_first();
     let driver = tls.driver();
-    let first = driver.run(Once::new(get(crate::tls::url()), patient()));
+    let first = driver.run(Once::new(get(crate::stalling::url()), patient()));
     let first = thread::spawn(|| block_on(first));
     tls.wait_for_request();
     let hasty = How { timeout: Duration::from_millis(1500), ..how() };
-    let second = driver.run(Once::new(get(crate::tls::url()), hasty));
+    let second = driver.run(Once::new(get(crate::stalling::url()), hasty));
     let second = thread::spawn(|| block_on(second));
     // The second one is connecting by now.
     tls.wait_for_connection();

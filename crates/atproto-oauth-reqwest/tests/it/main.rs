@@ -4,10 +4,9 @@
 mod adapter;
 mod concurrent;
 mod http;
-mod proxy;
-mod reach;
+mod settings;
 mod shared;
 mod shutdown;
+mod stalling;
 mod streams;
-mod tls;
 mod txt;

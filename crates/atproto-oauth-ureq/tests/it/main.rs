@@ -3,9 +3,7 @@
 
 mod adapter;
 mod http;
-mod proxy;
-mod reach;
+mod settings;
 mod shared;
 mod streams;
-mod tls;
 mod txt;

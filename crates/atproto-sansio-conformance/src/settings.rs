@@ -1,0 +1,79 @@
+//! Transports that can be configured: address overrides, development networks, trusted roots,
+//! proxies of the environment.
+//!
+//! [`settings_tests!`](crate::settings_tests) makes a test of each scenario, over a function from
+//! [`Settings`] to the adapter that has them.
+
+use std::net::SocketAddr;
+use std::process::Command;
+
+use atproto_sansio::{How, Reach};
+
+use crate::adapter::{Adapter, send, send_reaching};
+use crate::requests::{OK, get, how};
+use crate::server::Server;
+
+/// The settings that a scenario asks of a transport; all others are the transport's defaults.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Settings<'a> {
+    /// Whether `Development` calls are performed.
+    pub development: bool,
+    /// A host, and the address to connect to for each request to it, port included.
+    pub host_override: Option<(&'a str, SocketAddr)>,
+    /// A certificate authority to trust instead of the public ones, in PEM or DER.
+    pub root_certificate: Option<&'a [u8]>,
+}
+
+/// An override applies to `Configured` and `Development` calls, and never to `Public` ones.
+pub fn an_override_is_for_private_calls_only<A: Adapter>(adapter: impl Fn(Settings<'_>) -> A) {
+    let server = Server::replying(OK);
+    let host_override = Some(("PDS.invalid", server.address));
+    let adapter = adapter(Settings { development: true, host_override, ..Settings::default() });
+    let url = || get("http://pds.INVALID:1/".to_owned());
+    send_reaching(&adapter, url(), Reach::Configured).unwrap();
+    send_reaching(&adapter, url(), Reach::Development).unwrap();
+    assert_eq!(server.requests()[0].header("host"), Some("pds.INVALID:1"));
+    let error = send_reaching(&adapter, url(), Reach::Public).unwrap_err();
+    assert!(error.surely_not_sent(), "{error}");
+    assert_eq!(server.requests().len(), 2);
+}
+
+/// A transport that was built for development performs `Development` calls.
+pub fn a_development_transport_performs_development_calls<A: Adapter>(
+    adapter: impl Fn(Settings<'_>) -> A,
+) {
+    let server = Server::replying(OK);
+    let adapter = adapter(Settings { development: true, ..Settings::default() });
+    let how = How { reach: Reach::Development, ..how() };
+    send(&adapter, get(server.url("/")), how).unwrap();
+}
+
+/// Proxies that the environment names are not used, because a proxy resolves the host again.
+///
+/// The scenario runs its own test, named `test`, again in a process with other variables.
+pub fn proxies_of_the_environment_are_ignored<A: Adapter>(
+    adapter: impl Fn(Settings<'_>) -> A,
+    test: &str,
+) {
+    // Rule J-08
+    if let Ok(url) = std::env::var(URL) {
+        send(&adapter(Settings::default()), get(url), how()).unwrap();
+        return;
+    }
+    let server = Server::replying(OK);
+    let proxy = Server::replying("HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\n\r\n");
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    // The path of a test leaves out the name of its crate.
+    let test = test.split_once("::").map_or(test, |(_crate, path)| path);
+    command.args(["--exact", test]).env(URL, server.url("/"));
+    for name in ["ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY"] {
+        command.env(name, proxy.url("")).env(name.to_lowercase(), proxy.url(""));
+    }
+    for name in ["NO_PROXY", "no_proxy"] {
+        command.env_remove(name);
+    }
+    assert!(command.output().unwrap().status.success());
+    assert_eq!((server.requests().len(), proxy.connections()), (1, 0));
+}
+
+const URL: &str = "ATPROTO_SANSIO_CONFORMANCE_URL";

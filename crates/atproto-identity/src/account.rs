@@ -13,17 +13,18 @@
 //! atproto OAuth, «Identity Authentication»; atproto Handle, «Handle Resolution».
 
 use std::fmt;
+use std::sync::Arc;
 use std::task::{Poll, ready};
 
 use atproto_sansio::{Budget, Cx, Machine};
 use url::Url;
 
 use crate::cache::{Freshness, forget};
+use crate::config::Config;
 use crate::did_resolution::document::DidDocument;
 use crate::did_resolution::resolve_did::ResolveDid;
 use crate::error::IdentityError;
 use crate::handle_resolution::resolve_handle::ResolveHandle;
-use crate::resolver::Resolver;
 use crate::syntax::did::Did;
 use crate::syntax::handle::Handle;
 use crate::syntax::identifier::Identifier;
@@ -42,7 +43,7 @@ pub struct Account {
 
 /// Finds an account and its server. See [`Resolver::account`].
 pub struct ResolveAccount {
-    resolver: Resolver,
+    config: Arc<Config>,
     /// The handle that the document must claim.
     handle: Option<Handle>,
     freshness: Freshness,
@@ -55,15 +56,17 @@ enum State {
 }
 
 impl ResolveAccount {
-    pub(crate) fn new(resolver: Resolver, identifier: Identifier, freshness: Freshness) -> Self {
+    pub(crate) fn new(config: Arc<Config>, identifier: Identifier, freshness: Freshness) -> Self {
         let (handle, state) = match identifier {
             Identifier::Handle(handle) => {
-                let resolve = resolver.handle(handle.clone(), freshness);
+                let resolve = ResolveHandle::new(Arc::clone(&config), handle.clone(), freshness);
                 (Some(handle), State::Handle(resolve))
             }
-            Identifier::Did(did) => (None, State::Document(resolver.did(did, freshness))),
+            Identifier::Did(did) => {
+                (None, State::Document(ResolveDid::new(Arc::clone(&config), did, freshness)))
+            }
         };
-        Self { resolver, handle, freshness, state }
+        Self { config, handle, freshness, state }
     }
 
     fn accept(&self, cx: &Cx<'_>, document: DidDocument) -> Result<Account, IdentityError> {
@@ -79,7 +82,7 @@ impl ResolveAccount {
                 declared: document.handle().cloned(),
             });
         }
-        let pds = document.pds(self.resolver.is_development())?;
+        let pds = document.pds(self.config.development)?;
         Ok(Account { did, pds, document })
     }
 }
@@ -93,7 +96,11 @@ impl Machine for ResolveAccount {
             match &mut self.state {
                 State::Handle(resolve) => {
                     let did = ready!(resolve.poll(cx))?;
-                    self.state = State::Document(self.resolver.did(did, self.freshness));
+                    self.state = State::Document(ResolveDid::new(
+                        Arc::clone(&self.config),
+                        did,
+                        self.freshness,
+                    ));
                 }
                 State::Document(resolve) => {
                     let document = ready!(resolve.poll(cx))?;
@@ -104,7 +111,7 @@ impl Machine for ResolveAccount {
     }
 
     fn budget(&self) -> Budget {
-        self.resolver.config.identity_budget()
+        self.config.identity_budget()
     }
 }
 

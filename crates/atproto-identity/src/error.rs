@@ -241,11 +241,6 @@ impl IdentityError {
     }
 }
 
-/// The beginning of what a stranger wrote.
-pub(crate) fn excerpt(text: &str) -> String {
-    text.chars().take(MAX_EXCERPT).collect()
-}
-
 struct Failures<'a>(&'a [MethodFailure]);
 
 impl fmt::Display for Failures<'_> {
@@ -258,5 +253,4 @@ fn claim(declared: &Option<Handle>) -> &str {
     declared.as_ref().map_or("no handle", Handle::as_str)
 }
 
-const MAX_EXCERPT: usize = 200;
 const SERVER_FAILURE: u16 = 2;

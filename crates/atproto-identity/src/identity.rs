@@ -12,6 +12,7 @@
 //! atproto Handle, «Handle Resolution» and «Invalid Handles».
 
 use std::fmt;
+use std::sync::Arc;
 use std::task::{Poll, ready};
 
 use atproto_sansio::{Budget, Cx, Machine};
@@ -19,10 +20,10 @@ use url::Url;
 
 use crate::account::{Account, ResolveAccount};
 use crate::cache::Freshness;
+use crate::config::Config;
 use crate::did_resolution::document::DidDocument;
 use crate::error::IdentityError;
 use crate::handle_resolution::resolve_handle::ResolveHandle;
-use crate::resolver::Resolver;
 use crate::syntax::did::Did;
 use crate::syntax::handle::Handle;
 use crate::syntax::identifier::Identifier;
@@ -44,7 +45,7 @@ pub struct Identity {
 
 /// Finds an account, its server, and its verified handle. See [`Resolver::identity`].
 pub struct ResolveIdentity {
-    resolver: Resolver,
+    config: Arc<Config>,
     freshness: Freshness,
     /// Whether the handle that the document claims is still to be verified.
     by_did: bool,
@@ -57,10 +58,10 @@ enum State {
 }
 
 impl ResolveIdentity {
-    pub(crate) fn new(resolver: Resolver, identifier: Identifier, freshness: Freshness) -> Self {
+    pub(crate) fn new(config: Arc<Config>, identifier: Identifier, freshness: Freshness) -> Self {
         let by_did = matches!(identifier, Identifier::Did(_));
-        let state = State::Account(resolver.account(identifier, freshness));
-        Self { resolver, freshness, by_did, state }
+        let state = State::Account(ResolveAccount::new(Arc::clone(&config), identifier, freshness));
+        Self { config, freshness, by_did, state }
     }
 }
 
@@ -75,7 +76,11 @@ impl Machine for ResolveIdentity {
                     let account = ready!(resolve.poll(cx))?;
                     match account.document.handle().cloned() {
                         Some(claimed) if self.by_did => {
-                            let resolve = self.resolver.handle(claimed, self.freshness);
+                            let resolve = ResolveHandle::new(
+                                Arc::clone(&self.config),
+                                claimed,
+                                self.freshness,
+                            );
                             self.state = State::Handle(Box::new(account), resolve);
                         }
                         // By handle, what is claimed is what was given.
@@ -93,7 +98,7 @@ impl Machine for ResolveIdentity {
     }
 
     fn budget(&self) -> Budget {
-        self.resolver.config.identity_budget()
+        self.config.identity_budget()
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod account;
 mod cache;
+mod config;
 mod did_resolution;
 mod error;
 mod handle_resolution;

@@ -2,13 +2,11 @@
 //!
 //! They are plain `GET`s of public data: no cookies, no credentials, no referrer.
 
-use std::time::Duration;
-
-use atproto_sansio::{Body, Phase, TransportError};
+use atproto_sansio::{Body, Phase, TransportError, printable, retry_after};
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response, StatusCode, header};
+use http::{Request, Response, StatusCode, header};
 
-use crate::error::{IdentityError, excerpt};
+use crate::error::IdentityError;
 
 /// `GET url`
 pub(crate) fn get(url: &str, accept: &'static str) -> Result<Request<Body>, IdentityError> {
@@ -22,7 +20,7 @@ pub(crate) fn get(url: &str, accept: &'static str) -> Result<Request<Body>, Iden
 /// The error for a status that the specification does not know.
 pub(crate) fn unexpected(from: &str, response: &Response<Bytes>) -> IdentityError {
     IdentityError::Status {
-        from: excerpt(from),
+        from: printable(from),
         status: response.status(),
         retry_after: retry_after(response.headers()),
     }
@@ -40,12 +38,5 @@ pub(crate) fn utf8<'a>(from: &str, body: &'a [u8]) -> Result<&'a str, IdentityEr
 
 pub(crate) fn malformed(from: &str, reason: impl ToString) -> IdentityError {
     // A parser's reason quotes what it has read.
-    IdentityError::Malformed { from: from.to_owned(), reason: excerpt(&reason.to_string()) }
-}
-
-/// The form in seconds (RFC 9110, section 10.2.3); a date would need a clock that agrees. A stranger
-/// may ask for a day at most.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let seconds: u64 = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
-    Some(Duration::from_secs(seconds.min(86_400)))
+    IdentityError::Malformed { from: from.to_owned(), reason: printable(&reason.to_string()) }
 }

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use atproto_sansio::{Budget, Reach};
 use url::Url;
 
 use crate::account::ResolveAccount;
 use crate::cache::Freshness;
+use crate::config::Config;
 use crate::did_resolution::resolve_did::ResolveDid;
 use crate::handle_resolution::resolve_handle::ResolveHandle;
 use crate::identity::ResolveIdentity;
@@ -28,19 +28,7 @@ use crate::syntax::identifier::Identifier;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Resolver {
-    pub(crate) config: Arc<Config>,
-}
-
-#[derive(Clone, Debug)]
-pub(crate) struct Config {
-    pub(crate) directories: Vec<Url>,
-    pub(crate) dns_over_https: Option<Url>,
-    pub(crate) development: bool,
-    pub(crate) dns_grace: Duration,
-    pub(crate) handle_timeout: Duration,
-    pub(crate) document_timeout: Duration,
-    pub(crate) max_redirects: u8,
-    pub(crate) skip_dns_suffixes: Vec<String>,
+    config: Arc<Config>,
 }
 
 impl Resolver {
@@ -112,27 +100,22 @@ impl Resolver {
 
     /// Finds the DID that `handle` leads to. Whether the DID claims the handle is not checked.
     pub fn handle(&self, handle: Handle, freshness: Freshness) -> ResolveHandle {
-        ResolveHandle::new(self.clone(), handle, freshness)
+        ResolveHandle::new(Arc::clone(&self.config), handle, freshness)
     }
 
     /// Fetches the document of `did`.
     pub fn did(&self, did: Did, freshness: Freshness) -> ResolveDid {
-        ResolveDid::new(self.clone(), did, freshness)
+        ResolveDid::new(Arc::clone(&self.config), did, freshness)
     }
 
     /// Finds an account and its server, for a login: no more requests than that takes.
     pub fn account(&self, identifier: Identifier, freshness: Freshness) -> ResolveAccount {
-        ResolveAccount::new(self.clone(), identifier, freshness)
+        ResolveAccount::new(Arc::clone(&self.config), identifier, freshness)
     }
 
     /// Finds an account, its server, and its verified handle.
     pub fn identity(&self, identifier: Identifier, freshness: Freshness) -> ResolveIdentity {
-        ResolveIdentity::new(self.clone(), identifier, freshness)
-    }
-
-    /// How far requests to hosts that strangers chose may reach.
-    pub(crate) fn reach(&self) -> Reach {
-        if self.config.development { Reach::Development } else { Reach::Public }
+        ResolveIdentity::new(Arc::clone(&self.config), identifier, freshness)
     }
 
     fn with(mut self, change: impl FnOnce(&mut Config)) -> Self {
@@ -146,47 +129,3 @@ impl Default for Resolver {
         Self::new()
     }
 }
-
-impl Config {
-    /// Whether DNS can't know, or is known not to know, the DID of `handle`.
-    pub(crate) fn skips_dns(&self, handle: &Handle) -> bool {
-        let handle = handle.as_str();
-        let below = |suffix: &String| {
-            handle.strip_suffix(suffix.as_str()).is_some_and(|rest| rest.ends_with('.'))
-        };
-        handle.len() > MAX_DNS_HANDLE || self.skip_dns_suffixes.iter().any(below)
-    }
-
-    /// For DNS over HTTPS, the host, its redirects, and one to spare.
-    pub(crate) fn handle_budget(&self) -> Budget {
-        Budget::new(3 + u32::from(self.max_redirects), Duration::from_secs(10))
-    }
-
-    /// For a handle and a document, in whichever order.
-    pub(crate) fn identity_budget(&self) -> Budget {
-        let (handle, did) = (self.handle_budget(), DID_BUDGET);
-        Budget::new(handle.http + did.http, handle.time + did.time)
-    }
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        let directory = "https://plc.directory".parse().expect("a constant URL is well-formed");
-        Self {
-            directories: vec![directory],
-            dns_over_https: None,
-            development: false,
-            dns_grace: Duration::from_millis(500),
-            handle_timeout: Duration::from_secs(3),
-            document_timeout: Duration::from_secs(10),
-            max_redirects: 5,
-            skip_dns_suffixes: Vec::new(),
-        }
-    }
-}
-
-/// For one host, or for several directories.
-pub(crate) const DID_BUDGET: Budget = Budget::new(6, Duration::from_secs(20));
-
-/// With `_atproto.` before it, a longer one is no DNS name.
-const MAX_DNS_HANDLE: usize = 244;

@@ -10,7 +10,6 @@ mod origin;
 mod scope;
 mod session;
 mod stored;
-mod text;
 pub mod xrpc;
 
 pub use client::auth::AuthMethod;

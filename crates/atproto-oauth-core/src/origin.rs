@@ -4,14 +4,13 @@
 
 use std::fmt;
 
-use atproto_sansio::is_development_host;
+use atproto_sansio::{is_development_host, printable};
 use http::Uri;
 use serde::{Deserialize, Deserializer, Serialize, de};
 use thiserror::Error;
 use url::{Host, Url};
 
 use crate::error::InputError;
-use crate::text::printable;
 
 /// The canonical origin of a server: `https://host` or `https://host:port`, without a final slash.
 ///

@@ -5,10 +5,9 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use atproto_sansio::printable;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use thiserror::Error;
-
-use crate::text::printable;
 
 /// A list of scope tokens that are not repeated, in their order.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -10,7 +10,7 @@ use std::fmt;
 use std::time::Duration;
 
 use atproto_identity::Did;
-use atproto_sansio::Body;
+use atproto_sansio::{Body, printable, retry_after};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode, header};
 use serde::de::DeserializeOwned;
@@ -18,9 +18,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use url::form_urlencoded::Serializer;
 
-use crate::error::InputError;
+use crate::error::{InputError, colon};
 use crate::json as strict_json;
-use crate::text::{colon, printable, retry_after};
 
 /// An answer that is not a success. What the server wrote is a stranger's text.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -15,6 +15,7 @@ mod secret;
 mod store;
 #[cfg(feature = "std")]
 mod system;
+mod text;
 mod time;
 
 pub use call::{
@@ -39,4 +40,5 @@ pub use secret::{SecretKey, SecretString};
 pub use store::{Deleted, Expect, Record, Saved, SecretBytes, StoreCall, Version};
 #[cfg(feature = "std")]
 pub use system::{MapMemory, System, SystemEntropy, drive};
+pub use text::{printable, retry_after, visible};
 pub use time::UnixTime;

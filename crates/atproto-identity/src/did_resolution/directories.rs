@@ -9,19 +9,20 @@
 //! Answers of several directories are never compared or merged. That one knows no such DID, or that
 //! it was given up, is an answer.
 
+use std::sync::Arc;
 use std::task::{Poll, ready};
 
 use atproto_sansio::{Cx, Fetch, Machine};
 
+use crate::config::Config;
 use crate::did_resolution::document::DidDocument;
 use crate::did_resolution::plc::PlcDocument;
 use crate::error::IdentityError;
-use crate::resolver::Resolver;
 use crate::syntax::did::Did;
 
 /// Fetches the document of a `did:plc` from the first directory that has an answer.
 pub(crate) struct AskDirectories {
-    resolver: Resolver,
+    config: Arc<Config>,
     did: Did,
     asked: usize,
     directory: Fetch<PlcDocument>,
@@ -29,9 +30,9 @@ pub(crate) struct AskDirectories {
 
 impl AskDirectories {
     /// `None` if no directory is configured.
-    pub(crate) fn new(resolver: Resolver, did: Did) -> Option<Self> {
-        let directory = fetch(&resolver, &did, 0)?;
-        Some(Self { resolver, did, asked: 1, directory })
+    pub(crate) fn new(config: Arc<Config>, did: Did) -> Option<Self> {
+        let directory = fetch(&config, &did, 0)?;
+        Some(Self { config, did, asked: 1, directory })
     }
 }
 
@@ -43,7 +44,7 @@ impl Machine for AskDirectories {
         loop {
             let result = ready!(self.directory.poll(cx));
             let next = match &result {
-                Err(error) if error.is_transient() => fetch(&self.resolver, &self.did, self.asked),
+                Err(error) if error.is_transient() => fetch(&self.config, &self.did, self.asked),
                 Ok(_) | Err(_) => None,
             };
             let Some(next) = next else { return Poll::Ready(result) };
@@ -53,8 +54,8 @@ impl Machine for AskDirectories {
     }
 }
 
-fn fetch(resolver: &Resolver, did: &Did, index: usize) -> Option<Fetch<PlcDocument>> {
-    let directory = resolver.config.directories.get(index)?.clone();
-    let timeout = resolver.config.document_timeout;
+fn fetch(config: &Arc<Config>, did: &Did, index: usize) -> Option<Fetch<PlcDocument>> {
+    let directory = config.directories.get(index)?.clone();
+    let timeout = config.document_timeout;
     Some(Fetch::new(PlcDocument { directory, did: did.clone(), timeout }))
 }

@@ -13,8 +13,10 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use url::Url;
 
+use atproto_sansio::printable;
+
 use crate::did_resolution::pds;
-use crate::error::{IdentityError, excerpt};
+use crate::error::IdentityError;
 use crate::request::{malformed, utf8};
 use crate::syntax::did::Did;
 use crate::syntax::handle::Handle;
@@ -40,7 +42,7 @@ impl DidDocument {
         let from = did.as_str();
         let wire: Wire<'_> = object(from, utf8(from, &json)?)?;
         if wire.id != did.as_str() {
-            let found = excerpt(&wire.id);
+            let found = printable(&wire.id);
             return Err(IdentityError::DocumentIdMismatch { did: did.clone(), found });
         }
         let handle = first_handle(&wire.also_known_as);
@@ -73,7 +75,7 @@ impl DidDocument {
         };
         pds::origin(endpoint, development).map_err(|rule| IdentityError::InvalidPdsEndpoint {
             did: self.did.clone(),
-            endpoint: excerpt(endpoint),
+            endpoint: printable(endpoint),
             rule,
         })
     }

@@ -12,22 +12,23 @@
 //! atproto DID, «Blessed DID Methods» and «DID Documents».
 
 use std::fmt;
+use std::sync::Arc;
 use std::task::{Poll, ready};
 
 use atproto_sansio::{Budget, Cx, Fetch, Machine};
 
 use crate::cache::{Freshness, learn_document, recall_document};
+use crate::config::{Config, DID_BUDGET};
 use crate::did_resolution::directories::AskDirectories;
 use crate::did_resolution::document::DidDocument;
 use crate::did_resolution::web::WebDocument;
 use crate::error::IdentityError;
-use crate::resolver::{DID_BUDGET, Resolver};
 use crate::syntax::did::Did;
 use crate::syntax::did_method::DidMethod;
 
 /// Fetches the document of a DID. See [`Resolver::did`].
 pub struct ResolveDid {
-    resolver: Resolver,
+    config: Arc<Config>,
     did: Did,
     freshness: Freshness,
     state: State,
@@ -41,20 +42,20 @@ enum State {
 }
 
 impl ResolveDid {
-    pub(crate) fn new(resolver: Resolver, did: Did, freshness: Freshness) -> Self {
-        Self { resolver, did, freshness, state: State::Begin }
+    pub(crate) fn new(config: Arc<Config>, did: Did, freshness: Freshness) -> Self {
+        Self { config, did, freshness, state: State::Begin }
     }
 
     /// Whom to ask.
     fn begin(&self) -> Result<State, IdentityError> {
-        let (resolver, did) = (self.resolver.clone(), self.did.clone());
-        match did.check(resolver.is_development())? {
-            DidMethod::Plc => AskDirectories::new(resolver, did)
+        let (config, did) = (Arc::clone(&self.config), self.did.clone());
+        match did.check(config.development)? {
+            DidMethod::Plc => AskDirectories::new(config, did)
                 .map(|directories| State::Directories(Box::new(directories)))
                 .ok_or_else(|| IdentityError::NoDirectory(self.did.clone())),
             DidMethod::Web => {
-                let timeout = resolver.config.document_timeout;
-                let reach = resolver.reach();
+                let timeout = config.document_timeout;
+                let reach = config.reach();
                 Ok(State::Host(Fetch::new(WebDocument { did, timeout, reach })))
             }
         }

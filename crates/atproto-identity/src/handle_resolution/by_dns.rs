@@ -5,21 +5,22 @@
 //!
 //! atproto Handle, «DNS TXT Method».
 
+use std::sync::Arc;
 use std::task::{Poll, ready};
 
-use atproto_sansio::{Cx, Fetch, Machine, Ticket};
+use atproto_sansio::{Cx, Fetch, Machine, Ticket, printable};
 
-use crate::error::{IdentityError, excerpt};
+use crate::config::Config;
+use crate::error::IdentityError;
 use crate::handle_resolution::dns_json::TxtOverHttps;
 use crate::handle_resolution::method::Method;
-use crate::resolver::Resolver;
 use crate::syntax::did::Did;
 use crate::syntax::handle::Handle;
 
 /// Resolves a handle by its TXT records.
 pub(crate) struct ByDns {
     handle: Handle,
-    resolver: Resolver,
+    config: Arc<Config>,
     records: Records,
 }
 
@@ -30,21 +31,21 @@ enum Records {
 }
 
 impl ByDns {
-    pub(crate) fn new(resolver: Resolver, handle: Handle) -> Self {
-        let records = match &resolver.config.dns_over_https {
+    pub(crate) fn new(config: Arc<Config>, handle: Handle) -> Self {
+        let records = match &config.dns_over_https {
             Some(service) => Records::Service(Box::new(Fetch::new(TxtOverHttps::new(
                 service,
                 &name(&handle),
-                &resolver.config,
+                &config,
             )))),
             None => Records::Driver(None),
         };
-        Self { handle, resolver, records }
+        Self { handle, config, records }
     }
 
     /// Which method this is.
-    pub(crate) fn method(resolver: &Resolver) -> Method {
-        match resolver.config.dns_over_https {
+    pub(crate) fn method(config: &Arc<Config>) -> Method {
+        match config.dns_over_https {
             Some(_) => Method::DnsOverHttps,
             None => Method::Dns,
         }
@@ -58,13 +59,13 @@ impl Machine for ByDns {
     fn poll(&mut self, cx: &mut Cx<'_>) -> Poll<Result<Did, IdentityError>> {
         let records = match &mut self.records {
             Records::Driver(ticket) => {
-                let ask = || cx.txt(name(&self.handle), self.resolver.config.handle_timeout);
+                let ask = || cx.txt(name(&self.handle), self.config.handle_timeout);
                 let ticket = &*ticket.get_or_insert_with(ask);
                 ready!(cx.take(ticket))?
             }
             Records::Service(fetch) => ready!(fetch.poll(cx))?,
         };
-        Poll::Ready(named_did(&self.handle, &records, self.resolver.is_development()))
+        Poll::Ready(named_did(&self.handle, &records, self.config.development))
     }
 }
 
@@ -83,7 +84,7 @@ fn named_did(handle: &Handle, records: &[String], development: bool) -> Result<D
     }
     let invalid = |found: &str| IdentityError::InvalidRecord {
         at: format!("the TXT record of {}", name(handle)),
-        found: excerpt(found),
+        found: printable(found),
     };
     match (dids.pop(), values.first()) {
         (Some(last), _) if !dids.is_empty() => {

@@ -14,9 +14,9 @@ use http::{Request, Response, StatusCode};
 use serde::Deserialize;
 use url::Url;
 
+use crate::config::Config;
 use crate::error::IdentityError;
 use crate::request::{get, malformed, unexpected, utf8};
-use crate::resolver::Config;
 
 /// The TXT records of `name`, asked for over HTTPS.
 #[derive(Debug)]

@@ -12,16 +12,17 @@
 //!
 //! atproto Handle, «Resolution Best Practices».
 
+use std::sync::Arc;
 use std::task::{Poll, ready};
 use std::time::Duration;
 
 use atproto_sansio::{Cx, Held, Machine, Ticket};
 
+use crate::config::Config;
 use crate::error::IdentityError;
 use crate::handle_resolution::by_dns::ByDns;
 use crate::handle_resolution::by_https::ByHttps;
 use crate::handle_resolution::method::{Method, MethodFailure};
-use crate::resolver::Resolver;
 use crate::syntax::did::Did;
 use crate::syntax::handle::Handle;
 
@@ -37,14 +38,14 @@ pub(crate) struct Race {
 }
 
 impl Race {
-    pub(crate) fn new(resolver: &Resolver, handle: &Handle) -> Self {
-        let skip = resolver.config.skips_dns(handle);
+    pub(crate) fn new(config: &Arc<Config>, handle: &Handle) -> Self {
+        let skip = config.skips_dns(handle);
         Self {
             handle: handle.clone(),
-            dns_method: ByDns::method(resolver),
-            dns: (!skip).then(|| Held::new(ByDns::new(resolver.clone(), handle.clone()))),
-            https: Held::new(ByHttps::new(resolver.clone(), handle)),
-            grace: resolver.config.dns_grace,
+            dns_method: ByDns::method(config),
+            dns: (!skip).then(|| Held::new(ByDns::new(Arc::clone(config), handle.clone()))),
+            https: Held::new(ByHttps::new(Arc::clone(config), handle)),
+            grace: config.dns_grace,
             pause: None,
         }
     }

@@ -11,20 +11,22 @@
 //! atproto Handle, «Handle Resolution».
 
 use std::fmt;
+use std::sync::Arc;
 use std::task::{Poll, ready};
 
 use atproto_sansio::{Budget, Cx, Machine};
 
 use crate::cache::{Freshness, learn_did, recall_did};
+use crate::config::Config;
 use crate::error::IdentityError;
 use crate::handle_resolution::race::Race;
-use crate::resolver::Resolver;
 use crate::syntax::did::Did;
 use crate::syntax::handle::Handle;
+use crate::syntax::hostname;
 
 /// Finds the DID that a handle leads to. See [`Resolver::handle`].
 pub struct ResolveHandle {
-    resolver: Resolver,
+    config: Arc<Config>,
     handle: Handle,
     freshness: Freshness,
     state: State,
@@ -37,12 +39,20 @@ enum State {
 }
 
 impl ResolveHandle {
-    pub(crate) fn new(resolver: Resolver, handle: Handle, freshness: Freshness) -> Self {
-        Self { resolver, handle, freshness, state: State::Begin }
+    pub(crate) fn new(config: Arc<Config>, handle: Handle, freshness: Freshness) -> Self {
+        Self { config, handle, freshness, state: State::Begin }
+    }
+
+    /// Refuses a handle under a reserved domain, before anything is asked.
+    fn check_resolvable(&self) -> Result<(), IdentityError> {
+        match hostname::reserved_domain(self.handle.as_str(), self.config.development) {
+            Some(domain) => Err(IdentityError::ReservedTld { handle: self.handle.clone(), domain }),
+            None => Ok(()),
+        }
     }
 
     fn recall(&self, cx: &Cx<'_>) -> Option<Did> {
-        let development = self.resolver.is_development();
+        let development = self.config.development;
         match self.freshness {
             Freshness::Cached => recall_did(cx, &self.handle, development),
             Freshness::Fresh => None,
@@ -57,11 +67,11 @@ impl Machine for ResolveHandle {
     fn poll(&mut self, cx: &mut Cx<'_>) -> Poll<Result<Did, IdentityError>> {
         if let State::Begin = self.state {
             self.state = State::Ended;
-            self.handle.check_resolvable(self.resolver.is_development())?;
+            self.check_resolvable()?;
             if let Some(did) = self.recall(cx) {
                 return Poll::Ready(Ok(did));
             }
-            self.state = State::Race(Box::new(Race::new(&self.resolver, &self.handle)));
+            self.state = State::Race(Box::new(Race::new(&self.config, &self.handle)));
         }
         let State::Race(race) = &mut self.state else {
             unreachable!("a resolution was polled after its end");
@@ -73,7 +83,7 @@ impl Machine for ResolveHandle {
     }
 
     fn budget(&self) -> Budget {
-        self.resolver.config.handle_budget()
+        self.config.handle_budget()
     }
 }
 

@@ -9,12 +9,12 @@
 
 use std::time::Duration;
 
-use atproto_sansio::{Body, Endpoint, Fresh, How, Reach};
+use atproto_sansio::{Body, Endpoint, Fresh, How, Reach, printable};
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, header};
 use url::Url;
 
-use crate::error::{IdentityError, excerpt};
+use crate::error::IdentityError;
 use crate::request::{get, is_absent, unexpected};
 use crate::syntax::did::Did;
 use crate::syntax::handle::Handle;
@@ -32,7 +32,7 @@ pub(crate) struct WellKnown {
 #[derive(Debug, Eq, PartialEq)]
 pub(crate) enum Answer {
     Did(Did),
-    Elsewhere(Url),
+    Redirect(Url),
 }
 
 /// Where the host of `handle` is asked.
@@ -57,11 +57,11 @@ impl Endpoint for WellKnown {
 
     fn response(&self, response: Response<Bytes>) -> Result<Answer, IdentityError> {
         if let Some(location) = redirect(&response) {
-            return self.next(&location).map(Answer::Elsewhere);
+            return self.next(&location).map(Answer::Redirect);
         }
         let status = response.status();
         if is_absent(status) {
-            return Err(IdentityError::NotFound(excerpt(&self.url)));
+            return Err(IdentityError::NotFound(printable(&self.url)));
         }
         if !status.is_success() {
             return Err(unexpected(&self.url, &response));
@@ -70,9 +70,10 @@ impl Endpoint for WellKnown {
         let text = text.trim_matches(|c: char| c.is_ascii_whitespace());
         match Did::parse(text) {
             Ok(did) if did.check(self.development).is_ok() => Ok(Answer::Did(did)),
-            Ok(_) | Err(_) => {
-                Err(IdentityError::InvalidRecord { at: excerpt(&self.url), found: excerpt(text) })
-            }
+            Ok(_) | Err(_) => Err(IdentityError::InvalidRecord {
+                at: printable(&self.url),
+                found: printable(text),
+            }),
         }
     }
 }
@@ -80,7 +81,7 @@ impl Endpoint for WellKnown {
 impl WellKnown {
     /// Where a redirect leads, if it may be followed.
     fn next(&self, location: &str) -> Result<Url, IdentityError> {
-        let refused = |rule| IdentityError::Redirect { to: excerpt(location), rule };
+        let refused = |rule| IdentityError::Redirect { to: printable(location), rule };
         let here = Url::parse(&self.url).map_err(|_| refused("there is no URL to start from"))?;
         let next = here.join(location).map_err(|_| refused("it is not a URL"))?;
         // A step from https to http would undo what TLS has proven of the host.
@@ -174,7 +175,7 @@ mod tests {
         ] {
             for status in [301, 302, 303, 307, 308] {
                 let expected = match next {
-                    Some(url) => Ok(Answer::Elsewhere(url.parse().unwrap())),
+                    Some(url) => Ok(Answer::Redirect(url.parse().unwrap())),
                     None => Err(Kind::Redirect),
                 };
                 let answer = answer(status, &[("location", location)], "did:web:bob.com");

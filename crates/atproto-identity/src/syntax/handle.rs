@@ -11,7 +11,6 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::error::IdentityError;
 use crate::syntax::clean::clean;
 use crate::syntax::hostname;
 
@@ -93,14 +92,6 @@ impl Handle {
     /// Whether this is `handle.invalid`.
     pub fn is_placeholder(&self) -> bool {
         self.0 == Self::PLACEHOLDER
-    }
-
-    /// Refuses a handle that must not be looked up, wherever it comes from.
-    pub(crate) fn check_resolvable(&self, development: bool) -> Result<(), IdentityError> {
-        match hostname::reserved_domain(&self.0, development) {
-            Some(domain) => Err(IdentityError::ReservedTld { handle: self.clone(), domain }),
-            None => Ok(()),
-        }
     }
 }
 

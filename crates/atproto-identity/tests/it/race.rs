@@ -173,7 +173,7 @@ fn an_error_reads_well() {
     assert_eq!(
         net.in_any_order(alice).unwrap_err().to_string(),
         "the handle alice.com does not resolve; by DNS: the TXT record of _atproto.alice.com \
-         holds \"ev\\u{1b}il\", which is not a DID that AT Protocol allows; by HTTPS: nothing was \
+         holds \"evil\", which is not a DID that AT Protocol allows; by HTTPS: nothing was \
          found at https://alice.com/.well-known/atproto-did"
     );
 }

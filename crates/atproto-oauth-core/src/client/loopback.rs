@@ -5,12 +5,12 @@
 //!
 //! atproto OAuth, «Localhost Client Development»; RFC 8252 section 7.3.
 
+use atproto_sansio::printable;
 use url::Url;
 use url::form_urlencoded::{self, Serializer};
 
 use crate::error::{ConfigError, Error};
 use crate::scope::Scopes;
-use crate::text::printable;
 
 /// `http://localhost?redirect_uri=…&scope=…`
 pub(crate) fn client_id(redirect_uris: &[Url], scopes: &Scopes) -> String {

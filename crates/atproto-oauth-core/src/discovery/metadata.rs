@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use atproto_sansio::{Body, How, Reach};
+use atproto_sansio::{Body, How, Reach, printable};
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, header};
 use serde::de::DeserializeOwned;
@@ -11,7 +11,6 @@ use thiserror::Error;
 
 use crate::json;
 use crate::origin::{Origin, OriginError, to_uri};
-use crate::text::printable;
 
 /// The largest metadata document that is read.
 const MAX_LEN: usize = 64 * 1024;

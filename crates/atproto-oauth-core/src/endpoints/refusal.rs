@@ -4,15 +4,15 @@
 
 use std::time::Duration;
 
+use atproto_sansio::{printable, retry_after};
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use serde::Deserialize;
 use serde_json::Value;
 use thiserror::Error;
 
-use crate::error::EndpointName;
+use crate::error::{EndpointName, colon};
 use crate::json;
-use crate::text::{colon, printable, retry_after};
 
 /// An authorization server's refusal. What it wrote is a stranger's text: cut short, without
 /// control characters, and never interpreted beyond the error code.

@@ -20,7 +20,6 @@ use crate::discovery::metadata::DiscoveryError;
 use crate::endpoints::refusal::Refusal;
 use crate::origin::Origin;
 use crate::scope::ScopeError;
-use crate::text::colon;
 
 /// What can go wrong in a procedure of this crate.
 #[derive(Clone, Debug, Error, PartialEq)]
@@ -339,4 +338,9 @@ impl std::fmt::Display for EndpointName {
             Self::Revocation => "revocation",
         })
     }
+}
+
+/// `: text`, or nothing: the part of a message after a code.
+pub(crate) fn colon(text: Option<&str>) -> String {
+    text.map(|text| format!(": {text}")).unwrap_or_default()
 }

@@ -4,13 +4,12 @@
 
 use std::fmt;
 
-use atproto_sansio::{SecretString, UnixTime};
+use atproto_sansio::{SecretString, UnixTime, printable};
 use url::Url;
 use url::form_urlencoded;
 
 use crate::error::{AuthorityError, CallbackProblem, Denied, Error};
 use crate::login::pending::Pending;
-use crate::text::printable;
 
 /// What the browser brings back. `Debug` shows neither code nor state.
 #[derive(Clone)]

@@ -6,10 +6,10 @@ use std::fmt;
 use std::str::FromStr;
 
 use atproto_identity::{Did, Handle, Identifier};
+use atproto_sansio::{printable, visible};
 
 use crate::error::InputError;
 use crate::origin::Origin;
-use crate::text::{printable, visible};
 
 /// Who wants to log in: an account, or whoever has one on a server.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -18,7 +18,7 @@ use std::task::{Poll, ready};
 use std::time::Duration;
 
 use atproto_dpop::{Dpop, DpopReply, nonce_age};
-use atproto_sansio::{Answer, Body, Budget, Cx, Endpoint, Fresh, How, Machine};
+use atproto_sansio::{Answer, Body, Budget, Cx, Endpoint, Fresh, How, Machine, printable};
 use bytes::Bytes;
 use http::{HeaderName, Request, Response, Uri, header};
 use url::Url;
@@ -27,7 +27,6 @@ use crate::discovery::metadata::reach;
 use crate::error::{Error, InputError};
 use crate::origin::{Origin, to_uri};
 use crate::session::Session;
-use crate::text::printable;
 
 /// A request to the account's server, with the session's token and a proof for each attempt.
 #[derive(Debug)]

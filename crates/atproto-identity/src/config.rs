@@ -1,0 +1,70 @@
+//! The settings of resolution, which every machine of this crate is given.
+
+use std::time::Duration;
+
+use atproto_sansio::{Budget, Reach};
+use url::Url;
+
+use crate::syntax::handle::Handle;
+
+/// The settings of resolution; [`Resolver`](crate::Resolver) documents and changes them.
+#[derive(Clone, Debug)]
+pub(crate) struct Config {
+    pub(crate) directories: Vec<Url>,
+    pub(crate) dns_over_https: Option<Url>,
+    pub(crate) development: bool,
+    pub(crate) dns_grace: Duration,
+    pub(crate) handle_timeout: Duration,
+    pub(crate) document_timeout: Duration,
+    pub(crate) max_redirects: u8,
+    pub(crate) skip_dns_suffixes: Vec<String>,
+}
+
+impl Config {
+    /// Reach of requests to hosts that a handle, a DID or a redirect names.
+    pub(crate) fn reach(&self) -> Reach {
+        if self.development { Reach::Development } else { Reach::Public }
+    }
+
+    /// Whether DNS can't know, or is known not to know, the DID of `handle`.
+    pub(crate) fn skips_dns(&self, handle: &Handle) -> bool {
+        let handle = handle.as_str();
+        let below = |suffix: &String| {
+            handle.strip_suffix(suffix.as_str()).is_some_and(|rest| rest.ends_with('.'))
+        };
+        handle.len() > MAX_DNS_HANDLE || self.skip_dns_suffixes.iter().any(below)
+    }
+
+    /// For DNS over HTTPS, the host, its redirects, and one to spare.
+    pub(crate) fn handle_budget(&self) -> Budget {
+        Budget::new(3 + u32::from(self.max_redirects), Duration::from_secs(10))
+    }
+
+    /// For a handle and a document, in whichever order.
+    pub(crate) fn identity_budget(&self) -> Budget {
+        let (handle, did) = (self.handle_budget(), DID_BUDGET);
+        Budget::new(handle.http + did.http, handle.time + did.time)
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        let directory = "https://plc.directory".parse().expect("a constant URL is well-formed");
+        Self {
+            directories: vec![directory],
+            dns_over_https: None,
+            development: false,
+            dns_grace: Duration::from_millis(500),
+            handle_timeout: Duration::from_secs(3),
+            document_timeout: Duration::from_secs(10),
+            max_redirects: 5,
+            skip_dns_suffixes: Vec::new(),
+        }
+    }
+}
+
+/// For one host, or for several directories.
+pub(crate) const DID_BUDGET: Budget = Budget::new(6, Duration::from_secs(20));
+
+/// With `_atproto.` before it, a longer one is no DNS name.
+const MAX_DNS_HANDLE: usize = 244;

@@ -126,7 +126,7 @@ fn a_whole_life(client: &Client, elsewhere: Option<&dyn Signer>) -> (Vec<Value>,
 #[test]
 fn each_attempt_carries_an_assertion_of_its_own() {
     let key = ClientKey::new(signer(1)).unwrap();
-    let elsewhere = ClientKey::elsewhere("the key in the safe", *key.jwk());
+    let elsewhere = ClientKey::remote("the key in the safe", *key.jwk());
     for (key, signs) in [(key, None), (elsewhere, Some(&*signer(1)))] {
         let (forms, now) = a_whole_life(&client([key.clone()]), signs);
         // Pushed twice, exchanged, refreshed, two tokens revoked.
@@ -139,8 +139,7 @@ fn each_attempt_carries_an_assertion_of_its_own() {
 
 #[test]
 fn a_signature_of_another_key_is_not_sent() {
-    let key =
-        ClientKey::elsewhere("the key in the safe", *ClientKey::new(signer(1)).unwrap().jwk());
+    let key = ClientKey::remote("the key in the safe", *ClientKey::new(signer(1)).unwrap().jwk());
     let mut network = Network::new();
     let mut forms = Vec::new();
     let login = client([key]).authorize(Subject::parse("alice.example.com").unwrap());

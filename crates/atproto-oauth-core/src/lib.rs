@@ -12,12 +12,13 @@ mod session;
 mod stored;
 pub mod xrpc;
 
+pub use client::Client;
 pub use client::auth::AuthMethod;
 pub use client::builder::ClientBuilder;
+pub use client::config::NoncePolicy;
+pub use client::description::Description;
 pub use client::key::ClientKey;
-pub use client::metadata::Description;
 pub use client::redirect_uri::ApplicationType;
-pub use client::{Client, NoncePolicy};
 pub use discovery::discover::{Discover, Discovered};
 pub use discovery::fetch::METADATA;
 pub use discovery::metadata::{DiscoveryError, Problem, Violation};

@@ -4,13 +4,11 @@
 
 use std::fmt;
 
-use atproto_sansio::{is_development_host, printable};
+use atproto_sansio::is_development_host;
 use http::Uri;
 use serde::{Deserialize, Deserializer, Serialize, de};
 use thiserror::Error;
 use url::{Host, Url};
-
-use crate::error::InputError;
 
 /// The canonical origin of a server: `https://host` or `https://host:port`, without a final slash.
 ///
@@ -91,12 +89,6 @@ impl Origin {
             return Err(OriginError::IpAddress);
         }
         Ok(Self(url.origin().ascii_serialization()))
-    }
-
-    /// The origin of the PDS that a DID document names.
-    pub(crate) fn of_pds(pds: &Url, development: bool) -> Result<Self, InputError> {
-        Self::of_url(pds, development)
-            .map_err(|why| InputError::Server { input: printable(pds.as_str()), why })
     }
 
     /// The origin as a string, as it is compared.

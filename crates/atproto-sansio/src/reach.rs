@@ -26,6 +26,11 @@ pub enum Reach {
 }
 
 impl Reach {
+    /// The reach of a URL that came from a user or from the network.
+    pub fn untrusted(development: bool) -> Self {
+        if development { Self::Development } else { Self::Public }
+    }
+
     /// Checks everything about `uri` that can be known before a name is resolved.
     ///
     /// The engine does this for every HTTP call, so a driver has only addresses to check.

@@ -25,7 +25,7 @@ fn fetched(sandbox: &Sandbox) -> Vec<String> {
 #[test]
 fn a_key_elsewhere_signs_and_never_comes_here() {
     let safe = signer();
-    let key = ClientKey::elsewhere("the key in the safe", Jwk::new(*safe.public()).unwrap());
+    let key = ClientKey::remote("the key in the safe", Jwk::new(*safe.public()).unwrap());
     let client = confidential_with([key.clone()]);
     let mut sandbox = Sandbox::new(1);
     sandbox.publish_client(&client);

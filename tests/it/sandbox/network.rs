@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use atproto_dpop::P256Keys;
-use atproto_oauth_core::{CallbackParams, Client, ClientKey, Description, SessionEffect, xrpc};
+use atproto_oauth_core::{CallbackParams, Client, ClientKey, SessionEffect, xrpc};
 use atproto_oauth_sandbox::{By, Dns, Exchange, Fault, Names, Outcome, ResolvedBy, Sandbox, Seen};
 use atproto_sansio::{Keys, SystemEntropy, UnixTime};
 use bytes::Bytes;
@@ -86,10 +86,7 @@ fn keys_at_a_url_of_their_own_are_published_too() {
     let key = ClientKey::new(P256Keys.generate(&mut SystemEntropy)).unwrap();
     let client = Client::web("https://app.client.dev/c.json", scopes())
         .redirect_uri("https://app.client.dev/callback".parse().unwrap())
-        .description(Description {
-            jwks_uri: Some("https://app.client.dev/jwks.json".parse().unwrap()),
-            ..Description::default()
-        })
+        .jwks_uri("https://app.client.dev/jwks.json".parse().unwrap())
         .key(key)
         .build()
         .unwrap();

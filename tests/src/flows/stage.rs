@@ -121,7 +121,7 @@ impl dyn Stage + '_ {
     /// A confidential client whose key is not given to it.
     pub fn confidential_elsewhere(&self) -> Client {
         let public = Jwk::new(*ELSEWHERE.public()).unwrap();
-        self.published(OTHER_CLIENT_ID, ClientKey::elsewhere(KEY_ELSEWHERE, public))
+        self.published(OTHER_CLIENT_ID, ClientKey::remote(KEY_ELSEWHERE, public))
     }
 
     fn published(&self, client_id: &str, key: ClientKey) -> Client {

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use atproto_identity::Resolver;
 use url::Url;
 
+use crate::client::Client;
+use crate::client::config::{Config, NoncePolicy};
+use crate::client::description::Description;
 use crate::client::id;
 use crate::client::key::ClientKey;
 use crate::client::loopback;
-use crate::client::metadata::Description;
 use crate::client::redirect_uri::{self, ApplicationType};
-use crate::client::{Client, NoncePolicy, Parts};
 use crate::error::{ConfigError, Error};
 use crate::scope::Scopes;
 
@@ -43,6 +44,7 @@ struct Published {
     application_type: ApplicationType,
     redirect_uris: Vec<Url>,
     keys: Vec<ClientKey>,
+    jwks_uri: Option<Url>,
     description: Description,
 }
 
@@ -57,6 +59,7 @@ impl ClientBuilder {
             application_type: kind,
             redirect_uris: Vec::new(),
             keys: Vec::new(),
+            jwks_uri: None,
             description: Description::default(),
         };
         Self::new(Kind::Published(Box::new(published)), scopes)
@@ -108,6 +111,12 @@ impl ClientBuilder {
         self.with_published("key", |published| published.keys.push(key))
     }
 
+    /// URL at which the client serves its [`jwks`](Client::jwks), in place of the keys in the
+    /// metadata document itself. Keys can then be rotated without a change of the document.
+    pub fn jwks_uri(self, uri: Url) -> Self {
+        self.with_published("jwks_uri", |published| published.jwks_uri = Some(uri))
+    }
+
     /// What people read about the client when they are asked to consent.
     pub fn description(self, description: Description) -> Self {
         self.with_published("description", |published| published.description = description)
@@ -153,6 +162,7 @@ impl ClientBuilder {
                     application_type: ApplicationType::Native,
                     redirect_uris,
                     keys: Vec::new(),
+                    jwks_uri: None,
                     description: Description::default(),
                 }
             }
@@ -162,11 +172,12 @@ impl ClientBuilder {
             }
         };
         let resolver = if self.development { self.resolver.development() } else { self.resolver };
-        Ok(Client(Arc::new(Parts {
+        Ok(Client(Arc::new(Config {
             client_id: published.client_id,
             application_type: published.application_type,
             redirect_uris: published.redirect_uris,
             keys: published.keys,
+            jwks_uri: published.jwks_uri,
             description: published.description,
             scopes: self.scopes,
             resolver,
@@ -204,6 +215,9 @@ impl Published {
         let mut kids = BTreeSet::new();
         match self.keys.iter().find(|key| !kids.insert(key.kid())) {
             Some(key) => Err(ConfigError::SameKid(key.kid().to_owned())),
+            None if self.jwks_uri.as_ref().is_some_and(|uri| uri.scheme() != "https") => {
+                Err(ConfigError::Page { name: "jwks_uri", why: "it must be an https URL" })
+            }
             None => self.description.check(&client_id),
         }
     }

@@ -22,8 +22,8 @@ pub struct ClientKey {
 
 #[derive(Clone)]
 enum Holder {
-    Here(Arc<dyn Signer>),
-    Elsewhere { key_id: String },
+    Local(Arc<dyn Signer>),
+    Remote { key_id: String },
 }
 
 impl ClientKey {
@@ -48,13 +48,14 @@ impl ClientKey {
     /// The signer's public point is not on the curve.
     pub fn new(signer: Arc<dyn Signer>) -> Result<Self, Error> {
         let jwk = Jwk::new(*signer.public())?;
-        Ok(Self { kid: jwk.thumbprint(), jwk, holder: Holder::Here(signer) })
+        Ok(Self { kid: jwk.thumbprint(), jwk, holder: Holder::Local(signer) })
     }
 
-    /// A key that lives elsewhere: in hardware, or with a service. The driver is asked to sign with
-    /// `key_id` ([`Call::Sign`](atproto_sansio::Call::Sign)).
-    pub fn elsewhere(key_id: impl Into<String>, public: Jwk) -> Self {
-        let holder = Holder::Elsewhere { key_id: key_id.into() };
+    /// A key that this process does not hold: in hardware, or at a signing service. `key_id` is its
+    /// name there: the driver's remote signer is given it with each message to sign
+    /// ([`Call::Sign`](atproto_sansio::Call::Sign)).
+    pub fn remote(key_id: impl Into<String>, public: Jwk) -> Self {
+        let holder = Holder::Remote { key_id: key_id.into() };
         Self { kid: public.thumbprint(), jwk: public, holder }
     }
 
@@ -86,18 +87,18 @@ impl ClientKey {
 
     pub(crate) fn remote_id(&self) -> Option<&str> {
         match &self.holder {
-            Holder::Here(_) => None,
-            Holder::Elsewhere { key_id } => Some(key_id),
+            Holder::Local(_) => None,
+            Holder::Remote { key_id } => Some(key_id),
         }
     }
 
     pub(crate) fn sign(&self, unsigned: Unsigned) -> Result<String, Error> {
         match &self.holder {
-            Holder::Here(signer) => {
+            Holder::Local(signer) => {
                 let jws = unsigned.sign(&**signer).map_err(DpopError::from)?;
                 Ok(String::from_utf8(jws).expect("a compact JWS is ASCII"))
             }
-            Holder::Elsewhere { .. } => {
+            Holder::Remote { .. } => {
                 unreachable!("a key that lives elsewhere is asked before the request is made")
             }
         }

@@ -6,94 +6,49 @@
 //! atproto OAuth, «Client ID Metadata Document»; RFC 7591 section 2.
 
 use serde_json::{Map, Value, json};
-use url::Url;
 
-use crate::client::Client;
+use crate::client::config::Config;
+use crate::client::key::ClientKey;
 use crate::client::redirect_uri::ApplicationType;
-use crate::error::ConfigError;
 
-/// What people read about a client when they are asked to consent.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-#[expect(clippy::exhaustive_structs, reason = "it is written as a literal")]
-pub struct Description {
-    /// Its name.
-    pub client_name: Option<String>,
-    /// Its home page, at the origin of the `client_id`.
-    pub client_uri: Option<Url>,
-    /// Its logo.
-    pub logo_uri: Option<Url>,
-    /// Its terms of service.
-    pub tos_uri: Option<Url>,
-    /// Its privacy policy.
-    pub policy_uri: Option<Url>,
-    /// Where its public keys are, if they are not in the document itself.
-    pub jwks_uri: Option<Url>,
-}
-
-impl Description {
-    fn urls(&self) -> [(&'static str, &Option<Url>); 5] {
-        [
-            ("client_uri", &self.client_uri),
-            ("logo_uri", &self.logo_uri),
-            ("tos_uri", &self.tos_uri),
-            ("policy_uri", &self.policy_uri),
-            ("jwks_uri", &self.jwks_uri),
-        ]
-    }
-
-    /// Servers refuse a home page that is not the client's own, and pages that are not https.
-    pub(crate) fn check(&self, client_id: &Url) -> Result<(), ConfigError> {
-        for (name, url) in self.urls() {
-            if url.as_ref().is_some_and(|url| url.scheme() != "https") {
-                return Err(ConfigError::Page { name, why: "it must be an https URL" });
-            }
-        }
-        match &self.client_uri {
-            Some(uri) if uri.origin() != client_id.origin() => Err(ConfigError::Page {
-                name: "client_uri",
-                why: "it must be at the client_id's origin",
-            }),
-            Some(_) | None => Ok(()),
-        }
-    }
-}
-
-impl Client {
-    /// The document to serve at the `client_id`, with status 200 and as `application/json`; there
-    /// is none for a loopback client.
-    pub fn metadata(&self) -> Option<String> {
-        let parts = &self.0;
-        if parts.client_id.starts_with("http://") {
+impl Config {
+    /// The document of [`Client::metadata`](crate::Client::metadata).
+    pub(crate) fn metadata(&self) -> Option<String> {
+        let config = self;
+        if config.client_id.starts_with("http://") {
             return None;
         }
-        let confidential = !parts.keys.is_empty();
+        let confidential = !config.keys.is_empty();
         let mut document = Map::new();
         let mut set = |name: &str, value: Value| document.insert(name.to_owned(), value);
-        set("client_id", json!(parts.client_id));
+        set("client_id", json!(config.client_id));
         set(
             "application_type",
-            json!(match parts.application_type {
+            json!(match config.application_type {
                 ApplicationType::Web => "web",
                 ApplicationType::Native => "native",
             }),
         );
         set("grant_types", json!(["authorization_code", "refresh_token"]));
         set("response_types", json!(["code"]));
-        set("redirect_uris", json!(parts.redirect_uris));
-        set("scope", json!(parts.scopes));
+        set("redirect_uris", json!(config.redirect_uris));
+        set("scope", json!(config.scopes));
         set("dpop_bound_access_tokens", json!(true));
         let method = if confidential { "private_key_jwt" } else { "none" };
         set("token_endpoint_auth_method", json!(method));
         if confidential {
             set("token_endpoint_auth_signing_alg", json!("ES256"));
-            if parts.description.jwks_uri.is_none() {
+            if config.jwks_uri.is_none() {
                 set("jwks", self.jwks_value());
             }
         }
-        if let Some(name) = &parts.description.client_name {
+        if let Some(url) = &config.jwks_uri {
+            set("jwks_uri", json!(url));
+        }
+        if let Some(name) = &config.description.client_name {
             set("client_name", json!(name));
         }
-        for (name, url) in parts.description.urls() {
+        for (name, url) in config.description.urls() {
             if let Some(url) = url {
                 set(name, json!(url));
             }
@@ -101,14 +56,13 @@ impl Client {
         Some(format!("{:#}\n", Value::Object(document)))
     }
 
-    /// The document to serve at `jwks_uri`: the public keys of a confidential client.
-    pub fn jwks(&self) -> String {
+    /// The document of [`Client::jwks`](crate::Client::jwks).
+    pub(crate) fn jwks(&self) -> String {
         format!("{:#}\n", self.jwks_value())
     }
 
     fn jwks_value(&self) -> Value {
-        let keys: Vec<_> =
-            self.0.keys.iter().map(crate::client::key::ClientKey::published).collect();
+        let keys: Vec<_> = self.keys.iter().map(ClientKey::published).collect();
         json!({ "keys": keys })
     }
 }
@@ -118,8 +72,11 @@ mod tests {
     use atproto_dpop::P256Keys;
     use atproto_sansio::{Entropy, Keys};
 
+    use url::Url;
+
     use super::*;
-    use crate::client::key::ClientKey;
+    use crate::client::Client;
+    use crate::client::description::Description;
     use crate::scope::Scopes;
 
     struct Fixed(u8);
@@ -140,9 +97,12 @@ mod tests {
             .redirect_uri("https://app.example.com/cb".parse().unwrap())
             .description(Description {
                 client_name: Some("An app".to_owned()),
-                jwks_uri: jwks_uri.map(|uri| uri.parse().unwrap()),
                 ..Description::default()
             });
+        let builder = match jwks_uri {
+            Some(uri) => builder.jwks_uri(uri.parse().unwrap()),
+            None => builder,
+        };
         keys.iter().cloned().fold(builder, crate::ClientBuilder::key).build().unwrap()
     }
 
@@ -202,6 +162,7 @@ mod tests {
         assert!(web().description(page("https://app.example.com/home")).build().is_ok());
         assert!(web().description(page("https://other.example.com/")).build().is_err());
         assert!(web().description(page("http://app.example.com/")).build().is_err());
+        assert!(web().jwks_uri(url("http://app.example.com/jwks.json")).build().is_err());
         let native = Client::native("https://app.example.com/c.json", scopes())
             .redirect_uri(url("com.example.app:/cb"));
         assert!(native.clone().build().is_ok());

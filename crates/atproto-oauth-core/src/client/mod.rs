@@ -2,6 +2,8 @@
 
 pub(crate) mod auth;
 pub(crate) mod builder;
+pub(crate) mod config;
+pub(crate) mod description;
 pub(crate) mod id;
 pub(crate) mod key;
 pub(crate) mod loopback;
@@ -11,19 +13,15 @@ pub(crate) mod redirect_uri;
 use std::fmt;
 use std::sync::Arc;
 
-use atproto_dpop::DpopKey;
 use atproto_identity::Resolver;
 use atproto_sansio::Body;
 use http::Request;
-use url::Url;
 
-use crate::client::auth::{AuthMethod, ClientAuth};
 use crate::client::builder::ClientBuilder;
-use crate::client::key::ClientKey;
-use crate::client::metadata::Description;
+use crate::client::config::{Config, NoncePolicy};
 use crate::client::redirect_uri::ApplicationType;
 use crate::discovery::discover::Discover;
-use crate::error::{Error, InputError, SessionError};
+use crate::error::Error;
 use crate::login::authorize::Authorize;
 use crate::login::callback::CallbackParams;
 use crate::login::exchange_code::ExchangeCode;
@@ -47,35 +45,7 @@ use crate::session::revoke::Revoke;
 /// # Ok::<(), atproto_oauth_core::Error>(())
 /// ```
 #[derive(Clone)]
-pub struct Client(pub(crate) Arc<Parts>);
-
-pub(crate) struct Parts {
-    pub(crate) client_id: String,
-    pub(crate) application_type: ApplicationType,
-    pub(crate) redirect_uris: Vec<Url>,
-    /// The first is for new sessions.
-    pub(crate) keys: Vec<ClientKey>,
-    pub(crate) description: Description,
-    pub(crate) scopes: Scopes,
-    pub(crate) resolver: Resolver,
-    pub(crate) nonce_policy: NoncePolicy,
-    pub(crate) resource_metadata_fallback: bool,
-    pub(crate) development: bool,
-}
-
-/// What to do with a successful answer that lacks the `DPoP-Nonce` that atproto demands.
-///
-/// A server that gives no nonces can't tell a fresh proof from a stolen one that was made in
-/// advance.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-#[expect(clippy::exhaustive_enums, reason = "the specification or the real world")]
-pub enum NoncePolicy {
-    /// Refuse it, as atproto OAuth asks for under «DPoP». Tokens that were refreshed are not lost.
-    #[default]
-    Strict,
-    /// Accept it, as the reference clients do.
-    Interop,
-}
+pub struct Client(pub(crate) Arc<Config>);
 
 impl Client {
     /// A client without a server of its own: for development, command lines and desktop programs.
@@ -100,22 +70,22 @@ impl Client {
 
     /// Begins a login: ends in a URL for the browser and in what must be kept until it comes back.
     pub fn authorize(&self, subject: Subject) -> Authorize {
-        Authorize::new(self.clone(), subject)
+        Authorize::new(Arc::clone(&self.0), subject)
     }
 
     /// Finishes a login with what the browser came back with.
     pub fn callback(&self, pending: Pending, params: CallbackParams) -> ExchangeCode {
-        ExchangeCode::new(self.clone(), pending, params)
+        ExchangeCode::new(Arc::clone(&self.0), pending, params)
     }
 
     /// Spends the session's refresh token: ends in the session that takes its place.
     pub fn refresh(&self, session: Session) -> Refresh {
-        Refresh::new(self.clone(), session)
+        Refresh::new(Arc::clone(&self.0), session)
     }
 
     /// Logs out: revokes the session's tokens at the server that issued them.
     pub fn revoke(&self, session: Session) -> Revoke {
-        Revoke::new(self.clone(), session)
+        Revoke::new(Arc::clone(&self.0), session)
     }
 
     /// A request to the account's server, with the session's token and a proof for it.
@@ -130,8 +100,8 @@ impl Client {
         session: &Session,
         request: Request<Body>,
     ) -> Result<ResourceRequest, Error> {
-        self.check_session(session)?;
-        ResourceRequest::new(session, request, self.development())
+        self.0.check_client_id(session.client_id())?;
+        ResourceRequest::new(session, request, self.0.reach())
     }
 
     /// Finds the authorization server of a server: its own metadata, checked.
@@ -164,62 +134,16 @@ impl Client {
         self.0.nonce_policy
     }
 
-    pub(crate) fn resource_metadata_fallback(&self) -> bool {
-        self.0.resource_metadata_fallback
+    /// The document to serve at the `client_id`, with status 200 and as `application/json`; `None`
+    /// for a loopback client, whose `client_id` is its metadata.
+    pub fn metadata(&self) -> Option<String> {
+        self.0.metadata()
     }
 
-    /// How a new session is begun.
-    pub(crate) fn auth_method(&self) -> AuthMethod {
-        match self.0.keys.first() {
-            Some(key) => {
-                AuthMethod::PrivateKeyJwt { kid: key.kid().to_owned(), jkt: key.jwk().thumbprint() }
-            }
-            None => AuthMethod::None,
-        }
-    }
-
-    /// Who asks `issuer`, as a session was begun: with that key and no other.
-    pub(crate) fn auth(
-        &self,
-        client_id: &str,
-        method: &AuthMethod,
-        issuer: &Origin,
-        dpop_key: &DpopKey,
-    ) -> Result<ClientAuth, Error> {
-        let key = match method {
-            AuthMethod::None => None,
-            AuthMethod::PrivateKeyJwt { kid, jkt } => {
-                let fits = |key: &&ClientKey| key.kid() == kid && key.jwk().thumbprint() == *jkt;
-                let key = self.0.keys.iter().find(fits).cloned();
-                let gone = || SessionError::NoSuchKey { kid: kid.clone(), jkt: jkt.clone() };
-                Some(key.ok_or_else(gone)?)
-            }
-        };
-        if self.0.keys.iter().any(|key| key.jwk() == dpop_key.jwk()) {
-            return Err(SessionError::SharedKey.into());
-        }
-        Ok(ClientAuth { client_id: client_id.to_owned(), issuer: issuer.clone(), key })
-    }
-
-    /// A session keeps working only for the client that made it.
-    pub(crate) fn check_session(&self, session: &Session) -> Result<(), Error> {
-        if session.client_id() == self.client_id() {
-            return Ok(());
-        }
-        Err(SessionError::OtherClient.into())
-    }
-
-    /// The first redirect URI, if no other is asked for.
-    pub(crate) fn default_redirect_uri(&self) -> Option<&Url> {
-        self.0.redirect_uris.first()
-    }
-
-    /// Whether `uri` is one of the client's redirect URIs; the port of a loopback one is free.
-    pub(crate) fn check_redirect_uri(&self, uri: &Url) -> Result<(), InputError> {
-        if self.0.redirect_uris.iter().any(|registered| redirect_uri::matches(registered, uri)) {
-            return Ok(());
-        }
-        Err(InputError::RedirectUriNotDeclared(uri.to_string()))
+    /// The document to serve at the `jwks_uri`, as `application/json`: the public keys of a
+    /// confidential client (RFC 7517 section 5).
+    pub fn jwks(&self) -> String {
+        self.0.jwks()
     }
 }
 

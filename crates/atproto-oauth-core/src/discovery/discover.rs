@@ -16,14 +16,15 @@
 use std::task::{Poll, ready};
 
 use atproto_identity::Freshness;
-use atproto_sansio::{Cx, Held, Machine};
+use atproto_sansio::{Cx, Held, Machine, printable};
 use http::StatusCode;
+use url::Url;
 
 use crate::discovery::fetch::FetchDocument;
 use crate::discovery::metadata::DiscoveryError;
 use crate::discovery::resource::ResourceMetadataEndpoint;
 use crate::discovery::server::{ServerMetadata, ServerMetadataEndpoint};
-use crate::error::Error;
+use crate::error::{Error, InputError};
 use crate::origin::Origin;
 
 /// From a server to its authorization server.
@@ -126,6 +127,12 @@ impl Discover {
             }
         }
     }
+}
+
+/// The origin of the PDS that a DID document names.
+pub(crate) fn origin_of_pds(pds: &Url, development: bool) -> Result<Origin, InputError> {
+    let input = || printable(pds.as_str());
+    Origin::of_url(pds, development).map_err(|why| InputError::Server { input: input(), why })
 }
 
 /// The metadata of an issuer.

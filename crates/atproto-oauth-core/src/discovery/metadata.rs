@@ -158,12 +158,7 @@ pub(super) fn get(url: &str) -> Result<Request<Body>, DiscoveryError> {
 }
 
 pub(super) fn how(development: bool) -> How {
-    How::buffered(MAX_LEN, reach(development))
-}
-
-/// Where a URL may lead that came from a user or from the network.
-pub(crate) fn reach(development: bool) -> Reach {
-    if development { Reach::Development } else { Reach::Public }
+    How::buffered(MAX_LEN, Reach::untrusted(development))
 }
 
 /// The JSON object of a reply: 200, `application/json`, and nothing else in the body.
@@ -268,7 +263,8 @@ impl Check {
                 && url.username().is_empty()
                 && url.password().is_none()
                 && origin.is_ok()
-                && to_uri(url).is_some_and(|uri| reach(self.development).check(&uri).is_ok())
+                && to_uri(url)
+                    .is_some_and(|uri| Reach::untrusted(self.development).check(&uri).is_ok())
         });
         if url.is_none() {
             self.broken(member, Problem::NotAnHttpsUrl);

@@ -21,9 +21,9 @@ use std::time::Duration;
 use atproto_identity::{Did, Freshness, ResolveDid};
 use atproto_sansio::{Cx, Held, Machine};
 
-use crate::client::Client;
+use crate::client::config::Config;
 use crate::discovery::discover::{
-    check_protected, fetch_resource, fetch_server, is_not_found, no_oauth,
+    check_protected, fetch_resource, fetch_server, is_not_found, no_oauth, origin_of_pds,
 };
 use crate::discovery::fetch::FetchDocument;
 use crate::discovery::resource::{ResourceMetadata, ResourceMetadataEndpoint};
@@ -62,15 +62,15 @@ pub(crate) struct Verified {
 
 impl Verify {
     /// Whether `issuer` may speak for `did`, whose PDS is perhaps still `pds`.
-    pub(crate) fn new(client: &Client, did: Did, issuer: Origin, pds: Option<Origin>) -> Self {
-        let development = client.development();
+    pub(crate) fn new(config: &Config, did: Did, issuer: Origin, pds: Option<Origin>) -> Self {
+        let development = config.development;
         Self {
-            document: Held::new(client.resolver().did(did.clone(), Freshness::Fresh)),
+            document: Held::new(config.resolver.did(did.clone(), Freshness::Fresh)),
             resource: pds.map(|pds| {
                 (pds.clone(), Held::new(fetch_resource(pds, development, Freshness::Fresh)))
             }),
             server: Held::new(fetch_server(issuer.clone(), development, Freshness::Fresh)),
-            fallback: client.resource_metadata_fallback(),
+            fallback: config.resource_metadata_fallback,
             did,
             issuer,
             development,
@@ -84,7 +84,7 @@ impl Verify {
     fn find_pds(&mut self) -> Result<(), Error> {
         if let Some(document) = self.document.take() {
             let document = document?;
-            let pds = Origin::of_pds(&document.pds(self.development)?, self.development)?;
+            let pds = origin_of_pds(&document.pds(self.development)?, self.development)?;
             if self.resource.as_ref().is_none_or(|(guess, _)| *guess != pds) {
                 let fetch = fetch_resource(pds.clone(), self.development, Freshness::Fresh);
                 self.resource = Some((pds.clone(), Held::new(fetch)));

@@ -3,4 +3,5 @@
 pub(crate) mod form;
 pub(crate) mod par;
 pub(crate) mod refusal;
+pub(crate) mod revocation;
 pub(crate) mod token;

@@ -15,9 +15,7 @@ use http::{Request, Response, StatusCode};
 use serde::Deserialize;
 use url::Url;
 
-use crate::client::auth::ClientAuth;
-use crate::discovery::metadata::reach;
-use crate::endpoints::form::{Form, MAX_LEN};
+use crate::endpoints::form::FormEndpoint;
 use crate::endpoints::refusal::Refusal;
 use crate::error::{EndpointName, Error};
 use crate::json;
@@ -25,11 +23,9 @@ use crate::json;
 /// One authorization request.
 #[derive(Debug)]
 pub(crate) struct Par {
-    pub(crate) endpoint: Url,
-    pub(crate) auth: ClientAuth,
+    pub(crate) endpoint: FormEndpoint,
     /// All parameters but those of the client's authentication.
     pub(crate) parameters: Vec<(String, String)>,
-    pub(crate) development: bool,
 }
 
 /// The server's reference to a request.
@@ -50,24 +46,23 @@ impl Endpoint for Par {
     type Error = Error;
 
     fn url(&self) -> Option<&Url> {
-        Some(&self.endpoint)
+        Some(&self.endpoint.url)
     }
 
     fn to_sign(&self, fresh: Fresh<'_>) -> Result<Option<ToSign>, Error> {
-        Ok(self.auth.to_sign(fresh))
+        Ok(self.endpoint.to_sign(fresh))
     }
 
     fn request(&self, fresh: Fresh<'_>) -> Result<Request<Body>, Error> {
-        let mut form = Form::new();
-        self.auth.apply(&mut form, fresh)?;
-        for (name, value) in &self.parameters {
-            form.field(name, value);
-        }
-        form.post(&self.endpoint)
+        self.endpoint.post(fresh, |form| {
+            for (name, value) in &self.parameters {
+                form.field(name, value);
+            }
+        })
     }
 
     fn how(&self) -> How {
-        How::buffered(MAX_LEN, reach(self.development))
+        self.endpoint.how()
     }
 
     fn response(&self, response: Response<Bytes>) -> Result<Pushed, Error> {
@@ -88,19 +83,24 @@ impl Endpoint for Par {
 
 #[cfg(test)]
 mod tests {
+    use atproto_sansio::Reach;
+
     use super::*;
+    use crate::client::auth::ClientAuth;
     use crate::origin::Origin;
 
     fn par() -> Par {
         Par {
-            endpoint: "https://bsky.social/oauth/par".parse().unwrap(),
-            auth: ClientAuth {
-                client_id: "http://localhost".to_owned(),
-                issuer: Origin::parse("https://bsky.social", false).unwrap(),
-                key: None,
+            endpoint: FormEndpoint {
+                url: "https://bsky.social/oauth/par".parse().unwrap(),
+                auth: ClientAuth {
+                    client_id: "http://localhost".to_owned(),
+                    issuer: Origin::parse("https://bsky.social", false).unwrap(),
+                    key: None,
+                },
+                reach: Reach::Public,
             },
             parameters: vec![("scope".to_owned(), "atproto repo:*?x=a&y=b+c#é".to_owned())],
-            development: false,
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Exchanges a code or a refresh token, each good for one use, for tokens bound to the DPoP key.
 //!
-//! What arrives is kept apart as [`Received`] until it is checked, so that tokens which must not be
+//! What arrives is kept apart as [`Issued`] until it is checked, so that tokens which must not be
 //! used can still be revoked. Tokens are opaque: nothing is read out of them.
 //!
 //! RFC 6749 sections 4.1.3, 5 and 6; RFC 9449 section 5; atproto OAuth, «Tokens and Session
@@ -20,9 +20,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use url::Url;
 
-use crate::client::auth::ClientAuth;
-use crate::discovery::metadata::reach;
-use crate::endpoints::form::{Form, MAX_LEN};
+use crate::endpoints::form::FormEndpoint;
 use crate::endpoints::refusal::Refusal;
 use crate::error::{EndpointName, Error};
 use crate::json;
@@ -31,10 +29,8 @@ use crate::scope::Scopes;
 /// One exchange.
 #[derive(Debug)]
 pub(crate) struct Token {
-    pub(crate) endpoint: Url,
-    pub(crate) auth: ClientAuth,
+    pub(crate) endpoint: FormEndpoint,
     pub(crate) grant: Grant,
-    pub(crate) development: bool,
 }
 
 /// What is exchanged.
@@ -46,7 +42,7 @@ pub(crate) enum Grant {
 
 /// What arrived, not checked yet.
 #[derive(Debug)]
-pub(crate) struct Received {
+pub(crate) struct Issued {
     pub(crate) access_token: Option<SecretString>,
     pub(crate) refresh_token: Option<SecretString>,
     token_type: Option<Value>,
@@ -82,38 +78,36 @@ const LONGEST_PLAUSIBLE: f64 = 24.0 * 60.0 * 60.0;
 const INSTEAD_OF_IMPLAUSIBLE: Duration = Duration::from_secs(60 * 60);
 
 impl Endpoint for Token {
-    type Output = Received;
+    type Output = Issued;
     type Error = Error;
 
     fn url(&self) -> Option<&Url> {
-        Some(&self.endpoint)
+        Some(&self.endpoint.url)
     }
 
     fn to_sign(&self, fresh: Fresh<'_>) -> Result<Option<ToSign>, Error> {
-        Ok(self.auth.to_sign(fresh))
+        Ok(self.endpoint.to_sign(fresh))
     }
 
     fn request(&self, fresh: Fresh<'_>) -> Result<Request<Body>, Error> {
-        let mut form = Form::new();
-        self.auth.apply(&mut form, fresh)?;
-        match &self.grant {
-            Grant::Code { code, redirect_uri, code_verifier } => form
-                .field("grant_type", "authorization_code")
-                .secret("code", code)
-                .field("redirect_uri", redirect_uri)
-                .secret("code_verifier", code_verifier),
-            Grant::Refresh { refresh_token } => {
-                form.field("grant_type", "refresh_token").secret("refresh_token", refresh_token)
+        self.endpoint.post(fresh, |form| match &self.grant {
+            Grant::Code { code, redirect_uri, code_verifier } => {
+                form.field("grant_type", "authorization_code")
+                    .secret("code", code)
+                    .field("redirect_uri", redirect_uri)
+                    .secret("code_verifier", code_verifier);
             }
-        };
-        form.post(&self.endpoint)
+            Grant::Refresh { refresh_token } => {
+                form.field("grant_type", "refresh_token").secret("refresh_token", refresh_token);
+            }
+        })
     }
 
     fn how(&self) -> How {
-        How::buffered(MAX_LEN, reach(self.development))
+        self.endpoint.how()
     }
 
-    fn response(&self, response: Response<Bytes>) -> Result<Received, Error> {
+    fn response(&self, response: Response<Bytes>) -> Result<Issued, Error> {
         if response.status() != StatusCode::OK {
             return Err(Refusal::of_response(EndpointName::Token, &response).into());
         }
@@ -127,7 +121,7 @@ impl Endpoint for Token {
         if access_token.is_none() && refresh_token.is_none() {
             return Err(malformed("there are no tokens in it"));
         }
-        Ok(Received {
+        Ok(Issued {
             access_token,
             refresh_token,
             token_type: document.token_type,
@@ -138,7 +132,7 @@ impl Endpoint for Token {
     }
 }
 
-impl Received {
+impl Issued {
     /// Checks everything that can be checked without asking anybody.
     ///
     /// `asked_at` is a time before the request was sent: an expiry counts from there.
@@ -189,9 +183,11 @@ fn missing(member: &str) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use atproto_sansio::Reach;
     use serde_json::json;
 
     use super::*;
+    use crate::client::auth::ClientAuth;
     use crate::origin::Origin;
 
     const ASKED_AT: UnixTime = UnixTime::from_secs(1000);
@@ -210,14 +206,16 @@ mod tests {
 
     fn endpoint() -> Token {
         Token {
-            endpoint: "https://bsky.social/oauth/token".parse().unwrap(),
-            auth: ClientAuth {
-                client_id: String::new(),
-                issuer: Origin::parse("https://bsky.social", false).unwrap(),
-                key: None,
+            endpoint: FormEndpoint {
+                url: "https://bsky.social/oauth/token".parse().unwrap(),
+                auth: ClientAuth {
+                    client_id: String::new(),
+                    issuer: Origin::parse("https://bsky.social", false).unwrap(),
+                    key: None,
+                },
+                reach: Reach::Public,
             },
             grant: Grant::Refresh { refresh_token: SecretString::new("x") },
-            development: false,
         }
     }
 

@@ -14,6 +14,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::Arc;
 use std::task::{Poll, ready};
 
 use atproto_dpop::{Dpop, DpopKey, DpopReply};
@@ -21,9 +22,10 @@ use atproto_identity::{Account, Freshness, Identifier, ResolveAccount};
 use atproto_sansio::{Budget, Cx, Machine, SecretString, UnixTime};
 use url::Url;
 
-use crate::client::{Client, NoncePolicy};
-use crate::discovery::discover::{Discover, Discovered};
+use crate::client::config::{Config, NoncePolicy};
+use crate::discovery::discover::{Discover, Discovered, origin_of_pds};
 use crate::discovery::server::ServerMetadata;
+use crate::endpoints::form::FormEndpoint;
 use crate::endpoints::par::{Par, Pushed};
 use crate::error::{EndpointName, Error, InputError};
 use crate::login::pending::{LIFETIME, Pending};
@@ -36,7 +38,7 @@ use crate::stored::Version;
 
 /// Begins a login.
 pub struct Authorize {
-    client: Client,
+    config: Arc<Config>,
     subject: Subject,
     options: Options,
     account: Option<Account>,
@@ -86,8 +88,8 @@ struct Push {
 }
 
 impl Authorize {
-    pub(crate) fn new(client: Client, subject: Subject) -> Self {
-        Self { client, subject, options: Options::default(), account: None, state: State::Start }
+    pub(crate) fn new(config: Arc<Config>, subject: Subject) -> Self {
+        Self { config, subject, options: Options::default(), account: None, state: State::Start }
     }
 
     /// Where the browser comes back to; the client's first redirect URI by default. A loopback
@@ -139,30 +141,29 @@ impl Authorize {
             }
         }
         let resolve = |identifier| {
-            State::Account(Box::new(self.client.resolver().account(identifier, Freshness::Cached)))
+            State::Account(Box::new(self.config.resolver.account(identifier, Freshness::Cached)))
         };
         Ok(match &self.subject {
-            Subject::Handle(handle) => resolve(Identifier::Handle(handle.clone())),
-            Subject::Did(did) => resolve(Identifier::Did(did.clone())),
+            Subject::Account(identifier) => resolve(identifier.clone()),
             Subject::Server(origin) => self.discover(origin.clone(), true),
         })
     }
 
     fn discover(&self, resource: Origin, fallback: bool) -> State {
-        let fallback = fallback || self.client.resource_metadata_fallback();
-        State::Discover(Box::new(Discover::new(resource, fallback, self.client.development())))
+        let fallback = fallback || self.config.resource_metadata_fallback;
+        State::Discover(Box::new(Discover::new(resource, fallback, self.config.development)))
     }
 
     fn redirect(&self) -> Result<&Url, Error> {
         let asked = self.options.redirect_uri.as_ref();
-        let uri = asked.or_else(|| self.client.default_redirect_uri());
+        let uri = asked.or_else(|| self.config.default_redirect_uri());
         let uri = uri.ok_or(InputError::Request("the client has no redirect URI"))?;
-        self.client.check_redirect_uri(uri)?;
+        self.config.check_redirect_uri(uri)?;
         Ok(uri)
     }
 
     fn asked_scopes(&self) -> Result<&Scopes, Error> {
-        let declared = self.client.scopes();
+        let declared = &self.config.scopes;
         let asked = self.options.scopes.as_ref().unwrap_or(declared);
         match asked.missing_from(declared) {
             Some(scope) => Err(InputError::ScopeNotDeclared(scope.to_owned()).into()),
@@ -181,15 +182,17 @@ impl Authorize {
         let code_verifier = pkce::verifier(cx.entropy());
         let dpop_key = DpopKey::new(cx.generate_key());
         let par = Par {
-            endpoint: server.pushed_authorization_request_endpoint.clone(),
-            auth: self.client.auth(
-                self.client.client_id(),
-                &self.client.auth_method(),
-                &server.issuer,
-                &dpop_key,
-            )?,
+            endpoint: FormEndpoint {
+                url: server.pushed_authorization_request_endpoint.clone(),
+                auth: self.config.auth(
+                    &self.config.client_id,
+                    &self.config.auth_method(),
+                    &server.issuer,
+                    &dpop_key,
+                )?,
+                reach: self.config.reach(),
+            },
             parameters: self.parameters(&redirect_uri, &scopes, &state, &code_verifier),
-            development: self.client.development(),
         };
         Ok(Push {
             request: Dpop::new(par, &dpop_key),
@@ -233,11 +236,12 @@ impl Authorize {
     fn finish(&mut self, push: Push, pushed: Pushed) -> Authorization {
         let mut url = push.server.authorization_endpoint.clone();
         url.query_pairs_mut()
-            .append_pair("client_id", self.client.client_id())
+            .append_pair("client_id", &self.config.client_id)
             .append_pair("request_uri", &pushed.request_uri);
         let handle = match &self.subject {
-            Subject::Handle(handle) => Some(handle.clone()), // the account's document claims it
-            Subject::Did(_) | Subject::Server(_) => None,
+            // The account's document claims it.
+            Subject::Account(Identifier::Handle(handle)) => Some(handle.clone()),
+            Subject::Account(Identifier::Did(_)) | Subject::Server(_) => None,
         };
         Authorization {
             url,
@@ -245,8 +249,8 @@ impl Authorize {
             pending: Pending {
                 version: Version,
                 state: push.state,
-                client_id: self.client.client_id().to_owned(),
-                auth: self.client.auth_method(),
+                client_id: self.config.client_id.clone(),
+                auth: self.config.auth_method(),
                 subject: self.subject.to_string(),
                 prompt: self.options.prompt,
                 nonce: push.request.hint().cloned(),
@@ -288,7 +292,7 @@ impl Authorize {
                 State::Start => self.state = self.start()?,
                 State::Account(resolve) => {
                     let account = ready!(resolve.poll(cx))?;
-                    let resource = Origin::of_pds(&account.pds, self.client.development())?;
+                    let resource = origin_of_pds(&account.pds, self.config.development)?;
                     self.account = Some(account);
                     self.state = self.discover(resource, false);
                 }
@@ -298,7 +302,7 @@ impl Authorize {
                 }
                 State::Push(push) => {
                     let DpopReply { output, nonce_missing } = ready!(push.request.poll(cx))?;
-                    if nonce_missing && self.client.nonce_policy() == NoncePolicy::Strict {
+                    if nonce_missing && self.config.nonce_policy == NoncePolicy::Strict {
                         let endpoint = EndpointName::PushedAuthorizationRequest;
                         return Poll::Ready(Err(Error::NonceMissing(endpoint)));
                     }
@@ -323,7 +327,7 @@ impl fmt::Debug for Authorize {
             State::Ended => "Ended",
         };
         f.debug_struct("Authorize")
-            .field("client", &self.client)
+            .field("client_id", &self.config.client_id)
             .field("subject", &self.subject)
             .field("state", &state)
             .finish_non_exhaustive()

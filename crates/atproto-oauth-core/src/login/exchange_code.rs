@@ -19,6 +19,7 @@
 //! atproto OAuth, «Callback and Access Token Request» and «Identity Authentication».
 
 use std::fmt;
+use std::sync::Arc;
 use std::task::{Poll, ready};
 use std::time::Duration;
 
@@ -27,9 +28,10 @@ use atproto_identity::Did;
 use atproto_sansio::{Budget, Cx, Held, Machine, UnixTime};
 use thiserror::Error;
 
-use crate::client::{Client, NoncePolicy};
+use crate::client::config::{Config, NoncePolicy};
 use crate::discovery::verify::{self, Verified, Verify};
-use crate::endpoints::token::{Grant, Granted, Received, Token};
+use crate::endpoints::form::FormEndpoint;
+use crate::endpoints::token::{Grant, Granted, Issued, Token};
 use crate::error::{AuthorityError, EndpointName, Error, SessionError};
 use crate::login::callback::CallbackParams;
 use crate::login::pending::Pending;
@@ -40,7 +42,7 @@ use crate::stored::Version;
 
 /// Finishes a login.
 pub struct ExchangeCode {
-    client: Client,
+    config: Arc<Config>,
     pending: Pending,
     params: CallbackParams,
     state: State,
@@ -94,33 +96,35 @@ struct TokenState {
 
 /// The tokens are there, and wait for the check.
 struct CheckState {
-    received: Received,
+    issued: Issued,
     granted: Granted,
     check: Held<Verify>,
     deadline: Duration,
 }
 
 impl ExchangeCode {
-    pub(crate) fn new(client: Client, pending: Pending, params: CallbackParams) -> Self {
-        Self { client, pending, params, state: State::Start }
+    pub(crate) fn new(config: Arc<Config>, pending: Pending, params: CallbackParams) -> Self {
+        Self { config, pending, params, state: State::Start }
     }
 
     /// Checks the callback, and sends the code.
     fn start(&self, now: UnixTime) -> Result<TokenState, Error> {
         let pending = &self.pending;
-        if pending.client_id != self.client.client_id() {
+        if pending.client_id != self.config.client_id {
             return Err(SessionError::OtherClient.into());
         }
         let code = self.params.check(pending, now)?;
         let token = Token {
-            endpoint: pending.server.token_endpoint.clone(),
-            auth: pending.client_auth(&self.client)?,
+            endpoint: FormEndpoint {
+                url: pending.server.token_endpoint.clone(),
+                auth: pending.client_auth(&self.config)?,
+                reach: self.config.reach(),
+            },
             grant: Grant::Code {
                 code: code.clone(),
                 redirect_uri: pending.redirect_uri.to_string(),
                 code_verifier: pending.code_verifier.clone(),
             },
-            development: self.client.development(),
         };
         Ok(TokenState {
             asked_at: now,
@@ -130,41 +134,40 @@ impl ExchangeCode {
     }
 
     fn verify(&self, did: Did) -> Held<Verify> {
-        Held::new(Verify::new(&self.client, did, self.pending.server.issuer.clone(), None))
+        Held::new(Verify::new(&self.config, did, self.pending.server.issuer.clone(), None))
     }
 
     /// What the tokens say of themselves, held against what was asked for.
     fn grant(
         &self,
-        received: &Received,
+        issued: &Issued,
         asked_at: UnixTime,
         nonce_missing: bool,
     ) -> Result<Granted, Error> {
-        let granted = received.check(asked_at)?;
+        let granted = issued.check(asked_at)?;
         if let Some(expected) = &self.pending.expected
             && *expected != granted.sub
         {
             let (expected, found) = (expected.clone(), granted.sub);
             return Err(AuthorityError::SubjectMismatch { expected, found }.into());
         }
-        if nonce_missing && self.client.nonce_policy() == NoncePolicy::Strict {
+        if nonce_missing && self.config.nonce_policy == NoncePolicy::Strict {
             return Err(Error::NonceMissing(EndpointName::Token));
         }
         Ok(granted)
     }
 
-    fn clean_up(&self, received: &Received, error: Error) -> Result<State, Failed> {
-        let auth = match self.pending.client_auth(&self.client) {
+    fn clean_up(&self, issued: &Issued, error: Error) -> Result<State, Failed> {
+        let auth = match self.pending.client_auth(&self.config) {
             Ok(auth) => auth,
             Err(unable) => return Err(Failed { error, revocation: Some(Err(unable.into())) }),
         };
+        let endpoint = self.pending.server.revocation_endpoint.clone();
         let revoke = RevokeTokens::new(
-            self.pending.server.revocation_endpoint.clone(),
-            auth,
+            endpoint.map(|url| FormEndpoint { url, auth, reach: self.config.reach() }),
             &self.pending.dpop_key,
-            received.refresh_token.clone(),
-            received.access_token.clone(),
-            self.client.development(),
+            issued.refresh_token.clone(),
+            issued.access_token.clone(),
         );
         Ok(State::CleanUp { revoke: Box::new(revoke), error: Box::new(error) })
     }
@@ -207,20 +210,15 @@ impl ExchangeCode {
                             return Poll::Ready(Err(error.into()));
                         }
                     }
-                    let DpopReply { output: received, nonce_missing } = ready!(answer)?;
+                    let DpopReply { output: issued, nonce_missing } = ready!(answer)?;
                     let (asked_at, check) = (exchange.asked_at, exchange.check.take());
-                    self.state = match self.grant(&received, asked_at, nonce_missing) {
+                    self.state = match self.grant(&issued, asked_at, nonce_missing) {
                         Ok(granted) => {
                             let check = check.unwrap_or_else(|| self.verify(granted.sub.clone()));
                             let deadline = cx.elapsed().saturating_add(verify::TIME);
-                            State::Check(Box::new(CheckState {
-                                received,
-                                granted,
-                                check,
-                                deadline,
-                            }))
+                            State::Check(Box::new(CheckState { issued, granted, check, deadline }))
                         }
-                        Err(error) => self.clean_up(&received, error)?,
+                        Err(error) => self.clean_up(&issued, error)?,
                     };
                 }
                 State::Check(checking) => {
@@ -236,7 +234,7 @@ impl ExchangeCode {
                         Ok(verified) => {
                             return Poll::Ready(Ok(self.session(checked.granted, verified, cx)));
                         }
-                        Err(error) => self.state = self.clean_up(&checked.received, error)?,
+                        Err(error) => self.state = self.clean_up(&checked.issued, error)?,
                     }
                 }
                 State::CleanUp { revoke, error } => {

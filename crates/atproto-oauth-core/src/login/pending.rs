@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use url::Url;
 
-use crate::client::Client;
 use crate::client::auth::{AuthMethod, ClientAuth};
+use crate::client::config::Config;
 use crate::discovery::server::ServerMetadata;
 use crate::error::{Error, InputError};
 use crate::login::prompt::Prompt;
@@ -128,8 +128,8 @@ impl Pending {
 
 impl Pending {
     /// Who asks, as the login was begun.
-    pub(crate) fn client_auth(&self, client: &Client) -> Result<ClientAuth, Error> {
-        client.auth(&self.client_id, &self.auth, &self.server.issuer, &self.dpop_key)
+    pub(crate) fn client_auth(&self, config: &Config) -> Result<ClientAuth, Error> {
+        config.auth(&self.client_id, &self.auth, &self.server.issuer, &self.dpop_key)
     }
 }
 

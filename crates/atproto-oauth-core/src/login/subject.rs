@@ -5,7 +5,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use atproto_identity::{Did, Handle, Identifier};
+use atproto_identity::Identifier;
 use atproto_sansio::{printable, visible};
 
 use crate::error::InputError;
@@ -15,11 +15,9 @@ use crate::origin::Origin;
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[expect(clippy::exhaustive_enums, reason = "there is no other way to begin a login")]
 pub enum Subject {
-    /// The account that owns a handle.
-    Handle(Handle),
-    /// The account with a DID.
-    Did(Did),
-    /// Whoever signs in at a server: a PDS or an authorization server.
+    /// One account, by its handle or DID.
+    Account(Identifier),
+    /// The account that its user picks at a server: a PDS or an authorization server.
     Server(Origin),
 }
 
@@ -29,7 +27,7 @@ impl Subject {
     /// ```
     /// use atproto_oauth_core::Subject;
     ///
-    /// assert!(matches!(Subject::parse(" @Alice.Example.com "), Ok(Subject::Handle(_))));
+    /// assert!(matches!(Subject::parse(" @Alice.Example.com "), Ok(Subject::Account(_))));
     /// assert!(matches!(Subject::parse("https://bsky.social/"), Ok(Subject::Server(_))));
     /// ```
     ///
@@ -47,20 +45,29 @@ impl Subject {
                 .map(Self::Server)
                 .map_err(|why| InputError::Server { input: printable(text), why });
         }
-        let identifier = Identifier::from_user_input(text);
-        match identifier.map_err(|error| unreadable(error.to_string()))? {
-            Identifier::Handle(handle) => Ok(Self::Handle(handle)),
-            Identifier::Did(did) => Ok(Self::Did(did)),
-        }
+        Identifier::from_user_input(text)
+            .map(Self::Account)
+            .map_err(|error| unreadable(error.to_string()))
     }
 
     /// The same, as the server is told whom to expect; a server-first login expects nobody.
     pub(crate) fn login_hint(&self) -> Option<&str> {
         match self {
-            Self::Handle(handle) => Some(handle.as_str()),
-            Self::Did(did) => Some(did.as_str()),
+            Self::Account(identifier) => Some(identifier.as_str()),
             Self::Server(_) => None,
         }
+    }
+}
+
+impl From<Identifier> for Subject {
+    fn from(identifier: Identifier) -> Self {
+        Self::Account(identifier)
+    }
+}
+
+impl From<Origin> for Subject {
+    fn from(server: Origin) -> Self {
+        Self::Server(server)
     }
 }
 
@@ -75,8 +82,7 @@ impl FromStr for Subject {
 impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Handle(handle) => handle.fmt(f),
-            Self::Did(did) => did.fmt(f),
+            Self::Account(identifier) => identifier.fmt(f),
             Self::Server(origin) => origin.fmt(f),
         }
     }

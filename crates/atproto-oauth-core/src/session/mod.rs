@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use url::Url;
 
-use crate::client::Client;
 use crate::client::auth::{AuthMethod, ClientAuth};
+use crate::client::config::Config;
 use crate::error::{Error, InputError};
 use crate::origin::Origin;
 use crate::scope::Scopes;
@@ -172,8 +172,8 @@ impl Session {
 
 impl Session {
     /// Who asks, as the session was begun.
-    pub(crate) fn client_auth(&self, client: &Client) -> Result<ClientAuth, Error> {
-        client.auth(&self.client_id, &self.auth, &self.issuer, &self.dpop_key)
+    pub(crate) fn client_auth(&self, config: &Config) -> Result<ClientAuth, Error> {
+        config.auth(&self.client_id, &self.auth, &self.issuer, &self.dpop_key)
     }
 }
 

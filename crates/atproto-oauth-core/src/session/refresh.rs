@@ -18,6 +18,7 @@
 //! RFC 6749 section 6; atproto OAuth, «Tokens and Session Lifetime».
 
 use std::fmt;
+use std::sync::Arc;
 use std::task::{Poll, ready};
 use std::time::Duration;
 
@@ -25,17 +26,18 @@ use atproto_dpop::{Dpop, DpopReply};
 use atproto_sansio::{Budget, Cx, Machine, UnixTime};
 use thiserror::Error;
 
-use crate::client::{Client, NoncePolicy};
+use crate::client::config::{Config, NoncePolicy};
 use crate::discovery::verify::{self, Verified, Verify};
+use crate::endpoints::form::FormEndpoint;
 use crate::endpoints::refusal::Refusal;
-use crate::endpoints::token::{Grant, Received, Token};
+use crate::endpoints::token::{Grant, Issued, Token};
 use crate::error::{AuthorityError, EndpointName, Error, SessionError};
 use crate::session::Session;
 use crate::session::revoke::{Revocation, RevokeTokens, after_revocation};
 
 /// Spends a session's refresh token: ends in the session that takes its place.
 pub struct Refresh {
-    client: Client,
+    config: Arc<Config>,
     session: Session,
     state: State,
 }
@@ -91,17 +93,17 @@ enum State {
 }
 
 impl Refresh {
-    pub(crate) fn new(client: Client, session: Session) -> Self {
-        Self { client, session, state: State::Start }
+    pub(crate) fn new(config: Arc<Config>, session: Session) -> Self {
+        Self { config, session, state: State::Start }
     }
 
     fn start(&self, cx: &Cx<'_>) -> Result<State, RefreshError> {
         // Another client can't use the session, but that is no fault of the session.
-        self.client
-            .check_session(&self.session)
+        self.config
+            .check_client_id(&self.session.client_id)
             .map_err(|error| effect(error, SessionEffect::Keep))?;
         self.session
-            .client_auth(&self.client)
+            .client_auth(&self.config)
             .map_err(|error| effect(error, SessionEffect::Keep))?;
         if !self.session.can_refresh() {
             let over = self.session.is_expired(cx.now());
@@ -110,7 +112,7 @@ impl Refresh {
         }
         let Session { did, issuer, pds, .. } = self.session.clone();
         Ok(State::Verify {
-            verify: Box::new(Verify::new(&self.client, did, issuer, Some(pds))),
+            verify: Box::new(Verify::new(&self.config, did, issuer, Some(pds))),
             deadline: cx.elapsed().saturating_add(verify::TIME),
         })
     }
@@ -118,16 +120,18 @@ impl Refresh {
     fn spend(&self, verified: Verified, now: UnixTime) -> Result<State, RefreshError> {
         let refresh_token = self.session.refresh_token.clone();
         let token = Token {
-            endpoint: verified.server.token_endpoint.clone(),
-            auth: self
-                .session
-                .client_auth(&self.client)
-                .map_err(|error| effect(error, SessionEffect::Keep))?,
+            endpoint: FormEndpoint {
+                url: verified.server.token_endpoint.clone(),
+                auth: self
+                    .session
+                    .client_auth(&self.config)
+                    .map_err(|error| effect(error, SessionEffect::Keep))?,
+                reach: self.config.reach(),
+            },
             grant: Grant::Refresh {
                 refresh_token: refresh_token
                     .ok_or_else(|| dead(SessionError::NoRefreshToken.into()))?,
             },
-            development: self.client.development(),
         };
         let token = Box::new(Dpop::new(token, &self.session.dpop_key));
         Ok(State::Token { asked_at: now, token, verified: Box::new(verified) })
@@ -136,23 +140,21 @@ impl Refresh {
     /// Tokens that must not be used: the session is over, with all its tokens.
     fn clean_up(
         &self,
-        received: &Received,
+        issued: &Issued,
         endpoint: Option<url::Url>,
         error: Error,
     ) -> Result<State, RefreshError> {
-        let auth = match self.session.client_auth(&self.client) {
+        let auth = match self.session.client_auth(&self.config) {
             Ok(auth) => auth,
             Err(unable) => {
                 return Err(RefreshError { revocation: Some(Err(unable.into())), ..dead(error) });
             }
         };
         let revoke = RevokeTokens::new(
-            endpoint,
-            auth,
+            endpoint.map(|url| FormEndpoint { url, auth, reach: self.config.reach() }),
             &self.session.dpop_key,
-            received.refresh_token.clone().or_else(|| self.session.refresh_token.clone()),
-            received.access_token.clone(),
-            self.client.development(),
+            issued.refresh_token.clone().or_else(|| self.session.refresh_token.clone()),
+            issued.access_token.clone(),
         );
         Ok(State::CleanUp { revoke: Box::new(revoke), error: Box::new(dead(error)) })
     }
@@ -185,14 +187,14 @@ impl Refresh {
                 }
                 State::Token { asked_at, token, verified } => {
                     let at = *asked_at;
-                    let DpopReply { output: received, nonce_missing } =
+                    let DpopReply { output: issued, nonce_missing } =
                         ready!(token.poll(cx)).map_err(while_spending)?;
                     let endpoint = verified.server.revocation_endpoint.clone();
-                    match renew(&self.session, &received, verified, at) {
-                        Err(error) => self.state = self.clean_up(&received, endpoint, error)?,
+                    match renew(&self.session, &issued, verified, at) {
+                        Err(error) => self.state = self.clean_up(&issued, endpoint, error)?,
                         // The tokens are good, and the old ones spent: they must not get lost.
                         Ok(session) => {
-                            let strict = self.client.nonce_policy() == NoncePolicy::Strict;
+                            let strict = self.config.nonce_policy == NoncePolicy::Strict;
                             let violation = (nonce_missing && strict)
                                 .then_some(Error::NonceMissing(EndpointName::Token));
                             return Poll::Ready(Ok(Refreshed { session, violation }));
@@ -212,11 +214,11 @@ impl Refresh {
 /// The session that takes the place of the old one.
 fn renew(
     old: &Session,
-    received: &Received,
+    issued: &Issued,
     verified: &Verified,
     at: UnixTime,
 ) -> Result<Session, Error> {
-    let granted = received.check(at)?;
+    let granted = issued.check(at)?;
     if granted.sub != old.did {
         let (expected, found) = (old.did.clone(), granted.sub);
         return Err(AuthorityError::SubjectMismatch { expected, found }.into());

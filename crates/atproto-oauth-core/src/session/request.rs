@@ -18,12 +18,11 @@ use std::task::{Poll, ready};
 use std::time::Duration;
 
 use atproto_dpop::{Dpop, DpopReply, nonce_age};
-use atproto_sansio::{Answer, Body, Budget, Cx, Endpoint, Fresh, How, Machine, printable};
+use atproto_sansio::{Answer, Body, Budget, Cx, Endpoint, Fresh, How, Machine, Reach, printable};
 use bytes::Bytes;
 use http::{HeaderName, Request, Response, Uri, header};
 use url::Url;
 
-use crate::discovery::metadata::reach;
 use crate::error::{Error, InputError};
 use crate::origin::{Origin, to_uri};
 use crate::session::Session;
@@ -67,14 +66,14 @@ impl ResourceRequest {
     pub(crate) fn new(
         session: &Session,
         mut request: Request<Body>,
-        development: bool,
+        reach: Reach,
     ) -> Result<Self, Error> {
         *request.uri_mut() = target(session.pds(), request.uri())?;
         for name in REPLACED {
             request.headers_mut().remove(name);
         }
         let attached = matches!(request.body(), Body::Attached);
-        let how = How { timeout: TIMEOUT, ..How::buffered(MAX_LEN, reach(development)) };
+        let how = How { timeout: TIMEOUT, ..How::buffered(MAX_LEN, reach) };
         let proved = |request| {
             let resource = Resource { request, how, origin: session.pds().clone() };
             Dpop::new(resource, session.dpop_key()).bound_to(session.access_token())

@@ -1,39 +1,35 @@
-//! `POST <revocation_endpoint>`, and logging out with it.
+//! Logs out: revokes the tokens of a session at the server that issued them.
 //!
-//! The refresh token first, since that ends the whole session at most servers, then the access
-//! token. The requests carry the session's proof: a server may answer 200 without one and revoke
-//! nothing. That a token is not known any more is a success.
+//! The refresh token is revoked first, because that ends the whole session at most servers, then
+//! the access token.
 //!
 //! RFC 7009; atproto OAuth, «Tokens and Session Lifetime».
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::sync::Arc;
 use std::task::{Poll, ready};
 use std::time::Duration;
 
 use atproto_dpop::{Dpop, DpopKey};
 use atproto_identity::Freshness;
-use atproto_sansio::{Body, Budget, Cx, Endpoint, Fresh, How, Machine, SecretString, ToSign};
-use bytes::Bytes;
-use http::{Request, Response};
+use atproto_sansio::{Budget, Cx, Machine, SecretString};
 use url::Url;
 
-use crate::client::Client;
-use crate::client::auth::ClientAuth;
+use crate::client::config::Config;
 use crate::discovery::discover::fetch_server;
 use crate::discovery::fetch::FetchDocument;
-use crate::discovery::metadata::reach;
 use crate::discovery::server::ServerMetadataEndpoint;
-use crate::endpoints::form::{Form, MAX_LEN};
-use crate::endpoints::refusal::Refusal;
-use crate::error::{EndpointName, Error};
+use crate::endpoints::form::FormEndpoint;
+use crate::endpoints::revocation::RevocationRequest;
+use crate::error::Error;
 use crate::session::Session;
 
 /// Logs out. The session is over for this client whatever the outcome is; the outcome tells
 /// whether its tokens are dead at the server too. A session of an earlier `client_id` is logged out
 /// under that name.
 pub struct Revoke {
-    client: Client,
+    config: Arc<Config>,
     session: Session,
     state: State,
 }
@@ -57,10 +53,9 @@ enum State {
 
 /// Revokes tokens, one after another.
 pub(crate) struct RevokeTokens {
-    endpoint: Option<Url>,
-    auth: ClientAuth,
+    /// `None` if the server has no revocation endpoint.
+    endpoint: Option<FormEndpoint>,
     key: DpopKey,
-    development: bool,
     waiting: VecDeque<(&'static str, SecretString)>,
     request: Option<Dpop<RevocationRequest>>,
     /// What became of the first token, which the session stands and falls with.
@@ -68,27 +63,19 @@ pub(crate) struct RevokeTokens {
     ended: bool,
 }
 
-struct RevocationRequest {
-    endpoint: Url,
-    auth: ClientAuth,
-    token: SecretString,
-    token_type_hint: &'static str,
-    development: bool,
-}
-
 impl Revoke {
-    pub(crate) fn new(client: Client, session: Session) -> Self {
-        Self { client, session, state: State::Start }
+    pub(crate) fn new(config: Arc<Config>, session: Session) -> Self {
+        Self { config, session, state: State::Start }
     }
 
     fn tokens(&self, endpoint: Option<Url>) -> Result<State, Error> {
+        let auth = self.session.client_auth(&self.config)?;
+        let reach = self.config.reach();
         Ok(State::Tokens(Box::new(RevokeTokens::new(
-            endpoint,
-            self.session.client_auth(&self.client)?,
+            endpoint.map(|url| FormEndpoint { url, auth, reach }),
             &self.session.dpop_key,
             self.session.refresh_token.clone(),
             Some(SecretString::new(self.session.access_token.expose())),
-            self.client.development(),
         ))))
     }
 }
@@ -116,7 +103,7 @@ impl Revoke {
                     let issuer = self.session.issuer.clone();
                     self.state = State::Server(fetch_server(
                         issuer,
-                        self.client.development(),
+                        self.config.development,
                         Freshness::Cached,
                     ));
                 }
@@ -137,19 +124,17 @@ impl Revoke {
 
 impl RevokeTokens {
     pub(crate) fn new(
-        endpoint: Option<Url>,
-        auth: ClientAuth,
+        endpoint: Option<FormEndpoint>,
         key: &DpopKey,
         refresh_token: Option<SecretString>,
         access_token: Option<SecretString>,
-        development: bool,
     ) -> Self {
         let refresh_token = refresh_token.map(|token| ("refresh_token", token));
         let access_token = access_token.map(|token| ("access_token", token));
         let waiting = refresh_token.into_iter().chain(access_token).collect();
         let key = key.clone();
         let (request, outcome, ended) = (None, None, false);
-        Self { endpoint, auth, key, development, waiting, request, outcome, ended }
+        Self { endpoint, key, waiting, request, outcome, ended }
     }
 }
 
@@ -189,47 +174,9 @@ impl RevokeTokens {
                 let outcome = self.outcome.take().unwrap_or(Ok(()));
                 return Poll::Ready(outcome.map(|()| Revocation::Revoked));
             };
-            let request = RevocationRequest {
-                endpoint: endpoint.clone(),
-                auth: self.auth.clone(),
-                token,
-                token_type_hint,
-                development: self.development,
-            };
+            let request = RevocationRequest { endpoint: endpoint.clone(), token, token_type_hint };
             self.request = Some(Dpop::new(request, &self.key));
         }
-    }
-}
-
-impl Endpoint for RevocationRequest {
-    type Output = ();
-    type Error = Error;
-
-    fn url(&self) -> Option<&Url> {
-        Some(&self.endpoint)
-    }
-
-    fn to_sign(&self, fresh: Fresh<'_>) -> Result<Option<ToSign>, Error> {
-        Ok(self.auth.to_sign(fresh))
-    }
-
-    fn request(&self, fresh: Fresh<'_>) -> Result<Request<Body>, Error> {
-        let mut form = Form::new();
-        self.auth.apply(&mut form, fresh)?;
-        form.secret("token", &self.token).field("token_type_hint", self.token_type_hint);
-        form.post(&self.endpoint)
-    }
-
-    fn how(&self) -> How {
-        let how = How::buffered(MAX_LEN, reach(self.development));
-        How { timeout: Duration::from_secs(5), ..how }
-    }
-
-    fn response(&self, response: Response<Bytes>) -> Result<(), Error> {
-        if response.status().is_success() {
-            return Ok(());
-        }
-        Err(Refusal::of_response(EndpointName::Revocation, &response).into())
     }
 }
 

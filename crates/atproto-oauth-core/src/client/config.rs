@@ -1,0 +1,105 @@
+//! The settings of a client, which every machine of this crate is given.
+
+use atproto_dpop::DpopKey;
+use atproto_identity::Resolver;
+use atproto_sansio::Reach;
+use url::Url;
+
+use crate::client::auth::{AuthMethod, ClientAuth};
+use crate::client::description::Description;
+use crate::client::key::ClientKey;
+use crate::client::redirect_uri::{self, ApplicationType};
+use crate::error::{Error, InputError, SessionError};
+use crate::origin::Origin;
+use crate::scope::Scopes;
+
+/// The settings of a client; [`ClientBuilder`](crate::ClientBuilder) documents and checks them.
+pub(crate) struct Config {
+    pub(crate) client_id: String,
+    pub(crate) application_type: ApplicationType,
+    pub(crate) redirect_uris: Vec<Url>,
+    /// The keys of a confidential client; new sessions use the first.
+    pub(crate) keys: Vec<ClientKey>,
+    pub(crate) jwks_uri: Option<Url>,
+    pub(crate) description: Description,
+    pub(crate) scopes: Scopes,
+    pub(crate) resolver: Resolver,
+    pub(crate) nonce_policy: NoncePolicy,
+    pub(crate) resource_metadata_fallback: bool,
+    pub(crate) development: bool,
+}
+
+/// The treatment of a successful response that lacks the `DPoP-Nonce` header.
+///
+/// A server that gives no nonces cannot tell a fresh proof from a stolen one that was made in
+/// advance.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "the specification or the real world")]
+pub enum NoncePolicy {
+    /// Rejects the response (atproto OAuth, «DPoP»). Tokens that a refresh returned are not lost.
+    #[default]
+    Strict,
+    /// Accepts the response, as the reference clients do.
+    Interop,
+}
+
+impl Config {
+    /// Authentication method of new sessions: the first key, or none for a public client.
+    pub(crate) fn auth_method(&self) -> AuthMethod {
+        match self.keys.first() {
+            Some(key) => {
+                AuthMethod::PrivateKeyJwt { kid: key.kid().to_owned(), jkt: key.jwk().thumbprint() }
+            }
+            None => AuthMethod::None,
+        }
+    }
+
+    /// Authenticates to `issuer` by the `method` that a login or session was begun with.
+    ///
+    /// Fails if the key is no longer among the client's keys, or is the session's DPoP key.
+    pub(crate) fn auth(
+        &self,
+        client_id: &str,
+        method: &AuthMethod,
+        issuer: &Origin,
+        dpop_key: &DpopKey,
+    ) -> Result<ClientAuth, Error> {
+        let key = match method {
+            AuthMethod::None => None,
+            AuthMethod::PrivateKeyJwt { kid, jkt } => {
+                let fits = |key: &&ClientKey| key.kid() == kid && key.jwk().thumbprint() == *jkt;
+                let key = self.keys.iter().find(fits).cloned();
+                let missing = || SessionError::NoSuchKey { kid: kid.clone(), jkt: jkt.clone() };
+                Some(key.ok_or_else(missing)?)
+            }
+        };
+        if self.keys.iter().any(|key| key.jwk() == dpop_key.jwk()) {
+            return Err(SessionError::SharedKey.into());
+        }
+        Ok(ClientAuth { client_id: client_id.to_owned(), issuer: issuer.clone(), key })
+    }
+
+    /// Rejects a session that was made for another `client_id`.
+    pub(crate) fn check_client_id(&self, client_id: &str) -> Result<(), Error> {
+        if self.client_id == client_id { Ok(()) } else { Err(SessionError::OtherClient.into()) }
+    }
+
+    /// The redirect URI of logins that ask for no other: the first.
+    pub(crate) fn default_redirect_uri(&self) -> Option<&Url> {
+        self.redirect_uris.first()
+    }
+
+    /// Rejects a redirect URI that the client does not declare. The port of a loopback redirect URI
+    /// is free (RFC 8252 section 7.3).
+    pub(crate) fn check_redirect_uri(&self, uri: &Url) -> Result<(), InputError> {
+        if self.redirect_uris.iter().any(|registered| redirect_uri::matches(registered, uri)) {
+            return Ok(());
+        }
+        Err(InputError::RedirectUriNotDeclared(uri.to_string()))
+    }
+
+    /// Reach of requests to servers that a user or the network named.
+    pub(crate) fn reach(&self) -> Reach {
+        Reach::untrusted(self.development)
+    }
+}

@@ -1,0 +1,60 @@
+//! `POST <revocation_endpoint>`
+//!
+//! Ends the life of one token at the server that issued it.
+//!
+//! The request carries the session's DPoP proof, because a server may answer 200 without one and
+//! revoke nothing. The server answers with a success even if it does not know the token any more.
+//!
+//! RFC 7009 section 2.1; atproto OAuth, «Tokens and Session Lifetime».
+
+use std::time::Duration;
+
+use atproto_sansio::{Body, Endpoint, Fresh, How, SecretString, ToSign};
+use bytes::Bytes;
+use http::{Request, Response};
+use url::Url;
+
+use crate::endpoints::form::FormEndpoint;
+use crate::endpoints::refusal::Refusal;
+use crate::error::{EndpointName, Error};
+
+/// The revocation of one token.
+pub(crate) struct RevocationRequest {
+    pub(crate) endpoint: FormEndpoint,
+    pub(crate) token: SecretString,
+    /// `refresh_token` or `access_token`.
+    pub(crate) token_type_hint: &'static str,
+}
+
+impl Endpoint for RevocationRequest {
+    type Output = ();
+    type Error = Error;
+
+    fn url(&self) -> Option<&Url> {
+        Some(&self.endpoint.url)
+    }
+
+    fn to_sign(&self, fresh: Fresh<'_>) -> Result<Option<ToSign>, Error> {
+        Ok(self.endpoint.to_sign(fresh))
+    }
+
+    fn request(&self, fresh: Fresh<'_>) -> Result<Request<Body>, Error> {
+        self.endpoint.post(fresh, |form| {
+            form.secret("token", &self.token).field("token_type_hint", self.token_type_hint);
+        })
+    }
+
+    fn how(&self) -> How {
+        How { timeout: TIMEOUT, ..self.endpoint.how() }
+    }
+
+    fn response(&self, response: Response<Bytes>) -> Result<(), Error> {
+        if response.status().is_success() {
+            return Ok(());
+        }
+        Err(Refusal::of_response(EndpointName::Revocation, &response).into())
+    }
+}
+
+/// Logging out must not make a user wait.
+const TIMEOUT: Duration = Duration::from_secs(5);

@@ -77,7 +77,7 @@ fn a_session_that_was_used_up_does_nothing_more() {
     let mut network = Network::new();
     let client = network.client();
     let session = network.session(&client);
-    let query = xrpc::query("a.b.c", [("", ""); 0]).unwrap();
+    let query = xrpc::query("a.b.c", &[]).unwrap();
     poll_after_end(&mut network, client.request(&session, query).unwrap());
     poll_after_end(&mut network, client.refresh(session.clone()));
     poll_after_end(&mut network, client.revoke(session.clone()));

@@ -62,7 +62,7 @@ fn no_value_shows_a_secret() {
     secrets.check(session.access_token());
     secrets.check(session.dpop_key());
 
-    let query = xrpc::query("a.b.c", [("", ""); 0]).unwrap();
+    let query = xrpc::query("a.b.c", &[]).unwrap();
     secrets.check(&client.request(session, query).unwrap());
     secrets.check(&client.refresh(session.clone()));
     secrets.check(&client.revoke(session.clone()));

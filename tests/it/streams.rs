@@ -40,7 +40,7 @@ fn a_nonce_is_learned_before_the_body_is_sent() {
     let mut network = Network::new();
     let client = network.client();
     let session = network.session(&client);
-    let request = || xrpc::upload("com.atproto.repo.uploadBlob", "video/mp4").unwrap();
+    let request = || xrpc::upload("com.atproto.repo.uploadBlob", &[], "video/mp4").unwrap();
     let upload =
         |network: &mut Network| asked(network, client.request(&session, request()).unwrap()).0;
 
@@ -68,8 +68,8 @@ fn a_body_is_sent_once_whatever_is_answered() {
             response.headers_mut().insert("dpop-nonce", nonce);
         }
     });
-    let request = xrpc::upload("com.atproto.repo.uploadBlob", "video/mp4").unwrap();
+    let request = xrpc::upload("com.atproto.repo.uploadBlob", &[], "video/mp4").unwrap();
     let (asked, reply) = asked(&mut network, client.request(&session, request).unwrap());
     assert_eq!(asked, [(UPLOAD.to_owned(), true)]);
-    assert!(xrpc::is_nonce_refused(&reply.unwrap().output), "the caller is told to try again");
+    assert!(xrpc::is_nonce_refused(&reply.unwrap().response), "the caller is told to try again");
 }

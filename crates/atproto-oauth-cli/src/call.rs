@@ -18,18 +18,19 @@ pub(crate) fn run(call: &Call, common: &Common) -> Result<(), Failure> {
     let request = request(call)?;
     let file = SessionFile::new(common)?;
     let mut session = file.load()?;
-    let client = OAuthClient::new(network::client_of(&session, common)?, network::driver(common)?);
+    let client =
+        OAuthClient::with_driver(network::client_of(&session, common)?, network::driver(common)?);
 
     if session.needs_refresh(System::now()) {
         session = refresh(&client, &file, &session)?;
     }
-    let mut response = client.request(&session, request.clone())?;
-    if xrpc::is_token_refused(&response) && session.can_refresh() {
+    let mut reply = client.request(&session, request.clone())?;
+    if xrpc::is_token_refused(&reply.response) && session.can_refresh() {
         session = refresh(&client, &file, &session)?;
-        response = client.request(&session, request)?;
+        reply = client.request(&session, request)?;
     }
-    xrpc::check(&response)?;
-    print(response.body())
+    xrpc::check(&reply.response)?;
+    print(reply.response.body())
 }
 
 /// Refreshes the session unless another process has done so, and keeps it before it is used.
@@ -50,11 +51,11 @@ fn refresh(client: &OAuthClient, file: &SessionFile, stale: &Session) -> Result<
 fn request(call: &Call) -> Result<Request<Body>, Failure> {
     let request = if let (Some(path), Some(content_type)) = (&call.file, &call.content_type) {
         let bytes = fs::read(path).map_err(|error| Failure::file("the file", path, &error))?;
-        xrpc::blob(&call.nsid, content_type, bytes)?
+        xrpc::blob(&call.nsid, &[], content_type, bytes)?
     } else if call.procedure || (!call.query && !reads(&call.nsid)) {
-        xrpc::procedure(&call.nsid, &input(&call.params)?)?
+        xrpc::procedure(&call.nsid, &[], &input(&call.params)?)?
     } else {
-        xrpc::query(&call.nsid, params(&call.params)?)?
+        xrpc::query(&call.nsid, &params(&call.params)?)?
     };
     match &call.proxy {
         Some(service) => Ok(xrpc::with_proxy(request, service)?),

@@ -4,6 +4,8 @@ mod client;
 mod discovery;
 mod endpoints;
 mod error;
+#[cfg(feature = "std")]
+pub mod exports;
 mod json;
 mod login;
 mod origin;

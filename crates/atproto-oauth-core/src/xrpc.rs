@@ -37,40 +37,52 @@ pub struct XrpcError {
     pub retry_after: Option<Duration>,
 }
 
-/// `GET /xrpc/<nsid>?…`: a query. A parameter that is there several times is an array.
+/// `GET /xrpc/<nsid>?<params>`: a query. An array is one parameter for each of its elements, all of
+/// the same name.
 ///
 /// ```
 /// use atproto_oauth_core::xrpc;
 ///
-/// let request = xrpc::query("com.atproto.repo.listRecords", [("repo", "did:web:a.example")])?;
+/// let request = xrpc::query("com.atproto.repo.listRecords", &[("repo", "did:web:a.example")])?;
 /// assert_eq!(request.uri(), "/xrpc/com.atproto.repo.listRecords?repo=did%3Aweb%3Aa.example");
+/// assert!(xrpc::query("com.atproto.server.getSession", &[]).is_ok());
 /// # Ok::<(), atproto_oauth_core::InputError>(())
 /// ```
 ///
 /// # Errors
 ///
-/// The name is not an NSID.
-pub fn query<N: AsRef<str>, V: AsRef<str>>(
-    nsid: &str,
-    params: impl IntoIterator<Item = (N, V)>,
-) -> Result<Request<Body>, InputError> {
-    let mut query = Serializer::new(String::new());
-    query.extend_pairs(params);
-    let query = query.finish();
-    let path = path(nsid)?;
-    let path = if query.is_empty() { path } else { format!("{path}?{query}") };
-    build(Request::get(path).header(header::ACCEPT, "application/json"), Bytes::new())
+/// [`InputError::Nsid`] if `nsid` is not an NSID.
+pub fn query(nsid: &str, params: &[(&str, &str)]) -> Result<Request<Body>, InputError> {
+    build(
+        Request::get(path(nsid, params)?).header(header::ACCEPT, "application/json"),
+        Bytes::new(),
+    )
 }
 
-/// `POST /xrpc/<nsid>` with a JSON body: a procedure.
+/// `POST /xrpc/<nsid>?<params>` with `input` as its JSON body: a procedure. Few procedures have
+/// parameters beside their input; for all others `params` is empty.
+///
+/// ```
+/// use atproto_oauth_core::xrpc;
+///
+/// let input = std::collections::BTreeMap::from([("collection", "app.bsky.feed.post")]);
+/// let request = xrpc::procedure("com.atproto.repo.createRecord", &[], &input)?;
+/// assert_eq!(request.uri(), "/xrpc/com.atproto.repo.createRecord");
+/// # Ok::<(), atproto_oauth_core::InputError>(())
+/// ```
 ///
 /// # Errors
 ///
-/// The name is not an NSID, or the input can't be written as JSON.
-pub fn procedure(nsid: &str, input: &impl Serialize) -> Result<Request<Body>, InputError> {
+/// [`InputError::Nsid`] if `nsid` is not an NSID, [`InputError::Request`] if `input` cannot be
+/// written as JSON.
+pub fn procedure(
+    nsid: &str,
+    params: &[(&str, &str)],
+    input: &impl Serialize,
+) -> Result<Request<Body>, InputError> {
     let body = serde_json::to_vec(input)
         .map_err(|_| InputError::Request("its input can't be written as JSON"))?;
-    blob(nsid, "application/json", body)
+    blob(nsid, params, "application/json", body)
 }
 
 /// `POST /xrpc/<nsid>` with bytes of some type: an upload, as `com.atproto.repo.uploadBlob` takes.
@@ -80,10 +92,11 @@ pub fn procedure(nsid: &str, input: &impl Serialize) -> Result<Request<Body>, In
 /// The name is not an NSID, or the type can't stand in a header.
 pub fn blob(
     nsid: &str,
+    params: &[(&str, &str)],
     content_type: &str,
     body: impl Into<Bytes>,
 ) -> Result<Request<Body>, InputError> {
-    let request = Request::post(path(nsid)?)
+    let request = Request::post(path(nsid, params)?)
         .header(header::ACCEPT, "application/json")
         .header(header::CONTENT_TYPE, content_type);
     build(request, body.into())
@@ -95,8 +108,12 @@ pub fn blob(
 /// # Errors
 ///
 /// The name is not an NSID, or the type can't stand in a header.
-pub fn upload(nsid: &str, content_type: &str) -> Result<Request<Body>, InputError> {
-    let mut request = blob(nsid, content_type, Bytes::new())?;
+pub fn upload(
+    nsid: &str,
+    params: &[(&str, &str)],
+    content_type: &str,
+) -> Result<Request<Body>, InputError> {
+    let mut request = blob(nsid, params, content_type, Bytes::new())?;
     *request.body_mut() = Body::Attached;
     Ok(request)
 }
@@ -223,15 +240,26 @@ impl fmt::Display for XrpcError {
 
 impl std::error::Error for XrpcError {}
 
+impl XrpcError {
+    /// Whether the same request may succeed later: the server failed, or was asked too often.
+    pub fn is_transient(&self) -> bool {
+        self.status.is_server_error() || self.status == StatusCode::TOO_MANY_REQUESTS
+    }
+}
+
 fn build(request: http::request::Builder, body: Bytes) -> Result<Request<Body>, InputError> {
     request.body(Body::Bytes(body)).map_err(|_| InputError::Request("a header or parameter of it"))
 }
 
-fn path(nsid: &str) -> Result<String, InputError> {
-    if is_nsid(nsid) {
+fn path(nsid: &str, params: &[(&str, &str)]) -> Result<String, InputError> {
+    if !is_nsid(nsid) {
+        return Err(InputError::Nsid(printable(nsid)));
+    }
+    if params.is_empty() {
         return Ok(format!("/xrpc/{nsid}"));
     }
-    Err(InputError::Nsid(printable(nsid)))
+    let query = Serializer::new(String::new()).extend_pairs(params).finish();
+    Ok(format!("/xrpc/{nsid}?{query}"))
 }
 
 /// atproto «Namespaced Identifiers (NSIDs)».
@@ -287,7 +315,7 @@ mod tests {
             &longer,
         ] {
             assert!(!is_nsid(text), "{text}");
-            assert!(query(text, [("a", "b")]).is_err(), "{text}");
+            assert!(query(text, &[("a", "b")]).is_err(), "{text}");
         }
     }
 
@@ -295,16 +323,23 @@ mod tests {
     fn parameters_are_encoded_and_may_be_repeated() {
         // Rule H-19
         let params = [("uris", "at://a/b?c"), ("uris", "x y+z"), ("limit", "5")];
-        let request = query("a.b.c", params).unwrap();
+        let request = query("a.b.c", &params).unwrap();
         let expected = "/xrpc/a.b.c?uris=at%3A%2F%2Fa%2Fb%3Fc&uris=x+y%2Bz&limit=5";
         assert_eq!(request.uri(), expected);
-        assert_eq!(query("a.b.c", [("", ""); 0]).unwrap().uri(), "/xrpc/a.b.c");
+        assert_eq!(query("a.b.c", &[]).unwrap().uri(), "/xrpc/a.b.c");
+        for request in [
+            procedure("a.b.c", &params, &()),
+            blob("a.b.c", &params, "image/png", Bytes::new()),
+            upload("a.b.c", &params, "video/mp4"),
+        ] {
+            assert_eq!(request.unwrap().uri(), expected);
+        }
     }
 
     #[test]
     fn a_service_is_a_did_and_a_fragment() {
         // Rule H-14
-        let request = || query("a.b.c", [("", ""); 0]).unwrap();
+        let request = || query("a.b.c", &[]).unwrap();
         let proxied = with_proxy(request(), "did:web:api.bsky.app#bsky_appview").unwrap();
         assert_eq!(proxied.headers()["atproto-proxy"], "did:web:api.bsky.app#bsky_appview");
         for service in [

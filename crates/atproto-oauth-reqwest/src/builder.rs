@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::num::NonZero;
 use std::sync::Arc;
 
+use atproto_oauth_core::exports::P256Keys;
 use atproto_sansio::System;
 use http::HeaderValue;
 use rustls::RootCertStore;
@@ -132,6 +133,13 @@ impl DriverBuilder {
             shared: Shared::default(),
             remote_signer: self.remote_signer,
         })
+    }
+}
+
+/// The settings of [`Driver::default`].
+impl Default for DriverBuilder {
+    fn default() -> Self {
+        Self::new(System::new(P256Keys))
     }
 }
 

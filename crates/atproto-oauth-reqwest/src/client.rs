@@ -4,11 +4,10 @@ use std::time::Duration;
 
 use atproto_oauth_core::{
     Authorization, Authorize, CallbackError, CallbackParams, Client, Error, LoggedIn, Pending,
-    RefreshError, Refreshed, Revocation, Session, Subject,
+    RefreshError, Refreshed, ResourceReply, Revocation, Session, Subject,
 };
 use atproto_sansio::{Answer, Body};
-use bytes::Bytes;
-use http::{Request, Response};
+use http::Request;
 
 use crate::driver::Driver;
 use crate::streamed::StreamedBody;
@@ -22,8 +21,15 @@ pub struct OAuthClient {
 }
 
 impl OAuthClient {
+    /// Runs the procedures of `client` on a driver with the default settings
+    /// ([`Driver::default`]). A client for a development network needs
+    /// [`with_driver`](Self::with_driver), and a driver that was built for one, too.
+    pub fn new(client: Client) -> Self {
+        Self::with_driver(client, Driver::default())
+    }
+
     /// Runs the procedures of `client` on `driver`.
-    pub fn new(client: Client, driver: Driver) -> Self {
+    pub fn with_driver(client: Client, driver: Driver) -> Self {
         Self { client, driver }
     }
 
@@ -90,9 +96,9 @@ impl OAuthClient {
         &self,
         session: &Session,
         request: Request<Body>,
-    ) -> impl Future<Output = Result<Response<Bytes>, Error>> + Send + 'static + use<> {
+    ) -> impl Future<Output = Result<ResourceReply, Error>> + Send + 'static + use<> {
         let run = self.client.request(session, request).map(|machine| self.driver.run(machine));
-        async move { Ok(run?.await?.output) }
+        async move { run?.await }
     }
 
     /// Sends a request whose body is read from `body` while it is sent, such as
@@ -107,10 +113,10 @@ impl OAuthClient {
         request: Request<Body>,
         body: AttachedBody,
         timeout: Duration,
-    ) -> impl Future<Output = Result<Response<Bytes>, Error>> + Send + 'static + use<> {
+    ) -> impl Future<Output = Result<ResourceReply, Error>> + Send + 'static + use<> {
         let machine = self.client.request(session, request).map(|request| request.timeout(timeout));
         let run = machine.map(|machine| self.driver.run_with_body(machine, body));
-        async move { Ok(run?.await?.output) }
+        async move { run?.await }
     }
 
     /// Sends a request whose answer, if it is a success, is read while it arrives: the head, and
@@ -124,7 +130,7 @@ impl OAuthClient {
         session: &Session,
         request: Request<Body>,
         timeout: Duration,
-    ) -> impl Future<Output = Result<(Response<Bytes>, Option<StreamedBody>), Error>>
+    ) -> impl Future<Output = Result<(ResourceReply, Option<StreamedBody>), Error>>
     + Send
     + 'static
     + use<> {
@@ -132,10 +138,7 @@ impl OAuthClient {
         let machine = self.client.request(session, request);
         let machine = machine.map(|request| request.timeout(timeout).answer(answer));
         let run = machine.map(|machine| self.driver.run_streaming(machine));
-        async move {
-            let (reply, body) = run?.await?;
-            Ok((reply.output, body))
-        }
+        async move { run?.await }
     }
 
     /// Spends the session's refresh token: store the new session before anything else.

@@ -21,6 +21,8 @@ mod txt;
 #[path = "no_txt.rs"]
 mod txt;
 
+#[doc(no_inline)]
+pub use atproto_oauth_core::exports::*;
 pub use builder::{BadCertificate, DriverBuilder};
 pub use client::OAuthClient;
 pub use driver::Driver;

@@ -49,7 +49,7 @@ fn people_log_in() -> Result<(), Box<dyn Error>> {
     let client = Client::loopback(Scopes::parse("atproto")?).resolver(resolver).development();
     let driver = Driver::builder(System::new(P256Keys)).development();
     let driver = driver.nameserver(network.nameserver()).build();
-    let mut app = App::new(OAuthClient::new(client.build()?, driver));
+    let mut app = App::new(OAuthClient::with_driver(client.build()?, driver));
 
     let url = app.login_url("alice.test")?;
     let back = network.sandbox().approve(&url, "alice.test")?;

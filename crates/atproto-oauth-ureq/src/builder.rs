@@ -5,6 +5,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use atproto_oauth_core::exports::P256Keys;
 use atproto_sansio::System;
 use http::HeaderValue;
 use rustls::RootCertStore;
@@ -120,6 +121,13 @@ impl DriverBuilder {
             shared: Shared::default(),
             remote_signer: self.remote_signer,
         })
+    }
+}
+
+/// The settings of [`Driver::default`].
+impl Default for DriverBuilder {
+    fn default() -> Self {
+        Self::new(System::new(P256Keys))
     }
 }
 

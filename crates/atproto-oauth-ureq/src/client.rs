@@ -5,11 +5,10 @@ use std::time::Duration;
 
 use atproto_oauth_core::{
     Authorization, Authorize, CallbackError, CallbackParams, Client, Error, LoggedIn, Pending,
-    RefreshError, Refreshed, Revocation, Session, Subject,
+    RefreshError, Refreshed, ResourceReply, Revocation, Session, Subject,
 };
 use atproto_sansio::{Answer, Body};
-use bytes::Bytes;
-use http::{Request, Response};
+use http::Request;
 
 use crate::driver::Driver;
 use crate::streams::AttachedBody;
@@ -22,8 +21,15 @@ pub struct OAuthClient {
 }
 
 impl OAuthClient {
+    /// Runs the procedures of `client` on a driver with the default settings
+    /// ([`Driver::default`]). A client for a development network needs
+    /// [`with_driver`](Self::with_driver), and a driver that was built for one, too.
+    pub fn new(client: Client) -> Self {
+        Self::with_driver(client, Driver::default())
+    }
+
     /// Runs the procedures of `client` on `driver`.
-    pub fn new(client: Client, driver: Driver) -> Self {
+    pub fn with_driver(client: Client, driver: Driver) -> Self {
         Self { client, driver }
     }
 
@@ -85,8 +91,8 @@ impl OAuthClient {
         &self,
         session: &Session,
         request: Request<Body>,
-    ) -> Result<Response<Bytes>, Error> {
-        Ok(self.driver.run(self.client.request(session, request)?)?.output)
+    ) -> Result<ResourceReply, Error> {
+        self.driver.run(self.client.request(session, request)?)
     }
 
     /// Sends a request whose body is read from `body` while it is sent, such as
@@ -101,9 +107,9 @@ impl OAuthClient {
         request: Request<Body>,
         body: AttachedBody<'_>,
         timeout: Duration,
-    ) -> Result<Response<Bytes>, Error> {
+    ) -> Result<ResourceReply, Error> {
         let request = self.client.request(session, request)?.timeout(timeout);
-        Ok(self.driver.run_with_body(request, body)?.output)
+        self.driver.run_with_body(request, body)
     }
 
     /// Sends a request whose answer, if it is a success, is read while it arrives: the head, and
@@ -118,11 +124,10 @@ impl OAuthClient {
         session: &Session,
         request: Request<Body>,
         timeout: Duration,
-    ) -> Result<(Response<Bytes>, Option<Box<dyn Read + Send>>), Error> {
+    ) -> Result<(ResourceReply, Option<Box<dyn Read + Send>>), Error> {
         let request = self.client.request(session, request)?.timeout(timeout);
         let request = request.answer(Answer::Streamed { errors: 64 * 1024 });
-        let (reply, body) = self.driver.run_streaming(request)?;
-        Ok((reply.output, body))
+        self.driver.run_streaming(request)
     }
 
     /// Spends the session's refresh token: store the new session before anything else.

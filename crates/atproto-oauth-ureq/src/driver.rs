@@ -141,6 +141,13 @@ impl Driver {
     }
 }
 
+/// The usual settings, the clock and entropy of the operating system, and the keys of this crate.
+impl Default for Driver {
+    fn default() -> Self {
+        DriverBuilder::default().build()
+    }
+}
+
 impl fmt::Debug for Driver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Driver").finish_non_exhaustive()

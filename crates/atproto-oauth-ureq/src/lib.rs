@@ -15,6 +15,8 @@ mod sign;
 mod streams;
 mod txt;
 
+#[doc(no_inline)]
+pub use atproto_oauth_core::exports::*;
 pub use builder::{BadCertificate, DriverBuilder};
 pub use client::OAuthClient;
 pub use driver::Driver;

@@ -10,10 +10,8 @@ use ureq::BodyReader;
 ///
 /// Reading it should not block: the time of a call does not interrupt it.
 pub struct AttachedBody<'a> {
-    /// Gives the bytes.
-    pub reader: Box<dyn Read + 'a>,
-    /// How many bytes to send. If it is not known, the body is sent in chunks until `reader` ends.
-    pub length: Option<u64>,
+    pub(crate) reader: Box<dyn Read + 'a>,
+    pub(crate) length: Option<u64>,
 }
 
 /// The streams of one run.
@@ -31,6 +29,14 @@ pub(crate) struct Incoming(pub(crate) BodyReader<'static>);
 pub(crate) struct Exactly<R> {
     pub(crate) reader: R,
     pub(crate) left: u64,
+}
+
+impl<'a> AttachedBody<'a> {
+    /// A body of the next `length` bytes of `reader`. If `length` is `None`, the body is sent in
+    /// chunks until `reader` ends.
+    pub fn new(reader: impl Read + 'a, length: Option<u64>) -> Self {
+        Self { reader: Box::new(reader), length }
+    }
 }
 
 impl<'a> Streams<'a> {

@@ -71,13 +71,13 @@ fn a_server_that_has_lost_an_account_knows_it_as_deactivated() {
     assert_eq!(status(&mut sandbox, &client, &session), 200);
     sandbox.migrate(ALICE, new);
 
-    let query = xrpc::query("com.atproto.server.getSession", [("", ""); 0]).unwrap();
-    let answer = sandbox.run(client.request(&session, query).unwrap()).unwrap().output;
+    let query = xrpc::query("com.atproto.server.getSession", &[]).unwrap();
+    let answer = sandbox.run(client.request(&session, query).unwrap()).unwrap().response;
     let answer: Value = xrpc::json(&answer).unwrap();
     assert_eq!((&answer["active"], &answer["status"]), (&json!(false), &json!("deactivated")));
     let record = json!({"repo": session.did(), "collection": "com.example.note", "record": {}});
-    let write = xrpc::procedure("com.atproto.repo.createRecord", &record).unwrap();
-    let refused = sandbox.run(client.request(&session, write).unwrap()).unwrap().output;
+    let write = xrpc::procedure("com.atproto.repo.createRecord", &[], &record).unwrap();
+    let refused = sandbox.run(client.request(&session, write).unwrap()).unwrap().response;
     assert_eq!(refused.status(), 401);
     let refused: Value = serde_json::from_slice(refused.body()).unwrap();
     assert_eq!(refused["error"], "AccountDeactivated");

@@ -19,7 +19,7 @@ fn an_access_token_that_has_expired_is_refused_and_refreshed() {
     assert_eq!(status(&mut sandbox, &client, &session), 200);
     sandbox.advance(Duration::from_secs(601));
     assert!(session.needs_refresh(sandbox.now()));
-    let refused = sandbox.run(client.request(&session, who_am_i()).unwrap()).unwrap().output;
+    let refused = sandbox.run(client.request(&session, who_am_i()).unwrap()).unwrap().response;
     assert!(xrpc::is_token_refused(&refused), "{refused:?}");
     let session = sandbox.run(client.refresh(session)).unwrap().session;
     assert!(!session.needs_refresh(sandbox.now()));

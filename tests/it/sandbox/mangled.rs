@@ -40,11 +40,11 @@ fn lived_in() -> (Sandbox, Vec<Exchange>) {
     let session = finish(&mut sandbox, &client, begun, ALICE).unwrap().session;
     let record = json!({"repo": session.did(), "collection": "com.example.note", "record": {}});
     for request in [
-        xrpc::procedure("com.atproto.repo.createRecord", &record),
-        xrpc::blob("com.atproto.repo.uploadBlob", "image/png", &b"bytes"[..]),
+        xrpc::procedure("com.atproto.repo.createRecord", &[], &record),
+        xrpc::blob("com.atproto.repo.uploadBlob", &[], "image/png", &b"bytes"[..]),
         xrpc::query(
             "com.atproto.repo.listRecords",
-            [("repo", ALICE), ("collection", "com.example.note")],
+            &[("repo", ALICE), ("collection", "com.example.note")],
         ),
     ] {
         let request = client.request(&session, request.unwrap()).unwrap();

@@ -84,11 +84,11 @@ fn log_in(sandbox: &mut Sandbox, client: &Client, handle: &str) -> Session {
 
 /// A call that says whose session it is.
 fn who_am_i() -> Request<Body> {
-    xrpc::query("com.atproto.server.getSession", [("", ""); 0]).unwrap()
+    xrpc::query("com.atproto.server.getSession", &[]).unwrap()
 }
 
 /// The status of such a call.
 fn status(sandbox: &mut Sandbox, client: &Client, session: &Session) -> u16 {
     let answer = sandbox.run(client.request(session, who_am_i()).unwrap()).unwrap();
-    answer.output.status().as_u16()
+    answer.response.status().as_u16()
 }

@@ -266,8 +266,8 @@ fn a_blob_has_a_largest_size() {
     let largest = 100 * 1024 * 1024;
     for (size, expected) in [(largest, 200), (largest + 1, 413)] {
         let bytes = vec![0; size];
-        let upload = xrpc::blob("com.atproto.repo.uploadBlob", "image/png", bytes).unwrap();
-        let answer = sandbox.run(client.request(&session, upload).unwrap()).unwrap().output;
+        let upload = xrpc::blob("com.atproto.repo.uploadBlob", &[], "image/png", bytes).unwrap();
+        let answer = sandbox.run(client.request(&session, upload).unwrap()).unwrap().response;
         assert_eq!(answer.status(), expected, "{size}");
     }
 }

@@ -22,7 +22,7 @@ pub(crate) fn blocking(served: &Served) -> atproto_oauth_ureq::OAuthClient {
     for (host, address) in served.hosts() {
         builder = builder.host_override(&host, address);
     }
-    atproto_oauth_ureq::OAuthClient::new(client(served), builder.build())
+    atproto_oauth_ureq::OAuthClient::with_driver(client(served), builder.build())
 }
 
 fn log_in(served: &Served, name: &str) -> (atproto_oauth_ureq::OAuthClient, Session) {
@@ -42,8 +42,8 @@ fn everybody_logs_in() {
     // By DNS, over HTTPS, with a did:web, behind an entryway.
     for name in ["alice", "carol", "wendy", "rita"] {
         let (client, session) = log_in(&served, name);
-        let query = xrpc::query("com.atproto.server.getSession", [("", ""); 0]).unwrap();
-        let answer = client.request(&session, query).unwrap();
+        let query = xrpc::query("com.atproto.server.getSession", &[]).unwrap();
+        let answer = client.request(&session, query).unwrap().response;
         xrpc::check(&answer).unwrap();
         let text = String::from_utf8_lossy(answer.body()).into_owned();
         assert!(text.contains(session.did().as_str()), "{text}");
@@ -63,14 +63,15 @@ fn the_async_adapter_logs_in_too() {
         for (host, address) in served.hosts() {
             builder = builder.host_override(&host, address);
         }
-        let client = atproto_oauth_reqwest::OAuthClient::new(client(&served), builder.build());
+        let client =
+            atproto_oauth_reqwest::OAuthClient::with_driver(client(&served), builder.build());
         runtime.block_on(async {
             let begun = client.authorize(Subject::parse(handle).unwrap()).await.unwrap();
             let back = served.sandbox().approve(&begun.url, handle).unwrap();
             let params = CallbackParams::parse(&back).unwrap();
             let session = client.callback(begun.pending, params).await.unwrap().session;
-            let query = xrpc::query("com.atproto.server.getSession", [("", ""); 0]).unwrap();
-            xrpc::check(&client.request(&session, query).await.unwrap()).unwrap();
+            let query = xrpc::query("com.atproto.server.getSession", &[]).unwrap();
+            xrpc::check(&client.request(&session, query).await.unwrap().response).unwrap();
             let session = client.refresh(session).await.unwrap().session;
             client.revoke(session).await.unwrap();
         });

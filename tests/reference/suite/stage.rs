@@ -42,7 +42,7 @@ impl Reference {
             .host_override(&host, address)
             .sign_with(sign_elsewhere)
             .build();
-        atproto_oauth_ureq::OAuthClient::new(client, driver)
+        atproto_oauth_ureq::OAuthClient::with_driver(client, driver)
     }
 
     /// The same over reqwest.

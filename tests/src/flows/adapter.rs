@@ -122,7 +122,7 @@ impl Asynchronous {
     pub fn new(client: Client, build: impl FnOnce() -> atproto_oauth_reqwest::Driver) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
         let driver = runtime.block_on(async { build() });
-        Self { runtime, client: atproto_oauth_reqwest::OAuthClient::new(client, driver) }
+        Self { runtime, client: atproto_oauth_reqwest::OAuthClient::with_driver(client, driver) }
     }
 }
 
@@ -156,7 +156,7 @@ impl Adapter for atproto_oauth_ureq::OAuthClient {
     }
 
     fn request(&self, session: &Session, request: Request<Body>) -> Result<Response<Bytes>, Error> {
-        self.request(session, request)
+        Ok(self.request(session, request)?.response)
     }
 
     fn refresh(&self, session: Session) -> Result<Refreshed, RefreshError> {
@@ -184,9 +184,8 @@ impl Streaming for atproto_oauth_ureq::OAuthClient {
         file: &File,
         length: u64,
     ) -> Result<Response<Bytes>, Error> {
-        let reader = Box::new(BufReader::new(file));
-        let body = atproto_oauth_ureq::AttachedBody { reader, length: Some(length) };
-        self.upload(session, request, body, TIME)
+        let body = atproto_oauth_ureq::AttachedBody::new(BufReader::new(file), Some(length));
+        Ok(self.upload(session, request, body, TIME)?.response)
     }
 
     fn download(
@@ -197,7 +196,7 @@ impl Streaming for atproto_oauth_ureq::OAuthClient {
     ) -> Result<Response<Bytes>, Error> {
         let (head, body) = self.download(session, request, TIME)?;
         std::io::copy(&mut body.unwrap(), &mut file).unwrap();
-        Ok(head)
+        Ok(head.response)
     }
 }
 
@@ -231,7 +230,7 @@ impl Adapter for Asynchronous {
     }
 
     fn request(&self, session: &Session, request: Request<Body>) -> Result<Response<Bytes>, Error> {
-        self.runtime.block_on(self.client.request(session, request))
+        Ok(self.runtime.block_on(self.client.request(session, request))?.response)
     }
 
     fn refresh(&self, session: Session) -> Result<Refreshed, RefreshError> {
@@ -272,7 +271,7 @@ impl Streaming for Asynchronous {
             })
         };
         let body = atproto_oauth_reqwest::AttachedBody::new(pieces, Some(length));
-        self.runtime.block_on(self.client.upload(session, request, body, TIME))
+        Ok(self.runtime.block_on(self.client.upload(session, request, body, TIME))?.response)
     }
 
     fn download(
@@ -287,7 +286,7 @@ impl Streaming for Asynchronous {
             while let Some(piece) = body.next().await {
                 file.write_all(&piece.unwrap()).unwrap();
             }
-            Ok(head)
+            Ok(head.response)
         })
     }
 }

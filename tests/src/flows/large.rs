@@ -31,10 +31,10 @@ fn keep(client: &dyn Streaming, session: &Session, uploaded: &Value) -> Request<
         "collection": "com.example.note",
         "record": {"$type": "com.example.note", "video": uploaded["blob"]},
     });
-    let create = xrpc::procedure("com.atproto.repo.createRecord", &record).unwrap();
+    let create = xrpc::procedure("com.atproto.repo.createRecord", &[], &record).unwrap();
     xrpc::check(&client.request(session, create).unwrap()).unwrap();
     let cid = uploaded["blob"]["ref"]["$link"].as_str().unwrap();
-    xrpc::query("com.atproto.sync.getBlob", [("did", did), ("cid", cid)]).unwrap()
+    xrpc::query("com.atproto.sync.getBlob", &[("did", did), ("cid", cid)]).unwrap()
 }
 
 fn same(mut original: File, mut copy: File) {
@@ -56,7 +56,7 @@ pub fn a_large_blob_goes_up_and_comes_down(stage: &dyn Stage, client: &dyn Strea
     let session = stage.log_in(&*stage.client(), "alice");
     let mut wire = Wire::of(stage, session.pds().as_str());
     let file = video();
-    let upload = xrpc::upload("com.atproto.repo.uploadBlob", "video/mp4").unwrap();
+    let upload = xrpc::upload("com.atproto.repo.uploadBlob", &[], "video/mp4").unwrap();
     let answer = client.upload(&session, upload, &file, LENGTH).unwrap();
     let uploaded: Value = xrpc::json(&answer).unwrap();
     assert_eq!(uploaded["blob"]["size"], LENGTH);

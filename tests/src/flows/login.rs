@@ -45,7 +45,7 @@ pub fn alice_logs_in_writes_refreshes_and_logs_out(stage: &dyn Stage) {
     let answer = client.request(&session, who_am_i()).unwrap();
     assert_eq!(xrpc::json::<Value>(&answer).unwrap()["did"], alice.did);
 
-    let upload = xrpc::blob("com.atproto.repo.uploadBlob", "image/png", IMAGE).unwrap();
+    let upload = xrpc::blob("com.atproto.repo.uploadBlob", &[], "image/png", IMAGE).unwrap();
     let uploaded: Value = xrpc::json(&client.request(&session, upload).unwrap()).unwrap();
     assert_eq!(uploaded["blob"]["mimeType"], "image/png");
     assert_eq!(uploaded["blob"]["size"], IMAGE.len());
@@ -55,13 +55,13 @@ pub fn alice_logs_in_writes_refreshes_and_logs_out(stage: &dyn Stage) {
         "collection": "com.example.note",
         "record": {"$type": "com.example.note", "text": "written over OAuth", "image": uploaded["blob"]},
     });
-    let create = xrpc::procedure("com.atproto.repo.createRecord", &record).unwrap();
+    let create = xrpc::procedure("com.atproto.repo.createRecord", &[], &record).unwrap();
     let created: Value = xrpc::json(&client.request(&session, create).unwrap()).unwrap();
     let start = format!("at://{}/com.example.note/", alice.did);
     assert!(created["uri"].as_str().unwrap().starts_with(&start));
 
     let cid = uploaded["blob"]["ref"]["$link"].as_str().unwrap();
-    let get_blob = xrpc::query("com.atproto.sync.getBlob", [("did", &*alice.did), ("cid", cid)]);
+    let get_blob = xrpc::query("com.atproto.sync.getBlob", &[("did", &*alice.did), ("cid", cid)]);
     let blob = client.request(&session, get_blob.unwrap()).unwrap();
     assert_eq!(&blob.body()[..], IMAGE);
     assert_eq!(

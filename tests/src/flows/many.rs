@@ -23,7 +23,7 @@ pub fn calls_share_a_session(stage: &dyn Stage, client: &Asynchronous, count: us
     let grown = resident().saturating_sub(before) / (1 << 20);
     assert_eq!(statuses.len(), count);
     for status in statuses {
-        assert!(status.unwrap().output.status().is_success());
+        assert!(status.unwrap().response.status().is_success());
     }
     let log = stage.log(session.issuer().as_str());
     let tokens = log.iter().filter(|seen| seen.path == "/oauth/token").count();

@@ -21,7 +21,7 @@ pub fn every_account_logs_in_with_every_client(stage: &dyn Stage) {
                 "collection": "com.example.note",
                 "record": {"$type": "com.example.note", "text": about},
             });
-            let create = || xrpc::procedure("com.atproto.repo.createRecord", &record).unwrap();
+            let create = || xrpc::procedure("com.atproto.repo.createRecord", &[], &record).unwrap();
             let answer = client.request(&session, create()).unwrap();
             assert!(answer.status().is_success(), "{about}: {answer:?}");
             let refreshed = client.refresh(session).unwrap();

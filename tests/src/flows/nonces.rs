@@ -14,7 +14,7 @@ fn session_from_begin_to_end(stage: &dyn Stage) {
         "collection": "com.example.note",
         "record": {"$type": "com.example.note"},
     });
-    let create = xrpc::procedure("com.atproto.repo.createRecord", &record).unwrap();
+    let create = xrpc::procedure("com.atproto.repo.createRecord", &[], &record).unwrap();
     xrpc::check(&client.request(&session, create).unwrap()).unwrap();
     let session = client.refresh(session).unwrap().session;
     xrpc::check(&client.request(&session, who_am_i()).unwrap()).unwrap();

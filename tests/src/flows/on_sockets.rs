@@ -44,7 +44,7 @@ impl OnSockets {
         for (host, address) in self.served.hosts() {
             driver = driver.host_override(&host, address);
         }
-        atproto_oauth_ureq::OAuthClient::new(client, driver.build())
+        atproto_oauth_ureq::OAuthClient::with_driver(client, driver.build())
     }
 
     /// The same over reqwest.

@@ -91,7 +91,7 @@ impl<T: Transport> Adapter for Over<T> {
     }
 
     fn request(&self, session: &Session, request: Request<Body>) -> Result<Response<Bytes>, Error> {
-        Ok(self.transport.run(self.client.request(session, request)?)?.output)
+        Ok(self.transport.run(self.client.request(session, request)?)?.response)
     }
 
     fn refresh(&self, session: Session) -> Result<Refreshed, RefreshError> {

@@ -102,7 +102,7 @@ pub fn sign_elsewhere(key_id: &str, message: &[u8]) -> Result<[u8; 64], String> 
 ///
 /// Never.
 pub fn who_am_i() -> Request<Body> {
-    xrpc::query("com.atproto.server.getSession", [("", ""); 0]).unwrap()
+    xrpc::query("com.atproto.server.getSession", &[]).unwrap()
 }
 
 impl dyn Stage + '_ {

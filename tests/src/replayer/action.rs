@@ -109,7 +109,7 @@ fn request(play: &mut Play<'_>) -> Result<Outcome, String> {
     let (method, target) = target.split_once(' ').expect("request GET|POST <target>");
     let target = match target.contains('/') {
         true => target.to_owned(),
-        false => xrpc::query(target, [("", ""); 0]).unwrap().uri().to_string(),
+        false => xrpc::query(target, &[]).unwrap().uri().to_string(),
     };
     let mut request = Request::builder().method(method).uri(target);
     for (name, value) in play.step.options("header") {
@@ -124,10 +124,10 @@ fn request(play: &mut Play<'_>) -> Result<Outcome, String> {
     };
     Ok(match answer {
         Ok(answer) => {
-            let mut outcome = Outcome::word(answer.output.status().as_u16().to_string());
-            outcome.text = String::from_utf8_lossy(answer.output.body()).into_owned();
+            let mut outcome = Outcome::word(answer.response.status().as_u16().to_string());
+            outcome.text = String::from_utf8_lossy(answer.response.body()).into_owned();
             outcome.field("nonce_missing", answer.nonce_missing);
-            outcome.field("token_refused", xrpc::is_token_refused(&answer.output));
+            outcome.field("token_refused", xrpc::is_token_refused(&answer.response));
             outcome
         }
         Err(error) => Outcome::error(&error),

@@ -52,7 +52,7 @@ fn client(network: &Served) -> Result<OAuthClient, Failure> {
     for (host, address) in network.hosts() {
         driver = driver.host_override(&host, address);
     }
-    Ok(OAuthClient::new(client, driver.build()))
+    Ok(OAuthClient::with_driver(client, driver.build()))
 }
 
 fn log_in(client: &OAuthClient, telling: &mut Telling<'_>) -> Result<Authorization, Failure> {
@@ -122,14 +122,14 @@ fn write(
     session: &Session,
     telling: &mut Telling<'_>,
 ) -> Result<(), Failure> {
-    let _: Value = xrpc::json(&client.request(session, get_session()?)?)?;
+    let _: Value = xrpc::json(&client.request(session, get_session()?)?.response)?;
     let record = json!({
         "repo": session.did(),
         "collection": "com.example.note",
         "record": {"$type": "com.example.note", "text": "Written through OAuth."},
     });
-    let create = xrpc::procedure("com.atproto.repo.createRecord", &record)?;
-    let created: Value = xrpc::json(&client.request(session, create)?)?;
+    let create = xrpc::procedure("com.atproto.repo.createRecord", &[], &record)?;
+    let created: Value = xrpc::json(&client.request(session, create)?.response)?;
     telling.act("Requests in her name");
     telling.requests();
     telling.shows("her record", text(&created, "uri"));
@@ -163,7 +163,7 @@ fn revoke(
     if client.revoke(session.clone())? != Revocation::Revoked {
         return Err(Failure::new(REFUSED, "the server does not revoke"));
     }
-    let refused = client.request(session, get_session()?)?;
+    let refused = client.request(session, get_session()?)?.response;
     telling.act("Alice logs out");
     telling.requests();
     if refused.status() != StatusCode::UNAUTHORIZED || !xrpc::is_token_refused(&refused) {
@@ -174,7 +174,7 @@ fn revoke(
 }
 
 fn get_session() -> Result<Request<Body>, Failure> {
-    Ok(xrpc::query("com.atproto.server.getSession", [("", ""); 0])?)
+    Ok(xrpc::query("com.atproto.server.getSession", &[])?)
 }
 
 fn text<'a>(answer: &'a Value, name: &str) -> &'a str {

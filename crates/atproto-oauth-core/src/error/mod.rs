@@ -20,6 +20,7 @@ use crate::discovery::metadata::DiscoveryError;
 use crate::endpoints::refusal::Refusal;
 use crate::origin::Origin;
 use crate::scope::ScopeError;
+use crate::xrpc::XrpcError;
 
 /// What can go wrong in a procedure of this crate.
 #[derive(Clone, Debug, Error, PartialEq)]
@@ -69,6 +70,9 @@ pub enum Error {
     /// The session can't be used for this.
     #[error(transparent)]
     Session(#[from] SessionError),
+    /// The account's server refused a request.
+    #[error(transparent)]
+    Xrpc(Box<XrpcError>),
 }
 
 /// The kinds of error, for programs. They keep their meaning between versions.
@@ -95,6 +99,8 @@ pub enum ErrorKind {
     Dpop,
     /// The session.
     Session,
+    /// A request to the account's server.
+    Resource,
 }
 
 /// An endpoint of the authorization server.
@@ -232,6 +238,7 @@ impl Error {
             Self::Authority(_) => ErrorKind::Authorization,
             Self::NonceMissing(_) | Self::Dpop(_) => ErrorKind::Dpop,
             Self::Session(_) => ErrorKind::Session,
+            Self::Xrpc(_) => ErrorKind::Resource,
         }
     }
 
@@ -244,6 +251,7 @@ impl Error {
             Self::Discovery(error) => error.is_transient(),
             Self::Transport(error) => error.is_transient(),
             Self::Refused(refusal) => refusal.is_transient(),
+            Self::Xrpc(error) => error.is_transient(),
             Self::Denied(denied) => {
                 matches!(denied.error.as_str(), "server_error" | "temporarily_unavailable")
             }
@@ -263,6 +271,7 @@ impl Error {
         match self {
             Self::Refused(refusal) => refusal.retry_after,
             Self::Identity(error) => error.retry_after(),
+            Self::Xrpc(error) => error.retry_after,
             _ => None,
         }
     }
@@ -302,6 +311,7 @@ impl Error {
     pub fn http_status(&self) -> Option<StatusCode> {
         match self {
             Self::Refused(refusal) => Some(refusal.status),
+            Self::Xrpc(error) => Some(error.status),
             Self::Discovery(DiscoveryError::Status { status, .. }) => Some(*status),
             _ => None,
         }
@@ -311,6 +321,12 @@ impl Error {
 impl From<Refusal> for Error {
     fn from(refusal: Refusal) -> Self {
         Self::Refused(Box::new(refusal))
+    }
+}
+
+impl From<XrpcError> for Error {
+    fn from(error: XrpcError) -> Self {
+        Self::Xrpc(Box::new(error))
     }
 }
 

@@ -276,6 +276,13 @@ impl From<Error> for Failed {
     }
 }
 
+/// The cause alone: the fate of the tokens and the application's state are lost.
+impl From<CallbackError> for Error {
+    fn from(error: CallbackError) -> Self {
+        error.error
+    }
+}
+
 impl fmt::Debug for LoggedIn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LoggedIn").field("session", &self.session).finish_non_exhaustive()

@@ -269,7 +269,8 @@ fn while_spending(error: Error) -> RefreshError {
         | Error::Authority(_)
         | Error::NonceMissing(_)
         | Error::Dpop(_)
-        | Error::Session(_) => SessionEffect::Keep,
+        | Error::Session(_)
+        | Error::Xrpc(_) => SessionEffect::Keep,
     };
     effect(error, verdict)
 }
@@ -284,6 +285,13 @@ fn refused(refusal: &Refusal) -> SessionEffect {
             SessionEffect::Keep
         }
         _ => SessionEffect::Ambiguous,
+    }
+}
+
+/// The cause alone: what it means for the session is lost.
+impl From<RefreshError> for Error {
+    fn from(error: RefreshError) -> Self {
+        error.error
     }
 }
 

@@ -44,8 +44,16 @@ enum State {
     Sent,
 }
 
-/// The answer of the account's server, whatever its status.
-pub type ResourceReply = DpopReply<Response<Bytes>>;
+/// The response of the account's server, whatever its status.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ResourceReply {
+    /// The response.
+    pub response: Response<Bytes>,
+    /// Whether a successful response lacked the `DPoP-Nonce` that atproto OAuth demands («DPoP»).
+    /// The request took effect all the same, so this is no error.
+    pub nonce_missing: bool,
+}
 
 struct Resource {
     request: Request<Body>,
@@ -123,7 +131,10 @@ impl Machine for ResourceRequest {
                     self.state = State::Sent;
                 }
                 (State::New, _) => self.state = State::Sent,
-                (State::Prime | State::Sent, _) => return self.request.poll(cx),
+                (State::Prime | State::Sent, _) => {
+                    let DpopReply { output, nonce_missing } = ready!(self.request.poll(cx))?;
+                    return Poll::Ready(Ok(ResourceReply { response: output, nonce_missing }));
+                }
             }
         }
     }

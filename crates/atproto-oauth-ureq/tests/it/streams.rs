@@ -20,7 +20,7 @@ fn attached(url: String) -> Request<Body> {
 }
 
 fn body(text: &'static str, length: Option<u64>) -> AttachedBody<'static> {
-    AttachedBody { reader: Box::new(text.as_bytes()), length }
+    AttachedBody::new(text.as_bytes(), length)
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn a_large_attached_body_arrives_whole() {
         let once =
             Once::new(attached(server.url("/")), How { timeout: Duration::from_secs(20), ..how() });
         let reader = Box::new(Cursor::new(&large));
-        driver().run_with_body(once, AttachedBody { reader, length }).unwrap();
+        driver().run_with_body(once, AttachedBody::new(reader, length)).unwrap();
         assert!(server.requests().pop().unwrap().body == large);
     }
 }
@@ -166,7 +166,7 @@ fn the_reader_of_a_body_may_itself_use_the_driver() {
         });
         let once = Once::new(attached(target.url("/")), how());
         let body = Box::new(Fetched(source.url("/"), false));
-        let body = AttachedBody { reader: body, length: None };
+        let body = AttachedBody::new(body, None);
         let error = driver().run_with_body(once, body).unwrap_err();
         assert_eq!(error.phase, Phase::MaybeSent, "{error}");
     }
@@ -178,7 +178,7 @@ fn a_peer_that_does_not_read_is_bounded_by_the_time_of_the_call() {
     let request = Request::builder().method(Method::PUT).uri(server.url("/"));
     let how = How { timeout: Duration::from_millis(500), ..how() };
     let once = Once::new(request.body(Body::Attached).unwrap(), how);
-    let endless = AttachedBody { reader: Box::new(std::io::repeat(0)), length: None };
+    let endless = AttachedBody::new(std::io::repeat(0), None);
     let begin = std::time::Instant::now();
     let error = builder().build().run_with_body(once, endless).unwrap_err();
     assert_eq!(error.phase, Phase::TimedOut, "{error}");

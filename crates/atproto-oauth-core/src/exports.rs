@@ -1,0 +1,39 @@
+//! The names that an adapter re-exports, so that a program needs the adapter alone.
+
+pub use atproto_dpop::{AccessToken, DpopError, DpopKey, Jwk, P256Keys};
+pub use atproto_identity::{
+    Account, Did, DidDocument, DidError, Freshness, Handle, HandleError, Identifier,
+    IdentifierError, Identity, IdentityError, IdentityErrorKind, Resolver,
+};
+pub use atproto_sansio::{
+    Answer, Body, Phase, Rule, SecretString, System, TransportError, UnixTime,
+};
+pub use {bytes, http, url};
+
+pub use crate::client::Client;
+pub use crate::client::auth::AuthMethod;
+pub use crate::client::builder::ClientBuilder;
+pub use crate::client::config::NoncePolicy;
+pub use crate::client::description::Description;
+pub use crate::client::key::ClientKey;
+pub use crate::client::redirect_uri::ApplicationType;
+pub use crate::discovery::metadata::{DiscoveryError, Problem, Violation};
+pub use crate::endpoints::refusal::Refusal;
+pub use crate::error::{
+    AuthorityError, CallbackProblem, ConfigError, Denied, EndpointName, Error, ErrorKind,
+    InputError, SessionError,
+};
+pub use crate::login::authorize::{Authorization, Authorize};
+pub use crate::login::callback::CallbackParams;
+pub use crate::login::exchange_code::{CallbackError, LoggedIn};
+pub use crate::login::pending::Pending;
+pub use crate::login::prompt::{Prompt, ResponseMode};
+pub use crate::login::subject::Subject;
+pub use crate::origin::{Origin, OriginError};
+pub use crate::scope::{ScopeError, Scopes};
+pub use crate::session::Session;
+pub use crate::session::refresh::{RefreshError, Refreshed, SessionEffect};
+pub use crate::session::request::{ResourceReply, ResourceRequest};
+pub use crate::session::revoke::Revocation;
+pub use crate::xrpc;
+pub use crate::xrpc::XrpcError;

@@ -1,5 +1,5 @@
 use atproto_sansio::{
-    Answer, Body, Call, HttpCall, Phase, Reach, Reply, Rule, System, TransportError, is_public,
+    Answer, Body, Call, HttpCall, Phase, Reach, Reply, Rule, System, TransportError,
 };
 use bytes::Bytes;
 use http::{Response, Uri};
@@ -7,7 +7,7 @@ use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs as Found,
 use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 use ureq::{Agent, Error, config::Config};
 
-/// Performs HTTP calls. What it can't do it says, and the procedures go another way.
+/// Performs HTTP calls. Every other call is answered as unsupported, and the machine does without.
 pub fn perform(call: Call, development: bool) -> Reply {
     let Call::Http(call) = call else { return call.unsupported() };
     let outcome = send(&call, development);
@@ -19,12 +19,12 @@ fn send(call: &HttpCall, development: bool) -> Result<Response<Bytes>, Transport
     let (Body::Bytes(body), Answer::Buffered(max), false) =
         (call.request.body(), call.answer, late)
     else {
-        return Err(TransportError::new(Phase::NotSent, "it is too late, or a stream"));
+        return Err(TransportError::new(Phase::NotSent, "too late, or a streamed body"));
     };
     if call.reach == Reach::Development && !development {
-        return Err(TransportError::blocked(Rule::because("this is no development network")));
+        return Err(TransportError::blocked(Rule::NO_DEVELOPMENT));
     }
-    // A redirect is a reply and so is every status; a proxy would look the name up again.
+    // Redirects and error statuses are replies; a proxy would resolve the host a second time.
     let config = Agent::config_builder().timeout_global(Some(call.timeout)).max_redirects(0);
     let config = config.http_status_as_error(false).allow_non_standard_methods(true).proxy(None);
     let agent = Agent::with_parts(config.build(), DefaultConnector::new(), Checked(call.reach));
@@ -39,7 +39,7 @@ fn send(call: &HttpCall, development: bool) -> Result<Response<Bytes>, Transport
     Ok(Response::from_parts(head, body.into()))
 }
 
-/// In doubt it got as far as it can have got.
+/// How far the request got. `doubt` is the phase of errors that do not tell.
 fn failed(error: Error, doubt: Phase) -> TransportError {
     let phase = match &error {
         Error::Other(e) => e.downcast_ref::<TransportError>().map_or(doubt, |e| e.phase.clone()),
@@ -52,18 +52,17 @@ fn failed(error: Error, doubt: Phase) -> TransportError {
     TransportError::new(phase, error.to_string())
 }
 
+/// Resolves a host, checks its addresses, and gives ureq the checked addresses to connect to.
 #[derive(Debug)]
 struct Checked(Reach);
 
 impl Resolver for Checked {
-    /// What was checked is connected to: nothing is looked up a second time.
     fn resolve(&self, uri: &Uri, config: &Config, time: NextTimeout) -> Result<Found, Error> {
         let found = DefaultResolver::default().resolve(uri, config, time);
         let found = found.map_err(|_| Error::HostNotFound)?;
-        let private = |address: &_| self.0 == Reach::Public && !is_public(*address);
-        let address = found.iter().map(|found| found.ip()).find(private);
-        let blocked =
-            TransportError::blocked(Rule { address, ..Rule::because("it is not public") });
-        if address.is_none() { Ok(found) } else { Err(Error::Other(blocked.into())) }
+        let addresses: Vec<_> = found.iter().map(|found| found.ip()).collect();
+        let verdict = self.0.check_addresses(uri.host().unwrap_or_default(), &addresses);
+        verdict.map_err(|rule| Error::Other(TransportError::blocked(rule).into()))?;
+        Ok(found)
     }
 }

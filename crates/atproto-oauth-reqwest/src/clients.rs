@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use atproto_sansio::Reach;
+use atproto_sansio::{Reach, Rule};
 use http::HeaderValue;
 use reqwest::redirect::Policy;
 use reqwest::{Client, retry};
@@ -44,11 +44,11 @@ impl Clients {
     }
 
     /// The client for `reach`, if this driver goes there.
-    pub(crate) fn reaching(&self, reach: Reach) -> Option<&Reaching> {
+    pub(crate) fn reaching(&self, reach: Reach) -> Result<&Reaching, Rule> {
         match reach {
-            Reach::Public => Some(&self.public),
-            Reach::Configured => Some(&self.configured),
-            Reach::Development => self.development.as_ref(),
+            Reach::Public => Ok(&self.public),
+            Reach::Configured => Ok(&self.configured),
+            Reach::Development => self.development.as_ref().ok_or(Rule::NO_DEVELOPMENT),
         }
     }
 }

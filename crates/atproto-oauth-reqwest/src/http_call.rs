@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use atproto_sansio::{Answer, Body, How, Phase, Reach, Rule, System, TransportError};
+use atproto_sansio::{Answer, Body, How, Phase, System, TransportError};
 use bytes::{Bytes, BytesMut};
 use http::{Request, Response};
 use tokio::time::{Instant, timeout_at};
 
-use crate::clients::{Clients, Reaching};
+use crate::clients::Clients;
 use crate::connect;
 use crate::failure;
 use crate::outgoing;
@@ -20,7 +20,7 @@ pub(crate) async fn perform(
     how: How,
     streams: &Streams,
 ) -> Result<Response<Bytes>, TransportError> {
-    let reaching = admit(clients, &request, how.reach)?;
+    let reaching = clients.reaching(how.reach).map_err(TransportError::blocked)?;
     if how.start_by.is_some_and(|latest| latest < System::now()) {
         return Err(TransportError::new(Phase::NotSent, "it is too late to start"));
     }
@@ -34,20 +34,6 @@ pub(crate) async fn perform(
         .await?
         .map_err(|error| failure::without_reply(&error))?;
     receive(response, how.answer, deadline, streams).await
-}
-
-fn admit<'a>(
-    clients: &'a Clients,
-    request: &Request<Body>,
-    reach: Reach,
-) -> Result<&'a Reaching, TransportError> {
-    clients.reaching(reach).ok_or_else(|| {
-        TransportError::blocked(Rule {
-            host: request.uri().host().unwrap_or_default().to_owned(),
-            address: None,
-            reason: "this driver was not built for development",
-        })
-    })
 }
 
 async fn receive(

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use atproto_sansio::Reach;
+use atproto_sansio::{Reach, Rule};
 use http::HeaderValue;
 use ureq::Agent;
 use ureq::config::Config;
@@ -36,11 +36,11 @@ impl Agents {
     }
 
     /// The agent for `reach`, if this driver goes there.
-    pub(crate) fn reaching(&self, reach: Reach) -> Option<&Agent> {
+    pub(crate) fn reaching(&self, reach: Reach) -> Result<&Agent, Rule> {
         match reach {
-            Reach::Public => Some(&self.public),
-            Reach::Configured => Some(&self.configured),
-            Reach::Development => self.development.as_ref(),
+            Reach::Public => Ok(&self.public),
+            Reach::Configured => Ok(&self.configured),
+            Reach::Development => self.development.as_ref().ok_or(Rule::NO_DEVELOPMENT),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::io::Read;
 use std::time::Duration;
 
 use atproto_sansio::{
-    Answer, Body, HttpCall, Phase, Reach, Reply, Rule, System, TransportError, declare_length,
+    Answer, Body, HttpCall, Phase, Reply, System, TransportError, declare_length,
 };
 use bytes::Bytes;
 use http::header::USER_AGENT;
@@ -19,7 +19,7 @@ use crate::streams::{Exactly, Incoming, Streams};
 
 pub(crate) fn perform(agents: &Agents, call: HttpCall, streams: &mut Streams<'_>) -> Reply {
     let HttpCall { request, timeout, start_by, answer, reach, respond } = call;
-    let result = admit(agents, &request, reach).and_then(|agent| {
+    let result = agents.reaching(reach).map_err(TransportError::blocked).and_then(|agent| {
         if start_by.is_some_and(|latest| latest < System::now()) {
             return Err(not_sent("it is too late to start"));
         }
@@ -28,20 +28,6 @@ pub(crate) fn perform(agents: &Agents, call: HttpCall, streams: &mut Streams<'_>
         receive(response, answer, streams)
     });
     respond.with(result)
-}
-
-fn admit<'a>(
-    agents: &'a Agents,
-    request: &Request<Body>,
-    reach: Reach,
-) -> Result<&'a Agent, TransportError> {
-    agents.reaching(reach).ok_or_else(|| {
-        TransportError::blocked(Rule {
-            host: request.uri().host().unwrap_or_default().to_owned(),
-            address: None,
-            reason: "this driver was not built for development",
-        })
-    })
 }
 
 /// What goes over the line is HTTP/1.1, whatever the request was labelled with.

@@ -50,6 +50,10 @@ pub struct Rule {
 }
 
 impl Rule {
+    /// The rule of a driver that performs no [`Development`](crate::Reach::Development) call.
+    pub const NO_DEVELOPMENT: Self =
+        Self::because("the driver was not built for development networks: see `development()`");
+
     /// A rule that forbids whatever was asked for; the engine adds the host.
     pub const fn because(reason: &'static str) -> Self {
         Self { host: String::new(), address: None, reason }

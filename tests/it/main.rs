@@ -6,6 +6,7 @@ mod confidential;
 mod conformance;
 mod ends;
 mod malformed;
+mod one_dependency;
 mod replayer;
 mod sandbox;
 mod secrets;

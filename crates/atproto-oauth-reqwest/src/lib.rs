@@ -21,6 +21,10 @@ mod txt;
 #[path = "no_txt.rs"]
 mod txt;
 
+/// The runtime that the futures of this crate must be polled in.
+#[doc(no_inline)]
+pub use tokio;
+
 #[doc(no_inline)]
 pub use atproto_oauth_core::exports::*;
 pub use builder::{BadCertificate, DriverBuilder};

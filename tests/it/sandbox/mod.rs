@@ -15,6 +15,7 @@ mod lifetimes;
 mod mangled;
 mod network;
 mod on_sockets;
+mod sessions;
 mod together;
 
 use std::sync::LazyLock;

@@ -1,4 +1,5 @@
-//! Answers that no good server would give, written to the socket as they are.
+//! HTTP responses that hyper does not send (wrong framing, an incomplete body, a slow body),
+//! written directly to the socket.
 
 use std::io;
 use std::time::Duration;
@@ -10,33 +11,37 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::sleep;
 
-/// An answer, after which the connection is closed.
+/// A response that is written to the socket without hyper. The connection is closed after it.
 #[derive(Clone, Debug)]
-pub(super) struct ByHand {
-    /// With as much of its body as arrives.
+pub(super) struct RawResponse {
+    /// The head of the response, and the part of its body that is sent.
     response: Response<Bytes>,
-    /// How long the body is said to be.
+    /// Value of the generated `Content-Length` header, which may be more than the bytes sent.
     length: usize,
+    /// Time over which the pieces of the body are spread.
     trickle: Duration,
 }
 
-/// A body trickles in pieces that are at least so far apart.
-const BETWEEN: Duration = Duration::from_millis(20);
+/// Minimum pause between two pieces of a slow body.
+const MIN_PAUSE: Duration = Duration::from_millis(20);
 
-impl ByHand {
-    /// Whether an answer has framing of its own, which may be wrong on purpose.
+impl RawResponse {
+    /// Whether the response has framing headers of its own. These may be wrong on purpose, and
+    /// hyper would correct or refuse them.
     pub(super) fn is_needed(response: &Response<Bytes>) -> bool {
         let headers = response.headers();
         headers.contains_key(CONTENT_LENGTH) || headers.contains_key(TRANSFER_ENCODING)
     }
 
-    /// All of it, over some time.
+    /// Sends the complete body, spread over `trickle`.
     pub(super) fn whole(response: Response<Bytes>, trickle: Duration) -> Self {
         let length = response.body().len();
         Self { response, length, trickle }
     }
 
-    /// Its first bytes. It is said to be longer even where it is not.
+    /// Sends the first `at` bytes of the body, spread over `trickle`. The `Content-Length` is
+    /// greater than the bytes sent, even if the body has no more bytes, so that the client sees a
+    /// truncation.
     pub(super) fn cut(mut response: Response<Bytes>, at: usize, trickle: Duration) -> Self {
         let length = response.body().len();
         response.body_mut().truncate(at);
@@ -44,6 +49,7 @@ impl ByHand {
         Self { response, length, trickle }
     }
 
+    /// Writes the response to `stream` and closes the connection.
     pub(super) async fn write(&self, mut stream: TcpStream) -> io::Result<()> {
         stream.write_all(&self.head()).await?;
         for (pause, piece) in self.pieces() {
@@ -53,10 +59,10 @@ impl ByHand {
         stream.shutdown().await
     }
 
-    /// The body in pieces, each after a pause.
+    /// Splits the body into pieces, each with the pause before it.
     fn pieces(&self) -> impl Iterator<Item = (Duration, &[u8])> {
         let body = self.response.body();
-        let most = usize::try_from(self.trickle.as_millis() / BETWEEN.as_millis());
+        let most = usize::try_from(self.trickle.as_millis() / MIN_PAUSE.as_millis());
         let count = most.unwrap_or(usize::MAX).max(1);
         let pieces = body.chunks(body.len().div_ceil(count).max(1));
         let pause = self.trickle / u32::try_from(pieces.len()).unwrap_or(u32::MAX).max(1);

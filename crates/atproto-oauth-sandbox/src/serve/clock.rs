@@ -1,4 +1,4 @@
-//! The network behind a lock, in real time.
+//! A sandbox behind a lock, whose time passes in real time.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -10,10 +10,10 @@ use crate::accounts::handles::Dns;
 use crate::faults::delivery::Delivery;
 use crate::sandbox::Sandbox;
 
-/// A sandbox whose clocks run as fast as the system's.
+/// A shared sandbox whose clocks run at the speed of the system clock.
 pub(super) struct Shared {
     sandbox: Mutex<Sandbox>,
-    /// When it was looked at last, by the system's clock.
+    /// Time of the last `lock`, on the system clock.
     seen: Mutex<UnixTime>,
 }
 
@@ -24,13 +24,16 @@ impl Shared {
         Self { sandbox: Mutex::new(sandbox), seen: Mutex::new(now) }
     }
 
-    /// The network, at the time that it is. A test that panicked with it in its hands is over; the
-    /// next one may go on.
+    /// Locks the sandbox and advances its time by the real time since the last call.
+    ///
+    /// A poisoned lock is accepted: if one test panicked while it held the guard, the next test can
+    /// still use the sandbox.
     pub(super) fn lock(&self) -> MutexGuard<'_, Sandbox> {
         let mut sandbox = self.sandbox.lock().unwrap_or_else(PoisonError::into_inner);
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let now = System::now();
-        // Not `set_now`: a sandbox that was advanced would stand still until the system caught up.
+        // Not `set_now`, because time does not go back: after a manual `advance`, the sandbox's
+        // time would stand still until the system clock had caught up.
         sandbox.advance(now.since(*seen));
         *seen = now;
         drop(seen);
@@ -45,7 +48,7 @@ impl Shared {
         self.lock().look_up(name)
     }
 
-    /// Whether some handle is this name.
+    /// Whether `name` is a handle of the network; upper and lower case are the same.
     pub(super) fn is_handle(&self, name: &str) -> bool {
         self.lock().handles.contains_key(&name.to_ascii_lowercase())
     }

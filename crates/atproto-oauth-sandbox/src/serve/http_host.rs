@@ -1,4 +1,5 @@
-//! A host of the network on a socket: HTTP/1.1 in, an exchange, and out what becomes of it.
+//! HTTP/1.1 server for one or more hosts of the network: reads requests from a socket, passes each
+//! request to the sandbox, and reproduces the outcome on the socket.
 
 use std::convert::Infallible;
 use std::error::Error;
@@ -23,61 +24,63 @@ use tokio::time::sleep;
 
 use crate::answer;
 use crate::faults::delivery::{Delivery, Outcome};
-use crate::serve::by_hand::ByHand;
+use crate::serve::by_hand::RawResponse;
 use crate::serve::clock::Shared;
 
-/// Whom a port answers for.
+/// The hosts that one port serves.
 #[derive(Debug)]
 pub(super) enum Host {
-    /// The one host with this origin, whatever the client calls it.
+    /// The one host with this origin; the `Host` header is ignored.
     Server(String),
-    /// The hosts of handles, by their names; this origin for who asks for `localhost`.
+    /// The hosts of all handles, chosen by the `Host` header; `localhost` and loopback addresses
+    /// stand for this origin.
     Handles(String),
 }
 
-/// Why there is no answer that hyper could send.
+/// Outcome for which hyper must not send a response. hyper gets it as the error of the service.
 #[derive(Clone, Debug)]
-enum Odd {
-    /// The connection just ends.
+enum NoReply {
+    /// The connection is closed without a response.
     Closed,
-    /// Something else writes it.
-    Written(ByHand),
+    /// The response is written to the socket without hyper.
+    Raw(RawResponse),
 }
 
-/// A PDS takes blobs of a hundred megabytes, and what is larger is to be refused by the sandbox.
+/// Maximum size of a request body, in bytes. It is above the blob limit of a PDS (100 MiB), so that
+/// the sandbox itself refuses a blob that is too large.
 const LARGEST: usize = 101 * 1024 * 1024;
 
-/// A wait after which a file may be free for another connection.
-const MOMENT: Duration = Duration::from_millis(20);
+/// Pause after a failed `accept`, for example because no file descriptor is free.
+const RETRY_DELAY: Duration = Duration::from_millis(20);
 
-/// Answers at a port until the runtime ends.
+/// Accepts connections on `listener` until the runtime ends.
 pub(super) fn serve(listener: TcpListener, host: Arc<Host>, shared: Arc<Shared>) -> io::Result<()> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
     tokio::spawn(async move {
         loop {
             match listener.accept().await {
                 Ok((stream, _)) => {
-                    tokio::spawn(converse(stream, Arc::clone(&host), Arc::clone(&shared)));
+                    tokio::spawn(serve_connection(stream, Arc::clone(&host), Arc::clone(&shared)));
                 }
-                Err(_) => sleep(MOMENT).await,
+                Err(_) => sleep(RETRY_DELAY).await,
             }
         }
     });
     Ok(())
 }
 
-/// One connection, from its first request to its end.
-async fn converse(stream: TcpStream, host: Arc<Host>, shared: Arc<Shared>) {
+/// Serves all requests of one connection.
+async fn serve_connection(stream: TcpStream, host: Arc<Host>, shared: Arc<Shared>) {
     let _ = stream.set_nodelay(true);
     let service = service_fn(|request| reply(request, &host, &shared));
     let mut connection = http1::Builder::new()
-        .auto_date_header(false) // the sandbox's clock, or none
+        .auto_date_header(false) // `Date` would be the system's time, not the sandbox's
         .serve_connection(TokioIo::new(stream), service);
     let Err(error) = Pin::new(&mut connection).await else { return };
-    if let Some(Odd::Written(written)) = error.source().and_then(|error| error.downcast_ref()) {
+    if let Some(NoReply::Raw(response)) = error.source().and_then(|error| error.downcast_ref()) {
         let stream = connection.into_parts().io.into_inner();
-        // The client may be gone.
-        let _ = written.write(stream).await;
+        // A write error is ignored, because the client may have closed the connection.
+        let _ = response.write(stream).await;
     }
 }
 
@@ -85,13 +88,13 @@ async fn reply(
     request: Request<Incoming>,
     host: &Host,
     shared: &Shared,
-) -> Result<Response<Full<Bytes>>, Odd> {
+) -> Result<Response<Full<Bytes>>, NoReply> {
     let (mut head, body) = request.into_parts();
     let Some(uri) = host.absolute(&head.uri, &head.headers) else {
         return Ok(plain(StatusCode::BAD_REQUEST));
     };
     head.uri = uri;
-    // What declares itself too large is refused before it is sent.
+    // If the declared length is too large, the request is refused before its body is read.
     if body.size_hint().lower() > LARGEST as u64 {
         return Ok(plain(StatusCode::PAYLOAD_TOO_LARGE));
     }
@@ -100,19 +103,19 @@ async fn reply(
         Err(error) if error.is::<LengthLimitError>() => {
             return Ok(plain(StatusCode::PAYLOAD_TOO_LARGE));
         }
-        Err(_) => return Err(Odd::Closed), // the client went
+        Err(_) => return Err(NoReply::Closed), // the client closed the connection
     };
     let Delivery { outcome, delay, trickle } = shared.exchange(Request::from_parts(head, body));
     sleep(delay).await;
     match outcome {
-        Outcome::Whole(response) if trickle.is_zero() && !ByHand::is_needed(&response) => {
+        Outcome::Whole(response) if trickle.is_zero() && !RawResponse::is_needed(&response) => {
             Ok(response.map(Full::new))
         }
-        Outcome::Whole(response) => Err(Odd::Written(ByHand::whole(response, trickle))),
-        Outcome::Cut(response, at) => Err(Odd::Written(ByHand::cut(response, at, trickle))),
-        // Whoever has accepted a connection can't refuse it any more.
-        Outcome::Broken | Outcome::Refused => Err(Odd::Closed),
-        // Until the client goes, or the runtime ends.
+        Outcome::Whole(response) => Err(NoReply::Raw(RawResponse::whole(response, trickle))),
+        Outcome::Cut(response, at) => Err(NoReply::Raw(RawResponse::cut(response, at, trickle))),
+        // The connection is accepted already, so a refusal can only be shown by closing it.
+        Outcome::Broken | Outcome::Refused => Err(NoReply::Closed),
+        // Waits until the client closes the connection, or the runtime ends.
         Outcome::Silence => match std::future::pending::<Infallible>().await {},
     }
 }
@@ -122,7 +125,7 @@ fn plain(status: StatusCode) -> Response<Full<Bytes>> {
 }
 
 impl Host {
-    /// The URL that was asked for; `None` if there is none.
+    /// Returns the absolute URL of a request; `None` if its target or `Host` header is malformed.
     fn absolute(&self, target: &Uri, headers: &HeaderMap) -> Option<Uri> {
         let path = target.path_and_query().map_or("/", |path| path.as_str());
         match self {
@@ -131,7 +134,8 @@ impl Host {
                 let named = headers.get(HOST)?.to_str().ok()?.parse::<Authority>().ok()?;
                 match named.host() {
                     "localhost" | "127.0.0.1" | "[::1]" => format!("{origin}{path}"),
-                    // A handle has no port, so that of the socket is not its host's.
+                    // The port in the `Host` header is dropped: it is the port of the socket, and
+                    // the sandbox names the host of a handle without a port.
                     handle => format!("http://{}{path}", handle.to_ascii_lowercase()),
                 }
             }
@@ -141,11 +145,11 @@ impl Host {
     }
 }
 
-/// hyper wants to have it as an error, and gives it back.
-impl fmt::Display for Odd {
+/// The error of a hyper service must implement `Error`, which requires `Display`.
+impl fmt::Display for NoReply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("there is no answer")
+        f.write_str("hyper must not send a response")
     }
 }
 
-impl Error for Odd {}
+impl Error for NoReply {}

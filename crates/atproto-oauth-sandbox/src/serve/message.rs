@@ -1,4 +1,4 @@
-//! DNS messages: what a question asks for, and how what is known becomes an answer to it
+//! DNS messages: parses a question, looks its name up in the sandbox, and builds the response
 //! (RFC 1035 section 4).
 
 use std::net::Ipv4Addr;
@@ -10,7 +10,8 @@ use hickory_proto::rr::{Name, RData, Record, RecordType};
 use crate::accounts::handles::Dns;
 use crate::serve::clock::Shared;
 
-/// The answer to a message; `None` if nothing comes back.
+/// Returns the response to a DNS message. `None`: no response is sent, because the message is
+/// malformed or not a query, or because the sandbox's nameserver is silent.
 pub(super) fn answer(bytes: &[u8], shared: &Shared) -> Option<Message> {
     let message = Message::from_vec(bytes).ok()?;
     let metadata = &message.metadata;
@@ -36,13 +37,14 @@ pub(super) fn answer(bytes: &[u8], shared: &Shared) -> Option<Message> {
     Some(answer)
 }
 
-/// How large a datagram may be that answers these bytes.
+/// Returns the maximum size of the UDP response to `question`, in bytes.
 pub(super) fn largest_datagram(question: &[u8]) -> usize {
-    // 512 without an OPT record.
+    // Without an OPT record, `max_payload` is 512, too.
     Message::from_vec(question).map_or(512, |message| message.max_payload().into())
 }
 
-/// The message without records, which says that there are some (RFC 2181 section 9).
+/// Returns the message without its records and with the TC bit, which makes the client ask again
+/// over TCP (RFC 2181 section 9).
 pub(super) fn truncated(message: &Message) -> Message {
     let mut truncated = message.clone();
     truncated.answers.clear();
@@ -50,6 +52,7 @@ pub(super) fn truncated(message: &Message) -> Message {
     truncated
 }
 
+/// Returns the response code and the records for a name. Only TXT and A records exist.
 fn find(name: &Name, kind: RecordType, shared: &Shared) -> Option<(ResponseCode, Vec<Record>)> {
     let text = name.to_ascii();
     let text = text.trim_end_matches('.');
@@ -71,11 +74,11 @@ fn find(name: &Name, kind: RecordType, shared: &Shared) -> Option<(ResponseCode,
     })
 }
 
-/// A string of a record has 255 bytes at most, and a record has one at least.
+/// Splits the text of a TXT record into strings of at most 255 bytes each, and at least one string.
 fn strings(text: &str) -> TXT {
     let strings: Vec<&[u8]> = text.as_bytes().chunks(255).collect();
     TXT::from_bytes(if strings.is_empty() { vec![b""] } else { strings })
 }
 
-/// What is answered may be changed at any moment.
+/// Time to live of a record, in seconds. It is 0, because a test may change a record at any time.
 const TTL: u32 = 0;

@@ -1,7 +1,7 @@
-//! The same network on loopback sockets, in real time.
+//! A sandbox served on loopback sockets, in real time.
 //!
-//! Everything that a socket can't know, the value decides; this only carries requests to it, and
-//! delivers what becomes of them as truthfully as a socket can.
+//! The [`Sandbox`] decides the outcome of every request. This module passes requests to the sandbox
+//! and reproduces each outcome as closely as a socket can.
 
 mod by_hand;
 mod clock;
@@ -25,11 +25,11 @@ use crate::sandbox::Sandbox;
 use crate::serve::clock::Shared;
 use crate::serve::ports::Ports;
 
-/// A [`Sandbox`] on ports of this machine, which are free again when it is dropped.
+/// A [`Sandbox`] served on loopback ports of this machine; dropping it frees the ports.
 ///
-/// Its servers have origins like `http://localhost:2583`, so clients need their development mode;
-/// its handles are `alice.test` and so on. It runs on a thread of its own, so blocking programs can
-/// use it as well as async ones.
+/// The origins of its servers are like `http://localhost:2583`, so a client must enable its
+/// development mode. The handles are like `alice.test`. The servers run on a thread of their own,
+/// so that blocking programs can use them as well as async programs.
 ///
 /// ```
 /// use atproto_oauth_sandbox::Served;
@@ -51,7 +51,7 @@ pub struct Served {
     thread: Option<JoinHandle<()>>,
 }
 
-/// The settings of a [`Served`].
+/// Settings of a [`Served`]: the seed of the sandbox, and the ports.
 #[derive(Clone, Copy, Debug)]
 #[must_use = "a builder does nothing until `start`"]
 pub struct ServedBuilder {
@@ -60,60 +60,68 @@ pub struct ServedBuilder {
 }
 
 impl Served {
-    /// The standard network, on ports that the system chooses.
+    /// Serves the standard network, with the accounts of [`Sandbox::new`], on free ports that the
+    /// system chooses.
     ///
     /// # Errors
     ///
-    /// There are no free ports, or no thread.
+    /// Fails if there are no free ports, or if the thread can't be started.
     pub fn start(seed: u64) -> io::Result<Self> {
         Self::builder(seed).start()
     }
 
-    /// The same with settings.
+    /// Returns settings for the standard network, to choose its ports before it is served.
     pub fn builder(seed: u64) -> ServedBuilder {
         ServedBuilder { seed, first_port: 0 }
     }
 
-    /// The network itself: to approve logins, to plan faults, to read the log.
+    /// Locks the served sandbox, to approve logins, plan faults or read the log.
     ///
-    /// Time passes by the system's clock; what it is [advanced](Sandbox::advance) by, it stays ahead.
-    /// Don't keep the guard while a client waits for an answer: the servers wait for it too.
+    /// The sandbox's time passes with the system clock. If a test [advances](Sandbox::advance) it,
+    /// the sandbox stays ahead by that duration. Drop the guard before a client waits for a
+    /// response, because the servers need the same lock.
     pub fn sandbox(&self) -> MutexGuard<'_, Sandbox> {
         self.shared.lock()
     }
 
-    /// Where its servers are.
+    /// Origins of the servers, and the suffix of the handles.
     pub fn names(&self) -> &Names {
         &self.names
     }
 
-    /// Its nameserver, over UDP and TCP.
+    /// Address of the nameserver, which answers over UDP and TCP.
     pub fn nameserver(&self) -> SocketAddr {
         self.nameserver
     }
 
-    /// The hosts that handles name, and where to connect to for them. They have no addresses in the
-    /// system's DNS, so a client must be told. Looks into the sandbox, so it waits for who else holds
-    /// that: it hangs within a statement that does.
+    /// Returns each handle, which is a host name, with the address to connect to for that host.
+    ///
+    /// The system's DNS has no addresses for these names, so a client must be configured with them.
+    ///
+    /// Deadlocks if the guard of [`sandbox`](Self::sandbox) is still held, even within the same
+    /// statement.
     pub fn hosts(&self) -> Vec<(String, SocketAddr)> {
         self.sandbox().handles.keys().map(|handle| (handle.clone(), self.handles)).collect()
     }
 }
 
 impl ServedBuilder {
-    /// Nine ports in a row, from this one on: `pds`, `other_pds`, `entryway`, `entryway_pds`,
-    /// `other_entryway_pds`, `plc`, `doh`, the host of handles and of the `did:web`, the nameserver.
-    /// At 0, which is the default, the system chooses each.
+    /// Uses nine consecutive ports, beginning with `port`, in this order: `pds`, `other_pds`,
+    /// `entryway`, `entryway_pds`, `other_entryway_pds`, `plc`, `doh`, the host of the handles and
+    /// of the `did:web`, the nameserver. If `port` is 0 (the default), the system chooses each
+    /// port.
     pub fn first_port(mut self, port: u16) -> Self {
         self.first_port = port;
         self
     }
 
-    /// Serves from now on.
+    /// Opens the ports, starts the thread, and serves the standard network until the returned
+    /// [`Served`] is dropped.
     ///
     /// # Errors
     ///
-    /// A port is not free, or there is no thread.
+    /// Fails if a port is not free, if the last port would be above 65535, or if the thread can't
+    /// be started.
     pub fn start(self) -> io::Result<Served> {
         let ports = Ports::bind(self.first_port)?;
         let names = ports.names();
@@ -126,12 +134,14 @@ impl ServedBuilder {
             move || run(ports, &shared, &started, stopped)
         };
         let thread = thread::Builder::new().name("sandbox".to_owned()).spawn(work)?;
-        is_started.recv().map_err(|_| io::Error::other("the sandbox's thread ended"))??;
+        is_started.recv().map_err(|_| {
+            io::Error::other("the thread of the sandbox ended before it served any port")
+        })??;
         Ok(Served { shared, names, nameserver, handles, stop: Some(stop), thread: Some(thread) })
     }
 }
 
-/// Everything that is served, until `stopped`. With the runtime, all connections end.
+/// Serves all ports until the sender of `stopped` is dropped. All connections end with the runtime.
 fn run(
     ports: Ports,
     shared: &Arc<Shared>,
@@ -166,7 +176,7 @@ impl Drop for Served {
     fn drop(&mut self) {
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
-            // A panic was reported where it happened.
+            // A panic of the thread is ignored, because the panic hook has reported it already.
             let _ = thread.join();
         }
     }

@@ -1,4 +1,4 @@
-//! The nameserver on its sockets (RFC 1035 section 4.2).
+//! The UDP and TCP sockets of the nameserver (RFC 1035 section 4.2).
 
 use std::io;
 use std::sync::Arc;
@@ -12,10 +12,10 @@ use crate::serve::clock::Shared;
 use crate::serve::message;
 use crate::serve::ports::DnsSockets;
 
-/// A wait after which a socket may work again.
-const MOMENT: Duration = Duration::from_millis(20);
+/// Pause after a failed `recv_from` or `accept`, before the next attempt.
+const RETRY_DELAY: Duration = Duration::from_millis(20);
 
-/// Answers questions until the runtime ends.
+/// Answers DNS questions over UDP and TCP until the runtime ends.
 pub(super) fn serve(sockets: DnsSockets, shared: &Arc<Shared>) -> io::Result<()> {
     tokio::spawn(over_udp(UdpSocket::from_std(sockets.udp)?, Arc::clone(shared)));
     tokio::spawn(over_tcp(TcpListener::from_std(sockets.tcp)?, Arc::clone(shared)));
@@ -25,9 +25,10 @@ pub(super) fn serve(sockets: DnsSockets, shared: &Arc<Shared>) -> io::Result<()>
 async fn over_udp(socket: UdpSocket, shared: Arc<Shared>) {
     let mut buffer = vec![0; usize::from(u16::MAX)];
     loop {
-        // Who asked before and is gone may be reported here; others are not.
+        // The error may concern an earlier client that has closed its socket, so the loop goes on
+        // to receive the questions of other clients.
         let Ok((size, from)) = socket.recv_from(&mut buffer).await else {
-            sleep(MOMENT).await;
+            sleep(RETRY_DELAY).await;
             continue;
         };
         let question = buffer.get(..size).unwrap_or_default();
@@ -50,15 +51,15 @@ async fn over_tcp(listener: TcpListener, shared: Arc<Shared>) {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
-                tokio::spawn(converse(stream, Arc::clone(&shared)));
+                tokio::spawn(serve_connection(stream, Arc::clone(&shared)));
             }
-            Err(_) => sleep(MOMENT).await,
+            Err(_) => sleep(RETRY_DELAY).await,
         }
     }
 }
 
-/// One question after the other, until the client goes.
-async fn converse(mut stream: TcpStream, shared: Arc<Shared>) -> io::Result<()> {
+/// Answers the questions of one TCP connection in turn, until the client closes the connection.
+async fn serve_connection(mut stream: TcpStream, shared: Arc<Shared>) -> io::Result<()> {
     loop {
         let mut question = vec![0; stream.read_u16().await?.into()];
         stream.read_exact(&mut question).await?;

@@ -1,4 +1,5 @@
-//! Client authentication: `none` and `private_key_jwt` (RFC 7521 section 4.2, RFC 7523 section 3).
+//! Client authentication at the PAR, token and revocation endpoints: `none` for public clients,
+//! `private_key_jwt` for confidential clients (RFC 7521 section 4.2, RFC 7523 section 3).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,23 +17,28 @@ use crate::server::client_metadata::ClientInfo;
 use crate::server::proof::Proven;
 use crate::server::refusal::Refusal;
 
-/// How a client proved who it is. A session stays bound to it.
+/// The authentication of a client in one request.
+///
+/// A session stays bound to the authentication that it began with, except that a public client may
+/// become a confidential one.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum ClientAuth {
-    /// Not at all: a public client.
+    /// `none`: a public client, which does not authenticate.
     None,
-    /// With this key.
+    /// `private_key_jwt` with the key that has this `kid` and this JWK thumbprint (`jkt`).
     Key { kid: String, jkt: String },
 }
 
-/// An assertion may be this old.
+/// Maximum age of a client assertion, by its `iat`.
 const OLDEST: Duration = Duration::from_secs(60);
 
-/// Finds the client that a form names and checks that it is the one.
+/// Loads the metadata of the client `client_id` and verifies the `client_assertion` of the form.
 ///
 /// # Errors
 ///
-/// It does not exist, or is not the one, or made no proof though its tokens are bound to a key.
+/// Fails if the client's metadata can't be loaded or is invalid, or if the request has no DPoP
+/// proof. For a confidential client, also fails if the client assertion is missing, invalid, used
+/// before, or signed by the key of the DPoP proof.
 pub(crate) fn authenticate(
     sandbox: &mut Sandbox,
     at: ServerId,
@@ -56,8 +62,10 @@ pub(crate) fn authenticate(
     let (issuer, now) = (sandbox.server(at).origin.clone(), sandbox.clock(at));
     let (auth, jti, exp) = verify(&client, &issuer, assertion, now)?;
     if matches!(&auth, ClientAuth::Key { jkt, .. } if *jkt == proof.jkt) {
-        // AT Protocol "OAuth": the keys must not be the same
-        return Err(Refusal::invalid_request("The DPoP key must not be the client's key"));
+        // AT Protocol "OAuth": DPoP proofs and client assertions must be signed by different keys.
+        return Err(Refusal::invalid_request(
+            "The DPoP key must not be the key of the client assertion",
+        ));
     }
     let name = format!("{client_id} {jti}");
     if !sandbox.server_mut(at).assertions.is_first(&name, now, exp) {
@@ -66,7 +74,8 @@ pub(crate) fn authenticate(
     Ok((client, auth))
 }
 
-/// The key that signed the assertion, its `jti`, and until when it must not be used again.
+/// Verifies a client assertion. Returns the key that signed the assertion, its `jti`, and its
+/// `exp`, until which the `jti` must not be accepted again.
 fn verify(
     client: &ClientInfo,
     issuer: &str,
@@ -79,10 +88,10 @@ fn verify(
     let of_name: Vec<&Jwk> =
         client.keys.iter().filter(|(this, _)| this == kid).map(|(_, key)| key).collect();
     let [key] = of_name[..] else {
-        return Err(bad("The client must have one key with the kid of the assertion"));
+        return Err(bad("The client must have exactly one key with the kid of its assertion"));
     };
     if !jwt.is_signed_by(key.point()) {
-        return Err(bad("The client assertion is not signed by the key that it names"));
+        return Err(bad("The client assertion is not signed by the key with its kid"));
     }
     if jwt.claim("iss") != Some(&client.id) || jwt.claim("sub") != Some(&client.id) {
         return Err(bad("iss and sub of the client assertion must be the client_id"));
@@ -102,24 +111,31 @@ fn verify(
     Ok((auth, jti.to_owned(), exp))
 }
 
-/// No tolerance: the reference server has none either.
+/// Checks `iat`, `exp` and `nbf` of a client assertion and returns `exp`. Clock skew is not
+/// tolerated, because the reference server does not tolerate any.
 fn check_times(jwt: &Jwt, now: UnixTime) -> Result<UnixTime, Refusal> {
-    let bad = |()| Refusal::invalid_client("A time in the client assertion is not a number");
+    let bad =
+        |()| Refusal::invalid_client("iat, exp or nbf of the client assertion is not a number");
     let missing = |name| Refusal::invalid_client(&format!("The client assertion has no {name}"));
     let now = now.as_secs() as f64;
     let iat = jwt.time("iat").map_err(bad)?.ok_or_else(|| missing("iat"))?;
     let exp = jwt.time("exp").map_err(bad)?.ok_or_else(|| missing("exp"))?;
     if now - iat > OLDEST.as_secs_f64() || iat > now {
-        return Err(Refusal::invalid_client("The client assertion was not issued just now"));
+        return Err(Refusal::invalid_client(
+            "The iat of the client assertion is in the future or over 60 s old",
+        ));
     }
     if exp <= now || jwt.time("nbf").map_err(bad)?.is_some_and(|nbf| nbf > now) {
-        return Err(Refusal::invalid_client("The client assertion is not valid now"));
+        return Err(Refusal::invalid_client(
+            "The client assertion has expired, or its nbf is in the future",
+        ));
     }
-    // Another assertion could carry its jti later, so it counts for as long as it says.
+    // The assertion could be replayed until its `exp`, so its `jti` is remembered until then.
     Ok(UnixTime::from_secs(exp as u64))
 }
 
-/// Whether it has the form of a signed token; what is in it is not looked at.
+/// Whether `text` looks like a JWS in compact serialization: three base64url parts of at least two
+/// characters each. The parts are not decoded.
 fn is_jws(text: &str) -> bool {
     let is_base64url = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     let parts: Vec<&str> = text.split('.').collect();

@@ -1,5 +1,5 @@
-//! The authorization endpoint without its pages: opening a request, signing in, consenting, and
-//! where the browser is sent then (RFC 6749 section 4.1, RFC 9207).
+//! The authorization endpoint without its HTML pages: opens a pushed request, signs the user in,
+//! records the consent, and builds the authorization response (RFC 6749 section 4.1, RFC 9207).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -13,30 +13,31 @@ use crate::server::assertion::ClientAuth;
 use crate::server::client::find;
 use crate::server::par::{PATIENCE, PushedRequest};
 
-/// What a server remembers of browsers and of consent.
+/// The sign-ins and consents that an authorization server remembers.
 #[derive(Debug, Default)]
 pub(crate) struct Visits {
-    /// Who is signed in, by device.
+    /// Time of each remembered sign-in, by the browser's device id, then by the account's DID.
     signed_in: BTreeMap<String, BTreeMap<String, UnixTime>>,
-    /// The scopes that an account has granted to a client.
+    /// Scopes that an account has granted to a client, by the account's DID and the `client_id`.
     granted: BTreeMap<(String, String), BTreeSet<String>>,
 }
 
-/// For how long a remembered sign-in is good.
-const SIGNED_IN: Duration = Duration::from_secs(7 * 24 * 3600);
+/// Lifetime of a remembered sign-in.
+const SIGN_IN_LIFETIME: Duration = Duration::from_secs(7 * 24 * 3600);
 
-/// What a browser gets to see.
+/// Response of the authorization endpoint to a browser.
 #[derive(Debug)]
 pub(crate) enum Opened {
-    /// The page that asks who is there, and whether they consent.
+    /// The page that asks the user to sign in and to consent to this request.
     Page(Box<PushedRequest>),
-    /// It is sent back to the client at once.
+    /// The authorization response: the browser goes back to the client at once.
     Back(Return),
-    /// A page that says what is wrong: there is nowhere to send the browser.
+    /// An error page with this text, because no redirect URI is known to send the browser to.
     Wrong(&'static str),
 }
 
-/// Parameters on their way to a client.
+/// An authorization response: its parameters, and the redirect URI and response mode that deliver
+/// the parameters to the client.
 #[derive(Clone, Debug)]
 pub(crate) struct Return {
     pub(crate) redirect_uri: String,
@@ -44,16 +45,18 @@ pub(crate) struct Return {
     pub(crate) params: Vec<(&'static str, String)>,
 }
 
-/// What a person decides.
+/// The user's decision on the sign-in page.
 #[derive(Clone, Debug)]
 pub(crate) enum Decision {
-    /// They sign in and consent, perhaps to fewer scopes.
+    /// The user signs in and consents. `scopes` are those that the user allows; `None` allows all
+    /// requested scopes. `remember` keeps the user signed in in this browser.
     Approve { identifier: String, password: String, scopes: Option<Vec<String>>, remember: bool },
-    /// They don't.
+    /// The user denies the request; the client receives `access_denied`.
     Deny,
 }
 
-/// Opens an authorization URL.
+/// Opens the request `request_uri` in the browser `device`: returns the sign-in page, or an
+/// authorization response if no interaction with the user is needed or possible.
 pub(crate) fn open(
     sandbox: &mut Sandbox,
     at: ServerId,
@@ -62,7 +65,7 @@ pub(crate) fn open(
     device: &str,
 ) -> Opened {
     if find(sandbox, at, client_id).is_err() {
-        return Opened::Wrong("There is no such client, or its metadata can't be used.");
+        return Opened::Wrong("The client_id is unknown, or the client's metadata is invalid.");
     }
     let mut request = match enter(sandbox, at, client_id, request_uri, device) {
         Ok(request) => request,
@@ -76,8 +79,8 @@ pub(crate) fn open(
 
     let parameters = &request.parameters;
     let here = server.visits.signed_in.get(device).cloned().unwrap_or_default();
-    let nobody_is_here = here.is_empty();
-    // Nobody goes on without a word whom the client did not name.
+    let no_account_is_signed_in = here.is_empty();
+    // Only an account that the client names in `login_hint` may continue without the sign-in page.
     let hint = parameters.login_hint.as_deref();
     let candidates: Vec<(String, UnixTime)> = here
         .into_iter()
@@ -85,13 +88,13 @@ pub(crate) fn open(
         .filter(|(did, _)| sandbox.audience(at, did).is_some())
         .collect();
     match (parameters.prompt.as_deref(), &candidates[..]) {
-        (Some("select_account"), _) if nobody_is_here => {
-            fail(sandbox, at, request_uri, &request, NOBODY_TO_CHOOSE)
+        (Some("select_account"), _) if no_account_is_signed_in => {
+            fail(sandbox, at, request_uri, &request, ACCOUNT_SELECTION_REQUIRED)
         }
-        (Some("none"), []) => fail(sandbox, at, request_uri, &request, NOBODY_IS_HERE),
+        (Some("none"), []) => fail(sandbox, at, request_uri, &request, LOGIN_REQUIRED),
         (Some("none"), [only, ..]) => match readiness(sandbox, at, &request, only, now) {
             Ok(()) => grant(sandbox, at, request_uri, request, &only.0.clone(), device),
-            Err(no) => fail(sandbox, at, request_uri, &request, no),
+            Err(denial) => fail(sandbox, at, request_uri, &request, denial),
         },
         (None, [only]) if readiness(sandbox, at, &request, only, now).is_ok() => {
             grant(sandbox, at, request_uri, request, &only.0.clone(), device)
@@ -100,7 +103,8 @@ pub(crate) fn open(
     }
 }
 
-/// Does what a person decided. `Err` says what they got wrong; they may try again.
+/// Applies the user's decision to the request. If the name or the password is wrong, returns `Err`
+/// with the text for the sign-in page, and the user may try again.
 pub(crate) fn decide(
     sandbox: &mut Sandbox,
     at: ServerId,
@@ -112,13 +116,13 @@ pub(crate) fn decide(
     let mut request = match enter(sandbox, at, client_id, request_uri, device) {
         Ok(request) if request.device.as_deref() == Some(device) => request,
         Ok(request) => {
-            let no = denied("This browser has not opened the page");
-            return Ok(fail(sandbox, at, request_uri, &request, no));
+            let denial = denied("This browser has not opened the sign-in page");
+            return Ok(fail(sandbox, at, request_uri, &request, denial));
         }
         Err(refused) => return Ok(refused),
     };
     let Decision::Approve { identifier, password, scopes, remember } = decision else {
-        return Ok(fail(sandbox, at, request_uri, &request, denied("The user said no")));
+        return Ok(fail(sandbox, at, request_uri, &request, denied("The user denied the request")));
     };
     let is_here = |server: &ServerId| sandbox.server(*server).issuer == at;
     let account = sandbox.accounts.iter().find(|account| {
@@ -128,15 +132,15 @@ pub(crate) fn decide(
     });
     let account = account.ok_or("No account here has this name and password.")?;
     if !is_here(&account.server) {
-        let no = denied("This account is deactivated here");
-        return Ok(fail(sandbox, at, request_uri, &request, no));
+        let denial = denied("This account is deactivated here");
+        return Ok(fail(sandbox, at, request_uri, &request, denial));
     }
     let did = account.did.clone();
     if let Some(allowed) = scopes {
         request.parameters.scopes.retain(|scope| allowed.contains(scope));
         if !request.parameters.scopes.iter().any(|scope| scope == "atproto") {
-            let no = denied("The scope atproto is required");
-            return Ok(fail(sandbox, at, request_uri, &request, no));
+            let denial = denied("The scope atproto is required");
+            return Ok(fail(sandbox, at, request_uri, &request, denial));
         }
     }
     let now = sandbox.clock(at);
@@ -149,14 +153,15 @@ pub(crate) fn decide(
     Ok(grant(sandbox, at, request_uri, request, &did, device))
 }
 
-/// Signs an account out of a browser.
+/// Forgets that the account `did` is signed in in the browser `device`.
 pub(crate) fn sign_out(visits: &mut Visits, device: &str, did: &str) {
     if let Some(accounts) = visits.signed_in.get_mut(device) {
         accounts.remove(did);
     }
 }
 
-/// The request, if this browser may go on with it. One that it may not is void from then on.
+/// Returns the pushed request if this browser may continue with it. Otherwise the request is
+/// removed, and `Err` is the response to the browser.
 fn enter(
     sandbox: &mut Sandbox,
     at: ServerId,
@@ -166,46 +171,53 @@ fn enter(
 ) -> Result<PushedRequest, Opened> {
     let now = sandbox.clock(at);
     let found = sandbox.server(at).pushed.requests.get(request_uri).cloned();
-    let request = found.ok_or(Opened::Wrong("There is no such request, or it is over."))?;
-    let no = if request.authorized.is_some() {
+    let request =
+        found.ok_or(Opened::Wrong("The request_uri is unknown, or its request has ended."))?;
+    let reason = if request.authorized.is_some() {
         "This request was granted already"
     } else if request.expires < now {
         "This request has expired"
     } else if request.parameters.client_id != client_id {
-        "This request is of another client"
+        "This request was pushed by another client"
     } else if request.device.as_deref().is_some_and(|first| first != device) {
-        "Another browser has opened the page"
+        "This request was opened in another browser"
     } else {
         return Ok(request);
     };
-    Err(fail(sandbox, at, request_uri, &request, denied(no)))
+    Err(fail(sandbox, at, request_uri, &request, denied(reason)))
 }
 
-/// Why there is no code (RFC 6749 section 4.1.2.1, OpenID Connect Core section 3.1.2.6).
+/// Error of an authorization response, sent instead of a code (RFC 6749 section 4.1.2.1, OpenID
+/// Connect Core section 3.1.2.6).
 #[derive(Clone, Copy)]
-struct No {
+struct Denial {
     error: &'static str,
-    why: &'static str,
+    description: &'static str,
 }
 
-const NOBODY_IS_HERE: No = No { error: "login_required", why: "Nobody is signed in" };
-const NOBODY_TO_CHOOSE: No =
-    No { error: "account_selection_required", why: "Nobody is signed in whom one could choose" };
+const LOGIN_REQUIRED: Denial =
+    Denial { error: "login_required", description: "No account is signed in" };
+const ACCOUNT_SELECTION_REQUIRED: Denial = Denial {
+    error: "account_selection_required",
+    description: "No account is signed in that the user could select",
+};
 
-const fn denied(why: &'static str) -> No {
-    No { error: "access_denied", why }
+const fn denied(description: &'static str) -> Denial {
+    Denial { error: "access_denied", description }
 }
 
-/// Whether somebody who is signed in may go on without a word.
+/// Checks whether a signed-in account may continue without the sign-in page: its sign-in is recent,
+/// it has granted all requested scopes to the client before, and the client is confidential.
 fn readiness(
     sandbox: &Sandbox,
     at: ServerId,
     request: &PushedRequest,
     (did, since): &(String, UnixTime),
     now: UnixTime,
-) -> Result<(), No> {
-    if now.since(*since) > SIGNED_IN {
-        return Err(No { error: "login_required", why: "The sign-in was long ago" });
+) -> Result<(), Denial> {
+    if now.since(*since) > SIGN_IN_LIFETIME {
+        let description = "The sign-in is more than 7 days old";
+        return Err(Denial { error: "login_required", description });
     }
     let pair = (did.clone(), request.parameters.client_id.clone());
     let granted = sandbox.server(at).visits.granted.get(&pair);
@@ -214,10 +226,14 @@ fn readiness(
     };
     match granted.is_some_and(all) && request.auth != ClientAuth::None {
         true => Ok(()),
-        false => Err(No { error: "consent_required", why: "Nobody has consented to this yet" }),
+        false => Err(Denial {
+            error: "consent_required",
+            description: "The user must consent on the sign-in page",
+        }),
     }
 }
 
+/// Issues a code for the account `did` and returns the authorization response with it.
 fn grant(
     sandbox: &mut Sandbox,
     at: ServerId,
@@ -236,15 +252,19 @@ fn grant(
     Opened::Back(back)
 }
 
+/// Removes the request and returns an authorization response with the error.
 fn fail(
     sandbox: &mut Sandbox,
     at: ServerId,
     request_uri: &str,
     request: &PushedRequest,
-    no: No,
+    denial: Denial,
 ) -> Opened {
     sandbox.server_mut(at).pushed.requests.remove(request_uri);
-    let params = vec![("error", no.error.to_owned()), ("error_description", no.why.to_owned())];
+    let params = vec![
+        ("error", denial.error.to_owned()),
+        ("error_description", denial.description.to_owned()),
+    ];
     Opened::Back(back(sandbox, at, request, params))
 }
 
@@ -266,7 +286,8 @@ fn back(
 }
 
 impl Return {
-    /// The URL that the browser is sent to; what a form would post is in the fragment then.
+    /// Returns the redirect URI with the parameters in its query or, for every other response mode
+    /// than `query`, in its fragment. The parameters of a `form_post` are in the fragment, too.
     pub(crate) fn url(&self) -> String {
         let mut query = url::form_urlencoded::Serializer::new(String::new());
         query.extend_pairs(&self.params);

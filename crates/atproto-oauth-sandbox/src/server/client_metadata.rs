@@ -1,5 +1,5 @@
-//! Which client metadata a server accepts (AT Protocol "OAuth": client ID metadata document, RFC 7591
-//! section 2, and what the reference server adds).
+//! Validation of client metadata (AT Protocol "OAuth": client ID metadata document, RFC 7591
+//! section 2, and additional rules of the reference server).
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use crate::server::jwks;
 use crate::server::redirect_uri::{self, Kind};
 use crate::server::refusal::Refusal;
 
-/// What a server knows about a client.
+/// The validated metadata of a client.
 #[derive(Clone, Debug)]
 pub(crate) struct ClientInfo {
     pub(crate) id: String,
@@ -19,12 +19,13 @@ pub(crate) struct ClientInfo {
     pub(crate) scopes: Vec<String>,
     pub(crate) grant_types: Vec<String>,
     pub(crate) is_confidential: bool,
-    /// Where its keys are, if they are not in the document.
+    /// URL of the client's key set, if the keys are not in the metadata document.
     pub(crate) jwks_uri: Option<String>,
+    /// Public keys for client authentication, each after its `kid`.
     pub(crate) keys: Vec<(String, Jwk)>,
 }
 
-/// What OAuth and OpenID Connect have, in the words of the reference server.
+/// Response types of OAuth 2.0 and OpenID Connect, spelled as in the reference server.
 pub(crate) const RESPONSE_TYPES: [&str; 8] = [
     "code",
     "token",
@@ -36,7 +37,10 @@ pub(crate) const RESPONSE_TYPES: [&str; 8] = [
     "id_token",
 ];
 
-/// The URL of a `client_id` that names a document; `None` if it can't be one.
+/// Parses a `client_id` that is the URL of a metadata document; `None` if the URL is not allowed.
+///
+/// The URL must be in canonical form, with the scheme `https`, a path that does not end in `/`, and
+/// a host name with a dot. User name, password and fragment must be absent.
 pub(crate) fn discoverable(client_id: &str) -> Option<Url> {
     let url = Url::parse(client_id).ok().filter(|_| client_id.starts_with("https://"))?;
     let Host::Domain(host) = url.host()? else { return None };
@@ -47,11 +51,13 @@ pub(crate) fn discoverable(client_id: &str) -> Option<Url> {
     (canonical && anonymous && has_path && is_dotted && url.fragment().is_none()).then_some(url)
 }
 
-/// The metadata that a loopback `client_id` stands for.
+/// Derives the metadata of a loopback client from its `client_id`:
+/// `http://localhost?redirect_uri=…&scope=…`.
 ///
 /// # Errors
 ///
-/// It is not `http://localhost`, with a slash perhaps, and with `redirect_uri` and `scope` only.
+/// Fails if anything but an optional `/` and a query follows `http://localhost`, if the query has
+/// other parameters than `redirect_uri` and one `scope`, or if a value is invalid.
 pub(crate) fn loopback(client_id: &str) -> Result<ClientInfo, Refusal> {
     let bad = || Refusal::invalid_client_metadata(&format!("Invalid client ID {client_id}"));
     let rest = client_id.strip_prefix("http://localhost").ok_or_else(bad)?;
@@ -67,7 +73,9 @@ pub(crate) fn loopback(client_id: &str) -> Result<ClientInfo, Refusal> {
         match &*name {
             "redirect_uri" => match redirect_uri::kind(&value) {
                 Some((url, Kind::Loopback)) if redirect_uri::is_out_of_place(&url) => {
-                    return Err(Refusal::invalid_redirect_uri("A redirect URI names a user"));
+                    return Err(Refusal::invalid_redirect_uri(
+                        "a redirect_uri contains a user name or a password",
+                    ));
                 }
                 Some((_, Kind::Loopback)) => redirect_uris.push(value),
                 _ => return Err(bad()),
@@ -91,14 +99,14 @@ pub(crate) fn loopback(client_id: &str) -> Result<ClientInfo, Refusal> {
     })
 }
 
-/// Checks the document that was found at `client_id`.
+/// Checks the metadata document that was fetched from `client_id`.
 ///
 /// # Errors
 ///
-/// The first rule that it breaks.
+/// Fails with the first rule that the document breaks.
 pub(crate) fn check(client_id: &Url, document: &Value) -> Result<ClientInfo, Refusal> {
     let bad = Refusal::invalid_client_metadata;
-    let members = document.as_object().ok_or_else(|| bad("The document is not an object"))?;
+    let members = document.as_object().ok_or_else(|| bad("the document is not a JSON object"))?;
     if text(members, "client_id")? != Some(client_id.as_str()) {
         return Err(bad("client_id is not the URL of the document"));
     }
@@ -119,7 +127,7 @@ pub(crate) fn check(client_id: &Url, document: &Value) -> Result<ClientInfo, Ref
     }
     check_types(members)?;
     if members.get("tls_client_certificate_bound_access_tokens") == Some(&Value::Bool(true)) {
-        return Err(bad("tokens are not bound to certificates here"));
+        return Err(bad("tls_client_certificate_bound_access_tokens must not be true"));
     }
     if !matches!(text(members, "subject_type")?, None | Some("public")) {
         return Err(bad("subject_type must be public"));
@@ -136,13 +144,13 @@ pub(crate) fn check(client_id: &Url, document: &Value) -> Result<ClientInfo, Ref
     if !response_types.iter().any(|this| this == "code")
         || !response_types.iter().all(|this| RESPONSE_TYPES.contains(&this.as_str()))
     {
-        return Err(bad("response_types must contain code, and known ones only"));
+        return Err(bad("response_types must contain code, and only known response types"));
     }
     check_client_uri(client_id, members)?;
     let (is_confidential, jwks_uri, keys) = authentication(members)?;
     if is_native && is_confidential {
         // RFC 8252 section 8.4
-        return Err(bad("a native client can't keep a key"));
+        return Err(bad("a native client must not use private_key_jwt"));
     }
     Ok(ClientInfo {
         id: client_id.as_str().to_owned(),
@@ -155,9 +163,11 @@ pub(crate) fn check(client_id: &Url, document: &Value) -> Result<ClientInfo, Ref
     })
 }
 
-/// What has no meaning here must still be what it is elsewhere (RFC 7591 section 2).
+/// Checks the types of optional metadata members, including members that have no effect in the
+/// sandbox (RFC 7591 section 2).
 fn check_types(members: &Map<String, Value>) -> Result<(), Refusal> {
-    let bad = |name: &str| Refusal::invalid_client_metadata(&format!("{name} can't be that"));
+    let bad =
+        |name: &str| Refusal::invalid_client_metadata(&format!("{name} has an invalid value"));
     for name in [
         "client_name",
         "request_object_signing_alg",
@@ -190,7 +200,7 @@ fn scopes(scope: &str) -> Result<Vec<String>, Refusal> {
     let bad = Refusal::invalid_client_metadata;
     let scopes: Vec<String> = scope.split(' ').map(str::to_owned).collect();
     if scopes.iter().any(|scope| !is_scope_token(scope)) {
-        return Err(bad("scope is not a list of scopes"));
+        return Err(bad("scope is not a list of scope tokens, separated by single spaces"));
     }
     if !scopes.iter().any(|scope| scope == "atproto") {
         return Err(bad("scope must contain atproto"));
@@ -199,7 +209,7 @@ fn scopes(scope: &str) -> Result<Vec<String>, Refusal> {
     Ok(scopes)
 }
 
-/// RFC 6749 section 3.3
+/// Checks the syntax of one `scope-token` (RFC 6749 section 3.3).
 pub(crate) fn is_scope_token(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e))
 }
@@ -211,7 +221,7 @@ fn grant_types(members: &Map<String, Value>) -> Result<Vec<String>, Refusal> {
     no_repetition(&grant_types, "grant_types")?;
     let known = ["authorization_code", "refresh_token"];
     if grant_types.iter().any(|grant_type| !known.contains(&grant_type.as_str())) {
-        return Err(bad("grant_types contains one that is not allowed"));
+        return Err(bad("grant_types may contain only authorization_code and refresh_token"));
     }
     match grant_types.iter().any(|grant_type| grant_type == "authorization_code") {
         true => Ok(grant_types),
@@ -219,7 +229,7 @@ fn grant_types(members: &Map<String, Value>) -> Result<Vec<String>, Refusal> {
     }
 }
 
-/// Whether the client is confidential, and its keys.
+/// Whether the client is confidential, its `jwks_uri`, and the keys of its `jwks`.
 type Authentication = (bool, Option<String>, Vec<(String, Jwk)>);
 
 fn authentication(members: &Map<String, Value>) -> Result<Authentication, Refusal> {
@@ -233,9 +243,9 @@ fn authentication(members: &Map<String, Value>) -> Result<Authentication, Refusa
     let keys = key_set.map(jwks::keys).transpose()?;
     match (text(members, "token_endpoint_auth_method")?, alg) {
         (Some("none"), None) => Ok((false, jwks_uri, keys.unwrap_or_default())),
-        (Some("none"), Some(_)) => {
-            Err(bad("token_endpoint_auth_signing_alg is for clients that authenticate"))
-        }
+        (Some("none"), Some(_)) => Err(bad(
+            "token_endpoint_auth_signing_alg is not allowed with token_endpoint_auth_method none",
+        )),
         (Some("private_key_jwt"), None) => Err(bad("token_endpoint_auth_signing_alg is missing")),
         (Some("private_key_jwt"), Some(_))
             if key_set.and_then(|set| set.pointer("/keys/0")).is_none() && jwks_uri.is_none() =>
@@ -260,7 +270,9 @@ fn check_client_uri(client_id: &Url, members: &Map<String, Value>) -> Result<(),
     let parent = format!("{}/", client_uri.path().trim_end_matches('/'));
     match client_id.path() == client_uri.path() || client_id.path().starts_with(&parent) {
         true => Ok(()),
-        false => Err(bad("client_uri must be a parent of the client_id")),
+        false => {
+            Err(bad("the path of client_uri must be the path of the client_id, or a parent of it"))
+        }
     }
 }
 
@@ -271,22 +283,26 @@ fn redirect_uris(
 ) -> Result<Vec<String>, Refusal> {
     let uris = texts(members, "redirect_uris")?.filter(|uris| !uris.is_empty());
     let uris = uris.ok_or_else(|| {
-        Refusal::invalid_client_metadata("redirect_uris must contain one at least")
+        Refusal::invalid_client_metadata("redirect_uris must contain at least one URI")
     })?;
     for uri in &uris {
         let Some((url, kind)) = redirect_uri::kind(uri) else {
-            return Err(Refusal::invalid_client_metadata(&format!("{uri} is no redirect URI")));
+            return Err(Refusal::invalid_client_metadata(&format!(
+                "{uri} is not a valid redirect URI"
+            )));
         };
         let scheme = redirect_uri::reversed(client_id.host_str().unwrap_or_default());
         let allowed = match kind {
             _ if redirect_uri::is_out_of_place(&url) => false,
             Kind::Https => true,
             Kind::Loopback => is_native,
-            // AT Protocol "OAuth": the client's own name, backwards
+            // AT Protocol "OAuth": the scheme is the host of the `client_id` in reverse order.
             Kind::PrivateUse => is_native && url.scheme() == scheme,
         };
         if !allowed {
-            return Err(Refusal::invalid_redirect_uri(&format!("{uri} is not for this client")));
+            return Err(Refusal::invalid_redirect_uri(&format!(
+                "{uri} is not allowed for this client"
+            )));
         }
     }
     Ok(uris)
@@ -315,6 +331,6 @@ fn no_repetition(texts: &[String], name: &str) -> Result<(), Refusal> {
     let different: BTreeSet<&String> = texts.iter().collect();
     match different.len() == texts.len() {
         true => Ok(()),
-        false => Err(Refusal::invalid_client_metadata(&format!("{name} contains one twice"))),
+        false => Err(Refusal::invalid_client_metadata(&format!("{name} contains a value twice"))),
     }
 }

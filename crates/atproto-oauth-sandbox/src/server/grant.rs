@@ -1,4 +1,5 @@
-//! What an authorization server has issued: sessions, found by their tokens and codes.
+//! The sessions of an authorization server, indexed by their codes, access tokens and refresh
+//! tokens.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,18 +8,18 @@ use atproto_sansio::UnixTime;
 
 use crate::server::assertion::ClientAuth;
 
-/// A session: what its tokens stand for.
+/// A session: the client, account and scopes that its tokens stand for, and its current tokens.
 #[derive(Clone, Debug)]
 pub(crate) struct Grant {
     pub(crate) client_id: String,
     pub(crate) auth: ClientAuth,
-    /// The thumbprint of the key that the tokens are bound to.
+    /// JWK thumbprint (RFC 7638) of the DPoP key that the tokens are bound to.
     pub(crate) jkt: String,
     pub(crate) did: String,
     pub(crate) scopes: Vec<String>,
-    /// The server that the access token is for.
+    /// DID of the server that the access token is valid at.
     pub(crate) audience: String,
-    /// The browser that the session began in.
+    /// Device id of the browser in which the user consented.
     pub(crate) device: String,
     pub(crate) created: UnixTime,
     pub(crate) updated: UnixTime,
@@ -27,28 +28,28 @@ pub(crate) struct Grant {
     pub(crate) refresh_token: Option<String>,
 }
 
-/// All sessions of a server.
+/// All sessions of one authorization server, by session id.
 #[derive(Debug, Default)]
 pub(crate) struct Grants {
     grants: BTreeMap<u64, Grant>,
-    /// What leads to each session.
-    names: BTreeMap<u64, Names>,
+    /// The code and the refresh tokens of each session, which `end` removes from the indexes.
+    issued: BTreeMap<u64, Issued>,
     next: u64,
     by_access_token: BTreeMap<String, u64>,
-    /// Spent ones too: a second use of one ends the session.
+    /// Includes spent refresh tokens, because the second use of a refresh token ends its session.
     by_refresh_token: BTreeMap<String, u64>,
     by_code: BTreeMap<String, u64>,
 }
 
-/// Tokens and codes that a session has given out.
+/// Code that a session began with, and all refresh tokens that it has issued.
 #[derive(Debug, Default)]
-struct Names {
+struct Issued {
     code: String,
     refresh_tokens: Vec<String>,
 }
 
-/// How long sessions last: two weeks for a public client, whether it is used or not; for a
-/// confidential one three months without use, two years in all.
+/// Returns the maximum time between refreshes and the maximum lifetime of a session: 91 and 730
+/// days for a confidential client; 14 days each for a public client.
 pub(crate) fn lifetimes(is_confidential: bool) -> (Duration, Duration) {
     let days = |days: u64| Duration::from_secs(days * 24 * 3600);
     if is_confidential { (days(91), days(730)) } else { (days(14), days(14)) }
@@ -62,20 +63,21 @@ impl Grant {
 }
 
 impl Grants {
-    /// A new session, which began with `code`.
+    /// Adds a session that began with the exchange of `code`.
     pub(crate) fn add(&mut self, code: &str, grant: Grant) {
         let id = self.next;
         self.next += 1;
         if id % 256 == 255 {
             self.sweep(grant.created);
         }
-        self.names.insert(id, Names { code: code.to_owned(), refresh_tokens: Vec::new() });
+        self.issued.insert(id, Issued { code: code.to_owned(), refresh_tokens: Vec::new() });
         self.index(id, &grant);
         self.by_code.insert(code.to_owned(), id);
         self.grants.insert(id, grant);
     }
 
-    /// Replaces a session's tokens. The old access token is worthless at once.
+    /// Replaces a session and its tokens. The old access token is invalid at once. The old refresh
+    /// token stays indexed, so that its reuse is detected.
     pub(crate) fn rotate(&mut self, id: u64, grant: Grant) {
         self.index(id, &grant);
         if let Some(old) = self.grants.insert(id, grant) {
@@ -87,11 +89,11 @@ impl Grants {
         self.by_access_token.insert(grant.access_token.clone(), id);
         if let Some(token) = &grant.refresh_token {
             self.by_refresh_token.insert(token.clone(), id);
-            self.names.entry(id).or_default().refresh_tokens.push(token.clone());
+            self.issued.entry(id).or_default().refresh_tokens.push(token.clone());
         }
     }
 
-    /// Drops the sessions that have run out by themselves.
+    /// Ends the sessions that have expired.
     fn sweep(&mut self, now: UnixTime) {
         let over: Vec<u64> =
             self.grants.iter().filter(|(_, grant)| grant.is_over(now)).map(|(id, _)| *id).collect();
@@ -100,20 +102,20 @@ impl Grants {
         }
     }
 
-    /// Ends a session. Nothing that it gave out is worth anything.
+    /// Ends a session: its code and all its tokens are unknown from then on.
     pub(crate) fn end(&mut self, id: u64) -> Option<Grant> {
         let grant = self.grants.remove(&id)?;
         self.by_access_token.remove(&grant.access_token);
-        if let Some(names) = self.names.remove(&id) {
-            self.by_code.remove(&names.code);
-            for token in &names.refresh_tokens {
+        if let Some(issued) = self.issued.remove(&id) {
+            self.by_code.remove(&issued.code);
+            for token in &issued.refresh_tokens {
                 self.by_refresh_token.remove(token);
             }
         }
         Some(grant)
     }
 
-    /// Ends all sessions of an account.
+    /// Ends all sessions of the account `did`.
     pub(crate) fn end_all(&mut self, did: &str) {
         let of_account = self.grants.iter().filter(|(_, grant)| grant.did == did);
         let ids: Vec<u64> = of_account.map(|(id, _)| *id).collect();
@@ -126,18 +128,17 @@ impl Grants {
         self.get(*self.by_access_token.get(token)?)
     }
 
-    /// The session of a refresh token, spent or not.
+    /// Returns the session of a refresh token, whether the token is current or spent.
     pub(crate) fn of_refresh_token(&self, token: &str) -> Option<(u64, &Grant)> {
         self.get(*self.by_refresh_token.get(token)?)
     }
 
-    /// The session that began with a code.
+    /// Returns the session that began with a code.
     pub(crate) fn of_code(&self, code: &str) -> Option<(u64, &Grant)> {
         self.get(*self.by_code.get(code)?)
     }
 
-    /// How many sessions there are.
-    /// The sessions that have not ended.
+    /// Iterates over the sessions that have not expired.
     pub(crate) fn alive(&self, now: UnixTime) -> impl Iterator<Item = &Grant> {
         self.grants.values().filter(move |grant| !grant.is_over(now))
     }

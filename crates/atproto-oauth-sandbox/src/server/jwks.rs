@@ -1,4 +1,4 @@
-//! JSON Web Key sets of clients (RFC 7517).
+//! JWK sets of clients (RFC 7517).
 
 use std::collections::BTreeSet;
 
@@ -7,17 +7,18 @@ use serde_json::Value;
 
 use crate::server::refusal::Refusal;
 
-/// The public keys of a set that can verify an assertion, by `kid`.
+/// Returns the ES256 keys of a JWK set that can verify client assertions, each after its `kid`.
 ///
 /// # Errors
 ///
-/// It is no set of keys, or gives a private key away.
+/// Fails if `set` has no array `keys`, or if any of its keys is a private or symmetric key, has no
+/// `kid`, or has `key_ops` that are not those of a public key.
 pub(crate) fn keys(set: &Value) -> Result<Vec<(String, Jwk)>, Refusal> {
     let bad = Refusal::invalid_client_metadata;
     let keys = set.get("keys").and_then(Value::as_array);
-    let keys = keys.ok_or_else(|| bad("the JWK set has no keys"))?;
+    let keys = keys.ok_or_else(|| bad("the JWK set has no array of keys"))?;
     if keys.iter().any(|key| key.get("d").is_some() || key.get("k").is_some()) {
-        return Err(bad("the JWK set contains a private key"));
+        return Err(bad("the JWK set contains a private or symmetric key"));
     }
     let has_name =
         |key: &Value| key.get("kid").and_then(Value::as_str).is_some_and(|k| !k.is_empty());
@@ -30,6 +31,7 @@ pub(crate) fn keys(set: &Value) -> Result<Vec<(String, Jwk)>, Refusal> {
     Ok(keys.iter().filter_map(usable).collect())
 }
 
+/// Returns the key and its `kid`, or `None` if the key can't verify ES256 signatures.
 fn usable(key: &Value) -> Option<(String, Jwk)> {
     let kid = key.get("kid")?.as_str()?.to_owned();
     let for_signatures = key.get("use").is_none_or(|value| value == "sig");
@@ -40,7 +42,8 @@ fn usable(key: &Value) -> Option<(String, Jwk)> {
     (for_signatures && alg && verifies).then_some((kid, jwk))
 }
 
-/// Some operations of a public key, each once (RFC 7517 section 4.3).
+/// Checks that `key_ops` is a non-empty list of different operations of a public key (RFC 7517
+/// section 4.3).
 fn are_operations(operations: &Value) -> bool {
     const PUBLIC: [&str; 3] = ["verify", "encrypt", "wrapKey"];
     let Some(operations) = operations.as_array() else { return false };

@@ -1,11 +1,11 @@
-//! What servers say about themselves (RFC 8414, RFC 9728, AT Protocol "OAuth": server metadata).
+//! Metadata documents of servers (RFC 8414, RFC 9728, AT Protocol "OAuth": server metadata).
 
 use serde_json::{Value, json};
 
 use crate::sandbox::Sandbox;
 use crate::server::ServerId;
 
-/// `/.well-known/oauth-protected-resource`
+/// `GET /.well-known/oauth-protected-resource`: names the authorization server of a PDS (RFC 9728).
 pub(crate) fn resource(sandbox: &Sandbox, at: ServerId) -> Value {
     let server = sandbox.server(at);
     json!({
@@ -17,7 +17,8 @@ pub(crate) fn resource(sandbox: &Sandbox, at: ServerId) -> Value {
     })
 }
 
-/// `/.well-known/oauth-authorization-server`
+/// `GET /.well-known/oauth-authorization-server`: endpoints and abilities of an authorization
+/// server (RFC 8414).
 pub(crate) fn server(sandbox: &Sandbox, at: ServerId) -> Value {
     let issuer = &sandbox.server(at).origin;
     let resources: Vec<&str> = sandbox

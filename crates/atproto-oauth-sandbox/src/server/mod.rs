@@ -1,4 +1,5 @@
-//! One server: a PDS, an authorization server, or both, and what its paths lead to.
+//! One simulated server (a PDS, an authorization server, or both at one origin), and the routing of
+//! its HTTP requests to endpoints.
 
 pub(crate) mod assertion;
 pub(crate) mod authorize;
@@ -39,25 +40,25 @@ use crate::server::nonce::Nonces;
 use crate::server::par::PushedRequests;
 use crate::server::refusal::Refusal;
 
-/// One of a sandbox's servers.
+/// Id of one server of a [`Sandbox`]; valid only for the sandbox that returned it.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct ServerId(pub(crate) usize);
 
-/// A PDS, an authorization server, or both at one origin.
+/// The state of a PDS, an authorization server, or both at one origin.
 #[derive(Debug)]
 pub(crate) struct Server {
     pub(crate) origin: String,
-    /// The audience of access tokens for this server.
+    /// The `did:web` of the host, which is the audience of access tokens for this server.
     pub(crate) did: String,
     pub(crate) hosts_accounts: bool,
-    /// Who issues tokens for the accounts here: this server, or an entryway.
+    /// The authorization server of the accounts hosted here: this server itself, or an entryway.
     pub(crate) issuer: ServerId,
     pub(crate) nonces: Nonces,
-    /// The `jti` of the proofs that were seen.
+    /// `jti` values of accepted DPoP proofs; a second use is a replay.
     pub(crate) proofs: Replay,
-    /// The `jti` of the client assertions that were seen.
+    /// `client_id` and `jti` of accepted client assertions; a second use is a replay.
     pub(crate) assertions: Replay,
-    /// The PKCE challenges whose verifier was seen.
+    /// PKCE challenges of exchanged codes; a second use within a day is rejected.
     pub(crate) challenges: Replay,
     pub(crate) clients: Clients,
     pub(crate) pushed: PushedRequests,
@@ -95,18 +96,18 @@ impl Server {
         }
     }
 
-    /// What this server's clock says when it is `now`.
+    /// Returns the time on this server's clock when the sandbox's clock shows `now`.
     pub(crate) fn clock(&self, now: UnixTime) -> UnixTime {
         now + self.clock_ahead - self.clock_behind
     }
 }
 
-/// What the server at `at` answers.
+/// Routes a request to an endpoint of the server `at` and returns the response.
 pub(crate) fn handle(sandbox: &mut Sandbox, at: ServerId, request: &Incoming) -> Response<Bytes> {
     let server = sandbox.server(at);
     let (issues, hosts) = (server.issuer == at, server.hosts_accounts);
     match (request.method.as_str(), request.url.path()) {
-        // Whether a page of another origin may send the request that it is about to send.
+        // A CORS preflight request: a browser asks before it sends a request to another origin.
         ("OPTIONS", _) => answer::empty(200),
         ("GET", "/.well-known/oauth-protected-resource") if hosts => {
             answer::json(200, &metadata::resource(sandbox, at))
@@ -125,13 +126,17 @@ pub(crate) fn handle(sandbox: &mut Sandbox, at: ServerId, request: &Incoming) ->
         // RFC 9126 section 2.3
         (_, "/oauth/par") if issues => answer::empty(405),
         (_, path) if path.starts_with("/xrpc/") && hosts => xrpc::handle(sandbox, at, request),
-        _ => answer::text(404, "there is nothing here"),
+        _ => answer::text(404, "this server has no endpoint with this method and path"),
     }
 }
 
+/// Handler of a POST endpoint; returns the JSON body of the success response.
 type Endpoint = fn(&mut Sandbox, ServerId, &Incoming) -> Result<Value, Refusal>;
 
-/// What all POST endpoints of an authorization server have in common.
+/// Runs a POST endpoint of an authorization server and renders its result as an HTTP response.
+///
+/// Adds the headers that all these endpoints send: `Cache-Control: no-store`, `Pragma: no-cache`
+/// and the next `DPoP-Nonce`. `status` is the status of a success; a [`Refusal`] has its own.
 fn endpoint(
     sandbox: &mut Sandbox,
     at: ServerId,

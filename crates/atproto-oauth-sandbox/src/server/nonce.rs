@@ -1,4 +1,4 @@
-//! The nonces that a server asks for in proofs (RFC 9449 section 8).
+//! The nonces that a server requires in DPoP proofs (RFC 9449 section 8).
 
 use std::time::Duration;
 
@@ -6,12 +6,17 @@ use atproto_sansio::UnixTime;
 use base64ct::{Base64UrlUnpadded, Encoding};
 use sha2::{Digest, Sha256};
 
-/// Nonces that follow from a secret and the time. The one before, the present and the next one are
-/// accepted; the next one is given, so that it is good for one rotation at least.
+/// Generator of DPoP nonces, which are hashes of a secret and the number of a rotation period.
+///
+/// The nonces of the previous, the current and the next period are accepted. The nonce of the next
+/// period is handed out, so that it stays valid for at least one full period.
 #[derive(Debug)]
 pub(crate) struct Nonces {
     secret: [u8; 32],
+    /// Length of a period; 60 s by default.
     pub(crate) rotation: Duration,
+    /// Whether proofs must have a nonce; `true` by default. If `false`, no nonce is handed out, and
+    /// a proof with a nonce is rejected.
     pub(crate) required: bool,
 }
 
@@ -20,12 +25,12 @@ impl Nonces {
         Self { secret, rotation: Duration::from_secs(60), required: true }
     }
 
-    /// All that were given are worthless.
+    /// Replaces the secret, which invalidates all nonces handed out before.
     pub(crate) fn reset(&mut self, secret: [u8; 32]) {
         self.secret = secret;
     }
 
-    /// What to give now.
+    /// Returns the nonce to hand out at `now`; `None` if nonces are not required.
     pub(crate) fn next(&self, now: UnixTime) -> Option<String> {
         self.required.then(|| self.of(self.period(now) + 1))
     }

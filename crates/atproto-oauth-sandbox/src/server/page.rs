@@ -1,4 +1,8 @@
-//! The page on which a person signs in and consents.
+//! `GET /oauth/authorize` and `POST /oauth/authorize`: the HTML page on which the user signs in and
+//! consents.
+//!
+//! The browser is recognized by a cookie with its device id. The submitted form is accepted only
+//! with the hash of that id in its field `csrf`.
 
 use bytes::Bytes;
 use http::Response;
@@ -14,15 +18,16 @@ use crate::server::authorize::{self, Decision, Opened, Return};
 use crate::server::par::PushedRequest;
 use crate::server::proof::hash;
 
+/// Name of the cookie that holds the browser's device id.
 const DEVICE: &str = "sandbox-device";
 
-/// What a person got wrong.
+/// A failed attempt to sign in: the name that the user entered, and the error text for the page.
 struct Mistake {
     identifier: String,
     text: &'static str,
 }
 
-/// `GET /oauth/authorize`
+/// `GET /oauth/authorize`: opens the request, and sets the device cookie if the browser has none.
 pub(crate) fn open(sandbox: &mut Sandbox, at: ServerId, request: &Incoming) -> Response<Bytes> {
     let known = device(request);
     let device = known.clone().unwrap_or_else(|| sandbox.entropy.name("dev-"));
@@ -33,7 +38,9 @@ pub(crate) fn open(sandbox: &mut Sandbox, at: ServerId, request: &Incoming) -> R
         (Some(client_id), Some(request_uri)) => {
             authorize::open(sandbox, at, &client_id, &request_uri, &device)
         }
-        _ => Opened::Wrong("The request must be pushed first (RFC 9126)."),
+        _ => {
+            Opened::Wrong("client_id or request_uri is missing: push the request first (RFC 9126).")
+        }
     };
     let query = request.url.query().unwrap_or_default();
     let mut response = show(sandbox, at, query, &device, opened, None);
@@ -44,12 +51,12 @@ pub(crate) fn open(sandbox: &mut Sandbox, at: ServerId, request: &Incoming) -> R
     response
 }
 
-/// `POST /oauth/authorize`: what the form of the page sends.
+/// `POST /oauth/authorize`: applies the decision that the form of the page submits.
 pub(crate) fn decide(sandbox: &mut Sandbox, at: ServerId, request: &Incoming) -> Response<Bytes> {
     let form = Form::parse(&request.body);
     let text = |name| form.get(name).unwrap_or_default().to_owned();
     let Some(device) = device(request).filter(|device| hash(device) == text("csrf")) else {
-        return answer::html(400, document("This form is not the one of this browser.", "", ""));
+        return answer::html(400, document("This form was not opened in this browser.", "", ""));
     };
     let decision = match form.get("decision") {
         Some("approve") => Decision::Approve {
@@ -116,7 +123,8 @@ fn form(
     let of_here = |account: &&Account| sandbox.server(account.server).issuer == at;
     let accounts = sandbox.accounts.iter().filter(of_here);
     let proposed = accounts.clone().find(|account| hint.is_empty() || account.is_called(hint));
-    // A sandbox has nobody to keep out, so its passwords are filled in, until somebody tries another.
+    // The password is filled in, because accounts of a sandbox need no protection. After a failed
+    // attempt, the field is empty.
     let (identifier, password) = match (&mistake, proposed) {
         (Some(mistake), _) => (&*mistake.identifier, ""),
         (None, Some(account)) => (&*account.handle, &*account.password),
@@ -151,7 +159,7 @@ fn form(
 <datalist id="accounts">{handles}</datalist>
 <label class="field">Password<input name="password" type="password" value="{password}"
  autocomplete="current-password"{invalid}></label>
-<fieldset><legend>It may have</legend>{scopes}</fieldset>
+<fieldset><legend>Allowed scopes</legend>{scopes}</fieldset>
 {remember}
 <div class="buttons"><button name="decision" value="approve">Allow</button>
 <button name="decision" value="deny" class="quiet" formnovalidate>Deny</button></div></form>"#,
@@ -165,19 +173,20 @@ fn form(
 fn notes(request: &PushedRequest) -> String {
     format!(
         "<dl><dt>Application</dt><dd><code>{}</code></dd><dt>You will be sent to</dt>\
-         <dd><code>{}</code></dd></dl><p>This is a sandbox: nobody is here but you, and its \
-         passwords are no secrets. That of alice is <code>alice-pass</code>.</p>",
+         <dd><code>{}</code></dd></dl><p>This is a sandbox for tests: its accounts \
+         and passwords are public. The password of alice is <code>alice-pass</code>.</p>",
         escape(&request.parameters.client_id),
         escape(&request.parameters.redirect_uri),
     )
 }
 
-/// A form that submits itself (OAuth 2.0 Form Post Response Mode).
+/// Returns a form that posts the authorization response to the client as soon as the page is loaded
+/// (OAuth 2.0 Form Post Response Mode).
 fn posting(back: &Return) -> String {
     let fields: String = back.params.iter().map(|(name, value)| hidden(name, value)).collect();
     format!(
         "<form method=\"post\" action=\"{}\">{fields}\
-         <div class=\"buttons\"><button>Go on</button></div></form>\
+         <div class=\"buttons\"><button>Continue</button></div></form>\
          <script>document.forms[0].submit()</script>",
         escape(&back.redirect_uri)
     )
@@ -192,7 +201,8 @@ fn document(title: &str, content: &str, notes: &str) -> String {
     )
 }
 
-/// Who asks, as far as a person can judge it: a name of its own would be a claim.
+/// Describes the client to the user by the host of its `client_id`. The `client_name` is not shown,
+/// because the client chooses it freely.
 fn client(client_id: &str) -> String {
     match host(client_id) {
         "localhost" => "An application on this computer".to_owned(),

@@ -1,4 +1,5 @@
-//! `POST /oauth/par` (RFC 9126, with RFC 7636 and the rules of the AT Protocol profile).
+//! `POST /oauth/par`: pushed authorization requests (RFC 9126), with PKCE (RFC 7636) and the rules
+//! of the AT Protocol profile.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,7 +18,7 @@ use crate::server::permission::Permission;
 use crate::server::redirect_uri;
 use crate::server::refusal::Refusal;
 
-/// What a client asked for, once it is checked.
+/// The validated parameters of an authorization request.
 #[derive(Clone, Debug)]
 pub(crate) struct Parameters {
     pub(crate) client_id: String,
@@ -28,35 +29,37 @@ pub(crate) struct Parameters {
     pub(crate) code_challenge: String,
     pub(crate) prompt: Option<String>,
     pub(crate) login_hint: Option<String>,
-    /// The thumbprint of the key that the tokens will be bound to.
+    /// JWK thumbprint (RFC 7638) of the DPoP key that the tokens will be bound to.
     pub(crate) jkt: String,
 }
 
-/// A request that waits for a browser, or for its code to be exchanged.
+/// A pushed request, until its code is exchanged.
 #[derive(Clone, Debug)]
 pub(crate) struct PushedRequest {
     pub(crate) parameters: Parameters,
     pub(crate) auth: ClientAuth,
     pub(crate) expires: UnixTime,
-    /// The browser that opened it first; it belongs to that one.
+    /// Device id of the browser that opened the request first; other browsers are refused.
     pub(crate) device: Option<String>,
-    /// Who consented, and the code that says so.
+    /// DID of the account that consented, and the code issued for the consent.
     pub(crate) authorized: Option<(String, String)>,
 }
 
-/// The requests of a server, by `request_uri`.
+/// The pushed requests of one authorization server, by `request_uri`.
 #[derive(Debug, Default)]
 pub(crate) struct PushedRequests {
     pub(crate) requests: BTreeMap<String, PushedRequest>,
-    /// The `request_uri` of each code.
+    /// The `request_uri` that each code belongs to, by code.
     codes: BTreeMap<String, String>,
 }
 
-/// For how long a request waits for the next step.
+/// Lifetime of a pushed request. It begins anew when the request is opened, and when its code is
+/// issued.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(300);
 
 impl PushedRequests {
-    /// What this account has consented to is worth nothing.
+    /// Removes the requests that the account `did` has consented to, so that their codes are
+    /// invalid.
     pub(crate) fn forget_consent_of(&mut self, did: &str) {
         let is_theirs = |request: &PushedRequest| {
             request.authorized.as_ref().is_some_and(|(account, _)| account == did)
@@ -64,7 +67,7 @@ impl PushedRequests {
         self.requests.retain(|_, request| !is_theirs(request));
     }
 
-    /// Somebody consented: from now on the request is found by its code.
+    /// Stores a request for which a code was issued, and indexes the request by that code.
     pub(crate) fn authorize(&mut self, request_uri: &str, request: PushedRequest) {
         if let Some((_, code)) = &request.authorized {
             self.codes.insert(code.clone(), request_uri.to_owned());
@@ -72,13 +75,13 @@ impl PushedRequests {
         self.requests.insert(request_uri.to_owned(), request);
     }
 
-    /// Takes the request that a code stands for, for good.
+    /// Removes and returns the request of a code, because a code is single-use.
     pub(crate) fn take(&mut self, code: &str) -> Option<PushedRequest> {
         let request_uri = self.codes.remove(code)?;
         self.requests.remove(&request_uri)
     }
 
-    /// Drops what nobody will ask for again.
+    /// Removes the requests that expired more than an hour ago, and their codes.
     fn sweep(&mut self, now: UnixTime) {
         let grace = Duration::from_secs(3600);
         self.requests.retain(|_, request| request.expires + grace >= now);
@@ -87,11 +90,12 @@ impl PushedRequests {
     }
 }
 
-/// Takes an authorization request.
+/// Authenticates the client, checks its authorization request, and stores the request for the
+/// browser.
 ///
 /// # Errors
 ///
-/// Which rule it breaks.
+/// Fails with the first rule that the request breaks.
 pub(crate) fn push(
     sandbox: &mut Sandbox,
     at: ServerId,
@@ -107,7 +111,9 @@ pub(crate) fn push(
     let jkt = proof.map(|proof| proof.jkt).unwrap_or_default();
     if form.get("dpop_jkt").is_some_and(|named| named != jkt) {
         // RFC 9449 section 10.1
-        return Err(Refusal::invalid_token("dpop_jkt is not the key of the proof"));
+        return Err(Refusal::invalid_token(
+            "dpop_jkt is not the thumbprint of the DPoP proof's key",
+        ));
     }
     let parameters = check(&client, &form, jkt)?;
 
@@ -123,7 +129,7 @@ pub(crate) fn push(
     Ok(json!({"request_uri": request_uri, "expires_in": PATIENCE.as_secs() - 1}))
 }
 
-/// What can be said without knowing the client.
+/// Checks the parameters that can be checked without the client's metadata.
 fn check_syntax(form: &Form) -> Result<(), Refusal> {
     let bad = Refusal::invalid_request;
     let one_of = |name: &str, values: &[&str]| match form.get(name) {
@@ -131,7 +137,7 @@ fn check_syntax(form: &Form) -> Result<(), Refusal> {
         _ => Ok(()),
     };
     if form.get("request").is_some() || form.get("request_uri").is_some() {
-        return Err(bad("A pushed request must not refer to another (RFC 9126 section 2.1)"));
+        return Err(bad("request and request_uri are not allowed here (RFC 9126 section 2.1)"));
     }
     let response_type = form.get("response_type").unwrap_or_default();
     if !RESPONSE_TYPES.contains(&response_type) {
@@ -141,10 +147,10 @@ fn check_syntax(form: &Form) -> Result<(), Refusal> {
     one_of("prompt", &["none", "login", "consent", "select_account", "create"])?;
     one_of("display", &["page", "popup", "touch", "wap"])?;
     if form.get("redirect_uri").is_some_and(|uri| redirect_uri::kind(uri).is_none()) {
-        return Err(bad("redirect_uri can't be one"));
+        return Err(bad("redirect_uri is not a valid redirect URI"));
     }
     if form.get("scope").is_some_and(|scope| !scope.split(' ').all(is_scope_token)) {
-        return Err(bad("scope is not a list of scopes"));
+        return Err(bad("scope is not a list of scope tokens, separated by single spaces"));
     }
     let is_age = |age: &str| age.is_empty() || age.parse::<u64>().is_ok();
     if form.get("max_age").is_some_and(|age| !is_age(age)) {
@@ -156,7 +162,7 @@ fn check_syntax(form: &Form) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// `en`, `fr-CA`
+/// Checks for a language with an optional region: `en`, `fr-CA`.
 fn is_locale(text: &str) -> bool {
     let (language, region) = text.split_once('-').unwrap_or((text, "XX"));
     (2..=3).contains(&language.len())
@@ -184,7 +190,7 @@ fn check(client: &ClientInfo, form: &Form, jkt: String) -> Result<Parameters, Re
     let redirect_uri = match (form.get("redirect_uri"), &client.redirect_uris[..]) {
         (Some(uri), declared) if declared.iter().any(|d| redirect_uri::matches(d, uri)) => uri,
         (None, [only]) => only,
-        _ => return Err(bad("redirect_uri is not one of the client's")),
+        _ => return Err(bad("redirect_uri is not in the client's metadata")),
     };
     let code_challenge = code_challenge(form)?;
     if !requested.contains(&"atproto") {
@@ -200,7 +206,7 @@ fn check(client: &ClientInfo, form: &Form, jkt: String) -> Result<Parameters, Re
         }
     }
     if scopes.iter().any(|scope| Permission::parse(scope) == Some(Permission::Include)) {
-        return Err(Refusal::invalid_scope("No permission set of this name was published"));
+        return Err(Refusal::invalid_scope("The permission set of an include scope was not found"));
     }
     Ok(Parameters {
         client_id: client.id.clone(),
@@ -215,7 +221,7 @@ fn check(client: &ClientInfo, form: &Form, jkt: String) -> Result<Parameters, Re
     })
 }
 
-/// RFC 7636 section 4.3, with S256 only.
+/// Returns the `code_challenge`; its method must be `S256` (RFC 7636 section 4.3).
 fn code_challenge(form: &Form) -> Result<String, Refusal> {
     let bad = Refusal::invalid_request;
     let challenge = form.get("code_challenge").ok_or_else(|| bad("code_challenge is missing"))?;
@@ -225,11 +231,13 @@ fn code_challenge(form: &Form) -> Result<String, Refusal> {
     let is_base64url = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     match challenge.len() == 43 && challenge.bytes().all(is_base64url) {
         true => Ok(challenge.to_owned()),
-        false => Err(bad("code_challenge is not a SHA-256 in base64url")),
+        false => Err(bad("code_challenge is not a SHA-256 hash in base64url")),
     }
 }
 
-/// A client that can't prove who it is can't sign people in without a word.
+/// Returns the `prompt` to apply. For a public client, `none` is rejected and every other value
+/// except `create` is replaced by `consent`, because a client that can't authenticate always needs
+/// the user's consent.
 fn prompt(client: &ClientInfo, form: &Form) -> Result<Option<String>, Refusal> {
     let prompt = form.get("prompt").map(str::to_owned);
     if client.is_confidential {

@@ -1,27 +1,28 @@
-//! What scopes allow (AT Protocol "Permissions"; the transitional scopes of the OAuth profile).
+//! Permissions that scopes grant (AT Protocol "Permissions"; the transitional scopes of the OAuth
+//! profile).
 //!
-//! A scope that breaks the syntax is no permission: it is left out of what is granted.
+//! A scope with invalid syntax is no permission: it is left out of the granted scopes.
 
 use atproto_identity::Did;
 
 use crate::form::Form;
 
-/// What one scope allows.
+/// The permission that one scope grants.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Permission {
-    /// `atproto` and the transitional ones.
+    /// `atproto` and the `transition:` scopes.
     Plain,
-    /// To write records.
+    /// `repo`: write records of these collections with these actions; no actions stand for all.
     Repo { collections: Vec<String>, actions: Vec<String> },
-    /// To upload bytes.
+    /// `blob`: upload blobs of these MIME types.
     Blob { accept: Vec<String> },
-    /// To call other services.
+    /// `rpc`: call these methods of other services through the PDS.
     Rpc { methods: Vec<String>, audience: String },
-    /// To see or manage the account.
+    /// `account`: read or manage this attribute of the account (`email`, `repo` or `status`).
     Account { attr: String },
-    /// To change the handle, or the whole document.
+    /// `identity`: change the handle (`handle`), or everything in the DID document (`*`).
     Identity,
-    /// A set of permissions that somebody has published.
+    /// `include`: a published permission set.
     Include,
 }
 
@@ -29,7 +30,8 @@ const PLAIN: [&str; 4] =
     ["atproto", "transition:generic", "transition:email", "transition:chat.bsky"];
 
 impl Permission {
-    /// Reads a scope: `resource:positional?name=value&…`
+    /// Parses a scope of the form `resource:positional?name=value&…`; `None` if its syntax is
+    /// invalid.
     pub(crate) fn parse(scope: &str) -> Option<Self> {
         if PLAIN.contains(&scope) {
             return Some(Self::Plain);
@@ -75,7 +77,7 @@ impl Permission {
 
 const ACTIONS: [&str; 3] = ["create", "update", "delete"];
 
-/// Whether a record may be written: `action` is `create`, `update` or `delete`.
+/// Whether the scopes allow `action` (`create`, `update` or `delete`) on records of `collection`.
 pub(crate) fn allows_record(scopes: &[String], collection: &str, action: &str) -> bool {
     scopes.iter().any(|scope| match Permission::parse(scope) {
         Some(Permission::Repo { collections, actions }) => {
@@ -86,7 +88,7 @@ pub(crate) fn allows_record(scopes: &[String], collection: &str, action: &str) -
     })
 }
 
-/// Whether bytes of this type may be uploaded.
+/// Whether the scopes allow the upload of a blob with this MIME type.
 pub(crate) fn allows_blob(scopes: &[String], content_type: &str) -> bool {
     let accepted = |pattern: &String| match pattern.strip_suffix('*') {
         Some("*/") => true,
@@ -99,7 +101,7 @@ pub(crate) fn allows_blob(scopes: &[String], content_type: &str) -> bool {
     })
 }
 
-/// Whether the account's e-mail address may be read.
+/// Whether the scopes allow reading the account's e-mail address.
 pub(crate) fn allows_email(scopes: &[String]) -> bool {
     scopes.iter().any(|scope| match Permission::parse(scope) {
         Some(Permission::Account { attr }) => attr == "email",
@@ -107,8 +109,8 @@ pub(crate) fn allows_email(scopes: &[String]) -> bool {
     })
 }
 
-/// Whether a method of a service may be called in the account's name; `None` is a service that the
-/// caller did not name.
+/// Whether the scopes allow calling a method of `service` on behalf of the account. `None`: the
+/// request has no `atproto-proxy` header.
 pub(crate) fn allows_rpc(scopes: &[String], method: &str, service: Option<&str>) -> bool {
     let is_chat = method.starts_with("chat.bsky.");
     scopes.iter().any(|scope| match Permission::parse(scope) {
@@ -130,26 +132,27 @@ struct Parameters {
 }
 
 impl Parameters {
-    /// The parameter that may stand behind the colon, or be named, and not both.
-    fn first(&mut self, name: &str, is_one: impl Fn(&str) -> bool) -> Option<Vec<String>> {
-        let mut values = self.all(name, &is_one)?;
+    /// Takes the values of a parameter that is given either after the colon or by its name. `None`
+    /// if the parameter is missing, is given in both ways, or has an invalid value.
+    fn first(&mut self, name: &str, is_valid: impl Fn(&str) -> bool) -> Option<Vec<String>> {
+        let mut values = self.all(name, &is_valid)?;
         match (self.positional.take(), values.is_empty()) {
-            (Some(value), true) if is_one(&value) => values.push(value),
+            (Some(value), true) if is_valid(&value) => values.push(value),
             (None, false) => {}
             _ => return None,
         }
         Some(values)
     }
 
-    fn one(&mut self, name: &str, is_one: impl Fn(&str) -> bool) -> Option<String> {
-        single(self.all(name, is_one)?)
+    fn one(&mut self, name: &str, is_valid: impl Fn(&str) -> bool) -> Option<String> {
+        single(self.all(name, is_valid)?)
     }
 
-    /// Takes all parameters of this name; `None` if one of them can't be one.
-    fn all(&mut self, name: &str, is_one: impl Fn(&str) -> bool) -> Option<Vec<String>> {
+    /// Takes all values of the named parameter; `None` if any of them is invalid.
+    fn all(&mut self, name: &str, is_valid: impl Fn(&str) -> bool) -> Option<Vec<String>> {
         let of_name: Vec<String> = self.named.all(name).map(str::to_owned).collect();
         self.named.0.retain(|(this, _)| this != name);
-        of_name.iter().all(|value| is_one(value)).then_some(of_name)
+        of_name.iter().all(|value| is_valid(value)).then_some(of_name)
     }
 }
 
@@ -157,7 +160,7 @@ fn single(values: Vec<String>) -> Option<String> {
     <[String; 1]>::try_from(values).ok().map(|[value]| value)
 }
 
-/// Percent-encoded, but `+` is itself, unlike in a form.
+/// Decodes percent-encoded text. Unlike in a form, `+` does not stand for a space.
 fn decoded(text: &str) -> Option<String> {
     let pair = format!("v={}", text.replace('+', "%2B").replace('&', "%26"));
     Form::parse(pair.as_bytes()).get("v").map(str::to_owned)
@@ -167,7 +170,8 @@ fn is_nsid_or_all(text: &str) -> bool {
     text == "*" || is_nsid(text)
 }
 
-/// A service in a DID document: `did:web:api.bsky.app#bsky_appview`.
+/// Checks the syntax of `*`, or of a service in a DID document:
+/// `did:web:api.bsky.app#bsky_appview`.
 pub(crate) fn is_audience(text: &str) -> bool {
     text == "*"
         || text.split_once('#').is_some_and(|(did, fragment)| {
@@ -185,7 +189,7 @@ fn is_accept(text: &str) -> bool {
     text == "*/*" || is_plain(kind) && (rest == "*" || is_plain(rest))
 }
 
-/// AT Protocol "NSID"
+/// Checks the syntax of an NSID (AT Protocol "NSID").
 pub(crate) fn is_nsid(text: &str) -> bool {
     let labels: Vec<&str> = text.split('.').collect();
     let [authority @ .., name] = &labels[..] else { return false };
@@ -210,7 +214,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_scope_that_breaks_the_syntax_is_no_permission() {
+    fn a_scope_with_invalid_syntax_is_no_permission() {
         for scope in [
             "atproto",
             "transition:generic",
@@ -278,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn a_permission_reaches_as_far_as_it_says() {
+    fn a_scope_allows_only_the_actions_that_it_names() {
         let scopes = |text: &str| [text.to_owned()];
         let note = "com.example.note";
         assert!(allows_record(&scopes("repo:*"), note, "delete"));

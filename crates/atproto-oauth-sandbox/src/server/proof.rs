@@ -1,5 +1,7 @@
-//! Checking DPoP proofs (RFC 9449 section 4.3, in its order but for the nonce, which a server asks
-//! for before it looks at `ath` and remembers `jti`).
+//! Verification of DPoP proofs (RFC 9449 section 4.3).
+//!
+//! The checks run in the order of the RFC, except that the nonce is checked before `ath` is
+//! compared and `jti` is remembered.
 
 use std::time::Duration;
 
@@ -14,19 +16,22 @@ use crate::jwt::Jwt;
 use crate::server::Server;
 use crate::server::refusal::Refusal;
 
-/// What a proof proves.
+/// The result of a verified DPoP proof.
 #[derive(Clone, Debug)]
 pub(crate) struct Proven {
-    /// The thumbprint of the key that made it (RFC 7638).
+    /// JWK thumbprint (RFC 7638) of the key that signed the proof.
     pub(crate) jkt: String,
 }
 
-/// The oldest and the youngest that a proof may be, on the server's clock.
+/// Maximum time of `iat` before the server's clock.
 const PAST: Duration = Duration::from_secs(190);
+/// Maximum time of `iat` and `nbf` after the server's clock, and tolerance for `exp`.
 const FUTURE: Duration = Duration::from_secs(180);
 
 impl Server {
-    /// Checks the proof of a request, if it carries one, made for `access_token` if it carries that.
+    /// Verifies the DPoP proof of a request; `Ok(None)` if the request has no `DPoP` header.
+    ///
+    /// `ath` must be the hash of `access_token`. Without an access token, `ath` must be absent.
     pub(crate) fn check_proof(
         &mut self,
         request: &Incoming,
@@ -68,12 +73,12 @@ impl Server {
     }
 }
 
-/// The base64url SHA-256 of `text`: `ath`, and PKCE's challenge.
+/// Returns the SHA-256 hash of `text` in base64url, as used by `ath` and by the PKCE challenge.
 pub(crate) fn hash(text: &str) -> String {
     Base64UrlUnpadded::encode_string(&Sha256::digest(text))
 }
 
-/// The one `DPoP` header (RFC 9449 section 4.3, first check).
+/// Returns the `DPoP` header, which must not occur twice (RFC 9449 section 4.3, first check).
 fn single_header(request: &Incoming) -> Result<Option<&str>, Refusal> {
     let mut lines = request.headers.get_all("dpop").iter();
     match (lines.next(), lines.next()) {
@@ -82,11 +87,13 @@ fn single_header(request: &Incoming) -> Result<Option<&str>, Refusal> {
             .to_str()
             .map(Some)
             .map_err(|_| Refusal::invalid_dpop_proof("The DPoP header is not text")),
-        (Some(_), Some(_)) => Err(Refusal::invalid_dpop_proof("There are several DPoP headers")),
+        (Some(_), Some(_)) => {
+            Err(Refusal::invalid_dpop_proof("The request has more than one DPoP header"))
+        }
     }
 }
 
-/// The public key in the header, which made the signature.
+/// Verifies the signature of the proof with the `jwk` in its header, and returns that public key.
 fn signing_key(jwt: &Jwt) -> Result<Jwk, Refusal> {
     let bad = Refusal::invalid_dpop_proof;
     if jwt.header("typ") != Some("dpop+jwt") {
@@ -100,13 +107,14 @@ fn signing_key(jwt: &Jwt) -> Result<Jwk, Refusal> {
         .map_err(|_| bad("The jwk of the DPoP proof is not a key on P-256"))?;
     match jwt.is_signed_by(jwk.point()) {
         true => Ok(jwk),
-        false => Err(bad("The DPoP proof is not signed by its key with ES256")),
+        false => Err(bad("The DPoP proof is not signed by its jwk with ES256")),
     }
 }
 
-/// `iat`, and `exp` and `nbf` if they are there (RFC 7519 section 4.1).
+/// Checks `iat`, and, if present, `exp` and `nbf` (RFC 7519 section 4.1).
 fn check_times(jwt: &Jwt, now: UnixTime) -> Result<(), Refusal> {
-    let bad = |_: ()| Refusal::invalid_dpop_proof("A time in the DPoP proof is not a number");
+    let bad =
+        |_: ()| Refusal::invalid_dpop_proof("iat, exp or nbf of the DPoP proof is not a number");
     let now = now.as_secs() as f64;
     let iat = jwt.time("iat").map_err(bad)?;
     let iat = iat.ok_or_else(|| Refusal::invalid_dpop_proof("The DPoP proof has no iat"))?;
@@ -116,12 +124,14 @@ fn check_times(jwt: &Jwt, now: UnixTime) -> Result<(), Refusal> {
     if jwt.time("exp").map_err(bad)?.is_some_and(|exp| now - exp >= FUTURE.as_secs_f64())
         || jwt.time("nbf").map_err(bad)?.is_some_and(|nbf| nbf - now > FUTURE.as_secs_f64())
     {
-        return Err(Refusal::invalid_dpop_proof("The DPoP proof is not valid now"));
+        return Err(Refusal::invalid_dpop_proof(
+            "The DPoP proof has expired, or its nbf is in the future",
+        ));
     }
     Ok(())
 }
 
-/// Whether `htu` is the URL of the request without query and fragment, after normalization.
+/// Whether `htu`, after URL normalization, is the URL of the request without query and fragment.
 fn is_target(htu: &str, target: &Url) -> bool {
     let Ok(htu) = Url::parse(htu) else { return false };
     let anonymous = htu.username().is_empty() && htu.password().is_none();

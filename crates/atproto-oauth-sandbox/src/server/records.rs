@@ -1,4 +1,4 @@
-//! Methods on records (`com.atproto.repo`).
+//! XRPC methods on records (`com.atproto.repo`).
 
 use http::header::CONTENT_TYPE;
 use serde_json::{Map, Value, json};
@@ -15,9 +15,10 @@ use crate::server::refusal::Refusal;
 use crate::server::resource::Authorized;
 use crate::server::xrpc::{Answer, active, bad_request, error, scope_missing};
 
-/// The largest input of a method, as JSON.
+/// Maximum size of the JSON input of a method, in bytes.
 const LARGEST_INPUT: usize = 1_000_000;
 
+/// The three methods that write a record: `createRecord`, `putRecord`, `deleteRecord`.
 #[derive(Clone, Copy)]
 pub(crate) enum Write {
     Create,
@@ -29,7 +30,7 @@ pub(crate) fn write_record(
     sandbox: &mut Sandbox,
     at: ServerId,
     request: &Incoming,
-    who: &Authorized,
+    caller: &Authorized,
     write: Write,
 ) -> Answer {
     let input = json_input(request)?;
@@ -41,7 +42,7 @@ pub(crate) fn write_record(
     if !permission::is_nsid(collection) {
         return Err(bad_request("collection is not an NSID"));
     }
-    if !sandbox.is_called(&who.did, repo) {
+    if !sandbox.is_called(&caller.did, repo) {
         return Err(error(401, "AuthenticationRequired", "Authentication Required"));
     }
     let key = text("rkey").map(str::to_owned);
@@ -50,27 +51,35 @@ pub(crate) fn write_record(
         return Err(bad_request("rkey is not a record key"));
     }
     if input.get("validate").is_some_and(|validate| *validate != json!(false)) {
-        return Err(bad_request("There are no lexicons here to validate a record by"));
+        return Err(bad_request("The sandbox has no lexicons: omit validate or set it to false"));
     }
     let swaps = ["swapCommit", "swapRecord"];
     if swaps.iter().any(|name| input.get(name).is_some_and(|swap| !swap.is_null())) {
-        return Err(error(400, "InvalidSwap", "There are no writes on a condition here"));
+        return Err(error(
+            400,
+            "InvalidSwap",
+            "The sandbox does not support swapCommit and swapRecord",
+        ));
     }
     let now = sandbox.clock(at);
-    let account = active(sandbox, at, &who.did)?;
-    // Whether a record is there is none of the business of whoever may not do both.
+    let account = active(sandbox, at, &caller.did)?;
+    // `putRecord` needs both actions, so that an error can't reveal whether the record exists.
     let actions: &[&str] = match write {
         Write::Create => &["create"],
         Write::Put => &["create", "update"],
         Write::Delete => &["delete"],
     };
-    let allows = |action: &&&str| permission::allows_record(&who.scopes, collection, action);
+    let allows = |action: &&&str| permission::allows_record(&caller.scopes, collection, action);
     if let Some(action) = actions.iter().find(|action| !allows(action)) {
         return Err(scope_missing(&format!("repo:{collection}?action={action}")));
     }
     let key = match (write, key) {
         (Write::Create, Some(key)) if account.repository.record(collection, &key).is_some() => {
-            return Err(error(500, "InternalServerError", "There is such a record already"));
+            return Err(error(
+                500,
+                "InternalServerError",
+                "A record with this rkey exists already",
+            ));
         }
         (Write::Create, key) => key.unwrap_or_else(|| account.repository.next_key(now)),
         (_, Some(key)) => key,
@@ -96,7 +105,7 @@ pub(crate) fn write_record(
     if blobs_of(&record).iter().any(|cid| account.repository.blob(cid).is_none()) {
         return Err(error(400, "BlobNotFound", "Could not find blob"));
     }
-    let uri = account.repository.put(&who.did, collection, &key, &cid, record);
+    let uri = account.repository.put(&caller.did, collection, &key, &cid, record);
     let answer = json!({
         "uri": uri,
         "cid": cid,
@@ -111,10 +120,10 @@ pub(crate) fn get_record(sandbox: &Sandbox, at: ServerId, request: &Incoming) ->
     let key = request.query("rkey").ok_or_else(|| bad_request("rkey is missing"))?;
     let cid = request.query("cid");
     if cid.as_deref().is_some_and(|cid| !cid::is_one(cid)) {
-        return Err(bad_request("cid is no CID"));
+        return Err(bad_request("cid is not a CID"));
     }
-    let is_it = |record: &&Record| cid.as_deref().is_none_or(|cid| record.cid() == cid);
-    match account.repository.record(&collection, &key).filter(is_it) {
+    let is_match = |record: &&Record| cid.as_deref().is_none_or(|cid| record.cid() == cid);
+    match account.repository.record(&collection, &key).filter(is_match) {
         Some(record) => Ok(answer::json(200, &record.to_json())),
         None => Err(error(400, "RecordNotFound", "Could not locate record")),
     }
@@ -128,7 +137,7 @@ pub(crate) fn list_records(sandbox: &Sandbox, at: ServerId, request: &Incoming) 
     let is_number = limit.bytes().all(|byte| byte.is_ascii_digit());
     let limit = limit.parse().ok().filter(|limit| is_number && (1..=100).contains(limit));
     let limit = limit.ok_or_else(|| bad_request("limit must be an integer from 1 to 100"))?;
-    // A cursor is the key of the last record that was given.
+    // A cursor is the record key of the last record of the previous page.
     let cursor = request.query("cursor");
     let is_reverse = match request.query("reverse").as_deref() {
         None | Some("false") => false,
@@ -187,17 +196,17 @@ fn json_input(request: &Incoming) -> Result<Value, Refusal> {
         return Err(error(413, "PayloadTooLargeError", "request entity too large"));
     }
     if essence != "application/json" {
-        return Err(bad_request("Wrong request encoding (Content-Type), or none"));
+        return Err(bad_request("The Content-Type must be application/json"));
     }
     if request.body.is_empty() {
         return Ok(Value::Null);
     }
     let input = serde_json::from_slice(&request.body).ok();
     let input = input.filter(|input: &Value| input.is_object() || input.is_array());
-    input.ok_or_else(|| error(400, "SyntaxError", "The input is no JSON object"))
+    input.ok_or_else(|| error(400, "SyntaxError", "The input is not a JSON object"))
 }
 
-/// The names of the blobs that a record refers to.
+/// Returns the CIDs of all blobs that a record refers to.
 pub(crate) fn blobs_of(value: &Value) -> Vec<&str> {
     match value {
         Value::Array(items) => items.iter().flat_map(blobs_of).collect(),
@@ -209,7 +218,7 @@ pub(crate) fn blobs_of(value: &Value) -> Vec<&str> {
     }
 }
 
-/// AT Protocol "Record Key"
+/// Checks the syntax of a record key (AT Protocol "Record Key").
 fn is_record_key(text: &str) -> bool {
     (1..=512).contains(&text.len())
         && !matches!(text, "." | "..")

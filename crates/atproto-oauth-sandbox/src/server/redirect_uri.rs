@@ -1,22 +1,24 @@
-//! Redirect URIs: which may be declared, and which of them a request names (RFC 8252 sections 7
-//! and 8, AT Protocol "OAuth": clients).
+//! Redirect URIs: the kinds that a client may declare in its metadata, and the comparison of a
+//! requested URI with a declared one (RFC 8252 sections 7 and 8, AT Protocol "OAuth": clients).
 
 use url::{Host, Url};
 
-/// A kind of redirect URI.
+/// A kind of redirect URI, by its scheme and host.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Kind {
+    /// `https` to a host name with a dot, other than a `.local` name.
     Https,
-    /// `http` to a loopback address.
+    /// `http` to `127.0.0.1` or `[::1]`.
     Loopback,
-    /// A scheme of the application's own: `com.example.app:/callback`.
+    /// A private-use scheme, registered by the application: `com.example.app:/callback`.
     PrivateUse,
 }
 
-/// What kind of redirect URI this is; `None` if it can't be one.
+/// Parses a redirect URI and determines its kind; `None` if the URI is not a valid redirect URI.
 pub(crate) fn kind(text: &str) -> Option<(Url, Kind)> {
     let url = Url::parse(text).ok()?;
-    // What a parser would repair is not one. A fragment is for the answer (RFC 6749 section 3.1.2).
+    // The URL parser repairs some malformed URIs, so the written text is checked, too. A fragment
+    // is not allowed (RFC 6749 section 3.1.2).
     let is_written = |start: &str| text.starts_with(start) && !text.contains('#');
     let kind = match url.scheme() {
         "https" if is_written("https://") && is_public_host(&url) => Kind::Https,
@@ -29,7 +31,7 @@ pub(crate) fn kind(text: &str) -> Option<(Url, Kind)> {
     Some((url, kind))
 }
 
-/// Whether it is the address of a page: https, or http on this machine.
+/// Whether `text` is the URL of a web page: `https` to a public host, or `http` to this machine.
 pub(crate) fn is_web(text: &str) -> bool {
     match Url::parse(text) {
         Ok(url) if text.starts_with("https://") => is_public_host(&url),
@@ -40,8 +42,8 @@ pub(crate) fn is_web(text: &str) -> bool {
     }
 }
 
-/// Whether a request that names `requested` uses `declared`: exactly, but for the port of a loopback
-/// address that was declared without one (RFC 8252 section 7.3).
+/// Whether the redirect URI `requested` matches the declared one. Both must be equal, except that a
+/// loopback URI declared without a port matches every port (RFC 8252 section 7.3).
 pub(crate) fn matches(declared: &str, requested: &str) -> bool {
     if declared == requested {
         return true;
@@ -54,24 +56,25 @@ pub(crate) fn matches(declared: &str, requested: &str) -> bool {
     declared.port().is_none() && requested.set_port(None).is_ok() && declared == requested
 }
 
-/// Whether it names a user, or a host that nobody else reaches: it can be written, and no client may
-/// have it.
+/// Whether the URI has a user name, a password or a local host name. Such a redirect URI is
+/// well-formed, but no client may declare it.
 pub(crate) fn is_out_of_place(url: &Url) -> bool {
     let is_local = matches!(url.host(), Some(Host::Domain(name)) if is_local_name(name));
     is_local || !url.username().is_empty() || url.password().is_some()
 }
 
-/// Reads a name's labels in the order of a private-use scheme: `com.example.app`.
+/// Reverses the labels of a host name to those of a private-use scheme: `app.example.com` becomes
+/// `com.example.app`.
 pub(crate) fn reversed(host: &str) -> String {
     host.rsplit('.').collect::<Vec<_>>().join(".")
 }
 
-/// Whether a name is more than one label, and not found by multicast.
+/// Whether a host name has more than one label and is not a multicast DNS name (`.local`).
 pub(crate) fn is_dotted(host: &str) -> bool {
     host.contains('.') && !host.ends_with(".local")
 }
 
-/// Names that nothing on the public network has.
+/// Whether a host name has no dot, or a top-level domain that does not exist in the public DNS.
 pub(crate) fn is_local_name(host: &str) -> bool {
     let last = host.rsplit('.').next().unwrap_or_default();
     !host.contains('.') || ["test", "local", "localhost", "invalid", "example"].contains(&last)
@@ -81,7 +84,7 @@ fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(address)) => address.is_loopback() && address.octets() == [127, 0, 0, 1],
         Some(Host::Ipv6(address)) => address.is_loopback(),
-        _ => false, // `localhost` may resolve to something else (RFC 8252 section 8.3)
+        _ => false, // `localhost` may resolve to another address (RFC 8252 section 8.3)
     }
 }
 
@@ -89,7 +92,8 @@ fn is_public_host(url: &Url) -> bool {
     matches!(url.host(), Some(Host::Domain(name)) if is_dotted(name))
 }
 
-/// One slash, no host (RFC 8252 section 7.1).
+/// Whether a slash follows the scheme, there is no host, and the reversed scheme is not a local
+/// name (RFC 8252 section 7.1).
 fn is_private_use(text: &str, url: &Url) -> bool {
     let rest = text.get(url.scheme().len() + 1..).unwrap_or_default();
     !url.has_host() && rest.starts_with('/') && !is_local_name(&reversed(url.scheme()))

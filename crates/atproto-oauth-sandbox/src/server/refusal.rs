@@ -1,4 +1,5 @@
-//! How a server says no (RFC 6749 section 5.2, RFC 6750 section 3, RFC 9449 sections 8 and 9).
+//! Error responses of servers (RFC 6749 section 5.2, RFC 6750 section 3, RFC 9449 sections 8 and
+//! 9).
 
 use bytes::Bytes;
 use http::Response;
@@ -6,13 +7,13 @@ use serde_json::json;
 
 use crate::answer;
 
-/// Why a request is refused.
+/// An error of an endpoint or of an XRPC method, which becomes an HTTP response.
 #[derive(Clone, Debug)]
 pub(crate) struct Refusal {
     pub(crate) status: u16,
     pub(crate) error: &'static str,
     pub(crate) description: String,
-    /// Whether it is also told in a `DPoP` challenge.
+    /// Whether the response has a `WWW-Authenticate: DPoP` challenge, too.
     pub(crate) challenge: bool,
 }
 
@@ -50,7 +51,7 @@ impl Refusal {
     }
 
     pub(crate) fn use_dpop_nonce() -> Self {
-        Self::new(400, "use_dpop_nonce", "The DPoP proof needs a nonce that this server gave")
+        Self::new(400, "use_dpop_nonce", "The DPoP proof needs a current nonce of this server")
     }
 
     pub(crate) fn invalid_dpop_proof(description: &str) -> Self {
@@ -61,7 +62,8 @@ impl Refusal {
         Self { challenge: true, ..Self::new(401, "invalid_token", description) }
     }
 
-    /// As a resource server says it: a missing nonce is a 401 with a challenge there.
+    /// Adapts the error to a resource server: `use_dpop_nonce` has status 401 and a challenge
+    /// there, instead of status 400.
     pub(crate) fn at_resource(self) -> Self {
         match self.error {
             "use_dpop_nonce" => Self { status: 401, challenge: true, ..self },
@@ -69,13 +71,13 @@ impl Refusal {
         }
     }
 
-    /// As the authorization server's endpoints answer.
+    /// Renders the error as an authorization server does, with `error` and `error_description`.
     pub(crate) fn to_oauth(&self) -> Response<Bytes> {
         let body = json!({"error": self.error, "error_description": self.description});
         self.challenged(answer::json(self.status, &body))
     }
 
-    /// As XRPC methods answer.
+    /// Renders the error as an XRPC method does, with `error` and `message`.
     pub(crate) fn to_xrpc(&self) -> Response<Bytes> {
         let body = json!({"error": self.error, "message": self.description});
         self.challenged(answer::json(self.status, &body))

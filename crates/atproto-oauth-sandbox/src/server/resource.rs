@@ -1,4 +1,5 @@
-//! Who makes a request to a PDS (RFC 9449 section 7, RFC 6750).
+//! Authorization of requests to a PDS by access token and DPoP proof (RFC 9449 section 7, RFC
+//! 6750).
 
 use http::header::AUTHORIZATION;
 
@@ -7,24 +8,25 @@ use crate::sandbox::Sandbox;
 use crate::server::ServerId;
 use crate::server::refusal::Refusal;
 
-/// Who a request speaks for, and what they allowed.
+/// The account that an access token acts for, and the scopes that the account granted.
 #[derive(Clone, Debug)]
 pub(crate) struct Authorized {
     pub(crate) did: String,
     pub(crate) scopes: Vec<String>,
 }
 
-/// What an `Authorization` header holds.
+/// The content of an `Authorization` header.
 pub(crate) enum Credentials<'a> {
-    /// There is none.
+    /// The request has no `Authorization` header.
     Missing,
-    /// A token bound to a key.
+    /// The scheme `DPoP` with this access token.
     Dpop(&'a str),
-    /// Something else: a bearer token, which was never given out here, or nonsense.
+    /// Another scheme, like `Bearer`, which the sandbox never issues tokens for; or a malformed
+    /// header.
     Others,
 }
 
-/// Reads the `Authorization` header.
+/// Parses the `Authorization` header of a request.
 pub(crate) fn credentials(request: &Incoming) -> Credentials<'_> {
     let Some(value) = request.headers.get(AUTHORIZATION) else { return Credentials::Missing };
     match value.to_str().ok().and_then(|value| value.split_once(' ')) {
@@ -35,11 +37,13 @@ pub(crate) fn credentials(request: &Incoming) -> Credentials<'_> {
     }
 }
 
-/// Whose token it is, if everything about it and its proof is right.
+/// Verifies an access token and the request's DPoP proof at the PDS `at`. Returns the account and
+/// the scopes of the token.
 ///
 /// # Errors
 ///
-/// What is not.
+/// Fails if the proof is missing or invalid, or if the token is unknown, expired, bound to another
+/// key, or issued for another server.
 pub(crate) fn authorize(
     sandbox: &mut Sandbox,
     at: ServerId,
@@ -57,11 +61,11 @@ pub(crate) fn authorize(
         return Err(Refusal::invalid_token("Invalid DPoP key binding"));
     }
     if grant.audience != *did {
-        return Err(Refusal::invalid_token("The token is for another server"));
+        return Err(Refusal::invalid_token("The access token was issued for another server"));
     }
-    // The issuer's word, on this server's clock.
+    // The issuer chose the expiry time; this server compares it with its own clock.
     if grant.access_token_expires <= now {
-        return Err(Refusal::invalid_token("The token has expired"));
+        return Err(Refusal::invalid_token("The access token has expired"));
     }
     Ok(Authorized { did: grant.did.clone(), scopes: grant.scopes.clone() })
 }

@@ -1,4 +1,4 @@
-//! `POST /oauth/revoke` (RFC 7009).
+//! `POST /oauth/revoke`: ends the session of an access token or refresh token (RFC 7009).
 
 use serde_json::{Value, json};
 
@@ -11,12 +11,13 @@ use crate::server::proof::Proven;
 use crate::server::refusal::Refusal;
 use crate::server::token::Caller;
 
-/// Ends the session of a token.
+/// Ends the session of a token, if the token was issued to the client that sends the request.
 ///
 /// # Errors
 ///
-/// The request can't be read, or its proof is wrong. Anything else is a 200: a client could do
-/// nothing about it (RFC 7009 section 2.2), and whether a token exists is nobody's business.
+/// Fails if the form is malformed or the DPoP proof is invalid. Every other request succeeds, even
+/// with an unknown token or a failed client authentication: a client can't handle such an error
+/// (RFC 7009 section 2.2), and the response must not reveal whether a token exists.
 pub(crate) fn revoke(
     sandbox: &mut Sandbox,
     at: ServerId,

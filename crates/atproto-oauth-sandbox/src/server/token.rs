@@ -1,6 +1,8 @@
-//! `POST /oauth/token`: both grants (RFC 6749 sections 4.1.3 and 6, RFC 7636 section 4.6, RFC 9449
-//! section 5). What is consumed when is what the reference server does: a code by its first use,
-//! whatever is wrong with it; a refresh token once the client is known.
+//! `POST /oauth/token`: the grant types `authorization_code` and `refresh_token` (RFC 6749 sections
+//! 4.1.3 and 6, RFC 7636 section 4.6, RFC 9449 section 5).
+//!
+//! As in the reference server, the first use of a code consumes it, even if the token request
+//! fails. A refresh token is consumed as soon as the client is authenticated.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,18 +23,19 @@ use crate::server::proof::{Proven, hash};
 use crate::server::redirect_uri;
 use crate::server::refusal::Refusal;
 
-/// Who asks.
+/// The authenticated client of a request, and the JWK thumbprint of its DPoP key.
 pub(crate) struct Caller {
     pub(crate) client: Arc<ClientInfo>,
     pub(crate) auth: ClientAuth,
     pub(crate) jkt: String,
 }
 
-/// Answers a token request.
+/// Exchanges a code or a refresh token for new tokens.
 ///
 /// # Errors
 ///
-/// Why there are no tokens.
+/// Fails if the form is malformed, if the DPoP proof or the client authentication is invalid, or if
+/// the code or refresh token is unknown, used, expired, or issued to another client.
 pub(crate) fn issue(
     sandbox: &mut Sandbox,
     at: ServerId,
@@ -47,15 +50,16 @@ pub(crate) fn issue(
         "authorization_code" => check_code_request(&form)?,
         "refresh_token" if field("refresh_token").is_some() => {}
         "refresh_token" => return Err(bad("refresh_token is missing")),
-        _ => return Err(bad("grant_type is not offered")),
+        _ => return Err(bad("grant_type must be authorization_code or refresh_token")),
     }
     let now = sandbox.clock(at);
     let proof = sandbox.server_mut(at).check_proof(request, None, now)?;
     let (client, auth) = authenticate(sandbox, at, client_id, &form, proof.as_ref())?;
     if !client.grant_types.iter().any(|this| this == grant_type) {
-        return Err(bad("The client's metadata does not have this grant_type"));
+        return Err(bad("grant_type is not in the client's metadata"));
     }
-    let Proven { jkt } = proof.ok_or_else(|| Refusal::invalid_dpop_proof("A proof is required"))?;
+    let Proven { jkt } =
+        proof.ok_or_else(|| Refusal::invalid_dpop_proof("A DPoP proof is required"))?;
     let caller = Caller { client, auth, jkt };
     match grant_type {
         "authorization_code" => exchange(sandbox, at, &caller, &form, now),
@@ -67,7 +71,7 @@ fn check_code_request(form: &Form) -> Result<(), Refusal> {
     let bad = Refusal::invalid_grant;
     let redirect_uri = form.get("redirect_uri").and_then(redirect_uri::kind);
     if form.get("code").is_none_or(str::is_empty) || redirect_uri.is_none() {
-        return Err(bad("code or redirect_uri is missing, or can't be one"));
+        return Err(bad("code or redirect_uri is missing or invalid"));
     }
     // RFC 7636 section 4.1
     let is_unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
@@ -75,7 +79,7 @@ fn check_code_request(form: &Form) -> Result<(), Refusal> {
         Some(verifier)
             if !(43..=128).contains(&verifier.len()) || !verifier.bytes().all(is_unreserved) =>
         {
-            Err(bad("code_verifier can't be one"))
+            Err(bad("code_verifier must be 43 to 128 unreserved characters"))
         }
         _ => Ok(()),
     }
@@ -117,7 +121,7 @@ fn exchange(
     Ok(answer)
 }
 
-/// A code that is used again ends the session that it began, and signs the browser out (RFC 6749
+/// Ends the session that a reused code began, and signs its account out of the browser (RFC 6749
 /// section 4.1.2).
 fn end_replayed(sandbox: &mut Sandbox, at: ServerId, code: &str) {
     let server = sandbox.server_mut(at);
@@ -135,14 +139,15 @@ fn begin(
     now: UnixTime,
 ) -> Result<Grant, Refusal> {
     let (did, _) =
-        pushed.authorized.ok_or_else(|| Refusal::invalid_grant("Nobody has consented"))?;
+        pushed.authorized.ok_or_else(|| Refusal::invalid_grant("No account has consented"))?;
     let offers_refresh = caller.client.grant_types.iter().any(|this| this == "refresh_token");
     let audience = sandbox.audience(at, &did);
     Ok(Grant {
         client_id: caller.client.id.clone(),
         auth: caller.auth.clone(),
         jkt: caller.jkt.clone(),
-        // One that has moved away meanwhile gets a token that is good for nothing elsewhere.
+        // If the account has moved to another issuer meanwhile, the audience is this server, so
+        // that the account's new server rejects the token.
         audience: audience.unwrap_or_else(|| sandbox.server(at).did.clone()),
         did,
         scopes: pushed.parameters.scopes,
@@ -173,7 +178,7 @@ fn refresh(
             sandbox.server_mut(at).grants.rotate(id, next);
             Ok(answer)
         }
-        // Whoever holds a refresh token and can't use it should not have it.
+        // The refresh token may be stolen, so a failed refresh ends the session.
         Err(refusal) => {
             sandbox.server_mut(at).grants.end(id);
             Err(refusal)
@@ -211,7 +216,8 @@ fn renew(
 }
 
 impl Caller {
-    /// Whether this is who the code or token was given to.
+    /// Checks that the code or token of a session with these values was issued to this caller: the
+    /// same client, the same DPoP key, and the same client authentication.
     pub(crate) fn check_same(
         &self,
         client_id: &str,
@@ -220,20 +226,20 @@ impl Caller {
     ) -> Result<(), Refusal> {
         let bad = Refusal::invalid_grant;
         if self.client.id != client_id {
-            return Err(bad("It was not given to this client"));
+            return Err(bad("The code or token was issued to another client"));
         }
         if self.jkt != jkt {
-            return Err(bad("The DPoP proof is not of the key that it is bound to"));
+            return Err(bad("The code or token is bound to another DPoP key"));
         }
-        // A public client may become a confidential one; no other change is allowed.
+        // A public client may become confidential; any other change of authentication is refused.
         match *auth == ClientAuth::None || self.auth == *auth {
             true => Ok(()),
-            false => Err(bad("The session was begun with another client key")),
+            false => Err(bad("The session began with another client authentication")),
         }
     }
 }
 
-/// RFC 6749 section 5.1, with the `sub` of AT Protocol.
+/// Returns the body of a token response (RFC 6749 section 5.1), with the `sub` of AT Protocol.
 fn response(grant: &Grant, now: UnixTime) -> Value {
     let mut answer = Map::from_iter([
         ("access_token".to_owned(), json!(grant.access_token)),

@@ -1,5 +1,5 @@
-//! The methods of a PDS: enough for real calls, with their scopes and errors (AT Protocol "HTTP API
-//! (XRPC)").
+//! `GET` and `POST /xrpc/<method>`: a selection of a PDS's XRPC methods, with their scopes and
+//! errors (AT Protocol "HTTP API (XRPC)").
 
 use bytes::Bytes;
 use http::header::HeaderName;
@@ -17,23 +17,23 @@ use crate::server::records::{self, Write};
 use crate::server::refusal::Refusal;
 use crate::server::resource::{Authorized, Credentials, authorize, credentials};
 
-/// What a method answers.
+/// The response of a method, or the error to render.
 pub(crate) type Answer = Result<Response<Bytes>, Refusal>;
 
-/// Whom a call is passed on to.
+/// Request header that names the service to which the PDS forwards a call.
 const SERVICE: HeaderName = HeaderName::from_static("atproto-proxy");
 
-/// What the PDS at `at` answers to an XRPC request.
+/// Checks an XRPC request to the PDS `at`, runs its method, and returns the response.
 pub(crate) fn handle(sandbox: &mut Sandbox, at: ServerId, request: &Incoming) -> Response<Bytes> {
     let path = request.url.path();
     let method = path.strip_prefix("/xrpc/").unwrap_or_default();
     let method = method.strip_suffix('/').unwrap_or(method).to_owned();
     if method.is_empty() {
-        return bad_request("The path names no method").to_xrpc();
+        return bad_request("The path has no method name after /xrpc/").to_xrpc();
     }
     let asked = if request.method == Method::HEAD { Method::GET } else { request.method.clone() };
     if verb_of(&method).is_some_and(|verb| verb != asked) {
-        return bad_request("This method is called with the other verb").to_xrpc();
+        return bad_request("Wrong HTTP method: queries need GET, procedures need POST").to_xrpc();
     }
     if let Some(name) = request.repeated_parameter() {
         return bad_request(&format!("The parameter {name} is repeated")).to_xrpc();
@@ -45,12 +45,13 @@ pub(crate) fn handle(sandbox: &mut Sandbox, at: ServerId, request: &Incoming) ->
         "com.atproto.repo.getRecord" => records::get_record(sandbox, at, request),
         "com.atproto.repo.listRecords" => records::list_records(sandbox, at, request),
         "com.atproto.sync.getBlob" => blobs::get_blob(sandbox, at, request),
-        _ => return for_somebody(sandbox, at, request, &method),
+        _ => return authenticated_method(sandbox, at, request, &method),
     };
     open.unwrap_or_else(|refusal| refusal.to_xrpc())
 }
 
-/// Queries are for GET, procedures for POST; `None` of methods that are of no server here.
+/// Returns the HTTP method of an XRPC method: `GET` for a query, `POST` for a procedure, `None` for
+/// a method that the sandbox does not have.
 fn verb_of(method: &str) -> Option<Method> {
     match method {
         "com.atproto.server.describeServer"
@@ -68,36 +69,39 @@ fn verb_of(method: &str) -> Option<Method> {
     }
 }
 
-/// The methods that need an account.
-fn for_somebody(
+/// Runs the methods that need an access token, including calls to other services.
+fn authenticated_method(
     sandbox: &mut Sandbox,
     at: ServerId,
     request: &Incoming,
     method: &str,
 ) -> Response<Bytes> {
     let service = request.header(SERVICE);
-    let is_one = |service: &str| service != "*" && permission::is_audience(service);
-    if verb_of(method).is_none() && service.is_some_and(|service| !is_one(service)) {
-        return bad_request("atproto-proxy names no service of a DID").to_xrpc();
+    let is_service = |service: &str| service != "*" && permission::is_audience(service);
+    if verb_of(method).is_none() && service.is_some_and(|service| !is_service(service)) {
+        return bad_request(
+            "atproto-proxy must be a DID and a service id: did:web:api.example.com#api",
+        )
+        .to_xrpc();
     }
-    authorized(sandbox, at, request, |sandbox, who| match method {
-        "com.atproto.server.getSession" => get_session(sandbox, at, who),
+    authorized(sandbox, at, request, |sandbox, caller| match method {
+        "com.atproto.server.getSession" => get_session(sandbox, at, caller),
         "com.atproto.repo.createRecord" => {
-            records::write_record(sandbox, at, request, who, Write::Create)
+            records::write_record(sandbox, at, request, caller, Write::Create)
         }
         "com.atproto.repo.putRecord" => {
-            records::write_record(sandbox, at, request, who, Write::Put)
+            records::write_record(sandbox, at, request, caller, Write::Put)
         }
         "com.atproto.repo.deleteRecord" => {
-            records::write_record(sandbox, at, request, who, Write::Delete)
+            records::write_record(sandbox, at, request, caller, Write::Delete)
         }
-        "com.atproto.repo.uploadBlob" => blobs::upload_blob(sandbox, at, request, who),
-        _ => proxy(who, method, request),
+        "com.atproto.repo.uploadBlob" => blobs::upload_blob(sandbox, at, request, caller),
+        _ => proxy(caller, method, request),
     })
 }
 
-/// Runs a method for whom the request's credentials name. Every request with the DPoP scheme gets a
-/// nonce (RFC 9449 section 8.2).
+/// Verifies the `Authorization` header of the request and runs a method for its account. The
+/// response to a request with the scheme `DPoP` has a `DPoP-Nonce` header (RFC 9449 section 8.2).
 fn authorized(
     sandbox: &mut Sandbox,
     at: ServerId,
@@ -110,7 +114,7 @@ fn authorized(
         Credentials::Others => error(400, "InvalidToken", "Token could not be verified").to_xrpc(),
         Credentials::Dpop(token) => {
             let mut response = match authorize(sandbox, at, request, token) {
-                Ok(who) => run(sandbox, &who).unwrap_or_else(|refusal| refusal.to_xrpc()),
+                Ok(caller) => run(sandbox, &caller).unwrap_or_else(|refusal| refusal.to_xrpc()),
                 Err(refusal) => refusal.to_xrpc(),
             };
             if let Some(nonce) = nonce {
@@ -155,8 +159,8 @@ fn resolve_handle(sandbox: &Sandbox, request: &Incoming) -> Answer {
     }
 }
 
-fn get_session(sandbox: &Sandbox, at: ServerId, who: &Authorized) -> Answer {
-    let account = account(sandbox, &who.did)?;
+fn get_session(sandbox: &Sandbox, at: ServerId, caller: &Authorized) -> Answer {
+    let account = account(sandbox, &caller.did)?;
     let is_active = account.server == at;
     let mut value = Map::from_iter([
         ("did".to_owned(), json!(account.did)),
@@ -166,7 +170,7 @@ fn get_session(sandbox: &Sandbox, at: ServerId, who: &Authorized) -> Answer {
     if !is_active {
         value.insert("status".to_owned(), json!("deactivated"));
     }
-    if permission::allows_email(&who.scopes) {
+    if permission::allows_email(&caller.scopes) {
         let email = format!("{}@mail.example.com", account.handle.replace('.', "-"));
         value.insert("email".to_owned(), json!(email));
         value.insert("emailConfirmed".to_owned(), json!(true));
@@ -174,10 +178,11 @@ fn get_session(sandbox: &Sandbox, at: ServerId, who: &Authorized) -> Answer {
     Ok(answer::json(200, &value.into()))
 }
 
-/// There is no other service to pass a call on to.
-fn proxy(who: &Authorized, method: &str, request: &Incoming) -> Answer {
+/// Checks the scopes of a call to another service. If they suffice, the call fails with status 501,
+/// because the sandbox has no other services.
+fn proxy(caller: &Authorized, method: &str, request: &Incoming) -> Answer {
     let service = request.header(SERVICE);
-    if !permission::allows_rpc(&who.scopes, method, service) {
+    if !permission::allows_rpc(&caller.scopes, method, service) {
         let audience = service.unwrap_or("*").replace('#', "%23");
         return Err(scope_missing(&format!("rpc:{method}?aud={audience}")));
     }
@@ -189,7 +194,7 @@ fn account<'a>(sandbox: &'a Sandbox, did: &str) -> Result<&'a Account, Refusal> 
     account.ok_or_else(|| error(403, "AccountNotFound", "Account not found"))
 }
 
-/// The account, if it still lives here.
+/// Returns the account `did` if the server `at` hosts it; fails if the account has moved away.
 pub(crate) fn active<'a>(
     sandbox: &'a mut Sandbox,
     at: ServerId,

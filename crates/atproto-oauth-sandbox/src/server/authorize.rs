@@ -49,7 +49,7 @@ pub(crate) struct Return {
 #[derive(Clone, Debug)]
 pub(crate) enum Decision {
     /// The user signs in and consents. `scopes` are those that the user allows; `None` allows all
-    /// requested scopes. `remember` keeps the user signed in in this browser.
+    /// requested scopes. `remember` stores the sign-in for this browser.
     Approve { identifier: String, password: String, scopes: Option<Vec<String>>, remember: bool },
     /// The user denies the request; the client receives `access_denied`.
     Deny,
@@ -153,7 +153,7 @@ pub(crate) fn decide(
     Ok(grant(sandbox, at, request_uri, request, &did, device))
 }
 
-/// Forgets that the account `did` is signed in in the browser `device`.
+/// Removes the account `did` from the remembered sign-ins of the browser `device`.
 pub(crate) fn sign_out(visits: &mut Visits, device: &str, did: &str) {
     if let Some(accounts) = visits.signed_in.get_mut(device) {
         accounts.remove(did);
@@ -274,7 +274,7 @@ fn back(
     request: &PushedRequest,
     result: Vec<(&'static str, String)>,
 ) -> Return {
-    // RFC 9207 section 2
+    // Every authorization response names its issuer in `iss` (RFC 9207 section 2).
     let mut params = vec![("iss", sandbox.server(at).origin.clone())];
     params.extend(request.parameters.state.clone().map(|state| ("state", state)));
     params.extend(result);
@@ -286,8 +286,9 @@ fn back(
 }
 
 impl Return {
-    /// Returns the redirect URI with the parameters in its query or, for every other response mode
-    /// than `query`, in its fragment. The parameters of a `form_post` are in the fragment, too.
+    /// Returns the redirect URI with the parameters of the response. If the response mode is
+    /// `query`, the parameters are in the query; if it is `fragment` or `form_post`, they are in
+    /// the fragment.
     pub(crate) fn url(&self) -> String {
         let mut query = url::form_urlencoded::Serializer::new(String::new());
         query.extend_pairs(&self.params);

@@ -21,7 +21,7 @@ pub(crate) struct ClientInfo {
     pub(crate) is_confidential: bool,
     /// URL of the client's key set, if the keys are not in the metadata document.
     pub(crate) jwks_uri: Option<String>,
-    /// Public keys for client authentication, each after its `kid`.
+    /// Public keys for client authentication, each paired with its `kid`.
     pub(crate) keys: Vec<(String, Jwk)>,
 }
 
@@ -149,7 +149,7 @@ pub(crate) fn check(client_id: &Url, document: &Value) -> Result<ClientInfo, Ref
     check_client_uri(client_id, members)?;
     let (is_confidential, jwks_uri, keys) = authentication(members)?;
     if is_native && is_confidential {
-        // RFC 8252 section 8.4
+        // A native client can't keep a private key secret (RFC 8252 section 8.4).
         return Err(bad("a native client must not use private_key_jwt"));
     }
     Ok(ClientInfo {

@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use crate::server::refusal::Refusal;
 
-/// Returns the ES256 keys of a JWK set that can verify client assertions, each after its `kid`.
+/// Returns the ES256 keys of a JWK set that can verify client assertions, each paired with its
+/// `kid`.
 ///
 /// # Errors
 ///

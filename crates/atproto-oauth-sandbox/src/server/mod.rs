@@ -123,7 +123,7 @@ pub(crate) fn handle(sandbox: &mut Sandbox, at: ServerId, request: &Incoming) ->
         ("POST", "/oauth/revoke") if issues => endpoint(sandbox, at, request, 200, revoke::revoke),
         ("GET", "/oauth/authorize") if issues => page::open(sandbox, at, request),
         ("POST", "/oauth/authorize") if issues => page::decide(sandbox, at, request),
-        // RFC 9126 section 2.3
+        // Every other HTTP method at the PAR endpoint gets status 405 (RFC 9126 section 2.3).
         (_, "/oauth/par") if issues => answer::empty(405),
         (_, path) if path.starts_with("/xrpc/") && hosts => xrpc::handle(sandbox, at, request),
         _ => answer::text(404, "this server has no endpoint with this method and path"),
@@ -149,11 +149,11 @@ fn endpoint(
         Ok(value) => answer::json(status, &value),
         Err(refusal) => refusal.to_oauth(),
     };
-    // RFC 6749 section 5.1
+    // A response with tokens must not be cached (RFC 6749 section 5.1).
     answer::set(&mut response, "cache-control", "no-store");
     answer::set(&mut response, "pragma", "no-cache");
     if let Some(nonce) = nonce {
-        // RFC 9449 section 8.2
+        // Every response supplies the next nonce (RFC 9449 section 8.2).
         answer::set(&mut response, "dpop-nonce", &nonce);
     }
     response

@@ -33,7 +33,7 @@ pub(crate) fn open(sandbox: &mut Sandbox, at: ServerId, request: &Incoming) -> R
     let device = known.clone().unwrap_or_else(|| sandbox.entropy.name("dev-"));
     let (client_id, request_uri) = (request.query("client_id"), request.query("request_uri"));
     let opened = match (client_id, request_uri) {
-        // RFC 6749 section 3.1
+        // A request must not repeat a parameter (RFC 6749 section 3.1).
         _ if request.repeated_parameter().is_some() => Opened::Wrong("A parameter is repeated."),
         (Some(client_id), Some(request_uri)) => {
             authorize::open(sandbox, at, &client_id, &request_uri, &device)

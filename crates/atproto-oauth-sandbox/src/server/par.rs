@@ -110,7 +110,7 @@ pub(crate) fn push(
     let (client, auth) = authenticate(sandbox, at, client_id, &form, proof.as_ref())?;
     let jkt = proof.map(|proof| proof.jkt).unwrap_or_default();
     if form.get("dpop_jkt").is_some_and(|named| named != jkt) {
-        // RFC 9449 section 10.1
+        // `dpop_jkt` must be the key of the DPoP proof (RFC 9449 section 10.1).
         return Err(Refusal::invalid_token(
             "dpop_jkt is not the thumbprint of the DPoP proof's key",
         ));

@@ -12,7 +12,8 @@ use crate::form::Form;
 pub(crate) enum Permission {
     /// `atproto` and the `transition:` scopes.
     Plain,
-    /// `repo`: write records of these collections with these actions; no actions stand for all.
+    /// `repo`: write records of these collections with these actions; an empty list of actions
+    /// means all actions.
     Repo { collections: Vec<String>, actions: Vec<String> },
     /// `blob`: upload blobs of these MIME types.
     Blob { accept: Vec<String> },

@@ -23,9 +23,9 @@ pub(crate) struct Proven {
     pub(crate) jkt: String,
 }
 
-/// Maximum time of `iat` before the server's clock.
+/// Maximum age of a proof: the time by which its `iat` may be before the server's clock.
 const PAST: Duration = Duration::from_secs(190);
-/// Maximum time of `iat` and `nbf` after the server's clock, and tolerance for `exp`.
+/// Maximum time by which `iat` and `nbf` may be after the server's clock, and `exp` before it.
 const FUTURE: Duration = Duration::from_secs(180);
 
 impl Server {

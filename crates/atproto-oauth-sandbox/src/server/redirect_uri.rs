@@ -10,7 +10,7 @@ pub(crate) enum Kind {
     Https,
     /// `http` to `127.0.0.1` or `[::1]`.
     Loopback,
-    /// A private-use scheme, registered by the application: `com.example.app:/callback`.
+    /// A private-use scheme that belongs to the application: `com.example.app:/callback`.
     PrivateUse,
 }
 

@@ -73,7 +73,7 @@ fn check_code_request(form: &Form) -> Result<(), Refusal> {
     if form.get("code").is_none_or(str::is_empty) || redirect_uri.is_none() {
         return Err(bad("code or redirect_uri is missing or invalid"));
     }
-    // RFC 7636 section 4.1
+    // A `code_verifier` is 43 to 128 unreserved characters (RFC 7636 section 4.1).
     let is_unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     match form.get("code_verifier") {
         Some(verifier)
@@ -105,7 +105,7 @@ fn exchange(
     if form.get("redirect_uri") != Some(&pushed.parameters.redirect_uri) {
         return Err(bad("redirect_uri is not the one of the authorization request"));
     }
-    // RFC 7636 section 4.6
+    // The hash of the `code_verifier` must equal the `code_challenge` (RFC 7636 section 4.6).
     let verifier = form.get("code_verifier").ok_or_else(|| bad("code_verifier is missing"))?;
     if hash(verifier) != pushed.parameters.code_challenge {
         return Err(bad("Invalid code_verifier"));

@@ -1,4 +1,4 @@
-//! From an account to a URL for the browser, and from its callback to a session.
+//! Login: from an account to the URL for the browser, and from the callback to the session.
 
 pub(crate) mod authorize;
 pub(crate) mod callback;

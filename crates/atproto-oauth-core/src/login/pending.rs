@@ -1,4 +1,4 @@
-//! A login that waits for its browser.
+//! The stored half of a login, from the pushed authorization request until the browser's callback.
 
 use std::fmt;
 use std::time::Duration;
@@ -19,12 +19,14 @@ use crate::origin::Origin;
 use crate::scope::Scopes;
 use crate::stored::{self, Version};
 
-/// How long a login waits for its browser.
+/// Time from the start of a login after which its callback is rejected.
 pub(crate) const LIFETIME: Duration = Duration::from_secs(10 * 60);
 
-/// A login that waits for its browser: keep it under its [`state`](Self::state), use it once.
+/// A login that waits for the browser's callback: store it under its [`state`](Self::state), and
+/// take it out of the store before it is used, because it is single-use.
 ///
-/// It holds the key and the verifier of the login, so it is a secret; `Debug` shows neither.
+/// A pending login is secret, because it holds the DPoP private key and the PKCE verifier; its
+/// `Debug` output has neither. A callback later than [`expires_at`](Self::expires_at) is rejected.
 #[derive(Clone, Deserialize, Serialize)]
 pub struct Pending {
     pub(crate) version: Version<1>,
@@ -34,14 +36,14 @@ pub struct Pending {
     pub(crate) server: ServerMetadata,
     pub(crate) redirect_uri: Url,
     pub(crate) scopes: Scopes,
-    /// Who was asked for, as the user wrote it.
+    /// [`Subject`](crate::Subject) of the login, as text.
     pub(crate) subject: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) prompt: Option<Prompt>,
-    /// The account that was asked for; a server-first login does not know it.
+    /// Account that must sign in; `None` if the login began with a server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) expected: Option<Did>,
-    /// The handle that was asked for, verified.
+    /// Handle that the login began with; the account's DID document claims it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) handle: Option<Handle>,
     #[serde(with = "stored::secret")]
@@ -55,79 +57,81 @@ pub struct Pending {
     pub(crate) expires_at: UnixTime,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) app_state: Option<String>,
-    /// What a later version added.
+    /// Members that a later version of this crate added, kept so that storing loses none.
     #[serde(flatten)]
     pub(crate) unknown: Map<String, Value>,
 }
 
 impl Pending {
-    /// Reads what [`to_json`](Self::to_json) wrote.
+    /// Parses JSON that [`to_json`](Self::to_json) wrote.
     ///
     /// # Errors
     ///
-    /// It can't be read, or is of a later version.
+    /// [`InputError::Stored`] if the JSON is malformed, [`InputError::UnsupportedVersion`] if its
+    /// format version is another one. Neither error quotes the JSON.
     pub fn from_json(json: &str) -> Result<Self, InputError> {
         stored::from_json::<_, 1>("pending login", json)
     }
 
-    /// Writes it down, to be kept until the browser comes back.
+    /// Serializes the pending login, secrets included, so that another process can finish it.
     ///
     /// # Errors
     ///
-    /// Its key can't leave its backend.
+    /// [`InputError::Stored`] if the private key can't be exported from its crypto backend.
     pub fn to_json(&self) -> Result<SecretString, InputError> {
         stored::to_json("pending login", self)
     }
 
-    /// The `state` that the browser will bring back: unpredictable, and its name in a store.
+    /// The `state` parameter of the authorization request: 128 random bits in base64url. The
+    /// callback repeats the `state`, so it is the key of the pending login in a store.
     pub fn state(&self) -> &str {
         &self.state
     }
 
-    /// Who was asked for: a handle, a DID or a server.
+    /// Handle, DID or server URL that the login began with, in normalized spelling.
     pub fn subject(&self) -> &str {
         &self.subject
     }
 
-    /// The authorization server that the login went to.
+    /// Authorization server that the login was sent to; its callback must name the same issuer.
     pub fn issuer(&self) -> &Origin {
         &self.server.issuer
     }
 
-    /// The account that was asked for, unless the login began at a server.
+    /// DID that must sign in; `None` if the login began with a server, so that any account may.
     pub fn expected(&self) -> Option<&Did> {
         self.expected.as_ref()
     }
 
-    /// What was asked for.
+    /// Requested scopes; the granted ones are in [`Session::scopes`](crate::Session::scopes).
     pub fn scopes(&self) -> &Scopes {
         &self.scopes
     }
 
-    /// What the server was asked to ask the user for. A login with [`Prompt::None`] that is denied
-    /// may be begun again without it.
+    /// The `prompt` parameter of the authorization request. If a login with [`Prompt::None`] is
+    /// denied, the caller may begin another login without a prompt.
     pub fn prompt(&self) -> Option<Prompt> {
         self.prompt
     }
 
-    /// What the application wanted to have kept.
+    /// The application's text from [`Authorize::app_state`](crate::Authorize::app_state).
     pub fn app_state(&self) -> Option<&str> {
         self.app_state.as_deref()
     }
 
-    /// The URL that the browser will come back to.
+    /// URL that the authorization server redirects the browser to; the callback must arrive there.
     pub fn redirect_uri(&self) -> &Url {
         &self.redirect_uri
     }
 
-    /// When it stops waiting.
+    /// Ten minutes after the authorization request was made: later callbacks are rejected.
     pub fn expires_at(&self) -> UnixTime {
         self.expires_at
     }
 }
 
 impl Pending {
-    /// Who asks, as the login was begun.
+    /// Client authentication by the key that the login was begun with.
     pub(crate) fn client_auth(&self, config: &Config) -> Result<ClientAuth, Error> {
         config.auth(&self.client_id, &self.auth, &self.server.issuer, &self.dpop_key)
     }

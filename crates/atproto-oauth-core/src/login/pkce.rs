@@ -1,14 +1,14 @@
 //! Proof Key for Code Exchange, `S256` only.
 //!
-//! The verifier stays with the pending login; the browser and the authorization request carry its
-//! hash. RFC 7636 sections 4.1 and 4.2.
+//! The pending login keeps the verifier, and the pushed authorization request carries its hash, so
+//! that a stolen code can't be exchanged without the pending login. RFC 7636 sections 4.1 and 4.2.
 
 use atproto_sansio::{Entropy, SecretString};
 use base64ct::{Base64UrlUnpadded, Encoding};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroize;
 
-/// A new verifier: 256 unpredictable bits in 43 characters.
+/// A new `code_verifier`: 256 random bits in base64url, 43 characters.
 pub(crate) fn verifier(entropy: &mut dyn Entropy) -> SecretString {
     let mut bytes = [0; 32];
     entropy.fill(&mut bytes);
@@ -17,12 +17,12 @@ pub(crate) fn verifier(entropy: &mut dyn Entropy) -> SecretString {
     verifier
 }
 
-/// The `S256` challenge of a verifier.
+/// The `code_challenge` of a verifier: its SHA-256 hash in base64url.
 pub(crate) fn challenge(verifier: &SecretString) -> String {
     Base64UrlUnpadded::encode_string(&Sha256::digest(verifier.expose()))
 }
 
-/// 128 unpredictable bits in base64url: `state`, and other names that must not be guessed.
+/// 128 random bits in base64url, 22 characters: for `state`, `jti` and session ids.
 pub(crate) fn random_name(entropy: &mut dyn Entropy) -> String {
     let mut bytes = [0; 16];
     entropy.fill(&mut bytes);

@@ -24,8 +24,8 @@ use tokio::time::sleep;
 
 use crate::answer;
 use crate::faults::delivery::{Delivery, Outcome};
-use crate::serve::by_hand::RawResponse;
 use crate::serve::clock::Shared;
+use crate::serve::raw_response::RawResponse;
 
 /// The hosts that one port serves.
 #[derive(Debug)]

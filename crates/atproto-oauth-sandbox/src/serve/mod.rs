@@ -3,12 +3,12 @@
 //! The [`Sandbox`] decides the outcome of every request. This module passes requests to the sandbox
 //! and reproduces each outcome as closely as a socket can.
 
-mod by_hand;
 mod clock;
 mod http_host;
 mod message;
 mod nameserver;
 mod ports;
+mod raw_response;
 
 use std::fmt;
 use std::io;

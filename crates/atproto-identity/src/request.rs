@@ -38,5 +38,5 @@ pub(crate) fn utf8<'a>(from: &str, body: &'a [u8]) -> Result<&'a str, IdentityEr
 
 pub(crate) fn malformed(from: &str, reason: impl ToString) -> IdentityError {
     // A parser's reason quotes what it has read.
-    IdentityError::Malformed { from: from.to_owned(), reason: printable(&reason.to_string()) }
+    IdentityError::Malformed { from: from.to_owned(), reason: printable(reason.to_string()) }
 }

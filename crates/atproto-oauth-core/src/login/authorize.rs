@@ -1,14 +1,14 @@
-//! Begins a login: from an account to a URL for its owner's browser.
+//! Begins a login: from an account or a server to the authorization URL for the user's browser.
 //!
 //! ```text
 //! Account ── identity ──▶ Discover ── server metadata ──▶ Push ── request_uri ──▶ Authorization
-//!    (a server-first login begins here) ──▲
+//!   (a login from a server begins here) ──▲
 //! ```
 //!
-//! When it ends in `Ok`: the handle, if one was given, is claimed by the account's own document;
-//! the authorization server is the one that the account's server names, and lists that server if it
-//! lists any; its metadata keeps all rules of the profile; and the server has accepted the request
-//! together with a proof by the key that the session will be bound to.
+//! If the machine ends in `Ok`: the account's DID document claims the given handle, if any; the
+//! account's server (PDS) names the authorization server, whose `protected_resources`, if present,
+//! lists the PDS; the server metadata keeps all rules of the profile; and the authorization server
+//! has accepted the request together with a DPoP proof by the session's future key.
 //!
 //! atproto OAuth, «Authorization Requests».
 
@@ -36,7 +36,7 @@ use crate::origin::Origin;
 use crate::scope::Scopes;
 use crate::stored::Version;
 
-/// Begins a login.
+/// Resolves the account, pushes the authorization request, and ends in the URL to open.
 pub struct Authorize {
     config: Arc<Config>,
     subject: Subject,
@@ -45,15 +45,17 @@ pub struct Authorize {
     state: State,
 }
 
-/// A login that can go to its browser.
+/// The URL to open in the browser, and the pending login to store until the callback.
 #[non_exhaustive]
-#[must_use = "the login is lost if what is pending is not kept"]
+#[must_use = "without `pending`, the callback of this login can't be used"]
 pub struct Authorization {
-    /// Where the browser goes.
+    /// Authorization URL to open in the user's browser; it carries only `client_id` and
+    /// `request_uri`.
     pub url: Url,
-    /// When the server forgets the request, if the browser has not come by then.
+    /// Expiry of `request_uri`, from `expires_in` of the PAR response (RFC 9126 section 2.2): the
+    /// browser must open `url` before.
     pub expires_at: UnixTime,
-    /// What must be kept until the browser comes back.
+    /// Pending login: store it before the browser opens `url`, because the callback needs it.
     pub pending: Pending,
 }
 
@@ -75,7 +77,7 @@ enum State {
     Ended,
 }
 
-/// An authorization request on its way, and what is kept of it.
+/// The pushed authorization request in flight, and its values that [`Pending`] will keep.
 struct Push {
     request: Dpop<Par>,
     server: ServerMetadata,
@@ -92,45 +94,56 @@ impl Authorize {
         Self { config, subject, options: Options::default(), account: None, state: State::Start }
     }
 
-    /// Where the browser comes back to; the client's first redirect URI by default. A loopback
-    /// client names the port that it listens on here.
+    /// Redirect URI of this login; the client's first redirect URI by default.
+    ///
+    /// A loopback client passes the URI with the port on which it listens. If the client does not
+    /// declare the URI, the login fails with [`InputError::RedirectUriNotDeclared`].
     pub fn redirect_uri(mut self, uri: Url) -> Self {
         self.options.redirect_uri = Some(uri);
         self
     }
 
-    /// What to ask for; all that the client declares by default.
+    /// Scopes to request; all scopes that the client declares by default.
+    ///
+    /// A scope that the client does not declare fails with [`InputError::ScopeNotDeclared`].
     pub fn scopes(mut self, scopes: Scopes) -> Self {
         self.options.scopes = Some(scopes);
         self
     }
 
-    /// What the server is asked to ask the user for.
+    /// The `prompt` parameter; absent by default.
+    ///
+    /// If the server publishes `prompt_values_supported` without this value, the login fails with
+    /// [`InputError::Prompt`].
     pub fn prompt(mut self, prompt: Prompt) -> Self {
         self.options.prompt = Some(prompt);
         self
     }
 
-    /// How the browser brings the answer.
+    /// The `response_mode` parameter; absent by default, so that the server uses the query.
     pub fn response_mode(mut self, mode: ResponseMode) -> Self {
         self.options.response_mode = Some(mode);
         self
     }
 
-    /// What the application wants back at the end, whatever the end is. It stays with what is
-    /// pending and never travels.
+    /// Text of the application that [`LoggedIn`](crate::LoggedIn) or
+    /// [`CallbackError`](crate::CallbackError) returns. [`Pending`] stores the text; no request
+    /// contains it.
     pub fn app_state(mut self, app_state: impl Into<String>) -> Self {
         self.options.app_state = Some(app_state.into());
         self
     }
 
-    /// A further parameter, such as `ui_locales` or `display`.
+    /// Adds a parameter to the authorization request, such as `ui_locales` or `display`.
+    ///
+    /// If the protocol sets the parameter itself, or the caller has added the same name before, the
+    /// login fails with [`InputError::ReservedParameter`].
     pub fn parameter(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.options.extra.push((name.into(), value.into()));
         self
     }
 
-    /// Checks the options, and begins with what is known of the account.
+    /// Checks the options, then starts with the account's identity or with server discovery.
     fn start(&self) -> Result<State, Error> {
         self.redirect()?;
         self.asked_scopes()?;
@@ -239,7 +252,7 @@ impl Authorize {
             .append_pair("client_id", &self.config.client_id)
             .append_pair("request_uri", &pushed.request_uri);
         let handle = match &self.subject {
-            // The account's document claims it.
+            // `ResolveAccount` has checked that the account's DID document claims the handle.
             Subject::Account(Identifier::Handle(handle)) => Some(handle.clone()),
             Subject::Account(Identifier::Did(_)) | Subject::Server(_) => None,
         };
@@ -307,7 +320,7 @@ impl Authorize {
                         return Poll::Ready(Err(Error::NonceMissing(endpoint)));
                     }
                     let State::Push(push) = std::mem::replace(&mut self.state, State::Ended) else {
-                        unreachable!("the state was just looked at")
+                        unreachable!("the state is `Push`, as matched above")
                     };
                     return Poll::Ready(Ok(self.finish(*push, output)));
                 }
@@ -334,7 +347,7 @@ impl fmt::Debug for Authorize {
     }
 }
 
-/// Shows neither the reference to the request nor what is secret of the rest.
+/// Omits `url`, because `url` contains the `request_uri`; [`Pending`] omits its own secrets.
 impl fmt::Debug for Authorization {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Authorization")
@@ -344,7 +357,7 @@ impl fmt::Debug for Authorization {
     }
 }
 
-/// What the protocol sets itself, and what the profile leaves out.
+/// Parameters that this crate sets itself, or that the atproto OAuth profile does not use.
 const RESERVED: [&str; 19] = [
     "claims",
     "client_assertion",

@@ -1,4 +1,7 @@
-//! What the browser brings back: read, and not yet believed.
+//! `GET <redirect_uri>?state=…&iss=…&code=…`: parses the callback, and checks it before use.
+//!
+//! The callback is untrusted input. If its `state` is not that of the pending login, or its `iss` is
+//! not the issuer of the login's authorization server, the code is not sent to any server.
 //!
 //! RFC 6749 section 4.1.2; RFC 9207; atproto OAuth, «Callback and Access Token Request».
 
@@ -11,13 +14,13 @@ use url::form_urlencoded;
 use crate::error::{AuthorityError, CallbackProblem, Denied, Error};
 use crate::login::pending::Pending;
 
-/// What the browser brings back. `Debug` shows neither code nor state.
+/// Parsed parameters of the browser's callback, not checked yet. `Debug` omits `code` and `state`.
 #[derive(Clone)]
 pub struct CallbackParams {
     state: String,
     iss: Option<String>,
     answer: Answer,
-    /// Where it arrived, if that is known.
+    /// URL of the callback without its parameters; `None` if only the parameters are known.
     location: Option<Url>,
 }
 
@@ -29,17 +32,19 @@ enum Answer {
         description: Option<String>,
         uri: Option<String>,
     },
-    /// Whatever else it was, it must not be used; what is wrong is told once the state is known.
+    /// A callback to reject; its problem is reported after its `state` has matched a login.
     Unusable(CallbackProblem),
 }
 
-/// The parameters of the protocol; others are ignored.
+/// Callback parameters of the protocol; all others are ignored.
 const KNOWN: [&str; 7] =
     ["state", "iss", "code", "error", "error_description", "error_uri", "response"];
 
 impl CallbackParams {
-    /// Reads a whole URL, a query or form body, or a fragment: `https://…?code=…`, `?code=…`,
-    /// `code=…`, `#code=…`.
+    /// Parses a callback that is a whole URL (`https://…?code=…`), a query (`?code=…`), a fragment
+    /// (`#code=…`), a form body (`code=…`) or the path of an HTTP request (`/callback?code=…`).
+    ///
+    /// If the text is a whole URL, it is compared with the redirect URI of the login, too.
     ///
     /// ```
     /// use atproto_oauth_core::CallbackParams;
@@ -51,13 +56,14 @@ impl CallbackParams {
     ///
     /// # Errors
     ///
-    /// A parameter is there twice, or no login can be told from it.
+    /// Fails if the URL is malformed, a protocol parameter is repeated, or `state` is missing.
     pub fn parse(text: &str) -> Result<Self, CallbackProblem> {
         let text = text.trim();
         let mut location = None;
         let params = if is_url(text) {
             let mut url = Url::parse(text).map_err(|_| CallbackProblem::Unreadable)?;
-            // A browser may carry an old fragment along, so both count.
+            // Query and fragment are both parsed, because either may hold the response: the redirect
+            // URI may have its own query, and the browser may append an earlier page's fragment.
             let params =
                 [url.query(), url.fragment()].map(|part| part.unwrap_or_default().to_owned());
             url.set_query(None);
@@ -65,7 +71,7 @@ impl CallbackParams {
             location = Some(url);
             params
         } else {
-            // A path before the query, as in the first line of a request, says nothing.
+            // The path of an HTTP request line is dropped: no origin, so nothing to compare.
             let after_path = match text.strip_prefix('/') {
                 Some(path) => path.split_once(['?', '#']).map_or("", |(_, params)| params),
                 None => text.strip_prefix(['?', '#']).unwrap_or(text),
@@ -77,11 +83,11 @@ impl CallbackParams {
         Ok(Self { location, ..params })
     }
 
-    /// Takes parameters that a web framework has decoded, in any order.
+    /// Takes the parameters from a web framework, which has percent-decoded them, in any order.
     ///
     /// # Errors
     ///
-    /// A parameter is there twice, or no login can be told from it.
+    /// Fails if a protocol parameter is repeated or `state` is missing.
     pub fn from_pairs<N, V>(
         pairs: impl IntoIterator<Item = (N, V)>,
     ) -> Result<Self, CallbackProblem>
@@ -115,14 +121,17 @@ impl CallbackParams {
         Ok(Self { state, iss, answer, location: None })
     }
 
-    /// Which login it belongs to: take that one out of the store, so that it can't be used again.
+    /// The `state` parameter: the key of the pending login in the caller's store.
+    ///
+    /// Take the pending login out of the store, so that a second callback can't use it.
     pub fn state(&self) -> &str {
         &self.state
     }
 
-    /// The code, if everything about the callback fits the login that waits for it.
+    /// Returns the code if `state`, redirect URI, `iss` and expiry of `pending` fit the callback.
     ///
-    /// The issuer is compared before the code may go anywhere.
+    /// A wrong `iss` fails before the code is returned, so that the code is never sent to an
+    /// attacker's token endpoint (mix-up attack, RFC 9207).
     pub(crate) fn check(&self, pending: &Pending, now: UnixTime) -> Result<&SecretString, Error> {
         if self.state != pending.state {
             return Err(CallbackProblem::UnknownState.into());
@@ -157,17 +166,18 @@ impl CallbackParams {
     }
 }
 
-/// So that nobody is sent to a `javascript:` URL.
+/// Checks for http or https, so that an `error_uri` with `javascript:` is dropped.
 fn is_web_page(uri: &str) -> bool {
     Url::parse(uri).is_ok_and(|url| matches!(url.scheme(), "http" | "https"))
 }
 
-/// A scheme's colon comes before anything that parameters are made of; they encode theirs.
+/// A URL has `:` before any `=` or `&`; in form parameters `:` is percent-encoded.
 fn is_url(text: &str) -> bool {
     text.find([':', '=', '&']).is_some_and(|index| text.split_at(index).1.starts_with(':'))
 }
 
-/// Scheme, host, port and path; a query of the redirect URI's own comes back among the parameters.
+/// Compares scheme, host, port and path. The query is left out, because the callback has the query
+/// of the redirect URI among its parameters.
 fn same_place(location: &Url, redirect_uri: &Url) -> bool {
     let mut expected = redirect_uri.clone();
     expected.set_query(None);

@@ -1,35 +1,35 @@
-//! What a server is asked to ask the user for, and how the browser brings the answer.
+//! The `prompt` and `response_mode` parameters of the authorization request.
 //!
 //! OpenID Connect Core section 3.1.2.1; OAuth 2.0 Multiple Response Type Encoding Practices.
 
 use serde::{Deserialize, Serialize};
 
-/// What the server is asked to ask the user for.
+/// Page that the authorization server must show to the user: the `prompt` parameter.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Prompt {
-    /// Nothing: succeed at once or fail. Only confidential clients can.
+    /// `none`: no page, the login succeeds or fails at once. Only for confidential clients.
     None,
-    /// To sign in, even if already signed in.
+    /// `login`: the user signs in again, even if the browser is signed in already.
     Login,
-    /// To consent, even if already given.
+    /// `consent`: the user confirms the scopes again, even after an earlier consent.
     Consent,
-    /// To choose an account.
+    /// `select_account`: the user chooses an account.
     SelectAccount,
-    /// To sign up.
+    /// `create`: the user signs up for a new account.
     Create,
 }
 
-/// How the browser brings the answer.
+/// Place of the callback parameters in the browser's redirect: the `response_mode` parameter.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum ResponseMode {
-    /// In the query: the default.
+    /// `query`: in the query of the redirect URI, the default.
     Query,
-    /// In the fragment, which no server sees.
+    /// `fragment`: in the fragment of the redirect URI, which browsers send to no server.
     Fragment,
-    /// In the body of a POST.
+    /// `form_post`: in the form body of a `POST` to the redirect URI.
     FormPost,
 }
 

@@ -1,4 +1,4 @@
-//! Who wants to log in, as people write it.
+//! The start of a login as a person types it: a handle, a DID or the URL of a server.
 //!
 //! atproto OAuth, «Identity Authentication».
 
@@ -11,18 +11,21 @@ use atproto_sansio::{printable, visible};
 use crate::error::InputError;
 use crate::origin::Origin;
 
-/// Who wants to log in: an account, or whoever has one on a server.
+/// The start of a login: one account, or a server at which the user chooses the account.
 #[derive(Clone, Debug, Eq, PartialEq)]
-#[expect(clippy::exhaustive_enums, reason = "there is no other way to begin a login")]
+#[expect(clippy::exhaustive_enums, reason = "a login begins with an account or a server")]
 pub enum Subject {
     /// One account, by its handle or DID.
     Account(Identifier),
-    /// The account that its user picks at a server: a PDS or an authorization server.
+    /// The origin of a PDS or of an authorization server; the user chooses the account there.
     Server(Origin),
 }
 
 impl Subject {
-    /// Reads what a person typed. A bare host name is a handle; a server has `https://` before it.
+    /// Parses a person's input: a host name such as `alice.example.com` is a handle, a text with
+    /// `https://` is a server.
+    ///
+    /// Surrounding spaces, invisible characters and the `@` of a handle are removed.
     ///
     /// ```
     /// use atproto_oauth_core::Subject;
@@ -33,14 +36,16 @@ impl Subject {
     ///
     /// # Errors
     ///
-    /// It is none of the three: why, in words for the person who typed it.
+    /// [`InputError::Server`] if an http(s) URL is not the origin of a server, [`InputError::Subject`]
+    /// if any other input is neither a handle nor a DID. Both messages suit the person who typed.
     pub fn parse(input: &str) -> Result<Self, InputError> {
         let visible = visible(input);
         let text = visible.trim();
         let scheme = text.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
         let unreadable = |why| InputError::Subject { input: printable(text), why };
         if matches!(scheme.as_deref(), Some("https" | "http")) {
-            // Whether plain http is allowed is decided by the client, when it reaches out.
+            // An http URL of a development host is accepted here; without
+            // `ClientBuilder::development`, the requests to that host fail.
             return Origin::parse(text, true)
                 .map(Self::Server)
                 .map_err(|why| InputError::Server { input: printable(text), why });
@@ -50,7 +55,7 @@ impl Subject {
             .map_err(|error| unreadable(error.to_string()))
     }
 
-    /// The same, as the server is told whom to expect; a server-first login expects nobody.
+    /// The `login_hint` parameter; `None` for a login that begins with a server.
     pub(crate) fn login_hint(&self) -> Option<&str> {
         match self {
             Self::Account(identifier) => Some(identifier.as_str()),

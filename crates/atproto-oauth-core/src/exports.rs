@@ -8,6 +8,7 @@ pub use atproto_identity::{
 pub use atproto_sansio::{
     Answer, Body, Phase, Rule, SecretString, System, TransportError, UnixTime,
 };
+#[doc(no_inline)]
 pub use {bytes, http, url};
 
 pub use crate::client::Client;

@@ -21,11 +21,11 @@ mod txt;
 #[path = "no_txt.rs"]
 mod txt;
 
-/// The runtime that the futures of this crate must be polled in.
+/// The futures of this crate must be polled within a tokio runtime of this version.
 #[doc(no_inline)]
 pub use tokio;
 
-#[doc(no_inline)]
+#[doc(inline)]
 pub use atproto_oauth_core::exports::*;
 pub use builder::{BadCertificate, DriverBuilder};
 pub use client::OAuthClient;

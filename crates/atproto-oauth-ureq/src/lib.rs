@@ -15,7 +15,7 @@ mod sign;
 mod streams;
 mod txt;
 
-#[doc(no_inline)]
+#[doc(inline)]
 pub use atproto_oauth_core::exports::*;
 pub use builder::{BadCertificate, DriverBuilder};
 pub use client::OAuthClient;

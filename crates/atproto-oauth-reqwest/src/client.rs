@@ -1,4 +1,4 @@
-//! The procedures of a client, each run to its end.
+//! [`OAuthClient`]: one method for each procedure of [`Client`], which the driver runs.
 
 use std::time::Duration;
 
@@ -13,7 +13,9 @@ use crate::driver::Driver;
 use crate::streamed::StreamedBody;
 use crate::streams::AttachedBody;
 
-/// A client and the driver that runs its procedures. Cheap to clone.
+/// A [`Client`] and the [`Driver`] that runs its procedures: login, requests, refresh and logout.
+///
+/// Clones are cheap and share the driver.
 #[derive(Clone, Debug)]
 pub struct OAuthClient {
     client: Client,
@@ -22,32 +24,41 @@ pub struct OAuthClient {
 
 impl OAuthClient {
     /// Runs the procedures of `client` on a driver with the default settings
-    /// ([`Driver::default`]). A client for a development network needs
-    /// [`with_driver`](Self::with_driver), and a driver that was built for one, too.
+    /// ([`Driver::default`]).
+    ///
+    /// If `client` was built for a development network, use [`with_driver`](Self::with_driver) and
+    /// a driver that was built with
+    /// [`DriverBuilder::development`](crate::DriverBuilder::development), because the default
+    /// driver blocks development calls.
     pub fn new(client: Client) -> Self {
         Self::with_driver(client, Driver::default())
     }
 
-    /// Runs the procedures of `client` on `driver`.
+    /// Runs the procedures of `client` on `driver`, which may have other settings than the default.
     pub fn with_driver(client: Client, driver: Driver) -> Self {
         Self { client, driver }
     }
 
-    /// The client, for procedures that need options; run them on [`driver`](Self::driver).
+    /// The client. To set options of a procedure, build its machine with this client, and run the
+    /// machine on [`driver`](Self::driver).
     pub fn client(&self) -> &Client {
         &self.client
     }
 
-    /// What runs the procedures.
+    /// The driver that runs the procedures of this client.
     pub fn driver(&self) -> &Driver {
         &self.driver
     }
 
-    /// Begins a login: keep what is pending, and send the browser to the URL.
+    /// Resolves the account, pushes the authorization request, and ends in the URL to open.
+    ///
+    /// Store [`Authorization::pending`] until the callback arrives, and redirect the browser to
+    /// [`Authorization::url`].
     ///
     /// # Errors
     ///
-    /// The account or its server was not found, or the server refused.
+    /// Fails if the account or its authorization server cannot be resolved, if one of them fails a
+    /// check, or if the authorization server rejects the request.
     pub fn authorize(
         &self,
         subject: Subject,
@@ -55,11 +66,12 @@ impl OAuthClient {
         self.authorize_with(subject, |authorize| authorize)
     }
 
-    /// Begins a login with options, such as a redirect URI or scopes.
+    /// Begins a login as [`authorize`](Self::authorize) does, with options that the closure sets on
+    /// [`Authorize`], such as a redirect URI or scopes.
     ///
     /// # Errors
     ///
-    /// The account or its server was not found, or the server refused.
+    /// Fails as [`authorize`](Self::authorize) does, or if the client may not use an option.
     pub fn authorize_with<O: FnOnce(Authorize) -> Authorize>(
         &self,
         subject: Subject,
@@ -68,13 +80,15 @@ impl OAuthClient {
         self.driver.run(options(self.client.authorize(subject)))
     }
 
-    /// Finishes a login with what the browser brought back.
+    /// Checks the callback parameters against `pending`, exchanges the authorization code for
+    /// tokens, and ends in the new session.
     ///
-    /// A code can be spent once, so dropping the future may waste the login.
+    /// An authorization code is single-use. If the future is dropped, the login may be lost.
     ///
     /// # Errors
     ///
-    /// The login was denied, or what came back must not be used; no token remains in use.
+    /// Fails if the login was denied, or if the callback or the tokens fail a check. Tokens that
+    /// were issued by then are revoked; [`CallbackError::revocation`] has the outcome.
     pub fn callback(
         &self,
         pending: Pending,
@@ -83,15 +97,17 @@ impl OAuthClient {
         self.driver.run(self.client.callback(pending, params))
     }
 
-    /// Sends a request to the account's server; see [`xrpc`](atproto_oauth_core::xrpc).
+    /// Sends `request` to the PDS of the account, with the session's access token and a DPoP proof.
+    /// [`xrpc`](atproto_oauth_core::xrpc) builds such requests.
     ///
-    /// Any status is an answer. A token is never refreshed behind the caller's back: ask
-    /// [`Session::needs_refresh`] before, and
-    /// [`is_token_refused`](atproto_oauth_core::xrpc::is_token_refused) after.
+    /// A response of any status is returned as `Ok`. This method never refreshes the session:
+    /// check [`Session::needs_refresh`] before the request, and
+    /// [`is_token_refused`](atproto_oauth_core::xrpc::is_token_refused) on the response.
     ///
     /// # Errors
     ///
-    /// The request leads to another server, or brought no answer.
+    /// Fails if the URL of `request` names another server than the PDS of the account, if `session`
+    /// was made for another client, or if no response arrived.
     pub fn request(
         &self,
         session: &Session,
@@ -101,12 +117,14 @@ impl OAuthClient {
         async move { run?.await }
     }
 
-    /// Sends a request whose body is read from `body` while it is sent, such as
-    /// [`xrpc::upload`](atproto_oauth_core::xrpc::upload) makes.
+    /// Sends `request` with a body that is read from `body` during the transfer.
+    /// [`xrpc::upload`](atproto_oauth_core::xrpc::upload) builds such a request.
+    ///
+    /// `timeout` is the time for one attempt: connection, request and response.
     ///
     /// # Errors
     ///
-    /// The request leads to another server, or brought no answer.
+    /// Fails as [`request`](Self::request) does, or if `body` fails or is too short.
     pub fn upload(
         &self,
         session: &Session,
@@ -119,12 +137,14 @@ impl OAuthClient {
         async move { run?.await }
     }
 
-    /// Sends a request whose answer, if it is a success, is read while it arrives: the head, and
-    /// what reads the body. Any other answer is whole.
+    /// Sends `request`, and returns the head of the response and a stream for its body.
+    ///
+    /// If the status of the response is not 2xx, the stream is `None`, and the response contains
+    /// the body, up to 64 KiB. `timeout` also covers reading the body.
     ///
     /// # Errors
     ///
-    /// The request leads to another server, or brought no answer.
+    /// Fails as [`request`](Self::request) does.
     pub fn download(
         &self,
         session: &Session,
@@ -141,14 +161,17 @@ impl OAuthClient {
         async move { run?.await }
     }
 
-    /// Spends the session's refresh token: store the new session before anything else.
+    /// Spends the session's refresh token, and ends in the session that replaces it.
     ///
-    /// Dropping the future while the request is on its way loses the session. Await it in a task
-    /// of its own, which also stores the outcome, wherever the caller may be cancelled.
+    /// Store the new session before any other step, because the old refresh token is single-use.
+    ///
+    /// If the future is dropped while the request is in flight, the session is lost. If the caller
+    /// may be cancelled, spawn a task that awaits the future and also stores the outcome.
     ///
     /// # Errors
     ///
-    /// There is no new session; the error tells what that means for the old one.
+    /// Fails if the refresh does not end in a usable session. [`RefreshError::effect`] says whether
+    /// the old session can still be used.
     pub fn refresh(
         &self,
         session: Session,
@@ -156,11 +179,11 @@ impl OAuthClient {
         self.driver.run(self.client.refresh(session))
     }
 
-    /// Logs out.
+    /// Revokes the session's refresh token, then its access token, at the server that issued them.
     ///
     /// # Errors
     ///
-    /// The server did not revoke the tokens; forget them all the same.
+    /// Fails if the server did not revoke the tokens. Delete the session in this case, too.
     pub fn revoke(
         &self,
         session: Session,

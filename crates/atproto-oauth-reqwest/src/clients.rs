@@ -1,4 +1,5 @@
-//! One reqwest client for each reach, so that they share neither a resolver nor a connection.
+//! One reqwest client for each [`Reach`], so that calls of different reach share neither a resolver
+//! nor a connection.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +23,7 @@ pub(crate) struct Clients {
     pub(crate) gates: Gates,
 }
 
-/// A client, and the addresses that it connects to.
+/// A client of one reach, and its resolver.
 pub(crate) struct Reaching {
     pub(crate) client: Client,
     pub(crate) addresses: Addresses,
@@ -43,7 +44,7 @@ impl Clients {
         }
     }
 
-    /// The client for `reach`, if this driver goes there.
+    /// The client for `reach`, or the rule that forbids a development call.
     pub(crate) fn reaching(&self, reach: Reach) -> Result<&Reaching, Rule> {
         match reach {
             Reach::Public => Ok(&self.public),
@@ -53,11 +54,11 @@ impl Clients {
     }
 }
 
-/// Everything that reqwest would do by itself is switched off here, even what only other users of
-/// reqwest in the same program have compiled in.
+/// Switches off every feature that reqwest performs on its own: proxies, redirects, retries,
+/// decompression. A feature may be compiled in because another crate of the program enables it.
 fn client(tls: ClientConfig, addresses: Addresses) -> Client {
     Client::builder()
-        // A proxy would resolve the name again, behind the back of the resolver that checks it.
+        // A proxy would resolve the host again, without the address check of `Addresses`.
         .no_proxy()
         .redirect(Policy::none())
         .referer(false)
@@ -73,31 +74,32 @@ fn client(tls: ClientConfig, addresses: Addresses) -> Client {
         .tls_backend_preconfigured(tls)
         .pool_idle_timeout(MAX_IDLE)
         .build()
-        .expect("nothing that was set can fail")
+        .expect("all settings of this client builder are valid")
 }
 
-/// Names the provider, since a process-wide default may be missing or be another one.
+/// Names the *ring* provider, because rustls's process-wide default may be missing or another one.
 fn tls_config(settings: &DriverBuilder) -> ClientConfig {
     let mut roots = RootCertStore::empty();
     match settings.roots.as_slice() {
         [] => roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
-        // The builder has refused those that can't be parsed.
+        // `DriverBuilder::root_certificate` has rejected certificates that cannot be parsed.
         own => _ = roots.add_parsable_certificates(own.iter().cloned()),
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .expect("the provider supports the default versions")
+        .expect("the ring provider supports the default TLS versions")
         .with_root_certificates(roots)
         .with_no_client_auth();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     config
 }
 
-/// How long a connection may lie idle before it is not used again.
+/// Longest time that an idle connection is kept for reuse.
 ///
-/// A request that was not begun when its idle connection turned out to be closed is sent over
-/// another, but one that was begun just then is lost. So idle connections are kept for no longer
-/// than the shortest time that servers usually keep them (5 s): requests that follow one another
-/// share a connection, and the race does not arise.
+/// If an idle connection turns out to be closed before the request begins, reqwest sends the
+/// request over another connection. If the server closes the connection when the request has just
+/// begun, the request is lost. Servers usually keep idle connections for at least 5 s. Because the
+/// driver discards them earlier, consecutive requests share a connection, and this race does not
+/// occur.
 const MAX_IDLE: Duration = Duration::from_secs(4);

@@ -1,9 +1,10 @@
-//! Whether a request still waits for its connection.
+//! Finds out whether a request was still waiting for its connection when the call timed out.
 //!
-//! When time is up, reqwest does not say whether the request may have been sent. It was surely not
-//! as long as its connection is being made: names, TCP and TLS. That work is part of the future
-//! that sends the request, so it is seen at work whenever that future is polled. As soon as the
-//! request is handed to a connection, be it another's that became idle first, it is seen no more.
+//! If a call times out, reqwest does not say whether the request may have been sent. While its
+//! connection is being established (name resolution, TCP, TLS), the request is surely not sent.
+//! This work is part of the future that sends the request. So each poll of that future also polls
+//! [`Connecting`], which sets [`CONNECTS`]. Once the request is handed to a connection, even to an
+//! idle one of another request, [`Connecting`] is no longer polled, and the flag stays false.
 
 use std::cell::Cell;
 use std::future::poll_fn;
@@ -16,20 +17,26 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 tokio::task_local! {
+    /// Whether the last poll of the request's future found its connection incomplete.
     static CONNECTS: Cell<bool>;
 }
 
-/// Around whatever makes connections.
+/// Layer around the service that establishes connections.
 #[derive(Clone)]
 pub(crate) struct Watch;
 
+/// The service that establishes connections, with its futures wrapped as [`Connecting`].
 #[derive(Clone)]
 pub(crate) struct Watched<S>(S);
 
-/// A connection in the making.
+/// The future of a connection. It sets [`CONNECTS`] while the connection is incomplete.
 pub(crate) struct Connecting<F>(F);
 
-/// Sends a request with a client that has a [`Watch`].
+/// Polls `sending`, a request of a client with a [`Watch`] layer, until `deadline`.
+///
+/// # Errors
+///
+/// After `deadline`: `NotSent` if the connection was incomplete, `TimedOut` otherwise.
 pub(crate) async fn until<F: Future>(
     deadline: Instant,
     sending: F,
@@ -42,8 +49,8 @@ pub(crate) async fn until<F: Future>(
         });
         timeout_at(deadline, sending).await.map_err(|_| {
             let (phase, reason) = match CONNECTS.with(Cell::get) {
-                true => (Phase::NotSent, "no connection in time"),
-                false => (Phase::TimedOut, "the time of the call is over"),
+                true => (Phase::NotSent, "the call timed out before a connection was established"),
+                false => (Phase::TimedOut, "the call timed out"),
             };
             TransportError::new(phase, reason)
         })
@@ -83,7 +90,8 @@ impl<F: Future + Unpin> Future for Connecting<F> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let outcome = Pin::new(&mut self.0).poll(cx);
         if outcome.is_pending() {
-            // Outside of a call, a connection is made for whoever comes next.
+            // Outside of a call, reqwest completes the connection for a later request, and the
+            // task-local flag does not exist.
             let _ = CONNECTS.try_with(|connects| connects.set(true));
         }
         outcome

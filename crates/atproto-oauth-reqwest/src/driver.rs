@@ -1,4 +1,4 @@
-//! Runs machines to their end, with all their calls outstanding at once.
+//! [`Driver`]: runs a machine to its end, and performs its calls concurrently.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -19,10 +19,11 @@ use crate::streamed::StreamedBody;
 use crate::streams::{AttachedBody, Streams};
 use crate::{http_call, txt};
 
-/// Runs machines to their end, with all their calls outstanding at once.
+/// Runs machines to their end: performs all outstanding calls of a machine concurrently.
 ///
-/// Clones are cheap; they share idle connections, the memory of the [`System`], and what is run
-/// once for all. It is to be used within one tokio runtime, which its connections belong to.
+/// Clones are cheap. They share idle connections, the memory of the [`System`], and running shared
+/// calls ([`Call::Shared`]). Use a driver and its clones within one tokio runtime, because
+/// connections belong to the runtime in which they were made.
 #[derive(Clone)]
 pub struct Driver {
     inner: Arc<Inner>,
@@ -36,21 +37,21 @@ pub(crate) struct Inner {
     pub(crate) remote_signer: RemoteSigner,
 }
 
-/// What the calls of one run have in common.
+/// State that the calls of one run share.
 #[derive(Default)]
 struct Scope {
     streams: Streams,
-    /// The keys of the shared runs that this one is part of.
+    /// Keys of the shared runs that this run is nested in, outermost first.
     within: Vec<String>,
 }
 
 impl Driver {
-    /// A driver with the usual settings, for the clock, memory and keys of `system`.
+    /// Creates a driver with the default settings and the clock, memory and keys of `system`.
     pub fn new(system: System) -> Self {
         Self::builder(system).build()
     }
 
-    /// Builds a driver with other settings.
+    /// Returns a builder for a driver with other settings.
     pub fn builder(system: System) -> DriverBuilder {
         DriverBuilder::new(system)
     }
@@ -59,15 +60,15 @@ impl Driver {
         Self { inner: Arc::new(inner) }
     }
 
-    /// Runs `machine` to its end.
+    /// Runs `machine` to its end, and returns its output.
     ///
-    /// Nothing happens until the future is polled. Dropping it drops the calls of the machine, and
-    /// with them the answers to requests that are on their way; only what is shared runs on. Where
-    /// such an answer matters, run the future in a task of its own.
+    /// The run begins when the future is first polled. If the future is dropped, the calls of
+    /// `machine` are cancelled, and the replies to requests in flight are lost; only shared calls
+    /// continue. If such a reply must not be lost, spawn the future as a task.
     ///
     /// # Errors
     ///
-    /// What the machine ends in.
+    /// Fails with the error of `machine`.
     pub fn run<M: Machine + Send + 'static>(
         &self,
         machine: M,
@@ -75,14 +76,15 @@ impl Driver {
         self.clone().drive(machine, Arc::default())
     }
 
-    /// Runs `machine`, whose request carries `body`.
+    /// Runs `machine`, and sends `body` as the body of its request with
+    /// [`Body::Attached`](atproto_sansio::Body::Attached).
     ///
-    /// The body can be sent once. A second request that asks for it is answered with
+    /// The body is single-use: a second request with `Body::Attached` fails with
     /// [`Phase::NotSent`](atproto_sansio::Phase::NotSent).
     ///
     /// # Errors
     ///
-    /// What the machine ends in.
+    /// Fails with the error of `machine`.
     pub fn run_with_body<M: Machine + Send + 'static>(
         &self,
         machine: M,
@@ -92,14 +94,14 @@ impl Driver {
         self.clone().drive(machine, Arc::new(scope))
     }
 
-    /// Runs `machine`, and hands out the body of the last reply that it asked to be streamed.
+    /// Runs `machine`, and returns the body of its last streamed reply unread.
     ///
-    /// There is none if no such request was answered with a status of 2xx. Reading it ends with
-    /// an error if the body breaks off, and when the time of the call is over.
+    /// The body is `None` if no streamed reply had a 2xx status. Reading the body fails if the
+    /// connection breaks off, or if the call times out.
     ///
     /// # Errors
     ///
-    /// What the machine ends in.
+    /// Fails with the error of `machine`.
     pub fn run_streaming<M: Machine + Send + 'static>(
         &self,
         machine: M,
@@ -112,20 +114,20 @@ impl Driver {
         async move { Ok((run.await?, scope.streams.take_streamed())) }
     }
 
-    /// Performs one call, for those who drive a flow by hand.
+    /// Performs one call, for a caller that drives a [`Flow`](atproto_sansio::Flow) by hand.
     ///
-    /// There is no attached body, and a streamed reply is its head alone.
+    /// A request with [`Body::Attached`](atproto_sansio::Body::Attached) fails with `NotSent`, and
+    /// the body of a streamed reply is discarded.
     pub fn perform(&self, call: Call) -> impl Future<Output = Reply> + Send + 'static + use<> {
         let mut performance = self.begin(call, &Arc::default());
         poll_fn(move |cx| performance.poll(cx))
     }
 
-    /// Waits for all that is shared, however few still ask for it, and refuses to begin more.
+    /// Waits until all running shared calls have ended, even those without a caller left.
     ///
-    /// What is shared after this is answered with
-    /// [`Phase::NotSent`](atproto_sansio::Phase::NotSent), unless it is already running or is
-    /// asked for by what is. Nothing cuts the wait short but the times of the calls themselves.
-    /// Other runs belong to their callers, and go on.
+    /// New shared calls fail with [`Phase::NotSent`](atproto_sansio::Phase::NotSent), except those
+    /// that running shared calls need. The wait has no timeout of its own: each HTTP, TXT or sleep
+    /// call within a shared call ends by its own timeout. Runs that are not shared continue.
     pub fn shutdown(&self) -> impl Future<Output = ()> + Send + 'static + use<> {
         let this = self.clone();
         async move { this.inner.shared.close().await }
@@ -142,7 +144,7 @@ impl Driver {
         }
     }
 
-    /// Goes on until the flow waits or ends.
+    /// Polls the flow, and begins its calls, until it waits for a reply or ends.
     fn advance<M: Machine>(
         &self,
         flow: &mut Flow<M>,
@@ -158,7 +160,7 @@ impl Driver {
         }
     }
 
-    /// Begins nothing yet: that happens when the performance is first polled.
+    /// Returns the performance of `call`. The work begins when the performance is first polled.
     fn begin(&self, call: Call, scope: &Arc<Scope>) -> Box<dyn Performance> {
         match call {
             Call::Http(call) => self.http(call, Arc::clone(scope)),
@@ -207,7 +209,8 @@ impl Driver {
     }
 }
 
-/// The usual settings, the clock and entropy of the operating system, and the keys of this crate.
+/// The default settings, the clock and entropy of the operating system, and keys of
+/// [`P256Keys`](crate::P256Keys).
 impl Default for Driver {
     fn default() -> Self {
         DriverBuilder::default().build()

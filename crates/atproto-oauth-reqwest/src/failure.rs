@@ -1,4 +1,5 @@
-//! What reqwest's errors mean to a machine: how far the request got.
+//! Translates reqwest's errors into a [`TransportError`], whose [`Phase`] says how far the request
+//! got.
 
 use std::error::Error;
 use std::iter::successors;
@@ -7,31 +8,31 @@ use atproto_sansio::{Phase, TransportError};
 
 use crate::resolve::Forbidden;
 
-/// A request that brought no head of a reply.
+/// The error of a request for which no reply head arrived.
 pub(crate) fn without_reply(error: &reqwest::Error) -> TransportError {
     let forbidden = causes(error).find_map(|cause| cause.downcast_ref());
     if let Some(Forbidden(rule)) = forbidden {
         return TransportError::blocked(rule.clone());
     }
     let phase = match error.is_connect() {
-        // Names, connections and TLS handshakes, and nothing else.
+        // `is_connect` covers name resolution, TCP connection and TLS handshake only.
         true => Phase::NotSent,
         false => Phase::MaybeSent,
     };
     TransportError::new(phase, explain(error))
 }
 
-/// A reply whose body did not arrive whole.
+/// The error of a reply whose body is incomplete.
 pub(crate) fn within_body(error: &reqwest::Error) -> TransportError {
     TransportError::new(Phase::Truncated, explain(error))
 }
 
-/// The cause of it all. reqwest's own sentences repeat the URL; the causes repeat nothing of the
-/// request or the reply.
+/// Returns the text of the innermost cause. The text of [`reqwest::Error`] itself repeats the URL;
+/// the text of a cause contains nothing of the request or the reply.
 fn explain(error: &reqwest::Error) -> String {
     causes(error)
         .last()
-        .map_or_else(|| "the HTTP library refused".to_owned(), |cause| cause.to_string())
+        .map_or_else(|| "reqwest failed without a cause".to_owned(), |cause| cause.to_string())
 }
 
 fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn Error + 'static)> {

@@ -1,7 +1,7 @@
-//! How many requests are on their way to one server at a time.
+//! Limits the number of requests in flight to one server.
 //!
-//! A server has a queue for connections that are not accepted yet, and resets what does not fit.
-//! So a thousand calls at once wait here, where nothing was sent, and not there.
+//! A server resets connections that do not fit into its accept queue. So if a program makes a
+//! thousand calls at once, most of them wait here, where nothing has been sent.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -9,8 +9,11 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use http::Uri;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+/// One semaphore for each server with requests in flight.
 pub(crate) struct Gates {
+    /// Permits of each semaphore: requests in flight to one server.
     width: usize,
+    /// Semaphores by authority (`host:port`).
     gates: Mutex<BTreeMap<String, Weak<Semaphore>>>,
 }
 
@@ -19,10 +22,11 @@ impl Gates {
         Self { width, gates: Mutex::default() }
     }
 
-    /// Waits until there is room for one more request to the server of `uri`.
+    /// Waits until one more request to the server of `uri` is allowed. The request counts as in
+    /// flight until the permit is dropped.
     pub(crate) async fn pass(&self, uri: &Uri) -> OwnedSemaphorePermit {
         let gate = self.of(uri);
-        gate.acquire_owned().await.expect("a gate is never closed")
+        gate.acquire_owned().await.expect("no code closes these semaphores")
     }
 
     fn of(&self, uri: &Uri) -> Arc<Semaphore> {
@@ -31,7 +35,7 @@ impl Gates {
         if let Some(gate) = gates.get(authority).and_then(Weak::upgrade) {
             return gate;
         }
-        // Where nobody is on the way any more, the next one makes a new gate.
+        // Removes the semaphores of servers that have no request in flight or in the queue.
         gates.retain(|_, gate| gate.strong_count() > 0);
         let gate = Arc::new(Semaphore::new(self.width));
         gates.insert(authority.to_owned(), Arc::downgrade(&gate));
@@ -44,16 +48,16 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_server_has_so_many_requests_at_a_time_and_others_are_not_held_up() {
+    async fn the_limit_of_one_server_does_not_delay_requests_to_another() {
         let gates = Gates::new(2);
         let (here, there) = (Uri::from_static("https://a.b/x"), Uri::from_static("https://c.d/"));
         let (first, _second) = (gates.pass(&here).await, gates.pass(&here).await);
         assert_eq!(gates.of(&here).available_permits(), 0);
-        let elsewhere = gates.pass(&there).await;
+        let other = gates.pass(&there).await;
         drop(first);
         let third = gates.pass(&here).await;
-        drop((third, elsewhere));
-        // A gate that nobody uses is forgotten when the next one is made.
+        drop((third, other));
+        // Creating a semaphore removes those that are not in use.
         drop(gates.pass(&Uri::from_static("https://e.f/")).await);
         assert_eq!(gates.gates.lock().unwrap().len(), 2);
     }

@@ -1,4 +1,4 @@
-//! One HTTP call: one request, sent at most once, and one reply.
+//! Performs one HTTP call: sends its request at most once, and receives one reply.
 
 use std::time::Duration;
 
@@ -22,12 +22,13 @@ pub(crate) async fn perform(
 ) -> Result<Response<Bytes>, TransportError> {
     let reaching = clients.reaching(how.reach).map_err(TransportError::blocked)?;
     if how.start_by.is_some_and(|latest| latest < System::now()) {
-        return Err(TransportError::new(Phase::NotSent, "it is too late to start"));
+        return Err(TransportError::new(Phase::NotSent, "the call came after its `start_by` time"));
     }
     let deadline = Instant::now() + how.timeout.min(LONGEST);
     let gate = clients.gates.pass(request.uri());
     let _passed = timeout_at(deadline, gate).await.map_err(|_| {
-        TransportError::new(Phase::NotSent, "too many requests to this server are on their way")
+        let reason = "the call timed out in the queue of `DriverBuilder::requests_per_server`";
+        TransportError::new(Phase::NotSent, reason)
     })?;
     let request = outgoing::prepare(request, &reaching.addresses, &clients.user_agent, streams)?;
     let response = connect::until(deadline, reaching.client.execute(request))
@@ -57,8 +58,9 @@ async fn receive(
 }
 
 async fn read(mut body: StreamedBody, limit: usize) -> Result<Bytes, TransportError> {
-    let too_large =
-        || TransportError::new(Phase::TooLarge, format!("more than the allowed {limit} bytes"));
+    let too_large = || {
+        TransportError::new(Phase::TooLarge, format!("the body exceeds its limit of {limit} bytes"))
+    };
     if body.size().lower() > limit as u64 {
         return Err(too_large());
     }
@@ -73,5 +75,5 @@ async fn read(mut body: StreamedBody, limit: usize) -> Result<Bytes, TransportEr
     Ok(whole.freeze())
 }
 
-/// No sum of instants overflows.
+/// One year, the longest timeout, so that `Instant::now() + timeout` does not overflow.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);

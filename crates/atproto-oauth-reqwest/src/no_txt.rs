@@ -1,4 +1,4 @@
-//! No TXT look-ups, since the crate was built without them.
+//! Replaces `txt.rs` if the feature `hickory` is off: every TXT lookup fails with `Unsupported`.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -10,5 +10,6 @@ pub(crate) async fn look_up(
     _: Duration,
     _: Option<SocketAddr>,
 ) -> Result<Vec<String>, TransportError> {
-    Err(TransportError::new(Phase::Unsupported, "built without a DNS resolver"))
+    let reason = "TXT lookups need the feature `hickory` of `atproto-oauth-reqwest`";
+    Err(TransportError::new(Phase::Unsupported, reason))
 }

@@ -1,4 +1,4 @@
-//! A request as reqwest is to send it.
+//! Converts a request of a machine into a [`reqwest::Request`].
 
 use std::io;
 use std::pin::Pin;
@@ -44,35 +44,37 @@ pub(crate) fn prepare(
     Ok(request)
 }
 
-/// The URL in reqwest's form.
+/// Converts `uri` into a [`Url`] with the same path, and checks a host that is an IP address.
+///
+/// If the host has an address override, the URL loses its port, and the `Host` header keeps it.
 fn target(
     uri: &Uri,
     addresses: &Addresses,
     headers: &mut HeaderMap,
 ) -> Result<Url, TransportError> {
-    let mut url = Url::parse(&uri.to_string()).map_err(|_| not_sent("the URL is not valid"))?;
+    let mut url = Url::parse(&uri.to_string()).map_err(|_| not_sent("the URL is malformed"))?;
     if url.path() != uri.path() {
-        // What was signed is not what would be sent.
-        return Err(not_sent("the path of the URL is not in its normal form"));
+        // reqwest would send the normalized path, which differs from the `htu` of the DPoP proof.
+        return Err(not_sent("the path of the URL is not in the normal form of the URL standard"));
     }
     let host = url.host_str().unwrap_or_default();
     addresses.check_literal(host).map_err(|forbidden| TransportError::blocked(forbidden.0))?;
     if addresses.is_overridden(host) {
-        // reqwest prefers the port of the URL to that of the address.
+        // If the URL has a port, reqwest ignores the port of the override.
         let authority = uri.authority().map_or("", http::uri::Authority::as_str);
         let host = HeaderValue::from_str(authority)
-            .map_err(|_| not_sent("the host of the URL is not valid"))?;
+            .map_err(|_| not_sent("the host of the URL is malformed"))?;
         headers.entry(HOST).or_insert(host);
-        url.set_port(None).map_err(|()| not_sent("the host of the URL is not valid"))?;
+        url.set_port(None).map_err(|()| not_sent("the host of the URL is malformed"))?;
     }
     Ok(url)
 }
 
-/// An attached body on its way.
+/// An attached body in the form of [`http_body::Body`].
 struct Pieces {
-    /// Never locked: hyper asks for a body that may be shared.
+    /// The mutex makes the body `Sync`, which reqwest requires. It is never locked.
     poll: Mutex<Box<PollPiece>>,
-    /// How many bytes are still to come, if that is known.
+    /// Bytes that are still to be sent; `None` if the length is unknown.
     left: Option<u64>,
 }
 
@@ -90,7 +92,7 @@ impl http_body::Body for Pieces {
         let poll = self.poll.get_mut().unwrap_or_else(PoisonError::into_inner);
         let Some(mut piece) = ready!(poll(cx)).transpose()? else {
             return Poll::Ready(self.left.map(|_| {
-                let reason = "the body is shorter than its length";
+                let reason = "the attached body is shorter than its declared length";
                 Err(io::Error::new(io::ErrorKind::InvalidInput, reason))
             }));
         };

@@ -1,4 +1,4 @@
-//! The calls of one run that have not been answered.
+//! Outstanding calls of one run: begun, and not yet answered.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 
 use atproto_sansio::{Payload, Reply, Respond, TransportError};
 
+/// The outstanding calls of one run, in no particular order.
 #[derive(Default)]
 pub(crate) struct Outstanding {
     calls: Vec<Box<dyn Performance>>,
@@ -13,18 +14,19 @@ pub(crate) struct Outstanding {
 
 /// A call that is being performed.
 pub(crate) trait Performance: Send {
-    /// Whether the machine still waits for the answer.
+    /// Whether the machine still waits for the reply.
     fn is_wanted(&self) -> bool;
+    /// Continues the call, and returns its reply once.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Reply>;
 }
 
-/// Work whose outcome is the answer.
+/// A call whose reply is the outcome of `work`.
 pub(crate) struct PendingCall<T> {
     respond: Option<Respond<T>>,
     work: Pin<Box<dyn Future<Output = Result<T, TransportError>> + Send>>,
 }
 
-/// An answer that took no work.
+/// A call with an immediate reply.
 pub(crate) struct Answered(Option<Reply>);
 
 impl Outstanding {
@@ -32,11 +34,11 @@ impl Outstanding {
         self.calls.push(call);
     }
 
-    /// The first reply to come. A call that is no longer wanted is dropped.
+    /// Waits for the first reply. Calls that the machine no longer waits for are cancelled first.
     pub(crate) async fn next_reply(&mut self) -> Reply {
         self.calls.retain(|call| call.is_wanted());
         poll_fn(|cx| {
-            // All are polled on each wake-up: a machine has few calls outstanding.
+            // Each wake-up polls every call, because a machine has few outstanding calls.
             for index in 0..self.calls.len() {
                 if let Some(call) = self.calls.get_mut(index)
                     && let Poll::Ready(reply) = call.poll(cx)
@@ -73,7 +75,8 @@ impl<T: Payload> Performance for PendingCall<T> {
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Reply> {
         self.work.as_mut().poll(cx).map(|outcome| {
-            let respond = self.respond.take().expect("a performance is not polled after its end");
+            let respond =
+                self.respond.take().expect("a performance is not polled again after its reply");
             respond.with(outcome)
         })
     }
@@ -85,6 +88,6 @@ impl Performance for Answered {
     }
 
     fn poll(&mut self, _: &mut Context<'_>) -> Poll<Reply> {
-        Poll::Ready(self.0.take().expect("a performance is not polled after its end"))
+        Poll::Ready(self.0.take().expect("a performance is not polled again after its reply"))
     }
 }

@@ -1,4 +1,4 @@
-//! Addresses of hosts, checked before anything is sent.
+//! Resolves hosts, and checks every resolved address before a connection is made.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,16 +8,17 @@ use std::sync::Arc;
 use atproto_sansio::{Reach, Rule};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
-/// reqwest connects to what this returns, and looks nothing up by itself.
+/// reqwest's resolver: reqwest connects to the addresses that it returns, and has no other
+/// resolver.
 #[derive(Clone, Debug)]
 pub(crate) struct Addresses {
     reach: Reach,
-    /// Addresses to connect to instead of those that a host resolves to; none if `reach` is
-    /// `Public`.
+    /// Addresses from [`DriverBuilder::host_override`](crate::DriverBuilder::host_override), by
+    /// host in lower case; empty if `reach` is `Public`.
     overrides: Arc<BTreeMap<String, SocketAddr>>,
 }
 
-/// A rule that an address breaks, on its way through reqwest.
+/// The rule that a resolved address breaks, wrapped as an error that reqwest passes on.
 #[derive(Debug)]
 pub(crate) struct Forbidden(pub(crate) Rule);
 
@@ -34,7 +35,8 @@ impl Addresses {
         self.overrides.contains_key(host)
     }
 
-    /// Checks a host that is an address. reqwest connects to it without asking for it here.
+    /// Checks a host that is an IP address, because reqwest connects to it without calling
+    /// [`Resolve::resolve`].
     pub(crate) fn check_literal(&self, host: &str) -> Result<(), Forbidden> {
         match host.trim_matches(['[', ']']).parse::<IpAddr>() {
             Ok(address) => self.check(host, &[SocketAddr::new(address, 0)]),
@@ -46,7 +48,7 @@ impl Addresses {
         if let Some(&address) = self.overrides.get(host) {
             return Ok(vec![address]);
         }
-        // reqwest puts the port of the URL in place of 0.
+        // reqwest replaces port 0 by the port of the URL.
         let found: Vec<_> = tokio::net::lookup_host((host, 0)).await?.collect();
         if found.is_empty() {
             return Err("the host has no address".into());

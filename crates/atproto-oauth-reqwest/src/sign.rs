@@ -1,4 +1,4 @@
-//! Signatures by keys that this process does not hold: in hardware, or at a service.
+//! Remote signer: signatures by keys outside of this process, such as in a hardware module.
 
 use std::fmt;
 use std::pin::Pin;
@@ -9,7 +9,7 @@ use atproto_sansio::{Phase, TransportError};
 type Signature = Pin<Box<dyn Future<Output = Result<[u8; 64], String>> + Send>>;
 type Sign = dyn Fn(String, Vec<u8>) -> Signature + Send + Sync;
 
-/// The function that signs with remote keys, if the driver was built with one.
+/// The function given to [`DriverBuilder::sign_with`](crate::DriverBuilder::sign_with), if any.
 #[derive(Clone, Default)]
 pub(crate) struct RemoteSigner(Option<Arc<Sign>>);
 
@@ -29,8 +29,11 @@ impl RemoteSigner {
         let signature = self.0.as_ref().map(|sign| sign(key_id, message));
         async move {
             match signature {
-                Some(signature) => signature.await.map_err(|why| {
-                    TransportError::new(Phase::NotSent, format!("no signature: {why}"))
+                Some(signature) => signature.await.map_err(|reason| {
+                    TransportError::new(
+                        Phase::NotSent,
+                        format!("the remote signer failed: {reason}"),
+                    )
                 }),
                 None => Err(TransportError::new(
                     Phase::Unsupported,

@@ -1,4 +1,4 @@
-//! A body that arrives while it is read.
+//! [`StreamedBody`]: the unread body of a streamed reply.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -12,10 +12,10 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::failure;
 
-/// A body that arrives while it is read.
+/// The unread body of a streamed reply. Reading it receives the body from the server.
 ///
-/// Dropping it ends the reply.
-#[must_use = "a body that is not read is lost"]
+/// If the value is dropped before its end, the rest of the reply is not received.
+#[must_use = "the body of the reply is lost if it is not read"]
 pub struct StreamedBody {
     body: Option<reqwest::Body>,
     end: Pin<Box<Sleep>>,
@@ -26,20 +26,20 @@ impl StreamedBody {
         Self { body: Some(body), end: Box::pin(sleep_until(deadline)) }
     }
 
-    /// What is known of the length, apart from what the head says: the reply to a HEAD request
-    /// declares a body that never comes.
+    /// The bounds of the body's length according to hyper, not to the header: the `Content-Length`
+    /// of a reply to `HEAD` declares a body that is never sent.
     pub(crate) fn size(&self) -> SizeHint {
         self.body.as_ref().map(http_body::Body::size_hint).unwrap_or_default()
     }
 
-    /// The next piece; `None` at the end of the body, and after an error.
+    /// Waits for the next piece; `None` at the end of the body, and after an error.
     ///
-    /// Dropping the future loses nothing.
+    /// The future is cancel-safe: if it is dropped, no piece is lost.
     pub async fn next(&mut self) -> Option<Result<Bytes, TransportError>> {
         poll_fn(|cx| self.poll_next(cx)).await
     }
 
-    /// The next piece, for those who make a stream of it.
+    /// Polls for the next piece, for a caller that implements `Stream`; see [`next`](Self::next).
     pub fn poll_next(
         &mut self,
         cx: &mut Context<'_>,
@@ -54,7 +54,7 @@ impl StreamedBody {
     fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, TransportError>>> {
         let Some(body) = &mut self.body else { return Poll::Ready(None) };
         if self.end.as_mut().poll(cx).is_ready() {
-            let error = TransportError::new(Phase::TimedOut, "the time of the call is over");
+            let error = TransportError::new(Phase::TimedOut, "the call timed out");
             return Poll::Ready(Some(Err(error)));
         }
         loop {

@@ -1,4 +1,5 @@
-//! What the driver holds and the machine never sees: a body to send, a body that arrives.
+//! Bodies that the driver holds for a machine: the attached body of a request, and the streamed
+//! body of a reply.
 
 use std::fmt;
 use std::io;
@@ -10,15 +11,16 @@ use bytes::Bytes;
 
 use crate::streamed::StreamedBody;
 
-/// The body of a request, taken piece by piece while it is sent.
+/// The body of a request, which the driver polls for its pieces during the transfer.
 pub struct AttachedBody {
     pub(crate) poll: Box<PollPiece>,
     pub(crate) length: Option<u64>,
 }
 
+/// Returns the next piece of an attached body; `None` at its end.
 pub(crate) type PollPiece = dyn FnMut(&mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> + Send;
 
-/// The streams of one run.
+/// The attached and the streamed body of one run.
 #[derive(Default)]
 pub(crate) struct Streams {
     bodies: Mutex<Bodies>,
@@ -27,15 +29,17 @@ pub(crate) struct Streams {
 #[derive(Default)]
 struct Bodies {
     attached: Option<AttachedBody>,
+    /// Whether a request has already used the attached body.
     was_taken: bool,
     streamed: Option<StreamedBody>,
 }
 
 impl AttachedBody {
-    /// A body whose pieces `poll` gives, as the `poll_next` of any stream does.
+    /// Creates a body from the pieces that `poll` returns, with the contract of
+    /// `Stream::poll_next`.
     ///
-    /// If `length` is not known, the body is sent in chunks until `poll` gives `None`. After that,
-    /// or after an error, it is not called again.
+    /// If `length` is `None`, the body is sent in chunks until `poll` returns `None`. `poll` is not
+    /// called again after `None` or an error.
     pub fn new(
         poll: impl FnMut(&mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> + Send + 'static,
         length: Option<u64>,
@@ -50,7 +54,7 @@ impl Streams {
         Self { bodies: Mutex::new(bodies) }
     }
 
-    /// The attached body, once.
+    /// Returns the attached body the first time, and fails with `NotSent` after that.
     pub(crate) fn take_body(&self) -> Result<AttachedBody, TransportError> {
         let mut bodies = self.lock();
         let reason = match bodies.was_taken {
@@ -61,7 +65,7 @@ impl Streams {
         bodies.attached.take().ok_or_else(|| TransportError::new(Phase::NotSent, reason))
     }
 
-    /// Keeps the body of a streamed reply, in place of an earlier one.
+    /// Stores the body of a streamed reply, and drops the body of an earlier one.
     pub(crate) fn keep(&self, body: StreamedBody) {
         self.lock().streamed = Some(body);
     }

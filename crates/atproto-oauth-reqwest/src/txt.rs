@@ -1,4 +1,4 @@
-//! DNS TXT look-ups.
+//! DNS TXT lookups with hickory.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -11,7 +11,8 @@ use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::rr::RecordType;
 
-/// The TXT records of `name`, taken as an absolute one, asked of `nameserver` or of the system's.
+/// Queries `nameserver`, or the system's nameservers, for the TXT records of `name`, which is taken
+/// as an absolute name.
 pub(crate) async fn look_up(
     name: &str,
     timeout: Duration,
@@ -20,26 +21,26 @@ pub(crate) async fn look_up(
     let name = absolute(name)?;
     let resolver = resolver(nameserver, timeout)
         .map_err(|error| TransportError::new(Phase::NotSent, format!("nameserver: {error}")))?;
-    let look_up = resolver.lookup(name.clone(), RecordType::TXT);
-    match tokio::time::timeout(timeout, look_up).await {
+    let lookup = resolver.lookup(name.clone(), RecordType::TXT);
+    match tokio::time::timeout(timeout, lookup).await {
         Ok(Ok(found)) => Ok(records(&name, found.answers())),
         Ok(Err(error)) => without_records(error),
-        Err(_) => Err(TransportError::new(Phase::TimedOut, "no nameserver answered")),
+        Err(_) => Err(TransportError::new(Phase::TimedOut, "no nameserver answered in time")),
     }
 }
 
-/// Made anew each time, since the nameservers of the system change with the network.
+/// Creates a resolver for one lookup, because the system's nameservers change with the network.
 fn resolver(nameserver: Option<SocketAddr>, timeout: Duration) -> Result<TokioResolver, NetError> {
     let mut builder = match nameserver {
         Some(address) => TokioResolver::builder_with_config(only(address), provider()),
         None => TokioResolver::builder(provider())?,
     };
     let options = builder.options_mut();
-    // What may be remembered for how long is not decided here.
+    // The machine that asked decides on caching.
     options.cache_size = 0;
     options.use_hosts_file = ResolveHosts::Never;
     options.timeout = options.timeout.min(timeout);
-    // A question without an answer is repeated all the same; an answer that is an error is not.
+    // hickory still repeats a query without an answer, but not one whose answer is an error.
     options.attempts = 0;
     builder.build()
 }

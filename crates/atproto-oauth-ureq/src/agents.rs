@@ -1,4 +1,5 @@
-//! One ureq agent for each reach, so that they share neither a resolver nor a connection.
+//! One ureq agent for each [`Reach`], so that calls of different reach share neither a resolver nor
+//! a connection.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,7 +36,7 @@ impl Agents {
         }
     }
 
-    /// The agent for `reach`, if this driver goes there.
+    /// The agent for `reach`, or the rule that forbids a development call.
     pub(crate) fn reaching(&self, reach: Reach) -> Result<&Agent, Rule> {
         match reach {
             Reach::Public => Ok(&self.public),
@@ -45,16 +46,16 @@ impl Agents {
     }
 }
 
-/// Everything that ureq would do by itself is switched off here.
+/// Switches off every feature that ureq performs on its own: proxies, redirects, added headers.
 fn config(settings: &DriverBuilder) -> Config {
     Config::builder()
-        // A proxy would resolve the name again, behind the back of the resolver that checks it.
+        // A proxy would resolve the host again, without the address check of `Addresses`.
         .proxy(None)
         .max_redirects(0)
         .max_redirects_will_error(false)
         .http_status_as_error(false)
         .allow_non_standard_methods(true)
-        // No header that the machine did not ask for; the user agent is added to the request.
+        // An empty value adds no header. `http_call::prepare` adds `User-Agent`.
         .user_agent("")
         .accept("")
         .accept_encoding("")
@@ -65,7 +66,7 @@ fn config(settings: &DriverBuilder) -> Config {
         .build()
 }
 
-/// Names the provider, since a process-wide default may be missing or be another one.
+/// Names the *ring* provider, because rustls's process-wide default may be missing or another one.
 fn tls_config(settings: &DriverBuilder) -> TlsConfig {
     let roots = match settings.roots.as_slice() {
         [] => RootCerts::WebPki,
@@ -80,19 +81,19 @@ fn tls_config(settings: &DriverBuilder) -> TlsConfig {
         .build()
 }
 
-/// The largest head of a reply, and it must be less than ureq's input buffer.
+/// Largest head of a reply. It must be smaller than ureq's input buffer.
 const MAX_HEAD: usize = 64 * 1024;
 
-/// The most that is written at once, and so the longest header.
+/// Size of one write, and so the longest header.
 ///
-/// ureq gives all the time that is left to each write, so a peer that reads slowly gains less time
-/// with smaller ones.
+/// ureq gives each write all the time that is left of the call. A server that reads slowly can
+/// therefore exceed the timeout by less if writes are small.
 const MAX_WRITE: usize = 32 * 1024;
 
-/// How long a connection may lie idle before it is not used again.
+/// Longest time that an idle connection is kept for reuse.
 ///
-/// ureq sends a request once, whatever happens, and looks whether an idle connection was closed
-/// before it takes it. But the peer may close it just then, and the request is lost. So idle
-/// connections are kept for no longer than the shortest time that servers usually keep them (5 s):
-/// requests that follow one another share a connection, and the race does not arise.
+/// ureq never sends a request twice. Before it reuses an idle connection, it checks that the server
+/// has not closed it. If the server closes the connection right after this check, the request is
+/// lost. Servers usually keep idle connections for at least 5 s. Because the driver discards them
+/// earlier, consecutive requests share a connection, and this race does not occur.
 const MAX_IDLE: Duration = Duration::from_secs(4);

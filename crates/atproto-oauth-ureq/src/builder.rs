@@ -1,4 +1,4 @@
-//! The settings of a driver.
+//! [`DriverBuilder`]: reach, trusted roots, DNS, remote signer and `User-Agent` of a driver.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -18,7 +18,7 @@ use crate::nameservers::Nameservers;
 use crate::shared::Shared;
 use crate::sign::RemoteSigner;
 
-/// The settings of a [`Driver`].
+/// Builds a [`Driver`] with other settings than the default; see [`Driver::builder`].
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until `build`"]
 pub struct DriverBuilder {
@@ -31,7 +31,7 @@ pub struct DriverBuilder {
     remote_signer: RemoteSigner,
 }
 
-/// Bytes that hold no usable certificate.
+/// The error of [`DriverBuilder::root_certificate`]: no usable certificate in the given bytes.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct BadCertificate(());
 
@@ -48,19 +48,19 @@ impl DriverBuilder {
         }
     }
 
-    /// Performs calls of [`Reach::Development`](atproto_sansio::Reach::Development), which reach
-    /// private addresses. Without this they are blocked.
+    /// Allows calls of [`Reach::Development`](atproto_sansio::Reach::Development), which may
+    /// connect to private addresses. Without this setting, the driver blocks them.
     pub fn development(mut self) -> Self {
         self.development = true;
         self
     }
 
-    /// Trusts this certificate authority, in PEM or DER, *instead of* the public ones. Several
-    /// may be given.
+    /// Trusts this certificate authority, in PEM or DER, *instead of* the public ones. Call it
+    /// several times to trust several authorities.
     ///
     /// # Errors
     ///
-    /// There is no certificate in `bytes`, or one that can't be a root.
+    /// Fails if `bytes` contains no certificate, or one that cannot be a root.
     pub fn root_certificate(mut self, bytes: &[u8]) -> Result<Self, BadCertificate> {
         let found = match bytes.trim_ascii_start().starts_with(b"-----BEGIN") {
             true => CertificateDer::pem_slice_iter(bytes)
@@ -71,7 +71,8 @@ impl DriverBuilder {
         if found.is_empty() {
             return Err(BadCertificate(()));
         }
-        // Left to itself, ureq skips what it can't parse and then trusts nobody.
+        // ureq silently skips a certificate that it cannot parse. The driver would then trust no
+        // server at all, so unusable certificates are rejected here.
         for certificate in &found {
             RootCertStore::empty().add(certificate.clone()).map_err(|_| BadCertificate(()))?;
         }
@@ -79,24 +80,26 @@ impl DriverBuilder {
         Ok(self)
     }
 
-    /// Connects to `address`, port included, for each request to `host`.
+    /// Connects to `address` and its port for each request to `host`, instead of resolving `host`.
     ///
-    /// It has no effect on calls of [`Reach::Public`](atproto_sansio::Reach::Public).
+    /// The override does not apply to calls of [`Reach::Public`](atproto_sansio::Reach::Public).
     pub fn host_override(mut self, host: &str, address: SocketAddr) -> Self {
         Arc::make_mut(&mut self.overrides).insert(host.to_ascii_lowercase(), address);
         self
     }
 
-    /// Asks this DNS server for TXT records, instead of the system's.
+    /// Sends TXT queries to the nameserver at `address` instead of the system's nameservers.
     ///
-    /// Addresses of hosts are always asked of the system.
+    /// The setting does not apply to addresses of hosts: the system's resolver looks them up.
     pub fn nameserver(mut self, address: SocketAddr) -> Self {
         self.nameservers = Nameservers::Fixed(address);
         self
     }
 
-    /// Signs with keys that live elsewhere: is given the key's name and the message, and gives `r`
-    /// and `s`, or says why not.
+    /// Signs with a remote key, such as one in a hardware module or a key service.
+    ///
+    /// `sign` receives the key id and the message. It returns the `r` and `s` of the `ES256`
+    /// signature, 32 bytes each, or the reason for the failure.
     pub fn sign_with(
         mut self,
         sign: impl Fn(&str, &[u8]) -> Result<[u8; 64], String> + Send + Sync + 'static,
@@ -105,13 +108,13 @@ impl DriverBuilder {
         self
     }
 
-    /// The `User-Agent` of requests that have none.
+    /// Sets the `User-Agent` of requests that have none; `atproto-oauth-ureq/<version>` by default.
     pub fn user_agent(mut self, value: HeaderValue) -> Self {
         self.user_agent = value;
         self
     }
 
-    /// The driver.
+    /// Builds the driver.
     pub fn build(self) -> Driver {
         let agents = Agents::new(&self);
         Driver::from_inner(Inner {
@@ -124,7 +127,7 @@ impl DriverBuilder {
     }
 }
 
-/// The settings of [`Driver::default`].
+/// The settings of [`Driver::default`]: the system's clock and entropy, and keys of [`P256Keys`].
 impl Default for DriverBuilder {
     fn default() -> Self {
         Self::new(System::new(P256Keys))
@@ -133,7 +136,7 @@ impl Default for DriverBuilder {
 
 impl fmt::Display for BadCertificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("no certificate that can be trusted as a root")
+        f.write_str("no PEM or DER certificate that can be trusted as a root")
     }
 }
 

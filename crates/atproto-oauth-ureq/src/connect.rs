@@ -1,4 +1,4 @@
-//! Connections: TCP, TLS over it, and on top a witness of what was sent.
+//! Connections: TCP, TLS over TCP, and a layer above that records whether any byte was sent.
 
 use std::cell::Cell;
 use std::io;
@@ -8,31 +8,33 @@ use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, NextTimeout, RustlsConnector, TcpConnector, Transport,
 };
 
-/// TCP and TLS, without a proxy of any kind.
+/// Returns the chain of TCP, TLS and [`Watch`]. The chain has no proxy support.
 pub(crate) fn connector() -> impl Connector {
     ().chain(TcpConnector::default()).chain(Tls(RustlsConnector::default())).chain(Watch)
 }
 
-/// Tells whether any byte of a request was sent in this thread since it began to look.
+/// Records whether this thread sent any byte of a request since [`begin`](Self::begin).
 ///
-/// ureq's errors don't say how far a request got. A connection can't tell whose request it
-/// carries, as it may be an idle one of an earlier call; but a request is sent in the thread that
-/// asks for it.
+/// ureq's errors do not say whether a request was sent. A connection does not know its call either,
+/// because an idle connection of an earlier call may be reused. But ureq sends a request in the
+/// thread of its caller, so a thread-local flag ([`SENT`]) is enough.
 pub(crate) struct Witness {
     before: bool,
 }
 
-/// ureq's TLS, with one configuration for all calls.
+/// ureq's TLS connector, with one TLS configuration for all calls.
 ///
-/// A call with its own time-outs counts as having its own TLS settings. ureq would then read all
-/// roots again for each connection, and never resume a TLS session.
+/// ureq treats a call with its own timeouts as a call with its own TLS settings. It would then load
+/// all roots again for each connection, and never resume a TLS session.
 #[derive(Debug)]
 struct Tls(RustlsConnector);
 
+/// Wraps each established connection as [`Watched`].
 #[derive(Debug)]
 struct Watch;
 
-/// A connection whose TLS session, if it needs one, is established.
+/// A connection that sets [`SENT`] when it sends. Its TLS session, if any, is already established,
+/// so bytes of a TLS handshake do not count.
 #[derive(Debug)]
 struct Watched<T>(T);
 
@@ -46,7 +48,8 @@ impl Witness {
     }
 }
 
-/// The reader of an attached body may itself perform a call, so witnesses nest.
+/// Restores the flag of the outer call, because the reader of an attached body may perform a call
+/// itself.
 impl Drop for Witness {
     fn drop(&mut self) {
         SENT.set(self.before);
@@ -101,10 +104,10 @@ impl<T: Transport> Transport for Watched<T> {
 
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
         self.0.await_input(timeout).map_err(|error| match error {
-            // ureq takes these for the end of a body that has no declared length. A body that was
-            // cut off by whoever sits on the line must not pass for a whole one.
+            // ureq takes these errors for the end of a body without a declared length. An attacker
+            // on the network path can cause them, so they must not make a truncated body complete.
             Error::Io(error) if broke_off(&error) => {
-                io::Error::other("the connection broke off").into()
+                io::Error::other("the connection closed before the end of the reply").into()
             }
             error => error,
         })
@@ -125,5 +128,6 @@ fn broke_off(error: &io::Error) -> bool {
 }
 
 thread_local! {
+    /// Whether this thread sent any byte of the current call's request.
     static SENT: Cell<bool> = const { Cell::new(false) };
 }

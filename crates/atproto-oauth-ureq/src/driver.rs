@@ -1,4 +1,4 @@
-//! Runs machines to their end, one call at a time.
+//! [`Driver`]: runs a machine to its end, and performs its calls one after another.
 
 use std::fmt;
 use std::io::Read;
@@ -15,10 +15,10 @@ use crate::sign::RemoteSigner;
 use crate::streams::{AttachedBody, Streams};
 use crate::{http_call, txt};
 
-/// Runs machines to their end, one call at a time, in the thread that asks.
+/// Runs machines to their end: performs their calls one after another, in the caller's thread.
 ///
-/// Clones are cheap; they share idle connections, the memory of the [`System`], and what is run
-/// once for all.
+/// Clones are cheap. They share idle connections, the memory of the [`System`], and running shared
+/// calls ([`Call::Shared`]).
 #[derive(Clone)]
 pub struct Driver {
     inner: Arc<Inner>,
@@ -33,12 +33,12 @@ pub(crate) struct Inner {
 }
 
 impl Driver {
-    /// A driver with the usual settings, for the clock, memory and keys of `system`.
+    /// Creates a driver with the default settings and the clock, memory and keys of `system`.
     pub fn new(system: System) -> Self {
         Self::builder(system).build()
     }
 
-    /// Builds a driver with other settings.
+    /// Returns a builder for a driver with other settings.
     pub fn builder(system: System) -> DriverBuilder {
         DriverBuilder::new(system)
     }
@@ -47,26 +47,27 @@ impl Driver {
         Self { inner: Arc::new(inner) }
     }
 
-    /// Runs `machine` to its end.
+    /// Runs `machine` to its end, and returns its output.
     ///
-    /// Once a request is on its way nothing here can cancel it: the thread waits for the reply or
-    /// for the end of the call's time, so an answer that matters is never thrown away.
+    /// A request in flight cannot be cancelled: the thread waits until the reply arrives or the
+    /// call times out, so no reply of a token request is discarded.
     ///
     /// # Errors
     ///
-    /// What the machine ends in.
+    /// Fails with the error of `machine`.
     pub fn run<M: Machine>(&self, machine: M) -> Result<M::Output, M::Error> {
         self.drive(machine, &mut Streams::default())
     }
 
-    /// Runs `machine`, whose request carries `body`.
+    /// Runs `machine`, and sends `body` as the body of its request with
+    /// [`Body::Attached`](atproto_sansio::Body::Attached).
     ///
-    /// The body can be sent once. A second request that asks for it is answered with
+    /// The body is single-use: a second request with `Body::Attached` fails with
     /// [`Phase::NotSent`].
     ///
     /// # Errors
     ///
-    /// What the machine ends in.
+    /// Fails with the error of `machine`.
     pub fn run_with_body<M: Machine>(
         &self,
         machine: M,
@@ -75,15 +76,15 @@ impl Driver {
         self.drive(machine, &mut Streams::with_body(body))
     }
 
-    /// Runs `machine`, and hands out the body of the last reply that it asked to be streamed.
+    /// Runs `machine`, and returns the body of its last streamed reply unread.
     ///
-    /// There is none if no such request was answered with a status of 2xx. Reading it ends with
-    /// an error if the body breaks off, and when the time of the call is over.
+    /// The body is `None` if no streamed reply had a 2xx status. Reading the body fails if the
+    /// connection breaks off, or if the call times out.
     ///
     /// # Errors
     ///
-    /// What the machine ends in.
-    #[expect(clippy::type_complexity, reason = "a name for it would say less")]
+    /// Fails with the error of `machine`.
+    #[expect(clippy::type_complexity, reason = "an alias would hide the reader")]
     pub fn run_streaming<M: Machine>(
         &self,
         machine: M,
@@ -93,9 +94,10 @@ impl Driver {
         Ok((output, streams.into_streamed()))
     }
 
-    /// Performs one call, for those who drive a flow by hand.
+    /// Performs one call, for a caller that drives a [`Flow`](atproto_sansio::Flow) by hand.
     ///
-    /// There is no attached body, and a streamed reply is its head alone.
+    /// A request with [`Body::Attached`](atproto_sansio::Body::Attached) fails with `NotSent`, and
+    /// the body of a streamed reply is discarded.
     pub fn perform(&self, call: Call) -> Reply {
         self.answer(call, &mut Streams::default())
     }
@@ -128,7 +130,7 @@ impl Driver {
             Some(servers) => txt::look_up(&name, timeout, &servers),
             None => Err(TransportError::new(
                 Phase::Unsupported,
-                "the nameservers of this system are not known",
+                "no nameserver is known: set one with `DriverBuilder::nameserver`",
             )),
         })
     }
@@ -141,7 +143,8 @@ impl Driver {
     }
 }
 
-/// The usual settings, the clock and entropy of the operating system, and the keys of this crate.
+/// The default settings, the clock and entropy of the operating system, and keys of
+/// [`P256Keys`](crate::P256Keys).
 impl Default for Driver {
     fn default() -> Self {
         DriverBuilder::default().build()

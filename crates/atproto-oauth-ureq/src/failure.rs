@@ -1,11 +1,12 @@
-//! What ureq's errors mean to a machine: how far the request got.
+//! Translates ureq's errors into a [`TransportError`], whose [`Phase`] says how far the request
+//! got.
 
 use atproto_sansio::{Phase, TransportError};
 use ureq::Error;
 
 use crate::resolve::Forbidden;
 
-/// A request that brought no head of a reply.
+/// The error of a request for which no reply head arrived.
 pub(crate) fn without_reply(error: Error, was_begun: bool) -> TransportError {
     let error = match error {
         Error::Other(other) => match other.downcast::<Forbidden>() {
@@ -23,7 +24,7 @@ pub(crate) fn without_reply(error: Error, was_begun: bool) -> TransportError {
     TransportError::new(phase, explain(&error))
 }
 
-/// A reply whose body did not arrive whole.
+/// The error of a reply whose body is incomplete.
 pub(crate) fn within_body(error: &Error) -> TransportError {
     let phase = match error {
         Error::Timeout(_) => Phase::TimedOut,
@@ -32,16 +33,17 @@ pub(crate) fn within_body(error: &Error) -> TransportError {
     TransportError::new(phase, explain(error))
 }
 
-/// A sentence that repeats nothing of the request or the reply, which ureq's own ones may do.
+/// Describes `error` without content of the request or the reply, which ureq's own text may
+/// contain.
 fn explain(error: &Error) -> String {
     match error {
         Error::Io(error) => error.to_string(),
-        Error::Timeout(reason) => format!("the time is up ({reason})"),
+        Error::Timeout(reason) => format!("the call timed out ({reason})"),
         Error::HostNotFound => "the host has no address".to_owned(),
         Error::Rustls(error) => format!("TLS: {error}"),
         Error::Tls(reason) => format!("TLS: {reason}"),
         Error::LargeResponseHeader(..) => "the head of the reply is too large".to_owned(),
         Error::Protocol(_) => "a message is not well-formed HTTP/1.1".to_owned(),
-        _ => "the HTTP library refused".to_owned(),
+        _ => "ureq failed; its error text is left out because it may repeat the request".to_owned(),
     }
 }

@@ -1,4 +1,4 @@
-//! One HTTP call: one request, sent at most once, and one reply.
+//! Performs one HTTP call: sends its request at most once, and receives one reply.
 
 use std::io::Read;
 use std::time::Duration;
@@ -21,7 +21,7 @@ pub(crate) fn perform(agents: &Agents, call: HttpCall, streams: &mut Streams<'_>
     let HttpCall { request, timeout, start_by, answer, reach, respond } = call;
     let result = agents.reaching(reach).map_err(TransportError::blocked).and_then(|agent| {
         if start_by.is_some_and(|latest| latest < System::now()) {
-            return Err(not_sent("it is too late to start"));
+            return Err(not_sent("the call came after its `start_by` time"));
         }
         let request = prepare(request, &agents.user_agent);
         let response = send(agent, request, timeout, streams)?;
@@ -30,7 +30,7 @@ pub(crate) fn perform(agents: &Agents, call: HttpCall, streams: &mut Streams<'_>
     respond.with(result)
 }
 
-/// What goes over the line is HTTP/1.1, whatever the request was labelled with.
+/// Copies method, URI, headers and body, but not the HTTP version: ureq sends HTTP/1.1 only.
 fn prepare(request: Request<Body>, user_agent: &HeaderValue) -> Request<Body> {
     let (parts, body) = request.into_parts();
     let mut request = Request::new(body);
@@ -105,9 +105,11 @@ fn receive(
 }
 
 fn read(body: ureq::Body, limit: usize) -> Result<Bytes, TransportError> {
-    let too_large =
-        || TransportError::new(Phase::TooLarge, format!("more than the allowed {limit} bytes"));
-    // This is not the header: the reply to a HEAD request declares a body that never comes.
+    let too_large = || {
+        TransportError::new(Phase::TooLarge, format!("the body exceeds its limit of {limit} bytes"))
+    };
+    // ureq's value, not the header's: the `Content-Length` of a reply to `HEAD` declares a body
+    // that is never sent.
     let declared = body.content_length().unwrap_or(0);
     if declared > limit as u64 {
         return Err(too_large());
@@ -132,5 +134,6 @@ fn not_sent(reason: &str) -> TransportError {
     TransportError::new(Phase::NotSent, reason)
 }
 
-/// ureq adds the time-out to the present, which must not overflow.
+/// One year, the longest timeout: ureq adds the timeout to the current time, which must not
+/// overflow.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);

@@ -1,16 +1,18 @@
-//! Which DNS servers to ask.
+//! Addresses of the nameservers for TXT lookups.
 
 use std::net::SocketAddr;
 
 #[derive(Clone, Debug)]
 pub(crate) enum Nameservers {
-    /// Those of the system, read anew each time, since they change with the network.
+    /// The system's nameservers. They are read for each lookup, because they change with the
+    /// network.
     System,
+    /// The nameserver of [`DriverBuilder::nameserver`](crate::DriverBuilder::nameserver).
     Fixed(SocketAddr),
 }
 
 impl Nameservers {
-    /// The servers in the order of use, if they are known.
+    /// The nameservers in the order of use; `None` if the system's nameservers cannot be read.
     pub(crate) fn list(&self) -> Option<Vec<SocketAddr>> {
         match self {
             Self::System => of_system(),
@@ -19,7 +21,7 @@ impl Nameservers {
     }
 }
 
-/// resolv.conf(5)
+/// Reads the `nameserver` lines of `/etc/resolv.conf`; see resolv.conf(5).
 #[cfg(unix)]
 fn of_system() -> Option<Vec<SocketAddr>> {
     let text = std::fs::read("/etc/resolv.conf").ok()?;
@@ -33,7 +35,8 @@ fn of_system() -> Option<Vec<SocketAddr>> {
     None
 }
 
-/// A link-local server is skipped if its interface is given by name: std can't look that up.
+/// Returns `None` for a link-local nameserver whose interface is given by name, because std cannot
+/// turn the name into an index.
 #[cfg(unix)]
 fn address(server: &resolv_conf::ScopedIp) -> Option<SocketAddr> {
     use std::net::SocketAddrV6;
@@ -52,6 +55,6 @@ fn address(server: &resolv_conf::ScopedIp) -> Option<SocketAddr> {
 #[cfg(unix)]
 const PORT: u16 = 53;
 
-/// As many as the C library asks.
+/// `MAXNS` of the C library: it uses the first three nameservers.
 #[cfg(unix)]
 const MAX_SERVERS: usize = 3;

@@ -1,4 +1,4 @@
-//! Addresses of hosts, checked before anything is sent.
+//! Resolves hosts, and checks every resolved address before a connection is made.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,16 +15,16 @@ use ureq::config::Config;
 use ureq::unversioned::resolver::{ArrayVec, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::NextTimeout;
 
-/// ureq connects to what this returns, and looks nothing up by itself.
+/// ureq's resolver: ureq connects to the addresses that it returns, and has no other resolver.
 #[derive(Debug)]
 pub(crate) struct Addresses {
     reach: Reach,
-    /// Addresses to connect to instead of those that a host resolves to; none if `reach` is
-    /// `Public`.
+    /// Addresses from [`DriverBuilder::host_override`](crate::DriverBuilder::host_override), by
+    /// host in lower case; empty if `reach` is `Public`.
     overrides: Arc<BTreeMap<String, SocketAddr>>,
 }
 
-/// A rule that an address breaks, on its way through ureq.
+/// The rule that a resolved address breaks, wrapped as an error that ureq passes on.
 #[derive(Debug)]
 pub(crate) struct Forbidden(pub(crate) Rule);
 
@@ -74,16 +74,17 @@ fn port(uri: &Uri) -> u16 {
     })
 }
 
-/// The system's look-up knows no time-out, so it is left behind in its thread if it takes too long.
+/// Resolves in a thread of its own, because the system's lookup cannot be interrupted. If the
+/// lookup times out, this function returns, and the thread runs until the lookup ends.
 fn look_up(host_and_port: String, timeout: NextTimeout) -> Result<Vec<SocketAddr>, Error> {
     let (sender, receiver) = mpsc::sync_channel(1);
     let work = move || sender.send(host_and_port.to_socket_addrs().map(Vec::from_iter));
-    thread::Builder::new().name("name look-up".to_owned()).spawn(work)?;
+    thread::Builder::new().name("name lookup".to_owned()).spawn(work)?;
     match receiver.recv_timeout(*timeout.after) {
         Ok(found) => Ok(found?),
         Err(mpsc::RecvTimeoutError::Timeout) => Err(Error::Timeout(timeout.reason)),
         Err(mpsc::RecvTimeoutError::Disconnected) => {
-            Err(io::Error::other("the look-up of the name broke off").into())
+            Err(io::Error::other("the lookup of the host ended without a result").into())
         }
     }
 }
@@ -96,6 +97,7 @@ impl fmt::Display for Forbidden {
 
 impl std::error::Error for Forbidden {}
 
-/// All addresses are checked, and ureq has room for this many of them.
+/// Capacity of ureq's [`ResolvedSocketAddrs`]. All addresses are checked, and the first ones are
+/// used.
 const MAX_ADDRESSES: usize = 16;
 const _: fn(ResolvedSocketAddrs) -> ArrayVec<SocketAddr, MAX_ADDRESSES> = |addresses| addresses;

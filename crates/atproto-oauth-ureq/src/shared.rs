@@ -1,4 +1,4 @@
-//! What is run once for all who ask for it at the same time.
+//! Shared calls: concurrent calls with the same key wait for one run of their machine.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,7 +7,7 @@ use std::thread::{self, ThreadId};
 
 use atproto_sansio::{Phase, TransportError};
 
-/// The runs that have not ended, by key.
+/// The runs in progress, by key.
 #[derive(Default)]
 pub(crate) struct Shared {
     runs: Mutex<BTreeMap<String, Arc<Run>>>,
@@ -15,31 +15,36 @@ pub(crate) struct Shared {
 }
 
 struct Run {
+    /// The thread that performs the run.
     thread: ThreadId,
-    /// Whether it came to its end, rather than to a panic.
-    is_whole: AtomicBool,
+    /// Whether the run completed; false while it is in progress, and after a panic.
+    is_complete: AtomicBool,
 }
 
-/// Removes a run when it ends, even if it panics.
+/// Guard that removes a run from [`Shared::runs`] when it ends, even if it panics.
 struct Ending<'a> {
     shared: &'a Shared,
     key: String,
 }
 
 impl Shared {
-    /// Runs `work`, or waits for the end of a run of the same key.
+    /// Runs `work` in this thread. If a run with the same key is in progress, waits for it instead.
+    ///
+    /// # Errors
+    ///
+    /// `NotSent` if the run in progress belongs to this thread, `MaybeSent` if it panicked.
     pub(crate) fn run(&self, key: String, work: impl FnOnce()) -> Result<(), TransportError> {
         let mut runs = self.lock();
         if let Some(run) = runs.get(&key).map(Arc::clone) {
             return self.wait(runs, &key, &run);
         }
         let run =
-            Arc::new(Run { thread: thread::current().id(), is_whole: AtomicBool::new(false) });
+            Arc::new(Run { thread: thread::current().id(), is_complete: AtomicBool::new(false) });
         runs.insert(key.clone(), Arc::clone(&run));
         drop(runs);
         let _ending = Ending { shared: self, key };
         work();
-        run.is_whole.store(true, Ordering::Relaxed);
+        run.is_complete.store(true, Ordering::Relaxed);
         Ok(())
     }
 
@@ -50,23 +55,26 @@ impl Shared {
         run: &Arc<Run>,
     ) -> Result<(), TransportError> {
         if run.thread == thread::current().id() {
-            // It would wait for itself.
-            let reason = "what is shared asks for itself";
+            // The thread would wait for itself.
+            let reason = "a shared call must not wait for a run with its own key";
             return Err(TransportError::new(Phase::NotSent, reason));
         }
-        // The same key may be in use again, by another run, before this thread wakes up.
+        // Before this thread wakes up, another run may have started with the same key.
         let is_running = |runs: &mut BTreeMap<String, Arc<Run>>| {
             runs.get(key).is_some_and(|present| Arc::ptr_eq(present, run))
         };
         let runs = self.ended.wait_while(runs, is_running).unwrap_or_else(PoisonError::into_inner);
         drop(runs);
-        match run.is_whole.load(Ordering::Relaxed) {
+        match run.is_complete.load(Ordering::Relaxed) {
             true => Ok(()),
-            false => Err(TransportError::new(Phase::MaybeSent, "what is shared panicked")),
+            false => Err(TransportError::new(
+                Phase::MaybeSent,
+                "the machine of the shared call panicked",
+            )),
         }
     }
 
-    /// Nothing panics while it is locked, so a poisoned map is a sound one.
+    /// Ignores poisoning: no code panics while the lock is held, so the map is consistent.
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Run>>> {
         self.runs.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,4 +1,4 @@
-//! Signatures by keys that this process does not hold: in hardware, or at a service.
+//! Remote signer: signatures by keys outside of this process, such as in a hardware module.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use atproto_sansio::{Phase, Reply, SignCall, TransportError};
 
 type Sign = dyn Fn(&str, &[u8]) -> Result<[u8; 64], String> + Send + Sync;
 
-/// The function that signs with remote keys, if the driver was built with one.
+/// The function given to [`DriverBuilder::sign_with`](crate::DriverBuilder::sign_with), if any.
 #[derive(Clone, Default)]
 pub(crate) struct RemoteSigner(Option<Arc<Sign>>);
 
@@ -21,8 +21,9 @@ impl RemoteSigner {
     pub(crate) fn perform(&self, call: SignCall) -> Reply {
         let SignCall { key_id, message, respond } = call;
         respond.with(match &self.0 {
-            Some(sign) => sign(&key_id, &message)
-                .map_err(|why| TransportError::new(Phase::NotSent, format!("no signature: {why}"))),
+            Some(sign) => sign(&key_id, &message).map_err(|reason| {
+                TransportError::new(Phase::NotSent, format!("the remote signer failed: {reason}"))
+            }),
             None => Err(TransportError::new(
                 Phase::Unsupported,
                 "this driver has no remote signer: set one with `DriverBuilder::sign_with`",

@@ -1,4 +1,5 @@
-//! What the driver holds and the machine never sees: a body to send, a body that arrives.
+//! Bodies that the driver holds for a machine: the attached body of a request, and the streamed
+//! body of a reply.
 
 use std::fmt;
 use std::io::{self, Read};
@@ -6,34 +7,36 @@ use std::io::{self, Read};
 use atproto_sansio::{Phase, TransportError};
 use ureq::BodyReader;
 
-/// The body of a request, read while it is sent.
+/// The body of a request, which the driver reads during the transfer.
 ///
-/// Reading it should not block: the time of a call does not interrupt it.
+/// Its reader should not block, because the timeout of the call does not interrupt it.
 pub struct AttachedBody<'a> {
     pub(crate) reader: Box<dyn Read + 'a>,
     pub(crate) length: Option<u64>,
 }
 
-/// The streams of one run.
+/// The attached and the streamed body of one run.
 #[derive(Default)]
 pub(crate) struct Streams<'a> {
     attached: Option<AttachedBody<'a>>,
+    /// Whether a request has already used the attached body.
     was_taken: bool,
     streamed: Option<Incoming>,
 }
 
-/// A body that arrives while it is read.
+/// The unread body of a streamed reply.
 pub(crate) struct Incoming(pub(crate) BodyReader<'static>);
 
-/// A reader that gives `left` bytes or fails, since ureq waits idly for those that are missing.
+/// A reader that fails if `reader` ends before `left` bytes, because ureq would wait for the
+/// missing bytes until the call times out.
 pub(crate) struct Exactly<R> {
     pub(crate) reader: R,
     pub(crate) left: u64,
 }
 
 impl<'a> AttachedBody<'a> {
-    /// A body of the next `length` bytes of `reader`. If `length` is `None`, the body is sent in
-    /// chunks until `reader` ends.
+    /// Creates a body from the next `length` bytes of `reader`. If `length` is `None`, the body is
+    /// sent in chunks until `reader` ends.
     pub fn new(reader: impl Read + 'a, length: Option<u64>) -> Self {
         Self { reader: Box::new(reader), length }
     }
@@ -44,7 +47,7 @@ impl<'a> Streams<'a> {
         Self { attached: Some(body), ..Self::default() }
     }
 
-    /// The attached body, once.
+    /// Returns the attached body the first time, and fails with `NotSent` after that.
     pub(crate) fn take_body(&mut self) -> Result<AttachedBody<'a>, TransportError> {
         let reason = match self.was_taken {
             true => "the attached body was sent already",
@@ -54,7 +57,7 @@ impl<'a> Streams<'a> {
         self.attached.take().ok_or_else(|| TransportError::new(Phase::NotSent, reason))
     }
 
-    /// Keeps the body of a streamed reply, in place of an earlier one.
+    /// Stores the body of a streamed reply, and drops the body of an earlier one.
     pub(crate) fn keep(&mut self, body: Incoming) {
         self.streamed = Some(body);
     }
@@ -69,9 +72,9 @@ impl Read for Incoming {
         self.0.read(buffer).map_err(|error| match ureq::Error::from(error) {
             ureq::Error::Io(error) => error,
             ureq::Error::Timeout(_) => {
-                io::Error::new(io::ErrorKind::TimedOut, "the time of the call is over")
+                io::Error::new(io::ErrorKind::TimedOut, "the call timed out")
             }
-            _ => io::Error::new(io::ErrorKind::InvalidData, "the body is not well-formed"),
+            _ => io::Error::new(io::ErrorKind::InvalidData, "the body of the reply is malformed"),
         })
     }
 }
@@ -81,7 +84,7 @@ impl<R: Read> Read for Exactly<R> {
         let got = self.reader.by_ref().take(self.left).read(buffer)?;
         self.left = self.left.saturating_sub(got as u64);
         if got == 0 && self.left > 0 && !buffer.is_empty() {
-            let reason = "the body is shorter than its length";
+            let reason = "the attached body is shorter than its declared length";
             return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
         }
         Ok(got)

@@ -1,4 +1,4 @@
-//! One nameserver and the socket to it.
+//! One nameserver: its query, its UDP socket, and the retry over TCP.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
@@ -9,7 +9,8 @@ use atproto_sansio::{Phase, TransportError};
 
 use super::Deadline;
 
-/// The socket stays open between two questions, so a late answer to the first is not lost.
+/// A nameserver and the query for it. The socket stays open between two attempts, so that a late
+/// answer to the first attempt is not lost.
 pub(super) struct Server {
     address: SocketAddr,
     socket: UdpSocket,
@@ -24,30 +25,31 @@ impl Server {
         Ok(Self { address, socket, question, message })
     }
 
-    /// Asks once and waits, with some patience: `None` if there is no answer yet.
+    /// Sends the query once, and waits for an answer for up to `wait`; `None` if none arrived.
     pub(super) fn ask(
         &mut self,
         deadline: Deadline,
-        patience: Duration,
+        wait: Duration,
     ) -> Result<Option<Vec<String>>, TransportError> {
-        let outcome = match self.ask_over_udp(deadline.or_after(patience)) {
+        let outcome = match self.ask_over_udp(deadline.or_after(wait)) {
             Ok(Answer::Truncated) => self.ask_over_tcp(deadline),
             outcome => outcome,
         };
         match outcome {
             Ok(Answer::Records(records)) => Ok(Some(records)),
             Ok(Answer::Failed(error)) => Err(error),
-            Ok(Answer::Foreign | Answer::Truncated) => {
-                Err(TransportError::new(Phase::Truncated, "the nameserver gave no whole answer"))
-            }
-            Err(error) if is_time_out(&error) => Ok(None),
+            Ok(Answer::Foreign | Answer::Truncated) => Err(TransportError::new(
+                Phase::Truncated,
+                "the nameserver's answer over TCP is truncated or does not match the query",
+            )),
+            Err(error) if is_timeout(&error) => Ok(None),
             Err(error) => Err(failed(Phase::MaybeSent, &error)),
         }
     }
 
     fn ask_over_udp(&self, deadline: Deadline) -> io::Result<Answer> {
         self.socket.send(&self.message)?;
-        // Larger than any answer to a question without EDNS.
+        // An answer to a query without EDNS has at most 512 bytes (RFC 1035 section 4.2.1).
         let mut buffer = [0; 4096];
         loop {
             let left = deadline.left().ok_or(ErrorKind::TimedOut)?;
@@ -63,7 +65,7 @@ impl Server {
         }
     }
 
-    /// RFC 7766: the same message, after its length.
+    /// Sends the same message over TCP, after its length in two bytes (RFC 7766 section 8).
     fn ask_over_tcp(&self, deadline: Deadline) -> io::Result<Answer> {
         let left = || deadline.left().ok_or(ErrorKind::TimedOut);
         let mut stream = TcpStream::connect_timeout(&self.address, left()?)?;
@@ -89,7 +91,8 @@ impl Server {
     }
 }
 
-/// A connected socket receives from its peer only. The system chooses an unpredictable port.
+/// Returns a connected socket, so that only datagrams of `address` are received. The system chooses
+/// an unpredictable source port.
 fn connect(address: SocketAddr) -> io::Result<UdpSocket> {
     let any: IpAddr = match address {
         SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
@@ -100,8 +103,8 @@ fn connect(address: SocketAddr) -> io::Result<UdpSocket> {
     Ok(socket)
 }
 
-/// A read that takes too long is called either, depending on the platform.
-fn is_time_out(error: &io::Error) -> bool {
+/// Whether a read timed out. The platform decides which of the two kinds it reports.
+fn is_timeout(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::WouldBlock)
 }
 

@@ -1,7 +1,7 @@
 //! `GET <redirect_uri>?state=…&iss=…&code=…`: parses the callback, and checks it before use.
 //!
-//! The callback is untrusted input. If its `state` is not that of the pending login, or its `iss` is
-//! not the issuer of the login's authorization server, the code is not sent to any server.
+//! The callback is untrusted input. If its `state` is not that of the pending login, or its `iss`
+//! is not the issuer of the login's authorization server, the code is not sent to any server.
 //!
 //! RFC 6749 section 4.1.2; RFC 9207; atproto OAuth, «Callback and Access Token Request».
 
@@ -62,8 +62,8 @@ impl CallbackParams {
         let mut location = None;
         let params = if is_url(text) {
             let mut url = Url::parse(text).map_err(|_| CallbackProblem::Unreadable)?;
-            // Query and fragment are both parsed, because either may hold the response: the redirect
-            // URI may have its own query, and the browser may append an earlier page's fragment.
+            // Query and fragment are both parsed, because either may hold the response: a redirect
+            // URI may have its own query, and a browser may append an earlier page's fragment.
             let params =
                 [url.query(), url.fragment()].map(|part| part.unwrap_or_default().to_owned());
             url.set_query(None);

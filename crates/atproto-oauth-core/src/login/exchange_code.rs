@@ -1,20 +1,17 @@
-//! Finishes a login: from what the browser brought back to a session.
+//! Finishes a login: exchanges the callback's code for tokens, and verifies the account's issuer.
 //!
 //! ```text
-//! Start ── callback fits ──▶ Token ── granted ──▶ Check ── authority verified ──▶ LoggedIn
-//!                              │ tokens that must not be used │
-//!                              └──────────▶ CleanUp ◀─────────┘
-//!                                              └── revoked, as far as possible ──▶ error
+//! Start ── callback checked ──▶ Token ── granted ──▶ Check ── issuer verified ──▶ LoggedIn
+//!                                 │      rejected tokens      │
+//!                                 └────────▶ CleanUp ◀────────┘
+//!                                               └── revocation ended ──▶ error
 //! ```
 //!
-//! The code goes out at once, since it is short-lived; who may speak for the account is asked
-//! beside it if the account is known, and after it if only the token tells.
-//! A code is never sent twice but for a nonce or a clock: a server that has taken it and sees it again
-//! revokes what it gave.
-//!
-//! When it ends in `Ok`: the callback is the one of this login and names the issuer it went to; the
-//! tokens are bound to the login's key and grant `atproto`; they are for the account that was asked
-//! for; and that account's own server names this issuer. Otherwise no token remains in use.
+//! If the login knows the account, the issuer check runs in parallel to the token request, else
+//! after it. The code is sent again only if the server's response demands another DPoP nonce or
+//! shows a wrong clock, because a server revokes the tokens of a code that is used twice.
+//! If the machine ends in `Ok`: `state` and `iss` fit the login; the tokens are bound to its key,
+//! grant `atproto`, and are for the requested account; and the account's PDS names this issuer.
 //!
 //! atproto OAuth, «Callback and Access Token Request» and «Identity Authentication».
 
@@ -40,7 +37,9 @@ use crate::session::Session;
 use crate::session::revoke::{Revocation, RevokeTokens, after_revocation};
 use crate::stored::Version;
 
-/// Finishes a login.
+/// Exchanges the code for tokens, verifies the account's issuer, and ends in a session.
+///
+/// If the tokens must not be used, the machine revokes them and ends in [`CallbackError`].
 pub struct ExchangeCode {
     config: Arc<Config>,
     pending: Pending,
@@ -48,28 +47,31 @@ pub struct ExchangeCode {
     state: State,
 }
 
-/// A finished login.
+/// The session of a finished login, and the application's text.
 #[derive(Clone)]
 #[non_exhaustive]
-#[must_use = "a session that is not kept can't be refreshed or logged out"]
+#[must_use = "without the session, its tokens can't be used, refreshed or revoked"]
 pub struct LoggedIn {
-    /// The session.
+    /// New session: store it under [`Session::did`] and [`Session::session_id`].
     pub session: Session,
-    /// What the application wanted to have kept.
+    /// Text that the application gave to [`Authorize::app_state`](crate::Authorize::app_state).
     pub app_state: Option<String>,
 }
 
-/// A login that did not end in a session.
+/// Failure of a login after the callback, and the state of tokens that were issued all the same.
 #[derive(Clone, Error)]
 #[error("{error}{}", after_revocation(.revocation.as_ref()))]
 #[non_exhaustive]
 pub struct CallbackError {
-    /// Why.
+    /// Cause of the failure.
     pub error: Error,
-    /// What became of tokens that the server had issued and that must not be used. `None` if there
-    /// were none; on an error the server has a session that nobody uses, until it expires.
+    /// Revocation of tokens that the server issued and that must not be used.
+    ///
+    /// `None`: the client received no tokens, so it revoked none. `Some(Ok)`: the tokens are revoked,
+    /// or the server has no revocation endpoint. `Some(Err)`: revocation failed, and the tokens stay
+    /// valid until they expire.
     pub revocation: Option<Result<Revocation, Box<Error>>>,
-    /// What the application wanted to have kept.
+    /// Text that the application gave to [`Authorize::app_state`](crate::Authorize::app_state).
     pub app_state: Option<String>,
 }
 
@@ -81,20 +83,20 @@ enum State {
     Ended,
 }
 
-/// Why there is no session, and what became of the tokens of it.
+/// Cause of a failed login, and the revocation of its tokens, as in [`CallbackError`].
 struct Failed {
     error: Error,
     revocation: Option<Result<Revocation, Box<Error>>>,
 }
 
-/// The code is on its way, and beside it the check if the account is known.
+/// The token request, and in parallel the issuer check if the account is known.
 struct TokenState {
     asked_at: UnixTime,
     token: Dpop<Token>,
     check: Option<Held<Verify>>,
 }
 
-/// The tokens are there, and wait for the check.
+/// The received tokens, until the issuer check ends.
 struct CheckState {
     issued: Issued,
     granted: Granted,
@@ -107,7 +109,7 @@ impl ExchangeCode {
         Self { config, pending, params, state: State::Start }
     }
 
-    /// Checks the callback, and sends the code.
+    /// Checks `client_id` and callback, and makes the token request.
     fn start(&self, now: UnixTime) -> Result<TokenState, Error> {
         let pending = &self.pending;
         if pending.client_id != self.config.client_id {
@@ -137,7 +139,7 @@ impl ExchangeCode {
         Held::new(Verify::new(&self.config, did, self.pending.server.issuer.clone(), None))
     }
 
-    /// What the tokens say of themselves, held against what was asked for.
+    /// Compares the token response with the pending login: account, scopes, type and nonce policy.
     fn grant(
         &self,
         issued: &Issued,
@@ -204,7 +206,8 @@ impl ExchangeCode {
                     let answer = exchange.token.poll(cx);
                     if let Some(check) = &mut exchange.check {
                         check.advance(cx);
-                        // A check that failed spares the code, unless that is on its way already.
+                        // If the issuer check fails before the code is in flight, the login fails
+                        // without the token request.
                         let spare = answer.is_pending() && !exchange.token.is_in_flight(cx);
                         if spare && let Some(error) = check.take_error() {
                             return Poll::Ready(Err(error.into()));
@@ -225,10 +228,10 @@ impl ExchangeCode {
                     if !cx.until(checking.deadline, |cx| checking.check.advance(cx)) {
                         return Poll::Pending;
                     }
-                    let verdict = checking.check.take().expect("a check ends once");
+                    let verdict = checking.check.take().expect("the issuer check has ended");
                     let State::Check(checked) = std::mem::replace(&mut self.state, State::Ended)
                     else {
-                        unreachable!("the state was just looked at")
+                        unreachable!("the state is `Check`, as matched above")
                     };
                     match verdict {
                         Ok(verified) => {
@@ -269,14 +272,14 @@ impl Machine for ExchangeCode {
     }
 }
 
-/// No tokens were issued, or none that are known.
+/// For errors before the client has received tokens, so that no tokens can be revoked.
 impl From<Error> for Failed {
     fn from(error: Error) -> Self {
         Self { error, revocation: None }
     }
 }
 
-/// The cause alone: the fate of the tokens and the application's state are lost.
+/// Keeps the cause alone: `revocation` and `app_state` are dropped.
 impl From<CallbackError> for Error {
     fn from(error: CallbackError) -> Self {
         error.error

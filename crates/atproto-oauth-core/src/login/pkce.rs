@@ -1,7 +1,9 @@
 //! Proof Key for Code Exchange, `S256` only.
 //!
-//! The pending login keeps the verifier, and the pushed authorization request carries its hash, so a
-//! stolen code can't be exchanged without the pending login. RFC 7636 sections 4.1 and 4.2.
+//! The pending login keeps the verifier, and the pushed authorization request carries its hash.
+//! So nobody can exchange a stolen code without the pending login.
+//!
+//! RFC 7636 sections 4.1 and 4.2.
 
 use atproto_sansio::{Entropy, SecretString};
 use base64ct::{Base64UrlUnpadded, Encoding};

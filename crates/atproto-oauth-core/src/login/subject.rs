@@ -36,8 +36,9 @@ impl Subject {
     ///
     /// # Errors
     ///
-    /// [`InputError::Server`] if an http(s) URL is not the origin of a server, [`InputError::Subject`]
-    /// if any other input is neither a handle nor a DID. Both messages suit the person who typed.
+    /// [`InputError::Server`] if an http(s) URL is not the origin of a server;
+    /// [`InputError::Subject`] if any other input is neither a handle nor a DID. Both messages are
+    /// written for the person who typed the input.
     pub fn parse(input: &str) -> Result<Self, InputError> {
         let visible = visible(input);
         let text = visible.trim();

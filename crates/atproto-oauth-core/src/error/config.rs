@@ -1,46 +1,62 @@
-//! Why a client can't be built.
+//! Errors of [`ClientBuilder::build`](crate::ClientBuilder::build): the settings of a client.
 
 use thiserror::Error;
 
-/// A client's configuration can't be used.
+/// A setting of a client that breaks a rule of the atproto OAuth profile.
+///
+/// [`ClientBuilder::build`](crate::ClientBuilder::build) fails with it before any request is made,
+/// so the program or its configuration must be changed.
 #[derive(Clone, Debug, Error, PartialEq)]
 #[non_exhaustive]
 pub enum ConfigError {
-    /// A `client_id` that no client may have, or not one of this kind.
+    /// The `client_id` breaks a rule: [`Client::web`](crate::Client::web) and
+    /// [`Client::native`](crate::Client::native) take the https URL at which the client serves its
+    /// metadata; [`from_loopback_client_id`](crate::ClientBuilder::from_loopback_client_id) takes
+    /// a `client_id` that a loopback client made.
     #[error("{client_id} can't be a client_id: {why}")]
     ClientId {
-        /// What was given.
+        /// The rejected `client_id`.
         client_id: String,
-        /// Why.
+        /// The broken rule.
         why: &'static str,
     },
-    /// A redirect URI that no client of this kind may have.
+    /// The redirect URI is not allowed for this kind of client, or the `redirect_path` of a
+    /// loopback client is not a path. Declare another redirect URI.
     #[error("{uri} can't be a redirect URI of this client: {why}")]
     RedirectUri {
-        /// The redirect URI.
+        /// The rejected redirect URI or path.
         uri: String,
-        /// Why.
+        /// The broken rule.
         why: &'static str,
     },
-    /// A client that has nowhere to come back to.
-    #[error("the client has no redirect URI")]
+    /// The client has no redirect URI. Add one with
+    /// [`redirect_uri`](crate::ClientBuilder::redirect_uri).
+    #[error("the client has no redirect URI: add one with `redirect_uri`")]
     NoRedirectUri,
-    /// A native client with a key of its own: everybody who has the program would have the key.
-    #[error("a native client can't be confidential: everybody who has it would have its key")]
+    /// A native client was given a [`key`](crate::ClientBuilder::key). A native client can't be
+    /// confidential, because the key would be readable in every copy of the program. Remove the
+    /// key, or build the client with [`Client::web`](crate::Client::web) on a server.
+    #[error(
+        "a native client can't have a key, because every copy of the program would contain it: \
+         remove `key`, or use `Client::web` on a server"
+    )]
     NativeConfidential,
-    /// An option of another kind of client: a loopback client has a `redirect_path`, one that
-    /// publishes its metadata has redirect URIs, keys and a description.
-    #[error("`{0}` is an option of another kind of client")]
+    /// The option, named here, does not exist for this kind of client. A loopback client has
+    /// `redirect_path`; a client that publishes its metadata has `redirect_uri`, `key`, `jwks_uri`
+    /// and `description`. Remove the option.
+    #[error("`{0}` is an option of another kind of client: remove it")]
     Misplaced(&'static str),
-    /// Two keys of the same name.
-    #[error("two keys have the kid {0}")]
+    /// Two keys have the same `kid`, named here. Rename one with
+    /// [`ClientKey::with_kid`](crate::ClientKey::with_kid).
+    #[error("two keys have the kid {0}: rename one with `ClientKey::with_kid`")]
     SameKid(String),
-    /// A page about the client that servers would refuse.
-    #[error("`{name}` can't be published: {why}")]
+    /// A URL of the [`Description`](crate::Description), or the `jwks_uri`, breaks a rule that
+    /// authorization servers check. Correct the URL.
+    #[error("`{name}` can't be published in the client metadata: {why}")]
     Page {
-        /// Which one.
+        /// The member of the client metadata, such as `client_uri`.
         name: &'static str,
-        /// Why.
+        /// The broken rule.
         why: &'static str,
     },
 }

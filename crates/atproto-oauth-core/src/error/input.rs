@@ -1,77 +1,99 @@
-//! Why something that a caller gave can't be used.
+//! Errors of values that the caller, or the user behind it, gave.
 
 use thiserror::Error;
 
 use crate::origin::{Origin, OriginError};
 use crate::scope::ScopeError;
 
-/// What the caller gave can't be used.
+/// A value from the caller that can't be used. The same value fails again.
 #[derive(Clone, Debug, Error, PartialEq)]
 #[non_exhaustive]
 pub enum InputError {
-    /// Neither a handle nor a DID nor the URL of a server.
+    /// The user typed a text that is neither a handle, nor a DID, nor an https URL. Show the
+    /// message and ask again.
     #[error("`{input}` is neither a handle, nor a DID, nor the URL of a server: {why}")]
     Subject {
-        /// What was given, cut short.
+        /// The rejected text, shortened and without control characters.
         input: String,
-        /// Why it is none of these.
+        /// The rule of handles or DIDs that the text breaks.
         why: String,
     },
-    /// Not the URL of a server.
+    /// The text begins like a URL, but is not the origin of a server. The user typed it, or the DID
+    /// document of the account names such a PDS.
     #[error("`{input}` is not the URL of a server: {why}")]
     Server {
-        /// What was given, cut short.
+        /// The rejected URL, shortened and without control characters.
         input: String,
-        /// Why.
+        /// The broken rule.
         why: OriginError,
     },
-    /// Not scopes.
-    #[error("these are not scopes: {0}")]
+    /// The text is not a list of scopes for [`Scopes::parse`](crate::Scopes::parse). Correct the
+    /// list.
+    #[error("the list of scopes is malformed: {0}")]
     Scopes(#[from] ScopeError),
-    /// A scope that the client does not declare.
-    #[error("the scope `{0}` is not one that this client declares")]
+    /// The login requests the scope named here, which the client does not declare. Add the scope to
+    /// the [`Scopes`](crate::Scopes) that the client is built with.
+    #[error(
+        "the scope `{0}` is not one that this client declares: add it to the scopes of the client"
+    )]
     ScopeNotDeclared(String),
-    /// A redirect URI that the client does not declare.
-    #[error("the redirect URI {0} is not one that this client declares")]
+    /// The login requests the redirect URI named here, which the client does not declare. Declare
+    /// it with [`ClientBuilder::redirect_uri`](crate::ClientBuilder::redirect_uri), or with
+    /// [`redirect_path`](crate::ClientBuilder::redirect_path) for a loopback client.
+    #[error(
+        "the redirect URI {0} is not one that this client declares: declare it with \
+         `redirect_uri`, or `redirect_path` for a loopback client"
+    )]
     RedirectUriNotDeclared(String),
-    /// A parameter of the authorization request that the protocol sets itself, or a second one of
-    /// the same name.
-    #[error("the parameter `{0}` is set by the protocol, or was given twice")]
+    /// [`Authorize::parameter`](crate::Authorize::parameter) got a name that the protocol sets
+    /// itself, such as `state`, or the same name twice. Remove the parameter.
+    #[error(
+        "the parameter `{0}` is set by the protocol, or was given twice: remove it from the login"
+    )]
     ReservedParameter(String),
-    /// The authorization server does not know this `prompt`.
-    #[error("the authorization server does not know prompt={0}")]
+    /// The metadata of the authorization server lists its `prompt` values
+    /// (`prompt_values_supported`), and the value named here is not among them. Log in without it.
+    #[error("the authorization server does not support prompt={0}: log in without this prompt")]
     Prompt(&'static str),
-    /// Not a method of the XRPC API.
+    /// The text named here is not an NSID, the name of an XRPC method.
     #[error("`{0}` is not an NSID, such as com.atproto.server.getSession")]
     Nsid(String),
-    /// Not a service of a DID.
+    /// The text named here is not a DID, `#`, and the id of a service. It was given to
+    /// [`xrpc::with_proxy`](crate::xrpc::with_proxy).
     #[error("`{0}` is not a service, such as did:web:api.bsky.app#bsky_appview")]
     Service(String),
-    /// A request that leads away from the account's server.
-    #[error("the request goes to {found}, but the tokens are for {expected} only")]
+    /// The request names another server than the PDS of the account. It was not sent, because the
+    /// other server would receive the access token. Give the path alone, and let the PDS forward
+    /// the request with [`xrpc::with_proxy`](crate::xrpc::with_proxy).
+    #[error(
+        "the request goes to {found}, but the tokens are for {expected} only: give the path alone, \
+         and use `xrpc::with_proxy` for another service"
+    )]
     ForeignOrigin {
-        /// The account's server.
+        /// Origin of the account's PDS.
         expected: Origin,
-        /// Where the request would go.
+        /// Origin that the request names.
         found: String,
     },
-    /// A request that is not well-formed.
-    #[error("the request is not well-formed: {0}")]
+    /// The request can't be built or sent: the reason is given. Nothing was sent.
+    #[error("the request is malformed: {0}")]
     Request(&'static str),
-    /// A stored value that can't be read.
-    #[error("the stored {what} can't be read: {why}")]
+    /// The JSON of a stored session or pending login is malformed, or its private key can't be
+    /// exported to JSON. After a failed read, the user must log in again.
+    #[error("the stored {what} can't be read or written: {why}")]
     Stored {
-        /// Session or pending login.
+        /// `session` or `pending login`.
         what: &'static str,
-        /// Why.
+        /// The reason, without any part of the JSON, because the JSON contains secrets.
         why: String,
     },
-    /// A stored value of a later version.
-    #[error("the stored {what} is of version {version}, which this version can't read")]
+    /// The JSON of a stored session or pending login has a version that this version of the crate
+    /// does not support. Upgrade the crate, or let the user log in again.
+    #[error("the stored {what} has version {version}, which this release does not support")]
     UnsupportedVersion {
-        /// Session or pending login.
+        /// `session` or `pending login`.
         what: &'static str,
-        /// Its version.
+        /// Value of its `version` member.
         version: u64,
     },
 }

@@ -1,7 +1,8 @@
-//! What can go wrong, for people and for programs.
+//! The error type of every machine in this crate, and its classification for programs.
 //!
-//! Each variant says whose doing it was: the caller's, the network's, a server's that breaks a
-//! rule, a server's or a user's that refuses, or somebody's who pretends to be another.
+//! Each variant of [`Error`] names the party at fault: the caller, the network, a server that
+//! breaks a rule, or a server or user that refuses. [`AuthorityError`] is the exception: a server
+//! or a user claims to be another one, which may be an attack.
 
 pub(crate) mod config;
 pub(crate) mod input;
@@ -22,204 +23,275 @@ use crate::origin::Origin;
 use crate::scope::ScopeError;
 use crate::xrpc::XrpcError;
 
-/// What can go wrong in a procedure of this crate.
+/// The error of every machine and function of this crate.
+///
+/// [`kind`](Self::kind) sorts it for a program, [`is_retryable`](Self::is_retryable) and
+/// [`retry_after`](Self::retry_after) say whether and when to try again, and
+/// [`is_security`](Self::is_security) marks the errors to raise an alarm for. `Display` contains no
+/// secrets; text from servers in it is shortened and without control characters.
 #[derive(Clone, Debug, Error, PartialEq)]
 #[non_exhaustive]
 pub enum Error {
-    /// The client's configuration can't be used.
+    /// The client's settings break a rule of the profile. Correct the settings.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// What the caller gave can't be used.
+    /// A value from the caller or the user can't be used. Correct the value.
     #[error(transparent)]
     Input(#[from] InputError),
-    /// The account was not found, or not as it claims to be.
+    /// The account was not found, or its handle, DID and DID document contradict each other. Ask
+    /// the user to check the handle.
     #[error(transparent)]
     Identity(#[from] IdentityError),
-    /// A server's metadata was not found, or can't be used.
+    /// The metadata of a PDS or authorization server was not found, or breaks a rule. Only the
+    /// operator of that server can correct it.
     #[error(transparent)]
     Discovery(#[from] DiscoveryError),
-    /// A request brought no reply.
+    /// An HTTP request got no complete response: [`TransportError::phase`] says whether it may have
+    /// been sent.
     #[error(transparent)]
     Transport(#[from] TransportError),
-    /// The authorization server refused a request.
+    /// The authorization server refused a request with an error status.
     #[error(transparent)]
     Refused(Box<Refusal>),
-    /// The authorization server's answer is not what the specification asks for.
-    #[error("the answer of the {endpoint} endpoint breaks the rules: {what}")]
+    /// A successful response of the authorization server lacks a member or breaks a rule. Only the
+    /// operator of that server can correct it.
+    #[error("the response of the {endpoint} endpoint is malformed: {what}")]
     Malformed {
-        /// Which endpoint.
+        /// The endpoint that sent the response.
         endpoint: EndpointName,
-        /// What is wrong with it.
+        /// The broken rule, with the member in question.
         what: String,
     },
-    /// The way back from the browser is not the one that the login went out on.
+    /// The callback does not belong to a pending login, or is malformed. The authorization code was
+    /// not sent anywhere. Begin a new login.
     #[error(transparent)]
     Callback(#[from] CallbackProblem),
-    /// The user or the server said no.
+    /// The callback says that the user or the authorization server rejected the login.
     #[error(transparent)]
     Denied(#[from] Denied),
-    /// The tokens are for another account, or from a server that has no say over the account.
+    /// The tokens are for another account than expected, or their issuer is not the authorization
+    /// server of the account. Do not use the tokens.
     #[error(transparent)]
     Authority(#[from] AuthorityError),
-    /// The server's successful answer lacks the `DPoP-Nonce` that atproto OAuth demands.
-    #[error("the successful answer of the {0} endpoint has no DPoP-Nonce, which atproto demands")]
+    /// A successful response has no `DPoP-Nonce` header, or several, although atproto OAuth
+    /// requires one. Only [`NoncePolicy::Strict`](crate::NoncePolicy::Strict) rejects such a response;
+    /// [`NoncePolicy::Interop`](crate::NoncePolicy::Interop) accepts it.
+    #[error(
+        "the successful response of the {0} endpoint has no DPoP-Nonce, which atproto requires \
+         (`NoncePolicy::Interop` accepts this)"
+    )]
     NonceMissing(EndpointName),
-    /// A proof can't be made.
+    /// A key can't be read, a DPoP proof can't be made, or a remote signature does not match its
+    /// key.
     #[error(transparent)]
     Dpop(#[from] DpopError),
-    /// The session can't be used for this.
+    /// The session can't be used with this client, or not be refreshed.
     #[error(transparent)]
     Session(#[from] SessionError),
-    /// The account's server refused a request.
+    /// The PDS answered an XRPC request with an error status.
+    /// [`Client::request`](crate::Client::request) does not fail with it: a caller converts an
+    /// [`XrpcError`] of [`xrpc::json`](crate::xrpc::json) or [`xrpc::check`](crate::xrpc::check).
     #[error(transparent)]
     Xrpc(Box<XrpcError>),
 }
 
-/// The kinds of error, for programs. They keep their meaning between versions.
+/// Classes of [`Error`] for programs; their meaning does not change between versions.
+///
+/// A web application can derive its HTTP response from them. If
+/// [`is_retryable`](Error::is_retryable) is true, whatever the kind, it answers 503 with a
+/// `Retry-After` header of [`retry_after`](Error::retry_after), and tells its user to try again
+/// later. Otherwise:
+///
+/// | kind | HTTP status | message to the user |
+/// |---|---|---|
+/// | `Config` | 500 | Login is not available; the operator of this site was informed. |
+/// | `Input` | 400 | The text of the error: it names the rejected value. |
+/// | `Identity` | 400 | The account was not found, or is not set up correctly: check the handle. |
+/// | `Discovery` | 502 | The account's server does not support OAuth, or is misconfigured. |
+/// | `Network` | 502 | The account's server can't be reached. |
+/// | `Policy` | 400 | This site does not connect to the account's server. |
+/// | `Authorization` | 400 | The login was cancelled or rejected: begin again. |
+/// | `Token` | 401 | Log in again. |
+/// | `Dpop` | 502 | The account's server is not compatible. |
+/// | `Session` | 401 | Log in again. |
+/// | `Resource` | 502 | The account's server rejected the action: show [`XrpcError::message`]. |
+///
+/// Answer 500 to a kind that a later version adds. After a failed refresh,
+/// [`RefreshError::effect`](crate::RefreshError::effect) says whether the session still exists;
+/// decide by the effect, not by the kind, whether the user must log in again.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The client's configuration.
+    /// [`Error::Config`]: a mistake of the program or its operator.
     Config,
-    /// The caller's input.
+    /// [`Error::Input`]: a mistake of the user or of the calling program.
     Input,
-    /// The account's identity.
+    /// [`Error::Identity`]: the handle or DID does not lead to a usable account.
     Identity,
-    /// A server's metadata.
+    /// [`Error::Discovery`]: the metadata of a server is missing or breaks a rule.
     Discovery,
-    /// The network.
+    /// [`Error::Transport`], or [`Error::Identity`] because of one: no complete response arrived.
     Network,
-    /// A policy of this client, such as the guard against requests to private addresses.
+    /// A limit of this client: the request was blocked, for example because its host is a private
+    /// address ([`Phase::Blocked`]), or the response is too large ([`Phase::TooLarge`]).
     Policy,
-    /// The authorization request or the way back from it.
+    /// [`Error::Callback`], [`Error::Denied`] and [`Error::Authority`], and failures of the pushed
+    /// authorization request endpoint: no session was made, or the session must not be used.
     Authorization,
-    /// The token endpoint.
+    /// The token or revocation endpoint refused the request, or its response is malformed.
     Token,
-    /// DPoP.
+    /// [`Error::Dpop`] and [`Error::NonceMissing`].
     Dpop,
-    /// The session.
+    /// [`Error::Session`]: the session does not fit the client, or has no refresh token.
     Session,
-    /// A request to the account's server.
+    /// [`Error::Xrpc`]: the PDS answered with an error status.
     Resource,
 }
 
-/// An endpoint of the authorization server.
+/// An endpoint of the authorization server, named as in its metadata.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum EndpointName {
-    /// `pushed_authorization_request_endpoint`
+    /// `pushed_authorization_request_endpoint` (RFC 9126)
     PushedAuthorizationRequest,
-    /// `token_endpoint`
+    /// `token_endpoint` (RFC 6749 section 3.2)
     Token,
-    /// `revocation_endpoint`
+    /// `revocation_endpoint` (RFC 7009)
     Revocation,
 }
 
-/// What is wrong with a callback.
+/// The reason why a callback is rejected.
+///
+/// A web application answers 400, and lets its user begin a new login.
 #[derive(Clone, Debug, Error, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum CallbackProblem {
-    /// It can't be read as a URL, query or form.
+    /// The text begins with a URL scheme but is not a URL. Give the callback as the browser sent
+    /// it: as URL, query or form.
     #[error("the callback is not a URL, query or form")]
     Unreadable,
-    /// A parameter is there twice.
+    /// The parameter named here occurs twice, so its value is ambiguous (RFC 6749 section 3.1).
     #[error("the callback has the parameter `{0}` twice (RFC 6749 section 3.1)")]
     Repeated(&'static str),
-    /// A parameter is missing or empty.
-    #[error("the callback lacks the parameter `{0}`")]
+    /// The parameter named here is missing or empty. Without `state` the callback belongs to no
+    /// login; without `iss` an attacker's server may have issued the code (RFC 9207).
+    #[error("the callback lacks the parameter `{0}`: begin a new login")]
     Missing(&'static str),
-    /// It is a signed response (JARM), which this client did not ask for.
-    #[error("the callback is a signed response, which was not asked for")]
+    /// The callback has the parameter `response`: it is a signed response (JARM), which this client
+    /// never requests.
+    #[error("the callback is a signed response (JARM), which this client does not request")]
     SignedResponse,
-    /// It has both a code and an error.
+    /// The callback has both `code` and `error`, so the outcome is ambiguous.
     #[error("the callback has both a code and an error")]
     CodeAndError,
-    /// It is for another login, or for none that is known.
-    #[error("the callback belongs to no login that is waiting for one")]
+    /// The `state` of the callback is not the `state` of the given [`Pending`](crate::Pending).
+    /// Load the pending login that was stored under
+    /// [`CallbackParams::state`](crate::CallbackParams::state).
+    #[error("the `state` of the callback belongs to no login that is waiting for a callback")]
     UnknownState,
-    /// The login was begun too long ago.
+    /// The callback arrived after the lifetime of the [`Pending`](crate::Pending) login. Begin a
+    /// new login.
     #[error("the login was begun too long ago; begin it again")]
     Expired,
-    /// It arrived at another URL than the login was sent out with.
+    /// The URL of the callback differs from the redirect URI of the login in scheme, host, port or
+    /// path.
     #[error("the callback arrived at another URL than the login's redirect URI")]
     RedirectUri,
 }
 
-/// The user or the server said no. What the server wrote is a stranger's text.
+/// An error response in the callback: the user cancelled, or the authorization server rejected the
+/// authorization request (RFC 6749 section 4.1.2.1).
+///
+/// `error`, `description` and `uri` are untrusted text of the server. A user interface must escape
+/// them.
 #[derive(Clone, Debug, Error, Eq, PartialEq)]
 #[error("the authorization server answered {error}{}", colon(.description.as_deref()))]
 #[non_exhaustive]
 pub struct Denied {
     /// The OAuth error code, such as `access_denied`.
     pub error: String,
-    /// What the server adds, for people: cut short, without control characters.
+    /// The `error_description`, shortened and without control characters.
     pub description: Option<String>,
-    /// Where the server says more.
+    /// The `error_uri`, a web page about the error; only an http or https URL.
     pub uri: Option<String>,
-    /// The answer did not name its issuer, so anybody may have written it.
+    /// True if the callback has no `iss`, so that its sender is unknown (RFC 9207).
     pub unverified: bool,
 }
 
-/// The tokens are not what they claim to be.
+/// The tokens do not belong to the expected account or authorization server.
+///
+/// [`Error::is_security`] is true for each variant. Tokens that were issued are not returned to the
+/// caller.
 #[derive(Clone, Debug, Error, PartialEq)]
 #[non_exhaustive]
 pub enum AuthorityError {
-    /// The answer came from another issuer than the login went to (RFC 9207).
+    /// The `iss` of the callback is not the authorization server that the login was sent to
+    /// (RFC 9207): this may be a mix-up attack. The authorization code was not sent. Begin a new
+    /// login.
     #[error("the callback names the issuer {found}, but the login went to {expected}")]
     IssuerMismatch {
-        /// Where the login went.
+        /// Issuer that the login was sent to.
         expected: Origin,
-        /// What the callback says.
+        /// The `iss` of the callback, shortened and without control characters.
         found: String,
     },
-    /// Somebody else signed in than was asked for.
+    /// The `sub` of the tokens is another account than the login or session is for. Tell the user
+    /// to sign in as `expected`, or begin a login for the other account.
     #[error("the user signed in as {found}, not as {expected}")]
     SubjectMismatch {
-        /// The account that was asked for, or that the session is of.
+        /// Account that the login requested, or that the session belongs to.
         expected: Did,
-        /// The account of the tokens.
+        /// Account of the tokens, their `sub`.
         found: Did,
     },
-    /// The account's own server names another authorization server.
+    /// The account's PDS names another authorization server than the issuer of the tokens. The
+    /// account has moved, or the issuer claims an account that it does not manage. Begin a new
+    /// login with the account's handle or DID.
     #[error("{did} is not under the authority of {expected}: its server names {found}")]
     IssuerOfAccount {
-        /// The account.
+        /// Account of the tokens.
         did: Did,
-        /// Where the tokens came from.
+        /// Issuer of the tokens.
         expected: Origin,
-        /// The account's authorization server.
+        /// Authorization server that the account's PDS names.
         found: Origin,
     },
 }
 
-/// The session can't be used for this.
+/// The session does not fit the client, or can't be refreshed.
 #[derive(Clone, Debug, Error, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum SessionError {
-    /// It has no refresh token.
+    /// The authorization server issued no refresh token, so the session ends with its access token.
     #[error("the session has no refresh token; log in again")]
     NoRefreshToken,
-    /// The key that it was begun with is not among the client's keys any more. Another one would
-    /// end the session.
+    /// The client has no key with both the `kid` and the thumbprint of the key that the session was
+    /// begun with. Add that key with [`ClientBuilder::key`](crate::ClientBuilder::key), because the
+    /// authorization server ends a session whose client authenticates with another key.
     #[error(
-        "the client has no key {kid} with the thumbprint {jkt}, which the session was begun with"
+        "the client has no key {kid} with the thumbprint {jkt}, which the session was begun with: \
+         add it with `ClientBuilder::key`, or log in again"
     )]
     NoSuchKey {
-        /// The name of the key.
+        /// `kid` of the key.
         kid: String,
-        /// Its thumbprint.
+        /// JWK thumbprint of the key (RFC 7638).
         jkt: String,
     },
-    /// Its tokens are bound to a key of the client's own.
-    #[error("the session's DPoP key is a key of the client, which must be another one")]
+    /// The session's DPoP key is also a [`ClientKey`](crate::ClientKey) of the client, although the
+    /// two must be different keys. The user must log in again.
+    #[error(
+        "the session's DPoP key is also a key of the client, but they must differ: log in again"
+    )]
     SharedKey,
-    /// It belongs to another client.
-    #[error("the session was made for another client_id; log in again")]
+    /// The session or pending login was made by a client with another `client_id`. Use that client,
+    /// or log in again.
+    #[error("the session was made for another client_id; use that client, or log in again")]
     OtherClient,
 }
 
 impl Error {
-    /// The kind, for programs.
+    /// The class of the error, stable between versions.
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Config(_) => ErrorKind::Config,
@@ -242,9 +314,10 @@ impl Error {
         }
     }
 
-    /// Whether the same procedure may succeed later, without anything being changed.
+    /// Whether the same operation may succeed later with the same input and settings: the network
+    /// failed, or a server was overloaded or failed.
     ///
-    /// Of a login this means: begin it again. A code is never exchanged twice.
+    /// To retry a login, begin a new one, because an authorization code is never sent twice.
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Identity(error) => error.is_transient(),
@@ -266,7 +339,8 @@ impl Error {
         }
     }
 
-    /// How long the server asked to be left alone.
+    /// Time to wait before the next attempt: the `Retry-After` header of the server's response, if
+    /// it had one.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Refused(refusal) => refusal.retry_after,
@@ -276,7 +350,10 @@ impl Error {
         }
     }
 
-    /// Whether this is what an attack looks like.
+    /// Whether the error may be caused by an attack: log it, and raise an alarm.
+    ///
+    /// True for every [`AuthorityError`], for blocked requests ([`Phase::Blocked`]), and for the
+    /// callback problems that an honest authorization server does not cause.
     pub fn is_security(&self) -> bool {
         match self {
             Self::Authority(_) => true,
@@ -298,7 +375,8 @@ impl Error {
         }
     }
 
-    /// The OAuth error code of a refusal.
+    /// The OAuth error code, such as `invalid_grant`, that the authorization server answered with:
+    /// in an error response ([`Error::Refused`]) or in the callback ([`Error::Denied`]).
     pub fn oauth_error_code(&self) -> Option<&str> {
         match self {
             Self::Refused(refusal) => refusal.error.as_deref(),
@@ -307,7 +385,7 @@ impl Error {
         }
     }
 
-    /// The HTTP status of a refusal.
+    /// The HTTP status of the response that the error is about, if it is an error response.
     pub fn http_status(&self) -> Option<StatusCode> {
         match self {
             Self::Refused(refusal) => Some(refusal.status),
@@ -330,7 +408,7 @@ impl From<XrpcError> for Error {
     }
 }
 
-/// Scopes that can't be read are the caller's input like any other.
+/// A malformed list of scopes is an [`InputError::Scopes`].
 impl From<ScopeError> for Error {
     fn from(error: ScopeError) -> Self {
         InputError::from(error).into()
@@ -356,7 +434,7 @@ impl std::fmt::Display for EndpointName {
     }
 }
 
-/// `: text`, or nothing: the part of a message after a code.
+/// `: text`, or an empty string for `None`; error messages append it to an error code.
 pub(crate) fn colon(text: Option<&str>) -> String {
     text.map(|text| format!(": {text}")).unwrap_or_default()
 }

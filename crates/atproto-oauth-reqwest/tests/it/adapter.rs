@@ -1,4 +1,4 @@
-//! The driver, as the tests of this crate and the common ones see it.
+//! The driver as an [`Adapter`] of the conformance suite, and helpers for the tests of this crate.
 
 use std::sync::LazyLock;
 
@@ -21,7 +21,7 @@ impl Adapter for Tested {
     }
 }
 
-/// One request, by the driver's own run loop.
+/// Sends one request with [`Driver::run`], not with [`Driver::perform`].
 pub(crate) trait Sending {
     fn send(&self, request: Request<Body>, how: How) -> Outcome;
 }
@@ -32,7 +32,7 @@ impl Sending for Driver {
     }
 }
 
-/// The driver with the settings that a scenario asks for.
+/// Returns a driver with the settings of a scenario.
 pub(crate) fn tested(settings: Settings<'_>) -> Tested {
     let mut builder = builder();
     if settings.development {
@@ -55,7 +55,7 @@ pub(crate) fn driver() -> Driver {
     builder().build()
 }
 
-/// Runs a future, and afterwards whatever it leaves behind.
+/// Runs a future on a runtime that all tests share. The tasks that it spawned continue afterwards.
 pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
     static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
         let mut builder = tokio::runtime::Builder::new_multi_thread();

@@ -1,4 +1,4 @@
-//! Calls beside each other, and what becomes of those that nobody wants.
+//! Concurrent calls, cancelled calls, and the phases of their errors.
 
 use std::sync::mpsc;
 use std::sync::{Arc, Barrier};
@@ -15,7 +15,7 @@ use http::Request;
 
 use crate::adapter::{block_on, builder, driver};
 
-/// Ends with the first of two.
+/// Makes two requests at once, and ends with the first reply.
 struct Race(Once, Once);
 
 impl Machine for Race {
@@ -30,7 +30,7 @@ impl Machine for Race {
     }
 }
 
-/// Withdraws a call as soon as another is answered, and goes on with a third.
+/// Makes three requests at once, and cancels `withdrawn` when the reply to `first` arrives.
 struct Withdraws {
     first: Option<Once>,
     withdrawn: Option<Once>,
@@ -57,7 +57,8 @@ fn patient() -> How {
     How { timeout: Duration::from_secs(8), ..how() }
 }
 
-/// A server that tells when a request has come, and when its client has gone.
+/// A server that never replies. It reports `come` when a request arrives, and `gone` when its
+/// client closes the connection.
 fn silent() -> (Server, mpsc::Receiver<&'static str>) {
     let (sender, receiver) = mpsc::channel();
     let server = Server::start(move |mut peer| {
@@ -76,7 +77,7 @@ fn next(events: &mpsc::Receiver<&'static str>) -> Result<&'static str, mpsc::Rec
 
 #[test]
 fn requests_are_outstanding_at_the_same_time() {
-    // Neither is answered before both have come.
+    // The server answers neither request before both have arrived.
     let barrier = Arc::new(Barrier::new(2));
     let server = Server::start(move |mut peer| {
         peer.receive();
@@ -90,7 +91,7 @@ fn requests_are_outstanding_at_the_same_time() {
 }
 
 #[test]
-fn a_look_up_and_a_request_are_outstanding_at_the_same_time() {
+fn a_txt_lookup_and_a_request_are_outstanding_at_the_same_time() {
     let barrier = Arc::new(Barrier::new(2));
     let for_dns = Arc::clone(&barrier);
     let dns = Nameserver::start(move |_, _, question| {
@@ -120,7 +121,7 @@ fn a_call_that_is_no_longer_wanted_is_dropped_while_the_run_goes_on() {
     let opened = std::sync::Mutex::new(opened);
     let quick = Server::start(move |mut peer| {
         peer.receive();
-        // Not before the slow one has its request.
+        // Wait until the slow server has received its request.
         opened.lock().unwrap().recv_timeout(Duration::from_secs(3)).unwrap();
         peer.send(OK);
     });
@@ -175,16 +176,16 @@ fn nothing_happens_before_the_future_is_polled() {
     block_on(run).unwrap();
 }
 
-/// While one request holds a connection and the other waits for one of its own, time is up for the
-/// second: it was surely not sent, though the first was.
+/// One request is sent, and the other still waits for its connection. Both time out, and only the
+/// second one fails with `NotSent`.
 #[test]
-fn phases_of_requests_beside_each_other_are_told_apart() {
+fn concurrent_requests_time_out_with_different_phases() {
     let server = Server::start(|mut peer| {
         peer.receive();
         peer.wait_for_end();
     });
-    // A network for documentation: packets to it go nowhere. Where there is no route at all, the
-    // connection is refused, and the phase is the same.
+    // A network for documentation (RFC 5737), to which packets are lost. If the system has no route
+    // to it, the connection fails at once, and the phase is the same.
     let nowhere = "http://192.0.2.1/".to_owned();
     let how = How { timeout: Duration::from_millis(400), ..how() };
     let machines = [get(server.url("/")), get(nowhere)].map(|request| Once::new(request, how));
@@ -197,11 +198,12 @@ fn phases_of_requests_beside_each_other_are_told_apart() {
     assert_eq!(unsent.join().unwrap(), Phase::NotSent);
 }
 
-/// A request that waits for its own connection and is sent over another's was sent.
+/// A request waits for its own connection, and is then sent over an idle one of another request. If
+/// it times out, its phase is not `NotSent`.
 #[test]
 fn a_request_over_a_connection_that_became_idle_was_sent() {
-    // Only the first connection gets anywhere: the system answers the others with a handshake
-    // of TCP, and nobody one of TLS.
+    // The server completes the TLS handshake of the first connection only. For the others, the
+    // operating system completes the TCP handshake, and the TLS handshake stalls.
     let tls = crate::stalling::stalling_after_first();
     let driver = tls.driver();
     let first = driver.run(Once::new(get(crate::stalling::url()), patient()));
@@ -210,7 +212,7 @@ fn a_request_over_a_connection_that_became_idle_was_sent() {
     let hasty = How { timeout: Duration::from_millis(1500), ..how() };
     let second = driver.run(Once::new(get(crate::stalling::url()), hasty));
     let second = thread::spawn(|| block_on(second));
-    // The second one is connecting by now.
+    // The second request is establishing its connection now.
     tls.wait_for_connection();
     tls.answer_first();
     first.join().unwrap().unwrap();
@@ -219,7 +221,7 @@ fn a_request_over_a_connection_that_became_idle_was_sent() {
 }
 
 #[test]
-fn an_unusual_path_is_not_rewritten_but_refused() {
+fn a_path_that_is_not_in_normal_form_is_rejected_and_not_rewritten() {
     let server = Server::replying(OK);
     for path in ["/a/../b", "/a/%2e%2e/b", "/./a", "/a\"b"] {
         let request = Request::get(server.url(path)).body(Body::Bytes("".into())).unwrap();

@@ -1,4 +1,4 @@
-//! The common scenarios over this driver, and what is its own.
+//! HTTP calls: the scenarios of the conformance suite, and tests of this driver alone.
 
 use atproto_sansio::{Body, How, Phase};
 use atproto_sansio_conformance::{OK, Server, get, how};
@@ -34,7 +34,7 @@ fn a_contradictory_length_is_not_sent() {
 }
 
 #[test]
-fn a_time_without_end_is_bearable() {
+fn a_timeout_of_the_largest_duration_does_not_overflow() {
     let server = Server::replying(OK);
     let how = How { timeout: std::time::Duration::MAX, ..how() };
     driver().send(get(server.url("/")), how).unwrap();

@@ -1,5 +1,5 @@
-//! The driver against small servers on this machine.
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+//! Tests of the driver against servers on loopback ports.
+#![expect(clippy::unwrap_used, reason = "a test helper fails its test by a panic")]
 
 mod adapter;
 mod concurrent;

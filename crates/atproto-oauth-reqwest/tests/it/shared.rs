@@ -1,4 +1,4 @@
-//! What is run once for all who ask.
+//! Shared calls: concurrent calls with the same key share one run.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::adapter::{block_on, driver};
 
-/// Asks for `work` to be shared.
+/// Makes a shared call that runs `work`.
 pub(crate) struct Ask<M> {
     pub(crate) key: &'static str,
     pub(crate) work: Option<M>,
@@ -38,7 +38,7 @@ impl<M: Machine<Output = (), Error = Infallible> + Send + 'static> Machine for A
     }
 }
 
-/// Counts how often it is begun and ended, and takes its time.
+/// Counts how often it begins and ends. Each run takes 300 ms.
 pub(crate) struct Work {
     counts: Arc<Counts>,
     pub(crate) ticket: Option<Ticket<()>>,
@@ -76,7 +76,7 @@ impl Machine for Work {
     }
 }
 
-/// Panics after a while.
+/// Panics after 300 ms.
 struct Panics(Option<Ticket<()>>);
 
 impl Machine for Panics {
@@ -85,12 +85,12 @@ impl Machine for Panics {
 
     fn poll(&mut self, cx: &mut Cx<'_>) -> Poll<Result<(), Infallible>> {
         let ticket = self.0.get_or_insert_with(|| cx.sleep(Duration::from_millis(300)));
-        assert!(cx.take(ticket).is_pending(), "as it should");
+        assert!(cx.take(ticket).is_pending(), "this machine panics on purpose");
         Poll::Pending
     }
 }
 
-/// Asks for something else to be shared, and for no error if there is none to be had.
+/// Makes a further shared call, and asserts its phase: `None` if it must succeed.
 pub(crate) struct Nested<M>(pub(crate) Ask<M>, pub(crate) Option<Phase>);
 
 impl<M: Machine<Output = (), Error = Infallible> + Send + 'static> Machine for Nested<M> {
@@ -129,8 +129,8 @@ pub(crate) async fn ask(driver: &Driver, counts: &Arc<Counts>) -> Result<(), Tra
 }
 
 #[test]
-fn ten_thousand_share_one_run() {
-    /// Ends when all have asked.
+fn ten_thousand_tasks_share_one_run() {
+    /// Ends when all 10 000 callers have made their shared call.
     struct Patient(Work, Arc<AtomicUsize>);
     impl Machine for Patient {
         type Output = ();
@@ -171,7 +171,7 @@ fn ten_thousand_share_one_run() {
 }
 
 #[test]
-fn other_keys_run_beside_it() {
+fn calls_with_another_key_run_concurrently() {
     let (driver, counts) = (driver(), Arc::<Counts>::default());
     block_on(async {
         let other = Ask { key: "other", ..Ask::new(work(&counts)) };
@@ -199,7 +199,7 @@ fn it_comes_to_its_end_though_all_who_asked_are_gone() {
         }
         assert_eq!(server.requests().len(), 1);
         timeout(Duration::from_millis(100), ask(&driver, &counts)).await.unwrap_err();
-        // Who comes later gets the answer to what the first one began.
+        // A later caller joins the run that the first caller began.
         ask(&driver, &counts).await.unwrap();
         assert_eq!((counts.begun(), counts.ended(), server.requests().len()), (0, 0, 1));
 
@@ -213,7 +213,7 @@ fn it_comes_to_its_end_though_all_who_asked_are_gone() {
 }
 
 #[test]
-fn a_panic_frees_the_key_and_those_who_wait() {
+fn a_panic_frees_the_key_and_wakes_the_waiting_callers() {
     let (driver, counts) = (driver(), Arc::default());
     block_on(async {
         let first = tokio::spawn(driver.run(Ask::new(Panics(None))));
@@ -227,7 +227,7 @@ fn a_panic_frees_the_key_and_those_who_wait() {
 }
 
 #[test]
-fn a_runtime_that_ends_frees_those_of_another() {
+fn a_runtime_that_ends_wakes_the_waiting_callers_of_another_runtime() {
     let (driver, counts) = (driver(), Arc::default());
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.spawn(driver.run(Ask::new(work(&counts))));
@@ -246,7 +246,7 @@ fn a_runtime_that_ends_frees_those_of_another() {
 }
 
 #[test]
-fn what_asks_for_itself_is_told_so() {
+fn a_shared_call_that_would_wait_for_itself_fails() {
     let (driver, counts) = (driver(), Arc::default());
     let refused = || Nested(Ask::new(work(&counts)), Some(Phase::NotSent));
     let around = Nested(Ask { key: "inner", ..Ask::new(refused()) }, None);

@@ -1,4 +1,4 @@
-//! The end of a driver.
+//! `Driver::shutdown` and shared calls.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::adapter::{block_on, driver};
 use crate::shared::{Ask, Counts, Nested, Work, ask, work};
 
 #[test]
-fn a_shutdown_waits_for_what_is_shared_and_refuses_more() {
+fn a_shutdown_waits_for_shared_calls_and_rejects_new_ones() {
     let (driver, counts) = (driver(), Arc::<Counts>::default());
     block_on(async {
         timeout(Duration::from_millis(50), ask(&driver, &counts)).await.unwrap_err();
@@ -31,8 +31,8 @@ fn a_shutdown_waits_for_what_is_shared_and_refuses_more() {
 }
 
 #[test]
-fn a_shutdown_lets_what_runs_ask_for_more() {
-    /// Waits a little before it asks.
+fn a_shutdown_allows_shared_calls_that_running_ones_need() {
+    /// Waits for the sleep of 150 ms, and then makes the nested shared call.
     struct Later(Option<Ticket<()>>, Nested<Work>);
     impl Machine for Later {
         type Output = ();
@@ -46,7 +46,7 @@ fn a_shutdown_lets_what_runs_ask_for_more() {
             self.1.poll(cx)
         }
     }
-    /// The same, from its beginning.
+    /// Begins the sleep, and then runs [`Later`].
     struct Begins(Option<Nested<Work>>, Option<Later>);
     impl Machine for Begins {
         type Output = ();

@@ -1,4 +1,4 @@
-//! A server that stalls the TLS handshakes of all clients but the first.
+//! A server that completes the TLS handshake of its first connection only, and stalls the others.
 
 use std::sync::{Mutex, mpsc};
 use std::thread;
@@ -17,7 +17,8 @@ pub(crate) fn url() -> String {
     format!("https://{HOST}/")
 }
 
-/// A server that finishes a TLS handshake with its first client only, and answers once it is told.
+/// The server of this module. It answers the first request after
+/// [`answer_first`](Self::answer_first).
 pub(crate) struct Stalling {
     identity: CertifiedKey<KeyPair>,
     server: Server,
@@ -31,7 +32,7 @@ pub(crate) fn stalling_after_first() -> Stalling {
     let (go, gate) = mpsc::channel();
     let gate = Mutex::new(gate);
     let server = serve(&identity, move |mut peer| {
-        // Whoever comes later waits here, its handshake with it.
+        // Later connections wait for the lock before their TLS handshake.
         let gate = gate.lock().unwrap();
         if peer.receive().is_some() {
             sender.send(()).unwrap();

@@ -1,4 +1,4 @@
-//! Bodies that the machine never sees.
+//! Bodies that the driver holds for a machine: attached and streamed bodies.
 
 use std::io;
 use std::sync::mpsc;
@@ -37,7 +37,7 @@ fn send(driver: &Driver, request: Request<Body>, body: AttachedBody) -> Outcome 
     block_on(driver.run_with_body(Once::new(request, how()), body))
 }
 
-/// All that arrives, and what ended it.
+/// Reads the stream to its end: all bytes, and the error if one ended it.
 async fn read(stream: &mut StreamedBody) -> (Vec<u8>, Option<TransportError>) {
     let mut whole = Vec::new();
     while let Some(piece) = stream.next().await {
@@ -53,7 +53,7 @@ async fn read(stream: &mut StreamedBody) -> (Vec<u8>, Option<TransportError>) {
 }
 
 #[test]
-fn a_good_reply_is_its_head_and_then_a_stream() {
+fn a_2xx_reply_is_its_head_and_a_stream() {
     let server = Server::start(|mut peer| {
         peer.receive();
         peer.send("HTTP/1.1 206 OK\r\nx: y\r\ntransfer-encoding: chunked\r\n\r\n");
@@ -74,7 +74,8 @@ fn a_good_reply_is_its_head_and_then_a_stream() {
 
 #[test]
 fn a_stream_arrives_piece_by_piece() {
-    // Far more than any limit, and each piece is sent only after the one before has arrived.
+    // 10 MB, far more than the limit. The server sends each piece only after the previous one
+    // arrived.
     let (sender, receiver) = mpsc::channel();
     let receiver = std::sync::Mutex::new(receiver);
     let piece = "x".repeat(100_000);
@@ -105,7 +106,7 @@ fn a_stream_arrives_piece_by_piece() {
 }
 
 #[test]
-fn a_stream_that_nobody_reads_is_not_taken_in() {
+fn an_unread_stream_is_not_received() {
     let (sender, receiver) = mpsc::channel();
     let server = Server::start(move |mut peer| {
         peer.receive();
@@ -121,10 +122,13 @@ fn a_stream_that_nobody_reads_is_not_taken_in() {
     block_on(async {
         let (_, stream) = driver().run_streaming(once).await.unwrap();
         tokio::time::sleep(Duration::from_millis(500)).await;
-        assert!(receiver.try_iter().count() < 32, "more than sockets hold");
+        assert!(
+            receiver.try_iter().count() < 32,
+            "the driver received more than the socket buffers hold"
+        );
         drop(stream);
     });
-    // Well before the server loses its patience.
+    // The server notices the closed connection well before its own timeout of 10 s.
     let mut events = std::iter::from_fn(|| receiver.recv_timeout(Duration::from_secs(3)).ok());
     assert!(events.any(|event| event == "gone"));
 }
@@ -242,15 +246,15 @@ fn an_attached_body_that_is_too_short_is_an_error_at_once() {
 }
 
 #[test]
-fn an_attached_body_that_fails_says_why() {
+fn the_error_of_an_attached_body_is_reported() {
     let server = Server::start(|mut peer| {
         peer.receive();
     });
     let failing =
-        AttachedBody::new(|_| Poll::Ready(Some(Err(io::Error::other("the disk is gone")))), None);
+        AttachedBody::new(|_| Poll::Ready(Some(Err(io::Error::other("the disk failed")))), None);
     let error = send(&driver(), attached(server.url("/")), failing).unwrap_err();
     assert_eq!(error.phase, Phase::MaybeSent, "{error}");
-    assert!(error.detail.contains("the disk is gone"), "{error}");
+    assert!(error.detail.contains("the disk failed"), "{error}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! TXT look-ups.
+//! TXT lookups: the scenarios of the conformance suite.
 
 use crate::adapter::{Tested, builder};
 

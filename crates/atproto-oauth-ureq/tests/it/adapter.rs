@@ -1,4 +1,4 @@
-//! The driver, as the tests of this crate and the common ones see it.
+//! The driver as an [`Adapter`] of the conformance suite, and helpers for the tests of this crate.
 
 use atproto_oauth_ureq::{Driver, DriverBuilder};
 use atproto_sansio::{Body, Call, How, Reply, System};
@@ -18,7 +18,7 @@ impl Adapter for Tested {
     }
 }
 
-/// One request, by the driver's own run loop.
+/// Sends one request with [`Driver::run`], not with [`Driver::perform`].
 pub(crate) trait Sending {
     fn send(&self, request: Request<Body>, how: How) -> Outcome;
 }
@@ -29,7 +29,7 @@ impl Sending for Driver {
     }
 }
 
-/// The driver with the settings that a scenario asks for.
+/// Returns a driver with the settings of a scenario.
 pub(crate) fn tested(settings: Settings<'_>) -> Tested {
     let mut builder = builder();
     if settings.development {

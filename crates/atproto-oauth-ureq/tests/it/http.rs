@@ -1,4 +1,4 @@
-//! The common scenarios over this driver, and what is its own.
+//! HTTP calls: the scenarios of the conformance suite, and tests of this driver alone.
 
 use atproto_sansio::{Body, How, Phase};
 use atproto_sansio_conformance::{OK, Server, get, how};
@@ -20,7 +20,7 @@ fn the_user_agent_can_be_chosen() {
 }
 
 #[test]
-fn no_header_is_added_but_what_names_the_host_and_the_client() {
+fn only_host_and_user_agent_are_added_to_a_request() {
     let server = Server::replying(OK);
     driver().send(get(server.url("/")), how()).unwrap();
     let mut names: Vec<_> = server.requests()[0].headers.iter().map(|h| h.0.clone()).collect();
@@ -43,7 +43,7 @@ fn a_contradictory_length_is_not_sent() {
 }
 
 #[test]
-fn a_time_without_end_is_bearable() {
+fn a_timeout_of_the_largest_duration_does_not_overflow() {
     let server = Server::replying(OK);
     let how = How { timeout: std::time::Duration::MAX, ..how() };
     driver().send(get(server.url("/")), how).unwrap();

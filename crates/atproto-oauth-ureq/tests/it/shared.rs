@@ -1,4 +1,4 @@
-//! What is run once for all who ask.
+//! Shared calls: concurrent calls with the same key share one run.
 
 use std::convert::Infallible;
 use std::panic::{self, AssertUnwindSafe};
@@ -13,7 +13,7 @@ use atproto_sansio::{Cx, Machine, Phase, Ticket, TransportError};
 
 use crate::adapter::driver;
 
-/// Asks for `work` to be shared.
+/// Makes a shared call that runs `work`.
 struct Ask<M> {
     work: Option<M>,
     ticket: Option<Ticket<()>>,
@@ -37,7 +37,7 @@ impl<M: Machine<Output = (), Error = Infallible> + Send + 'static> Machine for A
     }
 }
 
-/// Counts how often it is run, and takes its time.
+/// Counts its runs. Each run takes 300 ms.
 struct Work {
     count: Arc<AtomicUsize>,
     ticket: Option<Ticket<()>>,
@@ -56,7 +56,7 @@ impl Machine for Work {
     }
 }
 
-/// Panics after a while.
+/// Panics after 300 ms.
 struct Panics(Option<Ticket<()>>);
 
 impl Machine for Panics {
@@ -65,12 +65,12 @@ impl Machine for Panics {
 
     fn poll(&mut self, cx: &mut Cx<'_>) -> Poll<Result<(), Infallible>> {
         let ticket = self.0.get_or_insert_with(|| cx.sleep(Duration::from_millis(300)));
-        assert!(cx.take(ticket).is_pending(), "as it should");
+        assert!(cx.take(ticket).is_pending(), "this machine panics on purpose");
         Poll::Pending
     }
 }
 
-/// Asks for itself.
+/// A shared machine that makes a shared call with its own key.
 struct Circular(Option<Box<Ask<Work>>>, Arc<AtomicUsize>);
 
 impl Machine for Circular {
@@ -109,7 +109,7 @@ fn fifty_threads_share_one_run() {
 }
 
 #[test]
-fn a_panic_frees_the_key_and_those_who_wait() {
+fn a_panic_frees_the_key_and_wakes_the_waiting_callers() {
     let (driver, count) = (driver(), Arc::new(AtomicUsize::new(0)));
     thread::scope(|scope| {
         let first = scope.spawn(|| {
@@ -126,7 +126,7 @@ fn a_panic_frees_the_key_and_those_who_wait() {
 }
 
 #[test]
-fn what_asks_for_itself_is_told_so() {
+fn a_shared_call_that_would_wait_for_itself_fails() {
     let count = Arc::new(AtomicUsize::new(0));
     driver().run(Ask::new(Circular(None, Arc::clone(&count)))).unwrap();
     assert_eq!(count.load(Ordering::SeqCst), 0);

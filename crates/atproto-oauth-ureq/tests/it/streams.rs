@@ -1,4 +1,4 @@
-//! Bodies that the machine never sees.
+//! Bodies that the driver holds for a machine: attached and streamed bodies.
 
 use std::io::{Cursor, ErrorKind, Read};
 use std::thread;
@@ -24,7 +24,7 @@ fn body(text: &'static str, length: Option<u64>) -> AttachedBody<'static> {
 }
 
 #[test]
-fn a_good_reply_is_its_head_and_then_a_stream() {
+fn a_2xx_reply_is_its_head_and_a_stream() {
     let server = Server::start(|mut peer| {
         peer.receive();
         peer.send("HTTP/1.1 206 OK\r\nx: y\r\ntransfer-encoding: chunked\r\n\r\n");
@@ -138,7 +138,7 @@ fn an_attached_body_that_is_too_short_is_an_error_at_once() {
 
 #[test]
 fn the_reader_of_a_body_may_itself_use_the_driver() {
-    /// Fetches what it gives.
+    /// A reader that fetches its content from a URL with a driver of its own.
     struct Fetched(String, bool);
     impl Read for Fetched {
         fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
@@ -146,7 +146,8 @@ fn the_reader_of_a_body_may_itself_use_the_driver() {
                 return Ok(0);
             }
             let reply = driver().run(Once::new(get(self.0.clone()), how())).unwrap();
-            // A request that is never sent must not hide that the outer one was.
+            // The failure of this request with `NotSent` must not reset the record that the outer
+            // request was sent.
             let refused = get("http://nobody.invalid/".to_owned());
             let error = driver().run(Once::new(refused, how())).unwrap_err();
             assert_eq!(error.phase, Phase::NotSent);

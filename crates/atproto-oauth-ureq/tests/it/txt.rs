@@ -1,4 +1,4 @@
-//! TXT look-ups: the common scenarios, and what is this driver's own.
+//! TXT lookups: the scenarios of the conformance suite, and a test of this driver alone.
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ atproto_sansio_conformance::lookup_tests!(|server| Tested(builder().nameserver(s
 const NAME: &str = "_atproto.alice.example";
 
 #[test]
-fn a_question_is_no_answer_and_is_waited_for_a_second() {
+fn a_query_sent_back_is_ignored_and_asked_again_after_a_second() {
     let server = Nameserver::start(|_, count, question| {
         let mut message = answer(question);
         message.add_answers([txt(NAME, &["text"])]);

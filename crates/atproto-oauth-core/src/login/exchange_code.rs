@@ -67,9 +67,9 @@ pub struct CallbackError {
     pub error: Error,
     /// Revocation of tokens that the server issued and that must not be used.
     ///
-    /// `None`: the client received no tokens, so it revoked none. `Some(Ok)`: the tokens are revoked,
-    /// or the server has no revocation endpoint. `Some(Err)`: revocation failed, and the tokens stay
-    /// valid until they expire.
+    /// `None`: the client received no tokens, so it revoked none. `Some(Ok)`: the tokens are
+    /// revoked, or the server has no revocation endpoint. `Some(Err)`: revocation failed, and the
+    /// tokens stay valid until they expire.
     pub revocation: Option<Result<Revocation, Box<Error>>>,
     /// Text that the application gave to [`Authorize::app_state`](crate::Authorize::app_state).
     pub app_state: Option<String>,

@@ -1,4 +1,4 @@
-//! A granted login, as a value.
+//! The session value: account, tokens and DPoP key of a finished login, to be stored as JSON.
 
 pub(crate) mod refresh;
 pub(crate) mod request;
@@ -21,19 +21,20 @@ use crate::origin::Origin;
 use crate::scope::Scopes;
 use crate::stored::{self, Version};
 
-/// A granted login: an account, the server that holds it, and the tokens and key to act on it.
+/// Account, PDS, tokens and DPoP key of a finished login: authorizes requests to the account's PDS.
 ///
-/// It is a value: a refresh makes another one, and the old one is spent. It is a secret too;
-/// `Debug` shows neither tokens nor key. Its JSON keeps members that a later version added.
+/// A session is a value: [`Client::refresh`](crate::Client::refresh) returns a new session, and the
+/// refresh token of the old session is spent. A session is secret; its `Debug` output has neither
+/// tokens nor private key. Its JSON keeps members that a later version of this crate added.
 ///
-/// Read it with [`from_json`](Self::from_json): the errors of a general deserializer may quote what
-/// they could not read.
+/// Parse stored sessions with [`from_json`](Self::from_json), because the errors of a general
+/// deserializer may quote the secrets that it failed to read.
 #[derive(Clone, Deserialize, Serialize)]
 pub struct Session {
     pub(crate) version: Version<1>,
     pub(crate) session_id: String,
     pub(crate) did: Did,
-    /// The handle that the login was begun with, verified then: for display.
+    /// Handle that the login began with, verified at that time: for display only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) handle: Option<Handle>,
     pub(crate) client_id: String,
@@ -48,7 +49,8 @@ pub struct Session {
     #[serde(default, with = "stored::optional_unix_time", skip_serializing_if = "Option::is_none")]
     pub(crate) expires_at: Option<UnixTime>,
     pub(crate) dpop_key: DpopKey,
-    /// For logging out when the server's metadata can't be had; refreshing always asks anew.
+    /// Fallback of [`Revoke`](crate::Revoke) if the fetch of the server metadata fails. A refresh
+    /// fetches the metadata each time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) revocation_endpoint: Option<Url>,
     #[serde(with = "stored::unix_time")]
@@ -57,49 +59,55 @@ pub struct Session {
     pub(crate) updated_at: UnixTime,
     #[serde(with = "stored::unix_time")]
     pub(crate) last_verified_at: UnixTime,
-    /// What a later version added.
+    /// Members that a later version of this crate added, kept so that storing loses none.
     #[serde(flatten)]
     pub(crate) unknown: Map<String, Value>,
 }
 
-/// An access token that expires sooner is refreshed before it is used.
+/// Remaining lifetime of an access token below which [`Session::needs_refresh`] is true.
 const LEEWAY: Duration = Duration::from_secs(30);
 
 impl Session {
-    /// Reads what [`to_json`](Self::to_json) wrote.
+    /// Parses JSON that [`to_json`](Self::to_json) wrote.
     ///
     /// # Errors
     ///
-    /// It can't be read, or is of a later version.
+    /// [`InputError::Stored`] if the JSON is malformed; [`InputError::UnsupportedVersion`] if its
+    /// format version is another one. Neither error quotes the JSON.
     pub fn from_json(json: &str) -> Result<Self, InputError> {
         stored::from_json::<_, 1>("session", json)
     }
 
-    /// Writes it down.
+    /// Serializes the session, tokens and private key included.
     ///
     /// # Errors
     ///
-    /// Its key can't leave its backend.
+    /// [`InputError::Stored`] if the private key can't be exported from its crypto backend.
     pub fn to_json(&self) -> Result<SecretString, InputError> {
         stored::to_json("session", self)
     }
 
-    /// The account.
+    /// DID of the account that signed in.
     pub fn did(&self) -> &Did {
         &self.did
     }
 
-    /// Tells this session from others of the same account.
+    /// Random id of this login, unique per account; not a secret, not a credential.
+    ///
+    /// DID and session id are the key of a session: use both to store and to find it, because one
+    /// account can have several sessions. A refresh keeps the session id.
     pub fn session_id(&self) -> &str {
         &self.session_id
     }
 
-    /// The handle that the login was begun with: for display, and perhaps out of date.
+    /// Handle that the login began with; `None` if the login began with a DID or a server.
+    ///
+    /// The handle is for display only, because it may have changed since the login.
     pub fn handle(&self) -> Option<&Handle> {
         self.handle.as_ref()
     }
 
-    /// The `client_id` that the session was made for.
+    /// The `client_id` that the tokens were issued to.
     pub fn client_id(&self) -> &str {
         &self.client_id
     }
@@ -109,69 +117,75 @@ impl Session {
         &self.issuer
     }
 
-    /// The server that holds the account: the one that requests go to.
+    /// PDS of the account: the server that [`Client::request`](crate::Client::request) sends to.
     pub fn pds(&self) -> &Origin {
         &self.pds
     }
 
-    /// What was granted, which may be more, less or other than what was asked for.
+    /// Granted scopes: more, fewer or other scopes than the login requested.
     pub fn scopes(&self) -> &Scopes {
         &self.scopes
     }
 
-    /// When the access token expires, if the server said so.
+    /// Expiry of the access token; `None` if the token response had no usable `expires_in`.
+    ///
+    /// An `expires_in` of more than 24 hours counts as one hour.
     pub fn expires_at(&self) -> Option<UnixTime> {
         self.expires_at
     }
 
-    /// When the login was finished.
+    /// Time of the end of the login; a refresh does not change it.
     pub fn created_at(&self) -> UnixTime {
         self.created_at
     }
 
-    /// When the tokens were issued.
+    /// Time of the tokens: end of the login, or token request of the latest refresh.
     pub fn updated_at(&self) -> UnixTime {
         self.updated_at
     }
 
-    /// The access token, for those who make requests themselves.
+    /// The access token, for callers that make their own requests and proofs.
     pub fn access_token(&self) -> &AccessToken {
         &self.access_token
     }
 
-    /// The key that the tokens are bound to.
+    /// DPoP key that the tokens are bound to.
     pub fn dpop_key(&self) -> &DpopKey {
         &self.dpop_key
     }
 
-    /// When it was last made sure that the issuer may speak for the account.
+    /// Time of the latest check that the account's PDS names [`issuer`](Self::issuer).
+    ///
+    /// The login and each refresh do this check.
     pub fn last_verified_at(&self) -> UnixTime {
         self.last_verified_at
     }
 
-    /// The refresh token, for those who keep it elsewhere.
+    /// The refresh token, for callers that store it apart from the session. It is single-use.
     pub fn refresh_token(&self) -> Option<&SecretString> {
         self.refresh_token.as_ref()
     }
 
-    /// Whether there is a refresh token.
+    /// Whether the session has a refresh token; without one, the user must log in again.
     pub fn can_refresh(&self) -> bool {
         self.refresh_token.is_some()
     }
 
-    /// Whether the access token has expired.
+    /// Whether the access token has expired at `now`; false if its expiry is not known.
     pub fn is_expired(&self, now: UnixTime) -> bool {
         self.expires_at.is_some_and(|expires_at| expires_at <= now)
     }
 
-    /// Whether the access token has expired, or is about to.
+    /// Whether the access token has less than 30 s left at `now`; false if its expiry is not known.
+    ///
+    /// The leeway of 30 s lets a request with this token arrive before the token expires.
     pub fn needs_refresh(&self, now: UnixTime) -> bool {
         self.expires_at.is_some_and(|expires_at| expires_at < now + LEEWAY)
     }
 }
 
 impl Session {
-    /// Who asks, as the session was begun.
+    /// Client authentication by the key that the session was begun with.
     pub(crate) fn client_auth(&self, config: &Config) -> Result<ClientAuth, Error> {
         config.auth(&self.client_id, &self.auth, &self.issuer, &self.dpop_key)
     }

@@ -1,19 +1,16 @@
-//! Spends a session's refresh token for new tokens.
+//! Exchanges a session's refresh token for a new session.
 //!
 //! ```text
-//! Start ──▶ Verify ── issuer still speaks for the account ──▶ Token ── granted ──▶ Refreshed
-//!                                                               │ must not be used
-//!                                                               ▼
-//!                                                            CleanUp ──▶ error
+//! Start ──▶ Verify ── issuer verified ──▶ Token ── granted ──▶ Refreshed
+//!                                           │ rejected tokens
+//!                                           ▼
+//!                                        CleanUp ── revocation ended ──▶ error
 //! ```
 //!
-//! A refresh token is good for one use, so spending it is the last request before the new session
-//! is handed out: it must be stored before anything else is done. What a failure means for the
-//! session is told by [`SessionEffect`]; a transport that lost the answer can't tell whether the
-//! token was spent.
-//!
-//! When it ends in `Ok`: the account's own server still names this issuer, and the new tokens are
-//! for the same account.
+//! A refresh token is single-use. So the token request is the last request before `Refreshed`, and
+//! the caller stores the new session first. [`SessionEffect`] tells the caller the state of the old
+//! session after a failure. If the machine ends in `Ok`: the account's PDS still names this issuer,
+//! and the new tokens are for the same account.
 //!
 //! RFC 6749 section 6; atproto OAuth, «Tokens and Session Lifetime».
 
@@ -35,52 +32,65 @@ use crate::error::{AuthorityError, EndpointName, Error, SessionError};
 use crate::session::Session;
 use crate::session::revoke::{Revocation, RevokeTokens, after_revocation};
 
-/// Spends a session's refresh token: ends in the session that takes its place.
+/// Verifies the account's issuer, spends the refresh token, and ends in a new session.
 pub struct Refresh {
     config: Arc<Config>,
     session: Session,
     state: State,
 }
 
-/// The session that takes the place of the one that was refreshed.
+/// The new session, which replaces the refreshed one.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-#[must_use = "the old refresh token is spent: store the new session before anything else"]
+#[must_use = "the old refresh token is spent: store the new session first"]
 pub struct Refreshed {
-    /// The session.
+    /// New session with the same DID and session id: store it over the old one, before any request.
     pub session: Session,
-    /// A rule that the server broke although the tokens are good, such as
-    /// [`Error::NonceMissing`] under [`NoncePolicy::Strict`]. To be told after the session is
-    /// stored.
+    /// Rule that the server broke although the new tokens are usable: [`Error::NonceMissing`] under
+    /// [`NoncePolicy::Strict`]. Report it after the session is stored.
     pub violation: Option<Error>,
 }
 
-/// A refresh that did not end in a session to go on with.
+/// Failure of a refresh, and its effect on the old session.
 #[derive(Clone, Debug, Error)]
 #[error("{error}{}", after_revocation(.revocation.as_ref()))]
 #[non_exhaustive]
 pub struct RefreshError {
-    /// Why.
+    /// Cause of the failure.
     pub error: Error,
-    /// What became of tokens that the server had issued and that must not be used. `None` if there
-    /// were none; on an error the server has a session that nobody uses, until it expires.
+    /// Revocation of tokens that the server issued and that must not be used.
+    ///
+    /// `None`: the client received no tokens, so it revoked none. `Some(Ok)`: the tokens are
+    /// revoked, or the server has no revocation endpoint. `Some(Err)`: revocation failed, and the
+    /// tokens stay valid until they expire.
     pub revocation: Option<Result<Revocation, Box<Error>>>,
-    /// What it means for the session that was to be refreshed.
+    /// State of the old session after the failure: tells the caller to keep or to delete it.
     pub effect: SessionEffect,
 }
 
-/// What a failure means for a session.
+/// State of the old session after a failed refresh, and the caller's next step.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[expect(clippy::exhaustive_enums, reason = "a caller must decide on each of them")]
+#[expect(clippy::exhaustive_enums, reason = "a caller must handle each variant")]
 pub enum SessionEffect {
-    /// The refresh token was surely not spent: keep the session, try again later.
+    /// The refresh token was not spent: keep the session, and refresh it again later.
+    ///
+    /// If [`Error::is_retryable`] is false, each refresh fails until the cause is corrected. A
+    /// session without a refresh token is usable until its access token expires.
     Keep,
-    /// The refresh token may be spent: keep the session, use its access token while it lasts, and
-    /// try once more; if that is refused, the session was lost on the way.
+    /// The refresh token may be spent, because the server's response was lost or unreadable.
+    ///
+    /// Keep the session, use its access token until it expires, and refresh once more. If that
+    /// refresh ends in [`Dead`](Self::Dead), the first one had spent the token: log in again.
     Ambiguous,
-    /// The account has moved to another authorization server: its user must log in again.
+    /// The account's PDS names another authorization server, and the refresh token was not spent.
+    ///
+    /// The user must log in again; no later refresh succeeds while the account is at that server.
+    /// [`Client::revoke`](crate::Client::revoke) revokes the tokens at the old server.
     NeedsReauth,
-    /// The session is over.
+    /// The session has ended: delete it, and let the user log in again.
+    ///
+    /// The server answered `invalid_grant`, it issued tokens that must not be used, or the session
+    /// has an expired access token and no refresh token.
     Dead,
 }
 
@@ -98,7 +108,7 @@ impl Refresh {
     }
 
     fn start(&self, cx: &Cx<'_>) -> Result<State, RefreshError> {
-        // Another client can't use the session, but that is no fault of the session.
+        // If the client's configuration does not fit the session, the session stays usable.
         self.config
             .check_client_id(&self.session.client_id)
             .map_err(|error| effect(error, SessionEffect::Keep))?;
@@ -137,7 +147,7 @@ impl Refresh {
         Ok(State::Token { asked_at: now, token, verified: Box::new(verified) })
     }
 
-    /// Tokens that must not be used: the session is over, with all its tokens.
+    /// Revokes rejected tokens. The session ends as `Dead`, because its refresh token is spent.
     fn clean_up(
         &self,
         issued: &Issued,
@@ -192,7 +202,8 @@ impl Refresh {
                     let endpoint = verified.server.revocation_endpoint.clone();
                     match renew(&self.session, &issued, verified, at) {
                         Err(error) => self.state = self.clean_up(&issued, endpoint, error)?,
-                        // The tokens are good, and the old ones spent: they must not get lost.
+                        // A missing nonce is no error here: the old refresh token is spent, so an
+                        // error would lose the only usable tokens.
                         Ok(session) => {
                             let strict = self.config.nonce_policy == NoncePolicy::Strict;
                             let violation = (nonce_missing && strict)
@@ -211,7 +222,7 @@ impl Refresh {
     }
 }
 
-/// The session that takes the place of the old one.
+/// Checks the token response, and makes the new session from it and the old one.
 fn renew(
     old: &Session,
     issued: &Issued,
@@ -228,7 +239,7 @@ fn renew(
         pds: verified.pds.clone(),
         scopes: granted.scopes,
         access_token: granted.access_token,
-        // A server that gives no new one means the old one to go on.
+        // Without a new refresh token, the old one stays valid (RFC 6749 section 6).
         refresh_token: granted.refresh_token.or(old.refresh_token),
         expires_at: granted.expires_at,
         revocation_endpoint: verified.server.revocation_endpoint.clone(),
@@ -246,20 +257,20 @@ fn dead(error: Error) -> RefreshError {
     effect(error, SessionEffect::Dead)
 }
 
-/// Nothing was spent yet, and what can't be found out is never held against the session.
+/// Effect of an error before the token request: `Keep`, unless the PDS names another issuer.
 fn before_spending(error: Error) -> RefreshError {
     let moved = matches!(error, Error::Authority(AuthorityError::IssuerOfAccount { .. }));
     effect(error, if moved { SessionEffect::NeedsReauth } else { SessionEffect::Keep })
 }
 
-/// What the answer to a refresh, or the lack of one, says about the token that was sent. Only an
-/// answer that proves that it was not spent keeps the session as it is.
+/// Effect of an error of the token request. The effect is `Keep` only if the error proves that the
+/// refresh token was not spent.
 fn while_spending(error: Error) -> RefreshError {
     let verdict = match &error {
         Error::Refused(refusal) => refused(refusal),
         Error::Transport(transport) if transport.surely_not_sent() => SessionEffect::Keep,
         Error::Transport(_) | Error::Malformed { .. } => SessionEffect::Ambiguous,
-        // What keeps the request from being made.
+        // These errors occur before the request is sent.
         Error::Config(_)
         | Error::Input(_)
         | Error::Identity(_)
@@ -275,8 +286,8 @@ fn while_spending(error: Error) -> RefreshError {
     effect(error, verdict)
 }
 
-/// An OAuth error says that the server did not act; a bare status may be a gateway's, which can
-/// have lost the answer of a server that did.
+/// Effect of a refused token request. An OAuth error code proves that the server spent no token. A
+/// status without a code may come from a gateway that lost the server's successful response.
 fn refused(refusal: &Refusal) -> SessionEffect {
     match (refusal.status.as_u16(), refusal.error.as_deref()) {
         (400 | 401, Some("invalid_grant")) => SessionEffect::Dead,
@@ -288,7 +299,7 @@ fn refused(refusal: &Refusal) -> SessionEffect {
     }
 }
 
-/// The cause alone: what it means for the session is lost.
+/// Keeps the cause alone: `effect` and `revocation` are dropped.
 impl From<RefreshError> for Error {
     fn from(error: RefreshError) -> Self {
         error.error

@@ -1,15 +1,16 @@
-//! A request to the account's server.
+//! A request to the account's PDS, with access token and DPoP proof.
 //!
 //! ```text
-//! New ── the body can be sent once, and no fresh nonce is known ──▶ Prime
-//!  └─────────────────────────▶ Sent ◀─────────────────────────────────┘
+//! New ── streamed body, no nonce of the last 2 minutes ──▶ Prime
+//!  └────────────────────▶ Sent ◀──────────────────────────────┘
 //! ```
 //!
-//! It goes to the account's PDS and nowhere else, with the session's token in the header only.
-//! Any status is an answer: what the server says is the caller's to decide on.
+//! A URL of another origin than the PDS is rejected, and the access token is sent in the
+//! `Authorization` header only. A response of any status is a result, not an error.
 //!
-//! A body that can be sent only once must not meet a server that wants another nonce first. So
-//! where the nonce is not known, or old, a small request goes ahead to learn it.
+//! A streamed body ([`Body::Attached`]) can be sent only once, so the request can't be repeated if
+//! the PDS demands another nonce. If no fresh nonce of the PDS is known, a small `GET` request
+//! learns the nonce first.
 //!
 //! RFC 9449 section 7; atproto OAuth, «DPoP».
 
@@ -27,12 +28,12 @@ use crate::error::{Error, InputError};
 use crate::origin::{Origin, to_uri};
 use crate::session::Session;
 
-/// A request to the account's server, with the session's token and a proof for each attempt.
+/// Sends one request to the PDS, with access token and a new DPoP proof for each attempt.
 #[derive(Debug)]
-#[must_use = "a machine does nothing until it is run"]
+#[must_use = "a machine does nothing until a driver runs it"]
 pub struct ResourceRequest {
     request: Dpop<Resource>,
-    /// What goes ahead of a body that can be sent once.
+    /// Small request that learns a nonce before a streamed body is sent; `None` for other bodies.
     ahead: Option<Dpop<Resource>>,
     state: State,
 }
@@ -44,14 +45,14 @@ enum State {
     Sent,
 }
 
-/// The response of the account's server, whatever its status.
+/// The response of the PDS, with any status.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ResourceReply {
-    /// The response.
+    /// Response; of a streamed 2xx response only the head, because the driver holds the body.
     pub response: Response<Bytes>,
     /// Whether a successful response lacked the `DPoP-Nonce` that atproto OAuth demands («DPoP»).
-    /// The request took effect all the same, so this is no error.
+    /// The missing nonce is not an error, because the PDS has carried out the request.
     pub nonce_missing: bool,
 }
 
@@ -61,16 +62,16 @@ struct Resource {
     origin: Origin,
 }
 
-/// The largest answer that is buffered unless the caller allows more.
+/// Default limit of a buffered response body: 16 MiB.
 const MAX_LEN: usize = 16 * 1024 * 1024;
 
-/// An upload may take its time.
+/// Default timeout of one attempt, long enough for an upload.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 impl ResourceRequest {
-    /// Leads `request` to the server of `session`: its URL is a path there, or a whole URL there.
+    /// Prepares `request`, whose URI is a path at the PDS of `session` or a whole URL of the PDS.
     ///
-    /// What says who asks, and how the request is framed, is replaced, whoever set it.
+    /// Removes the caller's credential, host and framing headers ([`REPLACED`]).
     pub(crate) fn new(
         session: &Session,
         mut request: Request<Body>,
@@ -90,12 +91,13 @@ impl ResourceRequest {
         Ok(Self { request: proved(request), ahead, state: State::New })
     }
 
-    /// How large the answer may be, or that it is to be streamed; 16 MiB by default.
+    /// Delivery of the response body: buffered with a size limit, or streamed. By default, the body
+    /// is buffered up to 16 MiB.
     pub fn answer(self, answer: Answer) -> Self {
         self.with(|how| how.answer = answer)
     }
 
-    /// The time for one attempt; a minute by default.
+    /// Timeout of one attempt; 60 s by default.
     pub fn timeout(self, timeout: Duration) -> Self {
         self.with(|how| how.timeout = timeout)
     }
@@ -125,8 +127,8 @@ impl Machine for ResourceRequest {
                     self.state = State::Prime;
                 }
                 (State::Prime, Some(ahead)) => {
-                    // Whatever the answer is, its nonce was learned; what is wrong with the
-                    // session, the request itself will be told.
+                    // The response is ignored, because its nonce is stored already. If the session
+                    // is rejected, the main request returns that response, too.
                     let _ = ready!(ahead.poll(cx))?;
                     self.state = State::Sent;
                 }
@@ -141,23 +143,24 @@ impl Machine for ResourceRequest {
 }
 
 impl Resource {
-    /// Whether the server gave a nonce so lately that it will surely still take it.
+    /// Whether the latest nonce of the PDS is younger than [`FRESH`].
     fn knows_nonce(&self, cx: &Cx<'_>) -> bool {
         nonce_age(cx, self.origin.as_str()).is_some_and(|age| age < FRESH)
     }
 }
 
-/// Servers take a nonce for three minutes or more.
+/// Age up to which a nonce is surely valid: servers accept a nonce for three minutes or more.
 const FRESH: Duration = Duration::from_secs(2 * 60);
 
-/// The smallest request that needs a proof.
+/// `GET /xrpc/com.atproto.server.getSession`: a small request that requires a DPoP proof.
 fn small_request(pds: &Origin) -> Result<Request<Body>, Error> {
     let uri = format!("{pds}/xrpc/com.atproto.server.getSession");
     let request = Request::get(uri).header(header::ACCEPT, "application/json");
     let request = request.body(Body::Bytes(Bytes::new()));
-    Ok(request.map_err(|_| InputError::Request("its server can't be asked"))?)
+    Ok(request.map_err(|_| InputError::Request("no URI can be made from the origin of its PDS"))?)
 }
 
+/// Credential, host and framing headers, which are removed from the caller's request.
 const REPLACED: [HeaderName; 6] = [
     header::AUTHORIZATION,
     header::CONTENT_LENGTH,
@@ -167,7 +170,7 @@ const REPLACED: [HeaderName; 6] = [
     HeaderName::from_static("dpop"),
 ];
 
-/// The URL of the request, normalized as it is sent.
+/// Resolves the URI of the request against the PDS, and rejects other origins and user names.
 fn target(pds: &Origin, uri: &Uri) -> Result<Uri, Error> {
     let url = match uri.authority() {
         Some(_) => Url::parse(&uri.to_string()).ok(),
@@ -181,7 +184,7 @@ fn target(pds: &Origin, uri: &Uri) -> Result<Uri, Error> {
     if !url.username().is_empty() || url.password().is_some() {
         return Err(InputError::Request("its URL has a user name or password").into());
     }
-    Ok(to_uri(&url).ok_or(InputError::Request("its URL can't be sent"))?)
+    Ok(to_uri(&url).ok_or(InputError::Request("its URL is not a valid HTTP URI"))?)
 }
 
 impl Endpoint for Resource {
@@ -201,7 +204,7 @@ impl Endpoint for Resource {
     }
 }
 
-/// Shows no query and no header value.
+/// Omits query and header values, because both may be private.
 impl fmt::Debug for Resource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (method, path) = (self.request.method(), self.request.uri().path());

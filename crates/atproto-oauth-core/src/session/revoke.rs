@@ -1,7 +1,7 @@
-//! Logs out: revokes the tokens of a session at the server that issued them.
+//! Logs out: revokes a session's tokens at the authorization server that issued them.
 //!
-//! The refresh token is revoked first, because that ends the whole session at most servers, then
-//! the access token.
+//! The refresh token is revoked before the access token, because most servers end the whole
+//! session with the refresh token.
 //!
 //! RFC 7009; atproto OAuth, «Tokens and Session Lifetime».
 
@@ -25,22 +25,25 @@ use crate::endpoints::revocation::RevocationRequest;
 use crate::error::Error;
 use crate::session::Session;
 
-/// Logs out. The session is over for this client whatever the outcome is; the outcome tells
-/// whether its tokens are dead at the server too. A session of an earlier `client_id` is logged out
-/// under that name.
+/// Revokes refresh token and access token of a session, and ends in the result of the revocation.
+///
+/// Delete the session on success and on error alike: an error means that its tokens may stay valid
+/// at the server until they expire. If the session has an earlier `client_id` of this client, the
+/// revocation requests use that `client_id`.
 pub struct Revoke {
     config: Arc<Config>,
     session: Session,
     state: State,
 }
 
-/// What became of the tokens.
+/// Result of a revocation that did not fail.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Revocation {
-    /// The server has revoked them.
+    /// The server has revoked the refresh token. If the session has none, or the server can't revoke
+    /// refresh tokens, the server has revoked the access token.
     Revoked,
-    /// The server has no revocation endpoint: they live until they expire.
+    /// The server has no revocation endpoint: the tokens stay valid until they expire.
     NotSupported,
 }
 
@@ -51,14 +54,15 @@ enum State {
     Ended,
 }
 
-/// Revokes tokens, one after another.
+/// Revokes the refresh token, then the access token, with one request for each.
 pub(crate) struct RevokeTokens {
     /// `None` if the server has no revocation endpoint.
     endpoint: Option<FormEndpoint>,
     key: DpopKey,
     waiting: VecDeque<(&'static str, SecretString)>,
     request: Option<Dpop<RevocationRequest>>,
-    /// What became of the first token, which the session stands and falls with.
+    /// Result for the first token, or for the second if the server can't revoke the first's type.
+    /// The first token is the refresh token if the session has one.
     outcome: Option<Result<(), Error>>,
     ended: bool,
 }
@@ -108,7 +112,7 @@ impl Revoke {
                     ));
                 }
                 State::Server(fetch) => {
-                    // Logging out must work while discovery does not.
+                    // If the fetch of the metadata fails, the session's own endpoint is used.
                     let endpoint = match ready!(fetch.poll(cx)) {
                         Ok(server) => server.revocation_endpoint,
                         Err(_) => self.session.revocation_endpoint.clone(),
@@ -160,7 +164,7 @@ impl RevokeTokens {
                 let result = ready!(request.poll(cx)).map(|reply| reply.output);
                 self.request = None;
                 self.outcome = Some(match self.outcome.take() {
-                    // The server revokes no tokens of that kind, so the other one has to do.
+                    // The server can't revoke tokens of the first type: the second result counts.
                     Some(Err(first))
                         if first.oauth_error_code() == Some("unsupported_token_type") =>
                     {
@@ -180,17 +184,19 @@ impl RevokeTokens {
     }
 }
 
-/// What an error adds about tokens that had to be revoked.
+/// Text for an error message about issued tokens that are not revoked; empty if they are.
 pub(crate) fn after_revocation(revocation: Option<&Result<Revocation, Box<Error>>>) -> String {
     match revocation {
         None | Some(Ok(Revocation::Revoked)) => String::new(),
         Some(Ok(Revocation::NotSupported)) => {
-            "; the tokens that it issued can't be revoked there, and live until they expire"
+            "; the issued tokens stay valid until they expire, because the server has no \
+             revocation endpoint"
                 .to_owned()
         }
         Some(Err(error)) => {
             format!(
-                "; the tokens that it issued live until they expire, since revoking them failed: {error}"
+                "; the issued tokens stay valid until they expire, because revoking them failed: \
+                 {error}"
             )
         }
     }

@@ -49,11 +49,11 @@ pub struct Authorize {
 #[non_exhaustive]
 #[must_use = "without `pending`, the callback of this login can't be used"]
 pub struct Authorization {
-    /// Authorization URL to open in the user's browser; it carries only `client_id` and
+    /// URL to open in the user's browser: the authorization endpoint with `client_id` and
     /// `request_uri`.
     pub url: Url,
-    /// Expiry of `request_uri`, from `expires_in` of the PAR response (RFC 9126 section 2.2): the
-    /// browser must open `url` before.
+    /// Expiry of the `request_uri`, from `expires_in` of the PAR response (RFC 9126 section 2.2).
+    /// The browser must open `url` before this time.
     pub expires_at: UnixTime,
     /// Pending login: store it before the browser opens `url`, because the callback needs it.
     pub pending: Pending,

@@ -140,7 +140,7 @@ impl CallbackParams {
             return Err(CallbackProblem::Expired.into());
         }
         if let Some(location) = &self.location
-            && !same_place(location, &pending.redirect_uri)
+            && !same_url_except_query(location, &pending.redirect_uri)
         {
             return Err(CallbackProblem::RedirectUri.into());
         }
@@ -156,7 +156,7 @@ impl CallbackParams {
             Answer::Denied { error, description, uri } => Err(Denied {
                 error: printable(error),
                 description: description.as_ref().map(printable),
-                uri: uri.as_ref().filter(|uri| is_web_page(uri)).map(printable),
+                uri: uri.as_ref().filter(|uri| is_http_url(uri)).map(printable),
                 unverified: self.iss.is_none(),
             }
             .into()),
@@ -167,7 +167,7 @@ impl CallbackParams {
 }
 
 /// Checks for http or https, so that an `error_uri` with `javascript:` is dropped.
-fn is_web_page(uri: &str) -> bool {
+fn is_http_url(uri: &str) -> bool {
     Url::parse(uri).is_ok_and(|url| matches!(url.scheme(), "http" | "https"))
 }
 
@@ -178,7 +178,7 @@ fn is_url(text: &str) -> bool {
 
 /// Compares scheme, host, port and path. The query is left out, because the callback has the query
 /// of the redirect URI among its parameters.
-fn same_place(location: &Url, redirect_uri: &Url) -> bool {
+fn same_url_except_query(location: &Url, redirect_uri: &Url) -> bool {
     let mut expected = redirect_uri.clone();
     expected.set_query(None);
     expected.set_fragment(None);

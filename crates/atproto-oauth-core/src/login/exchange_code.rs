@@ -162,7 +162,7 @@ impl ExchangeCode {
     fn clean_up(&self, issued: &Issued, error: Error) -> Result<State, Failed> {
         let auth = match self.pending.client_auth(&self.config) {
             Ok(auth) => auth,
-            Err(unable) => return Err(Failed { error, revocation: Some(Err(unable.into())) }),
+            Err(no_auth) => return Err(Failed { error, revocation: Some(Err(no_auth.into())) }),
         };
         let endpoint = self.pending.server.revocation_endpoint.clone();
         let revoke = RevokeTokens::new(
@@ -208,8 +208,8 @@ impl ExchangeCode {
                         check.advance(cx);
                         // If the issuer check fails before the code is in flight, the login fails
                         // without the token request.
-                        let spare = answer.is_pending() && !exchange.token.is_in_flight(cx);
-                        if spare && let Some(error) = check.take_error() {
+                        let unsent = answer.is_pending() && !exchange.token.is_in_flight(cx);
+                        if unsent && let Some(error) = check.take_error() {
                             return Poll::Ready(Err(error.into()));
                         }
                     }

@@ -8,7 +8,7 @@
 //! ```
 //!
 //! A refresh token is single-use. So the token request is the last request before `Refreshed`, and
-//! the caller stores the new session first. [`SessionEffect`] tells the caller the state of the old
+//! the caller must store the new session before any other step. [`SessionEffect`] tells the caller the state of the old
 //! session after a failure. If the machine ends in `Ok`: the account's PDS still names this issuer,
 //! and the new tokens are for the same account.
 //!
@@ -116,8 +116,8 @@ impl Refresh {
             .client_auth(&self.config)
             .map_err(|error| effect(error, SessionEffect::Keep))?;
         if !self.session.can_refresh() {
-            let over = self.session.is_expired(cx.now());
-            let verdict = if over { SessionEffect::Dead } else { SessionEffect::Keep };
+            let expired = self.session.is_expired(cx.now());
+            let verdict = if expired { SessionEffect::Dead } else { SessionEffect::Keep };
             return Err(effect(SessionError::NoRefreshToken.into(), verdict));
         }
         let Session { did, issuer, pds, .. } = self.session.clone();
@@ -156,8 +156,8 @@ impl Refresh {
     ) -> Result<State, RefreshError> {
         let auth = match self.session.client_auth(&self.config) {
             Ok(auth) => auth,
-            Err(unable) => {
-                return Err(RefreshError { revocation: Some(Err(unable.into())), ..dead(error) });
+            Err(no_auth) => {
+                return Err(RefreshError { revocation: Some(Err(no_auth.into())), ..dead(error) });
             }
         };
         let revoke = RevokeTokens::new(

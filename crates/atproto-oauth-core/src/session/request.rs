@@ -34,7 +34,7 @@ use crate::session::Session;
 pub struct ResourceRequest {
     request: Dpop<Resource>,
     /// Small request that learns a nonce before a streamed body is sent; `None` for other bodies.
-    ahead: Option<Dpop<Resource>>,
+    primer: Option<Dpop<Resource>>,
     state: State,
 }
 
@@ -87,8 +87,8 @@ impl ResourceRequest {
             let resource = Resource { request, how, origin: session.pds().clone() };
             Dpop::new(resource, session.dpop_key()).bound_to(session.access_token())
         };
-        let ahead = if attached { Some(proved(small_request(session.pds())?)) } else { None };
-        Ok(Self { request: proved(request), ahead, state: State::New })
+        let primer = if attached { Some(proved(small_request(session.pds())?)) } else { None };
+        Ok(Self { request: proved(request), primer, state: State::New })
     }
 
     /// Delivery of the response body: buffered with a size limit, or streamed. By default, the body
@@ -114,7 +114,7 @@ impl Machine for ResourceRequest {
 
     fn budget(&self) -> Budget {
         let Budget { http, time, .. } = self.request.budget();
-        match self.ahead {
+        match self.primer {
             Some(_) => Budget::new(http + 2, time.saturating_mul(2)),
             None => Budget::new(http, time),
         }
@@ -122,14 +122,14 @@ impl Machine for ResourceRequest {
 
     fn poll(&mut self, cx: &mut Cx<'_>) -> Poll<Result<ResourceReply, Error>> {
         loop {
-            match (&self.state, &mut self.ahead) {
+            match (&self.state, &mut self.primer) {
                 (State::New, Some(_)) if !self.request.endpoint_mut().knows_nonce(cx) => {
                     self.state = State::Prime;
                 }
-                (State::Prime, Some(ahead)) => {
+                (State::Prime, Some(primer)) => {
                     // The response is ignored, because its nonce is stored already. If the session
                     // is rejected, the main request returns that response, too.
-                    let _ = ready!(ahead.poll(cx))?;
+                    let _ = ready!(primer.poll(cx))?;
                     self.state = State::Sent;
                 }
                 (State::New, _) => self.state = State::Sent,

@@ -40,8 +40,8 @@ pub struct Revoke {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Revocation {
-    /// The server has revoked the refresh token. If the session has none, or the server can't revoke
-    /// refresh tokens, the server has revoked the access token.
+    /// The server has revoked the refresh token. If the session has none, or if the server can't
+    /// revoke refresh tokens, the server has revoked the access token.
     Revoked,
     /// The server has no revocation endpoint: the tokens stay valid until they expire.
     NotSupported,

@@ -7,10 +7,10 @@
 //!                                        CleanUp ── revocation ended ──▶ error
 //! ```
 //!
-//! A refresh token is single-use. So the token request is the last request before `Refreshed`, and
-//! the caller must store the new session before any other step. [`SessionEffect`] tells the caller the state of the old
-//! session after a failure. If the machine ends in `Ok`: the account's PDS still names this issuer,
-//! and the new tokens are for the same account.
+//! A refresh token is single-use. So the token request is the last request before [`Refreshed`],
+//! and the caller must store the new session before any other step. After a failure,
+//! [`SessionEffect`] tells the caller the state of the old session. If the machine ends in `Ok`:
+//! the account's PDS still names this issuer, and the new tokens are for the same account.
 //!
 //! RFC 6749 section 6; atproto OAuth, «Tokens and Session Lifetime».
 

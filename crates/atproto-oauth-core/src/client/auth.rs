@@ -1,8 +1,9 @@
 //! How a client authenticates to an authorization server.
 //!
-//! A public client says only who it is. A confidential one proves it with a JWT that it signs anew
-//! for each attempt, by a key whose public part its metadata publishes. A session goes on as it was
-//! begun: with another key the server would end it.
+//! A public client sends its `client_id` only. A confidential client adds a client assertion: a JWT
+//! that it signs anew for each attempt, with a key whose public part its metadata publishes. A
+//! session keeps the key that it was begun with, because the authorization server ends a session
+//! whose client authenticates with another key.
 //!
 //! RFC 7523 sections 2.2 and 3; atproto OAuth, «Confidential Client Authentication».
 
@@ -19,23 +20,23 @@ use crate::error::Error;
 use crate::login::pkce;
 use crate::origin::Origin;
 
-/// How a session's client authenticates: the same way for as long as the session lives.
+/// Authentication method of the client of one session, unchanged until the session ends.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(tag = "method", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum AuthMethod {
     /// A public client: `token_endpoint_auth_method` is `none`.
     None,
-    /// A confidential client.
+    /// A confidential client: `token_endpoint_auth_method` is `private_key_jwt`.
     PrivateKeyJwt {
-        /// The name of the key.
+        /// `kid` of the [`ClientKey`](crate::ClientKey).
         kid: String,
-        /// The thumbprint of the key, so that another one of the same name is told apart.
+        /// JWK thumbprint (RFC 7638) of the key, because another key may get the same `kid` later.
         jkt: String,
     },
 }
 
-/// Who is asking whom.
+/// The client's identity at one authorization server; `key` is `None` for a public client.
 #[derive(Clone, Debug)]
 pub(crate) struct ClientAuth {
     pub(crate) client_id: String,
@@ -43,15 +44,16 @@ pub(crate) struct ClientAuth {
     pub(crate) key: Option<ClientKey>,
 }
 
-/// A server allows an assertion to be a minute old, and not to be of the future by a second. So it is
-/// issued nearly half a minute ago, and either clock may be off; what is more is learned from its `Date`.
+/// Age of a new client assertion. An authorization server accepts an assertion that is up to a
+/// minute old, but none from the future. Because the `iat` lies in the past, either clock may be
+/// off by about 25 seconds. Larger offsets are corrected by the `Date` header of the server.
 const BACKDATED: Duration = Duration::from_secs(25);
 const LIFETIME: Duration = Duration::from_secs(60);
 
 const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 impl ClientAuth {
-    /// What a key that lives elsewhere must sign.
+    /// Message for the remote signer; `None` if the key is local or the client is public.
     pub(crate) fn to_sign(&self, fresh: Fresh<'_>) -> Option<ToSign> {
         let key = self.key.as_ref()?;
         let key_id = key.remote_id()?.to_owned();
@@ -59,7 +61,7 @@ impl ClientAuth {
         Some(ToSign { key_id, message })
     }
 
-    /// Writes into `form` who is asking, with a new assertion if that must be proved.
+    /// Adds the `client_id` to `form`, and for a confidential client a new client assertion.
     pub(crate) fn apply(&self, form: &mut Form, fresh: Fresh<'_>) -> Result<(), Error> {
         form.field("client_id", &self.client_id);
         let Some(key) = &self.key else { return Ok(()) };

@@ -1,4 +1,4 @@
-//! A client in the making.
+//! Builds and checks a [`Client`].
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -16,7 +16,11 @@ use crate::client::redirect_uri::{self, ApplicationType};
 use crate::error::{ConfigError, Error};
 use crate::scope::Scopes;
 
-/// A client in the making: what kind it is was decided by the function that began it.
+/// Settings of a client, checked by [`build`](Self::build).
+///
+/// The kind of client is chosen by the function that returns the builder:
+/// [`Client::loopback`], [`Client::web`] or [`Client::native`]. Each option says for which kind it
+/// is; on another kind `build` fails with [`ConfigError::Misplaced`].
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until `build`"]
 pub struct ClientBuilder {
@@ -26,15 +30,15 @@ pub struct ClientBuilder {
     nonce_policy: NoncePolicy,
     resource_metadata_fallback: bool,
     development: bool,
-    /// The first option that this kind of client does not have.
+    /// First option that was set although this kind of client does not have it.
     misplaced: Option<&'static str>,
 }
 
 #[derive(Clone, Debug)]
 enum Kind {
-    /// Its `client_id` is its metadata.
+    /// A loopback client, whose `client_id` contains its metadata as query parameters.
     Loopback { redirect_path: String },
-    /// Its `client_id` is where its metadata is.
+    /// A client whose `client_id` is the URL of its metadata document.
     Published(Box<Published>),
 }
 
@@ -77,18 +81,20 @@ impl ClientBuilder {
         }
     }
 
-    /// Reads a loopback `client_id` again, such as the one that a stored session names.
+    /// Rebuilds the settings of a loopback client from its `client_id`, for example from
+    /// [`Session::client_id`](crate::Session::client_id) of a stored session.
     ///
     /// # Errors
     ///
-    /// It is not a loopback `client_id`, or one with other redirect URIs than
-    /// [`build`](Self::build) makes.
+    /// [`ConfigError::ClientId`] if `client_id` is not exactly a `client_id` that
+    /// [`build`](Self::build) makes for a loopback client; [`ConfigError::RedirectUri`] or
+    /// [`InputError::Scopes`](crate::InputError::Scopes) if its path or scopes are malformed.
     pub fn from_loopback_client_id(client_id: &str) -> Result<Self, Error> {
         let (path, scopes) = loopback::parse_client_id(client_id)?;
         Ok(Self::new(Kind::Loopback { redirect_path: path }, scopes))
     }
 
-    /// The path of a loopback client's redirect URIs; `/` by default.
+    /// Path of the redirect URIs of a loopback client; `/` by default.
     pub fn redirect_path(mut self, path: impl Into<String>) -> Self {
         match &mut self.kind {
             Kind::Loopback { redirect_path } => *redirect_path = path.into(),
@@ -97,59 +103,64 @@ impl ClientBuilder {
         self
     }
 
-    /// A redirect URI of a client that publishes its metadata. The first is the one that logins
-    /// use unless they say otherwise.
+    /// Adds a redirect URI of a web or native client. Logins use the first one, unless
+    /// [`Authorize::redirect_uri`](crate::Authorize::redirect_uri) chooses another.
     pub fn redirect_uri(self, uri: Url) -> Self {
         self.with_published("redirect_uri", |published| published.redirect_uris.push(uri))
     }
 
-    /// A key to authenticate with, which makes the client a confidential one.
+    /// Adds a key to a web client, which makes it a confidential client.
     ///
-    /// New sessions are begun with the first; the others stay for the sessions that were begun
-    /// with them.
+    /// New sessions use the first key. To rotate keys, put the new key first, and keep the others
+    /// as long as sessions exist that were begun with them.
     pub fn key(self, key: ClientKey) -> Self {
         self.with_published("key", |published| published.keys.push(key))
     }
 
-    /// URL at which the client serves its [`jwks`](Client::jwks), in place of the keys in the
-    /// metadata document itself. Keys can then be rotated without a change of the document.
+    /// Https URL at which a confidential client serves its [`jwks`](Client::jwks). The metadata
+    /// document then names this URL instead of containing the keys, so that keys are rotated
+    /// without a change of the metadata document.
     pub fn jwks_uri(self, uri: Url) -> Self {
         self.with_published("jwks_uri", |published| published.jwks_uri = Some(uri))
     }
 
-    /// What people read about the client when they are asked to consent.
+    /// Name and web pages of a web or native client, which the authorization server shows on its
+    /// consent page.
     pub fn description(self, description: Description) -> Self {
         self.with_published("description", |published| published.description = description)
     }
 
-    /// How identities are resolved; over the public network by default.
+    /// Resolver of handles and DIDs; [`Resolver::new`] by default.
     pub fn resolver(self, resolver: Resolver) -> Self {
         Self { resolver, ..self }
     }
 
-    /// What a missing nonce means.
+    /// Treatment of successful responses without `DPoP-Nonce`; [`NoncePolicy::Strict`] by default.
     pub fn nonce_policy(self, nonce_policy: NoncePolicy) -> Self {
         Self { nonce_policy, ..self }
     }
 
-    /// Takes a PDS without protected resource metadata for its own authorization server. The
-    /// specification wants the metadata; some servers predate it.
+    /// Accepts a PDS without protected resource metadata, as its own authorization server. By
+    /// default, such a PDS is rejected with [`DiscoveryError::NoOAuth`](crate::DiscoveryError),
+    /// because the specification requires the metadata; some servers predate it.
     pub fn resource_metadata_fallback(self) -> Self {
         Self { resource_metadata_fallback: true, ..self }
     }
 
-    /// For a development network: loopback, plain http and `.test` are allowed.
+    /// Allows loopback and `.test` hosts, also with plain http, for a development network.
     ///
-    /// The transport must be built for development too.
+    /// The driver must be built for development, too, or its requests fail as
+    /// [`Phase::Blocked`](atproto_sansio::Phase::Blocked).
     pub fn development(self) -> Self {
         Self { development: true, ..self }
     }
 
-    /// Checks the parts and puts them together.
+    /// Checks the settings against the rules of the atproto OAuth profile, without any request.
     ///
     /// # Errors
     ///
-    /// The rule of the profile that the client would break.
+    /// The first [`ConfigError`]: a setting breaks a rule, or is an option of another kind of
+    /// client.
     pub fn build(self) -> Result<Client, Error> {
         if let Some(option) = self.misplaced {
             return Err(ConfigError::Misplaced(option).into());

@@ -6,19 +6,22 @@ use url::Url;
 
 use crate::error::ConfigError;
 
-/// What people read about a client when they are asked to consent.
+/// Name and web pages of a client, for the consent page of the authorization server.
+///
+/// [`ClientBuilder::build`](crate::ClientBuilder::build) fails with
+/// [`ConfigError::Page`] if a URL is not https.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-#[expect(clippy::exhaustive_structs, reason = "it is written as a literal")]
+#[expect(clippy::exhaustive_structs, reason = "callers write it as a literal")]
 pub struct Description {
-    /// Its name.
+    /// Name of the client.
     pub client_name: Option<String>,
-    /// Its home page, at the origin of the `client_id`.
+    /// Home page of the client, which must have the origin of the `client_id`.
     pub client_uri: Option<Url>,
-    /// Its logo.
+    /// Image with the logo of the client.
     pub logo_uri: Option<Url>,
-    /// Its terms of service.
+    /// Page with the terms of service.
     pub tos_uri: Option<Url>,
-    /// Its privacy policy.
+    /// Page with the privacy policy.
     pub policy_uri: Option<Url>,
 }
 
@@ -32,7 +35,8 @@ impl Description {
         ]
     }
 
-    /// Servers refuse a home page that is not the client's own, and pages that are not https.
+    /// Rejects URLs that are not https, and a `client_uri` of another origin than `client_id`,
+    /// because authorization servers reject them.
     pub(crate) fn check(&self, client_id: &Url) -> Result<(), ConfigError> {
         for (name, url) in self.urls() {
             if url.as_ref().is_some_and(|url| url.scheme() != "https") {

@@ -1,4 +1,4 @@
-//! The URL that names a client and serves its metadata.
+//! The `client_id`: the https URL at which a client serves its metadata document.
 //!
 //! atproto OAuth, «Clients» and «Client ID Metadata Document».
 
@@ -8,7 +8,7 @@ use url::{Host, Url};
 use crate::error::ConfigError;
 use crate::origin::to_uri;
 
-/// Reads the `client_id` of a client that publishes its metadata there.
+/// Parses and checks a `client_id` that is an https URL.
 pub(crate) fn parse(text: &str) -> Result<Url, ConfigError> {
     let refused = |why| ConfigError::ClientId { client_id: text.to_owned(), why };
     let url = Url::parse(text).map_err(|_| refused("it is not a URL"))?;
@@ -30,9 +30,11 @@ pub(crate) fn parse(text: &str) -> Result<Url, ConfigError> {
     if url.path() == "/" || url.path().ends_with('/') {
         return Err(refused("it must have a path that does not end in a slash"));
     }
-    // Servers compare it as a string, so there is one way to write it.
+    // Servers compare the `client_id` as a string, so only its canonical spelling is accepted.
     if url.as_str() != text {
-        return Err(refused("it is not in canonical form"));
+        return Err(refused(
+            "it is not in canonical form (lower-case host, no default port, no `..`)",
+        ));
     }
     let uri = to_uri(&url).ok_or_else(|| refused("it is not a URL"))?;
     if let Err(rule) = Reach::Public.check(&uri) {

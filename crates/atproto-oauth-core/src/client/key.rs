@@ -1,4 +1,4 @@
-//! The keys of a confidential client.
+//! The private keys that a confidential client signs its client assertions with.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,10 +9,52 @@ use serde_json::{Value, json};
 
 use crate::error::Error;
 
-/// A key that a confidential client signs its assertions with. `Debug` shows its name only.
+/// A P-256 key that a confidential client signs its client assertions with (RFC 7523).
 ///
-/// Its public part must be in the client's published metadata under the same name for as long as
-/// sessions live that were begun with it.
+/// # How to make a key
+///
+/// With OpenSSL, as a PEM file that [`parse`](Self::parse) reads:
+///
+/// ```text
+/// openssl ecparam -name prime256v1 -genkey -noout \
+///     | openssl pkcs8 -topk8 -nocrypt -out client-key.pem
+/// ```
+///
+/// Or in Rust, as a private JWK that [`parse`](Self::parse) reads, too:
+///
+/// ```
+/// use atproto_dpop::{DpopKey, P256Keys};
+/// use atproto_oauth_core::{Client, ClientKey, Scopes};
+/// use atproto_sansio::{Keys, SystemEntropy};
+///
+/// // Once: generate the key, and store the private JWK as a secret.
+/// let signer = P256Keys.generate(&mut SystemEntropy);
+/// let jwk = DpopKey::new(signer).to_jwk().expect("keys of P256Keys can be exported");
+///
+/// // At each start of the program: read the stored key.
+/// let key = ClientKey::parse(jwk.expose(), &P256Keys)?;
+/// let client = Client::web("https://app.example.com/client.json", Scopes::parse("atproto")?)
+///     .redirect_uri("https://app.example.com/callback".parse().expect("this is a URL"))
+///     .key(key.clone())
+///     .build()?;
+/// let published = client.metadata().expect("a web client has a metadata document");
+/// assert!(published.contains(key.kid()));
+/// # Ok::<(), atproto_oauth_core::Error>(())
+/// ```
+///
+/// # Public and private part
+///
+/// Publish the public part: serve [`Client::metadata`](crate::Client::metadata) at the
+/// `client_id`. If the client has a [`jwks_uri`](crate::ClientBuilder::jwks_uri), serve
+/// [`Client::jwks`](crate::Client::jwks) at that URL, too. Both documents contain public keys only.
+///
+/// Keep the private part secret, out of repositories, logs and distributed programs, because every
+/// holder of the private key can authenticate as this client. `Debug` shows the `kid` only.
+///
+/// Keep the key, private part and published part, as long as sessions exist that were begun with
+/// it: without it they can't be refreshed
+/// ([`SessionError::NoSuchKey`](crate::SessionError::NoSuchKey)). Never use the key as the DPoP key
+/// of a session.
 #[derive(Clone)]
 pub struct ClientKey {
     kid: String,
@@ -27,11 +69,16 @@ enum Holder {
 }
 
 impl ClientKey {
-    /// Reads a private key: PEM (PKCS#8 or SEC 1), or a JWK, whose `kid` becomes the key's name.
+    /// Reads an unencrypted private key: PEM (PKCS#8 or SEC 1) or JWK. The [`kid`](Self::kid) is
+    /// the `kid` of the JWK, or else the thumbprint of the key.
+    ///
+    /// `keys` is the crypto backend that holds the key, usually
+    /// [`P256Keys`](atproto_dpop::P256Keys).
     ///
     /// # Errors
     ///
-    /// It is something else, encrypted, or no P-256 key.
+    /// [`Error::Dpop`] if the text has another format, or if the key is encrypted, public, or not a
+    /// P-256 key.
     pub fn parse(text: &str, keys: &dyn Keys) -> Result<Self, Error> {
         let PrivateKey { scalar, kid, .. } = PrivateKey::parse(text)?;
         let key = Self::new(keys.import(&scalar).map_err(DpopError::from)?)?;
@@ -41,40 +88,42 @@ impl ClientKey {
         })
     }
 
-    /// The key of `signer`, named by its thumbprint.
+    /// Wraps a key of a crypto backend. Its [`kid`](Self::kid) is its JWK thumbprint (RFC 7638).
     ///
     /// # Errors
     ///
-    /// The signer's public point is not on the curve.
+    /// [`Error::Dpop`] if the public point of `signer` is not on the P-256 curve.
     pub fn new(signer: Arc<dyn Signer>) -> Result<Self, Error> {
         let jwk = Jwk::new(*signer.public())?;
         Ok(Self { kid: jwk.thumbprint(), jwk, holder: Holder::Local(signer) })
     }
 
-    /// A key that this process does not hold: in hardware, or at a signing service. `key_id` is its
-    /// name there: the driver's remote signer is given it with each message to sign
-    /// ([`Call::Sign`](atproto_sansio::Call::Sign)).
+    /// A key whose private part this process does not hold: in a hardware module, or at a signing
+    /// service. `key_id` is the name of the key at that remote signer. Each signature is a
+    /// [`Call::Sign`](atproto_sansio::Call::Sign) with this `key_id`, which the driver passes to
+    /// its remote signer.
     pub fn remote(key_id: impl Into<String>, public: Jwk) -> Self {
         let holder = Holder::Remote { key_id: key_id.into() };
         Self { kid: public.thumbprint(), jwk: public, holder }
     }
 
-    /// The same key under another name.
+    /// Replaces the `kid`. Change it only before the key is published, because a session finds its
+    /// key by `kid` and thumbprint.
     pub fn with_kid(self, kid: impl Into<String>) -> Self {
         Self { kid: kid.into(), ..self }
     }
 
-    /// The key's name in the client's metadata.
+    /// Name of the key in the client's metadata and in the header of each client assertion.
     pub fn kid(&self) -> &str {
         &self.kid
     }
 
-    /// The public key.
+    /// Public part of the key.
     pub fn jwk(&self) -> &Jwk {
         &self.jwk
     }
 
-    /// The public key as the client's metadata publishes it.
+    /// Public JWK with `kid`, `alg` and `use`, an element of the client's `jwks`.
     pub(crate) fn published(&self) -> Value {
         let mut jwk = json!(self.jwk);
         if let Some(members) = jwk.as_object_mut() {
@@ -99,13 +148,14 @@ impl ClientKey {
                 Ok(String::from_utf8(jws).expect("a compact JWS is ASCII"))
             }
             Holder::Remote { .. } => {
-                unreachable!("a key that lives elsewhere is asked before the request is made")
+                unreachable!("the remote signer has signed before the request is built")
             }
         }
     }
 
-    /// Joins a message with the signature that was made of it elsewhere, which is checked: a wrong
-    /// one would look like a dead session.
+    /// Appends the remote signer's `signature` to `message`, after verifying it. A wrong signature
+    /// is an error of the remote signer. If it was sent, the refusal of the authorization server
+    /// would look like the end of the session.
     pub(crate) fn finish(&self, message: &[u8], signature: &[u8; 64]) -> Result<String, Error> {
         if !atproto_dpop::verify(self.jwk.point(), message, signature) {
             return Err(DpopError::Signature.into());

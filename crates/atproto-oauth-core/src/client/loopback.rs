@@ -1,7 +1,8 @@
-//! The client that needs no metadata document: its `client_id` is its metadata.
+//! The `client_id` of a loopback client, which needs no metadata document: its redirect URIs and
+//! scopes are query parameters of the `client_id`.
 //!
-//! The redirect URIs in it carry no port, so the same `client_id` serves whatever port is free, and
-//! a session outlives the port that it was begun on.
+//! The redirect URIs have no port, so that the client can listen on any free port, and a session
+//! stays valid when the port changes.
 //!
 //! atproto OAuth, «Localhost Client Development»; RFC 8252 section 7.3.
 
@@ -22,43 +23,46 @@ pub(crate) fn client_id(redirect_uris: &[Url], scopes: &Scopes) -> String {
     format!("http://localhost?{}", query.finish())
 }
 
-/// The redirect path and the scopes of a `client_id` that [`client_id`] made.
+/// Returns the redirect path and the scopes of a `client_id` that [`client_id`] made.
 ///
-/// It is read as it is spelled: a URL parser would forgive what a server does not.
+/// Compares the text as a string, because a URL parser accepts spellings that an authorization
+/// server takes for another `client_id`.
 pub(crate) fn parse_client_id(text: &str) -> Result<(String, Scopes), Error> {
     let refused = |why| ConfigError::ClientId { client_id: printable(text), why };
     let rest = text
         .strip_prefix("http://localhost")
         .ok_or_else(|| refused("it does not begin with http://localhost"))?;
     let rest = rest.strip_prefix('/').unwrap_or(rest);
-    let query = rest.strip_prefix('?').ok_or_else(|| refused("it must go on with a query"))?;
+    let query = rest.strip_prefix('?').ok_or_else(|| {
+        refused("http://localhost must be followed by a query, without port or path")
+    })?;
     let (mut redirect_uris, mut scope) = (Vec::new(), None);
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
         match name.as_ref() {
             "redirect_uri" => redirect_uris.push(value.into_owned()),
             "scope" if scope.is_none() => scope = Some(Scopes::parse(&value)?),
-            "scope" => return Err(refused("it has more than one scope").into()),
+            "scope" => return Err(refused("it has more than one scope parameter").into()),
             _ => {
                 let why = "it has a parameter that is neither redirect_uri nor scope";
                 return Err(refused(why).into());
             }
         }
     }
-    let scopes = scope.ok_or_else(|| refused("it has no scope"))?;
+    let scopes = scope.ok_or_else(|| refused("it has no scope parameter"))?;
     let path = redirect_uris.first().and_then(|uri| Some(Url::parse(uri).ok()?.path().to_owned()));
-    let path = path.ok_or_else(|| refused("it has no redirect_uri"))?;
+    let path = path.ok_or_else(|| refused("it has no redirect_uri parameter with a URL"))?;
     if client_id(&self::redirect_uris(&path)?, &scopes) != text {
-        return Err(refused("it is not spelled as this client spells it").into());
+        return Err(refused("it is not exactly a client_id that `Client::loopback` makes").into());
     }
     Ok((path, scopes))
 }
 
-/// The redirect URIs of a path, on both loopback addresses; never on `localhost`, which a resolver
-/// can lead elsewhere.
+/// The redirect URIs with this path: on `127.0.0.1` and `[::1]`. The name `localhost` is not used,
+/// because name resolution may return another address for it.
 pub(crate) fn redirect_uris(path: &str) -> Result<Vec<Url>, ConfigError> {
     let refused = |why| ConfigError::RedirectUri { uri: path.to_owned(), why };
     if !path.starts_with('/') {
-        return Err(refused("its path must begin with a slash"));
+        return Err(refused("the path must begin with a slash"));
     }
     ["http://127.0.0.1", "http://[::1]"]
         .iter()
@@ -66,7 +70,9 @@ pub(crate) fn redirect_uris(path: &str) -> Result<Vec<Url>, ConfigError> {
             let url = Url::parse(&format!("{origin}{path}"));
             let url = url.map_err(|_| refused("it is not a URL"))?;
             if url.path() != path || url.query().is_some() || url.fragment().is_some() {
-                return Err(refused("it must be a path in canonical form, and nothing else"));
+                return Err(refused(
+                    "it must be a path in canonical form, without query and fragment",
+                ));
             }
             Ok(url)
         })
@@ -115,7 +121,7 @@ mod tests {
     #[test]
     fn a_redirect_path_is_a_path() {
         for path in ["", "callback", "/a?b", "/a#b", "/a/../b", "/a b", "//evil.com"] {
-            // A double slash stays on the loopback host, so it is merely odd.
+            // A path that begins with two slashes stays on the loopback host, so it is accepted.
             let outcome = redirect_uris(path);
             assert!(outcome.is_err() || path == "//evil.com", "{path}");
         }

@@ -1,7 +1,7 @@
-//! The document at a `client_id`.
+//! The client metadata document, which the client serves at its `client_id`.
 //!
-//! Servers fetch it for each login, from exactly that URL, as `application/json`. What a client
-//! asks for is compared with it to the letter.
+//! Authorization servers fetch the document from exactly that URL, as `application/json`, and
+//! compare redirect URIs and scopes of a login with it as strings.
 //!
 //! atproto OAuth, «Client ID Metadata Document»; RFC 7591 section 2.
 
@@ -71,7 +71,6 @@ impl Config {
 mod tests {
     use atproto_dpop::P256Keys;
     use atproto_sansio::{Entropy, Keys};
-
     use url::Url;
 
     use super::*;
@@ -136,11 +135,11 @@ mod tests {
             let members: Vec<_> = jwk.as_object().unwrap().keys().collect();
             assert_eq!(members, ["alg", "crv", "kid", "kty", "use", "x", "y"]);
         }
-        let elsewhere = client(&keys, Some("https://app.example.com/jwks.json"));
-        let document: Value = serde_json::from_str(&elsewhere.metadata().unwrap()).unwrap();
+        let with_jwks_uri = client(&keys, Some("https://app.example.com/jwks.json"));
+        let document: Value = serde_json::from_str(&with_jwks_uri.metadata().unwrap()).unwrap();
         assert_eq!(document["jwks"], Value::Null);
         assert_eq!(
-            serde_json::from_str::<Value>(&elsewhere.jwks()).unwrap()["keys"][1]["kid"],
+            serde_json::from_str::<Value>(&with_jwks_uri.jwks()).unwrap()["keys"][1]["kid"],
             "second"
         );
     }

@@ -1,4 +1,4 @@
-//! A client as it is configured, and the procedures that begin with it.
+//! The OAuth client: its settings, and the machines for login, refresh, revocation and requests.
 
 pub(crate) mod auth;
 pub(crate) mod builder;
@@ -34,7 +34,9 @@ use crate::session::refresh::Refresh;
 use crate::session::request::ResourceRequest;
 use crate::session::revoke::Revoke;
 
-/// A client as it is configured. Cheap to clone.
+/// An OAuth client: immutable settings, from which each operation makes its machine.
+///
+/// A clone is cheap, because clones share the settings.
 ///
 /// ```
 /// use atproto_oauth_core::{Client, Scopes};
@@ -48,53 +50,65 @@ use crate::session::revoke::Revoke;
 pub struct Client(pub(crate) Arc<Config>);
 
 impl Client {
-    /// A client without a server of its own: for development, command lines and desktop programs.
+    /// Builds a public client without a metadata document: for development, command lines and
+    /// desktop programs.
     ///
-    /// Its `client_id` is `http://localhost` with its redirect URIs and scopes as parameters, and
-    /// its redirect URIs are at a loopback address, at whatever port is free
-    /// (atproto OAuth, «Localhost Client Development»).
+    /// Its `client_id` is `http://localhost` with its redirect URIs and scopes as parameters. Its
+    /// redirect URIs are on `127.0.0.1` and `[::1]`, with any port (atproto OAuth, «Localhost
+    /// Client Development»).
     pub fn loopback(scopes: Scopes) -> ClientBuilder {
         ClientBuilder::loopback(scopes)
     }
 
-    /// A web application, whose metadata is at `client_id`. With a [`key`](ClientBuilder::key) it is
-    /// a confidential client, whose sessions may live long; without one it is a public client.
+    /// Builds a web application, which serves its [`metadata`](Self::metadata) at `client_id`.
+    ///
+    /// With a [`key`](ClientBuilder::key) it is a confidential client, and authorization servers
+    /// give its sessions a longer lifetime; without a key it is a public client.
     pub fn web(client_id: impl Into<String>, scopes: Scopes) -> ClientBuilder {
         ClientBuilder::published(client_id.into(), ApplicationType::Web, scopes)
     }
 
-    /// A program on people's devices, whose metadata is at `client_id`.
+    /// Builds a program on its users' devices, whose [`metadata`](Self::metadata) a web server of
+    /// its publisher serves at `client_id`. It is a public client, without a key.
     pub fn native(client_id: impl Into<String>, scopes: Scopes) -> ClientBuilder {
         ClientBuilder::published(client_id.into(), ApplicationType::Native, scopes)
     }
 
-    /// Begins a login: ends in a URL for the browser and in what must be kept until it comes back.
+    /// Resolves the account, pushes the authorization request, and ends in an
+    /// [`Authorization`](crate::Authorization): the URL to open in the browser, and the [`Pending`]
+    /// login to store until the callback.
     pub fn authorize(&self, subject: Subject) -> Authorize {
         Authorize::new(Arc::clone(&self.0), subject)
     }
 
-    /// Finishes a login with what the browser came back with.
+    /// Checks the callback against the stored [`Pending`] login, exchanges the authorization code,
+    /// and ends in [`LoggedIn`](crate::LoggedIn) with the new session.
     pub fn callback(&self, pending: Pending, params: CallbackParams) -> ExchangeCode {
         ExchangeCode::new(Arc::clone(&self.0), pending, params)
     }
 
-    /// Spends the session's refresh token: ends in the session that takes its place.
+    /// Exchanges the session's single-use refresh token, and ends in
+    /// [`Refreshed`](crate::Refreshed): the session that replaces `session` in storage.
     pub fn refresh(&self, session: Session) -> Refresh {
         Refresh::new(Arc::clone(&self.0), session)
     }
 
-    /// Logs out: revokes the session's tokens at the server that issued them.
+    /// Revokes the session's tokens at the authorization server that issued them: a logout.
     pub fn revoke(&self, session: Session) -> Revoke {
         Revoke::new(Arc::clone(&self.0), session)
     }
 
-    /// A request to the account's server, with the session's token and a proof for it.
+    /// Sends `request` to the account's PDS, with the session's access token and a DPoP proof.
     ///
-    /// Ends in the server's response, whatever its status.
+    /// Ends in the response of the PDS with any status: an error status is not an [`Error`], see
+    /// [`xrpc::check`](crate::xrpc::check).
     ///
     /// # Errors
     ///
-    /// The request leads to another server, or the session was made for another client.
+    /// [`InputError::ForeignOrigin`](crate::InputError::ForeignOrigin) if the URL of the request
+    /// has another origin than the PDS,
+    /// [`SessionError::OtherClient`](crate::SessionError::OtherClient) if the session has another
+    /// `client_id`.
     pub fn request(
         &self,
         session: &Session,
@@ -104,44 +118,46 @@ impl Client {
         ResourceRequest::new(session, request, self.0.reach())
     }
 
-    /// Finds the authorization server of a server: its own metadata, checked.
+    /// Fetches and checks the metadata of `server` and of its authorization server. If `server` has
+    /// no protected resource metadata, it is taken for its own authorization server.
     pub fn discover(&self, server: Origin) -> Discover {
         Discover::new(server, true, self.development())
     }
 
-    /// The `client_id`: where the client's metadata is, or what stands in for it.
+    /// The `client_id`: URL of the client's metadata document, or `http://localhost?…` for a
+    /// loopback client.
     pub fn client_id(&self) -> &str {
         &self.0.client_id
     }
 
-    /// All scopes that the client may ask for.
+    /// All scopes that the client declares; a login may request fewer.
     pub fn scopes(&self) -> &Scopes {
         &self.0.scopes
     }
 
-    /// How identities are resolved.
+    /// Resolver of handles and DIDs.
     pub fn resolver(&self) -> &Resolver {
         &self.0.resolver
     }
 
-    /// Whether the client was built for a development network.
+    /// Whether the client was built with [`ClientBuilder::development`].
     pub fn development(&self) -> bool {
         self.0.development
     }
 
-    /// What a missing nonce means.
+    /// Treatment of successful responses without `DPoP-Nonce`.
     pub fn nonce_policy(&self) -> NoncePolicy {
         self.0.nonce_policy
     }
 
-    /// The document to serve at the `client_id`, with status 200 and as `application/json`; `None`
-    /// for a loopback client, whose `client_id` is its metadata.
+    /// JSON document to serve at the `client_id`, with status 200 and the content type
+    /// `application/json`; `None` for a loopback client, which has no document.
     pub fn metadata(&self) -> Option<String> {
         self.0.metadata()
     }
 
-    /// The document to serve at the `jwks_uri`, as `application/json`: the public keys of a
-    /// confidential client (RFC 7517 section 5).
+    /// JSON document to serve at the `jwks_uri`, with the content type `application/json`: the
+    /// public keys of a confidential client (RFC 7517 section 5).
     pub fn jwks(&self) -> String {
         self.0.jwks()
     }

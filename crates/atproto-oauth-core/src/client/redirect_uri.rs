@@ -1,4 +1,4 @@
-//! Where a browser may come back to.
+//! The rules of redirect URIs, the URLs that an authorization server may redirect a browser to.
 //!
 //! atproto OAuth, «Request Fields» and «Native Clients»; RFC 8252 section 7.
 
@@ -8,18 +8,20 @@ use url::{Host, Url};
 use crate::error::ConfigError;
 use crate::origin::to_uri;
 
-/// What a client is: a web application with a server, or a program on a device.
+/// Kind of a client that publishes its metadata, its `application_type`: a web application with a
+/// server, or a program on the user's device.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-#[expect(clippy::exhaustive_enums, reason = "OpenID Connect Dynamic Client Registration has two")]
+#[expect(clippy::exhaustive_enums, reason = "OpenID Connect Registration defines these two")]
 pub enum ApplicationType {
-    /// `web`: redirect URIs are https.
+    /// `web`: redirect URIs are https URLs.
     #[default]
     Web,
-    /// `native`: redirect URIs may be loopback addresses, or of a scheme of the client's own.
+    /// `native`: redirect URIs may also be http URLs of a loopback address, or have a private-use
+    /// scheme, such as `com.example.app:/callback` (RFC 8252 section 7.1).
     Native,
 }
 
-/// Checks a redirect URI that a client declares.
+/// Checks a redirect URI that a client declares in its metadata.
 pub(crate) fn check(
     uri: &Url,
     client_id: &Url,
@@ -41,29 +43,32 @@ pub(crate) fn check(
             }
             if native && uri.origin() != client_id.origin() {
                 return Err(refused(
-                    "a native client's https redirect URI is at its client_id's origin",
+                    "in a native client, with https, it must have the client_id's origin",
                 ));
             }
         }
-        "http" if !native => return Err(refused("a web client's redirect URI is https")),
+        "http" if !native => return Err(refused("in a web client it must be an https URL")),
         "http" if !is_loopback(uri) => {
-            return Err(refused("an http redirect URI is at 127.0.0.1 or [::1], not localhost"));
+            return Err(refused("with http, its host must be 127.0.0.1 or [::1], not localhost"));
         }
         "http" => {}
         _ if !native => {
-            return Err(refused("only a native client may have a scheme of its own"));
+            return Err(refused("only a native client may use a private-use scheme"));
         }
         scheme => check_own_scheme(uri, scheme, client_id).map_err(refused)?,
     }
     Ok(())
 }
 
-/// `com.example.app:/callback` for a client at `app.example.com`.
+/// Checks a redirect URI with a private-use scheme: `com.example.app:/callback` for a client whose
+/// `client_id` has the host `app.example.com`.
 fn check_own_scheme(uri: &Url, scheme: &str, client_id: &Url) -> Result<(), &'static str> {
     let host = client_id.host_str().unwrap_or_default();
     let reversed = host.rsplit('.').collect::<Vec<_>>().join(".");
     if scheme != reversed {
-        return Err("its scheme must be the client_id's host, reversed");
+        return Err(
+            "its scheme must be the host of the client_id with its labels in reverse order",
+        );
     }
     let rest = uri.as_str().strip_prefix(scheme).and_then(|rest| rest.strip_prefix(':'));
     match rest {
@@ -72,7 +77,8 @@ fn check_own_scheme(uri: &Url, scheme: &str, client_id: &Url) -> Result<(), &'st
     }
 }
 
-/// The two addresses that the profile allows; never `localhost`, which a resolver can lead elsewhere.
+/// Whether the host is `127.0.0.1` or `[::1]`. The name `localhost` is not accepted, because name
+/// resolution may return another address for it.
 fn is_loopback(uri: &Url) -> bool {
     match uri.host() {
         Some(Host::Ipv4(address)) => address == std::net::Ipv4Addr::LOCALHOST,
@@ -81,8 +87,8 @@ fn is_loopback(uri: &Url) -> bool {
     }
 }
 
-/// Whether a requested redirect URI is the declared one. Where that is a loopback address without a
-/// port, the port is free.
+/// Whether a requested redirect URI equals the declared one. If the declared URI is a loopback
+/// address without a port, the requested URI may have any port (RFC 8252 section 7.3).
 pub(crate) fn matches(declared: &Url, requested: &Url) -> bool {
     let mut requested = requested.clone();
     let free = is_loopback(declared) && declared.port().is_none();

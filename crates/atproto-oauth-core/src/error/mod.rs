@@ -74,8 +74,8 @@ pub enum Error {
     #[error(transparent)]
     Authority(#[from] AuthorityError),
     /// A successful response has no `DPoP-Nonce` header, or several, although atproto OAuth
-    /// requires one. Only [`NoncePolicy::Strict`](crate::NoncePolicy::Strict) rejects such a response;
-    /// [`NoncePolicy::Interop`](crate::NoncePolicy::Interop) accepts it.
+    /// requires one. Only [`NoncePolicy::Strict`](crate::NoncePolicy::Strict) rejects such a
+    /// response; [`NoncePolicy::Interop`](crate::NoncePolicy::Interop) accepts it.
     #[error(
         "the successful response of the {0} endpoint has no DPoP-Nonce, which atproto requires \
          (`NoncePolicy::Interop` accepts this)"
@@ -279,9 +279,10 @@ pub enum SessionError {
         jkt: String,
     },
     /// The session's DPoP key is also a [`ClientKey`](crate::ClientKey) of the client, although the
-    /// two must be different keys. The user must log in again.
+    /// two must differ. Give the client a key that no session uses.
     #[error(
-        "the session's DPoP key is also a key of the client, but they must differ: log in again"
+        "the session's DPoP key is also a key of the client: give the client a key that no session \
+         uses"
     )]
     SharedKey,
     /// The session or pending login was made by a client with another `client_id`. Use that client,

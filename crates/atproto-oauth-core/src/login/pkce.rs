@@ -1,7 +1,7 @@
 //! Proof Key for Code Exchange, `S256` only.
 //!
 //! The pending login keeps the verifier, and the pushed authorization request carries its hash.
-//! So nobody can exchange a stolen code without the pending login.
+//! So a stolen code is useless without the pending login.
 //!
 //! RFC 7636 sections 4.1 and 4.2.
 

@@ -1,4 +1,5 @@
-//! What is asked of a transport, and how.
+//! [`Adapter`], the interface of a transport under test, and functions that send one request with
+//! it.
 
 use atproto_sansio::{Body, Call, How, Reach, Reply, System, TransportError, drive};
 use bytes::Bytes;
@@ -7,18 +8,18 @@ use http::{Request, Response};
 use crate::machines::{NoKeys, Once};
 use crate::requests::how;
 
-/// A transport under test; a function from call to reply is one.
+/// A transport under test. A function from [`Call`] to [`Reply`] implements it.
 pub trait Adapter {
-    /// Performs one call, and waits for its end.
+    /// Performs one call, and blocks until its reply.
     fn perform(&self, call: Call) -> Reply;
 
-    /// Whether requests that follow one another share a connection, as far as the server allows.
+    /// Whether consecutive requests share a connection if the server allows it; false by default.
     fn keeps_connections(&self) -> bool {
         false
     }
 }
 
-/// What came of a request.
+/// The outcome of one HTTP call.
 pub type Outcome = Result<Response<Bytes>, TransportError>;
 
 impl<F: Fn(Call) -> Reply> Adapter for F {
@@ -27,23 +28,24 @@ impl<F: Fn(Call) -> Reply> Adapter for F {
     }
 }
 
-/// Sends one request.
+/// Sends one request through the engine and `adapter`.
 ///
 /// # Errors
 ///
-/// What the adapter says, or the engine before it.
+/// Fails with the error of `adapter`, or with `Blocked` if the engine rejects the URL for
+/// `how.reach`.
 pub fn send(adapter: &impl Adapter, request: Request<Body>, how: How) -> Outcome {
     drive(&System::new(NoKeys), Once::new(request, how), |call| adapter.perform(call))
 }
 
-/// Sends one request as if the engine had let it through with this reach.
+/// Sends one request with `reach`, and skips the engine's check of the URL for this reach.
 ///
 /// # Errors
 ///
-/// What the adapter says.
+/// Fails with the error of `adapter`.
 pub fn send_reaching(adapter: &impl Adapter, request: Request<Body>, reach: Reach) -> Outcome {
     drive(&System::new(NoKeys), Once::new(request, how()), |call| {
-        let Call::Http(mut call) = call else { panic!("the machine asks for HTTP alone") };
+        let Call::Http(mut call) = call else { panic!("`Once` makes HTTP calls only") };
         call.reach = reach;
         adapter.perform(Call::Http(call))
     })

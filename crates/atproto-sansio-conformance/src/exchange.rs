@@ -1,4 +1,4 @@
-//! A request and its reply, as they go over the line.
+//! Scenarios of one request and its reply: headers, status, methods and bodies.
 
 use atproto_sansio::Body;
 use bytes::Bytes;
@@ -8,7 +8,8 @@ use crate::adapter::{Adapter, send};
 use crate::requests::{OK, get, how, post};
 use crate::server::Server;
 
-/// Each header goes over the line as it is, however often it occurs, and none is added.
+/// All headers of a request are sent unchanged, repeated ones too. Besides `Host` and
+/// `Content-Length`, the transport may add only `Accept: */*`.
 pub fn every_header_of_a_request_is_sent(adapter: &impl Adapter) {
     let server = Server::replying(OK);
     let request = Request::post(server.url("/path?query=1"))
@@ -27,14 +28,14 @@ pub fn every_header_of_a_request_is_sent(adapter: &impl Adapter) {
     assert_eq!(received.all("host"), [server.address.to_string()]);
     assert_eq!(received.all("content-length"), ["4"]);
     assert_eq!(received.body, b"text");
-    // Rules J-32, and no waiting for a permission to send the body
+    // Rule J-32. An `Expect: 100-continue` is not allowed either.
     let allowed = ["dpop", "x-twice", "user-agent", "host", "content-length"];
     let mut more = received.headers.iter().filter(|(name, _)| !allowed.contains(&name.as_str()));
-    // This one says no more than its absence.
+    // `Accept: */*` has the same meaning as no `Accept`.
     assert!(more.all(|(name, value)| name == "accept" && value == "*/*"), "{received:?}");
 }
 
-/// Each header is handed back, however often it occurs, and no cookie is kept.
+/// All headers of a reply are returned, repeated ones too, and cookies are not stored.
 pub fn every_header_of_a_reply_is_handed_back(adapter: &impl Adapter) {
     let server = Server::replying(
         "HTTP/1.1 400 Bad Request\r\nDPoP-Nonce: n\r\nx-twice: one\r\nX-Twice: two\r\n\
@@ -52,7 +53,7 @@ pub fn every_header_of_a_reply_is_handed_back(adapter: &impl Adapter) {
     assert_eq!(server.requests()[1].header("cookie"), None);
 }
 
-/// A status is for the machine to judge, and so is where to go next.
+/// A reply of any status is returned to the machine, and a `Location` is not followed.
 pub fn any_status_is_a_reply_and_no_redirect_is_followed(adapter: &impl Adapter) {
     let target = Server::replying(OK);
     let location = target.url("/");
@@ -75,7 +76,7 @@ pub fn any_status_is_a_reply_and_no_redirect_is_followed(adapter: &impl Adapter)
     assert_eq!(target.connections(), 0);
 }
 
-/// Nothing depends on the method, be it one of HTTP's own or not.
+/// Requests of all methods are sent with and without a body, also methods outside of RFC 9110.
 pub fn any_method_may_carry_a_body(adapter: &impl Adapter) {
     let server = Server::replying(OK);
     for method in ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY"] {
@@ -94,7 +95,8 @@ pub fn any_method_may_carry_a_body(adapter: &impl Adapter) {
     }
 }
 
-/// What `HEAD` is answered with declares a body that never comes.
+/// The `Content-Length` of a reply to `HEAD` declares a body that is never sent, so the size limit
+/// does not apply to it.
 pub fn a_reply_to_head_has_no_body(adapter: &impl Adapter) {
     let server = Server::replying("HTTP/1.1 200 OK\r\ncontent-length: 5000\r\n\r\n");
     let request = Request::head(server.url("/")).body(Body::Bytes(Bytes::new())).unwrap();
@@ -105,7 +107,7 @@ pub fn a_reply_to_head_has_no_body(adapter: &impl Adapter) {
     );
 }
 
-/// A reply of the old kind is whole when the connection ends.
+/// The body of an HTTP/1.0 reply without a length is complete when the connection closes.
 pub fn a_body_without_a_length_ends_with_the_connection(adapter: &impl Adapter) {
     let server = Server::start(|mut peer| {
         peer.receive();

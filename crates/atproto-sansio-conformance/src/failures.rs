@@ -1,4 +1,4 @@
-//! How far a request got that brought no reply.
+//! Scenarios of failed requests: the phase of the error says how far the request got.
 
 use atproto_sansio::Phase;
 
@@ -6,7 +6,8 @@ use crate::adapter::{Adapter, send};
 use crate::requests::{get, how, post};
 use crate::server::{Server, nobody};
 
-/// Where nobody listens, nobody has seen the request.
+/// If the server refuses the connection, the phase is `NotSent`, and the error contains no query
+/// and no body.
 pub fn a_refused_connection_was_not_sent(adapter: &impl Adapter) {
     let url = format!("http://{}/?secret", nobody().unwrap());
     let error = send(adapter, post(url, "hidden"), how()).unwrap_err();
@@ -14,13 +15,14 @@ pub fn a_refused_connection_was_not_sent(adapter: &impl Adapter) {
     assert!(!error.detail.contains("secret") && !error.detail.contains("hidden"));
 }
 
-/// Where there is no address, nobody has seen the request.
+/// If the host has no address, the phase is `NotSent`.
 pub fn an_unknown_name_was_not_sent(adapter: &impl Adapter) {
     let error = send(adapter, get("http://nobody.invalid/".to_owned()), how()).unwrap_err();
     assert_eq!(error.phase, Phase::NotSent, "{error}");
 }
 
-/// A server that says nothing may have done what it was asked to.
+/// If the connection closes before the head of the reply, the phase is `MaybeSent`, because the
+/// server may have processed the request.
 pub fn a_connection_that_closes_without_an_answer_may_have_been_sent(adapter: &impl Adapter) {
     for begun in ["", "HTTP/1.1 200 O", "this is not HTTP\r\n\r\n"] {
         let server = Server::start(move |mut peer| {
@@ -34,7 +36,7 @@ pub fn a_connection_that_closes_without_an_answer_may_have_been_sent(adapter: &i
     }
 }
 
-/// A reply that is not whole is not a reply.
+/// If the body of a reply is incomplete or its framing is malformed, the phase is `Truncated`.
 pub fn a_body_that_breaks_off_is_truncated(adapter: &impl Adapter) {
     for reply in [
         "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nshort",

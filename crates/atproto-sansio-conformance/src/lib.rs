@@ -3,7 +3,7 @@
     clippy::indexing_slicing,
     clippy::panic,
     clippy::unwrap_used,
-    reason = "this is a library of tests, which fail by a panic"
+    reason = "a scenario fails by a panic"
 )]
 
 mod adapter;

@@ -1,4 +1,4 @@
-//! Replies that are too large, and calls that take too long.
+//! Scenarios of size limits, timeouts and the latest start of a call.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -9,12 +9,13 @@ use crate::adapter::{Adapter, send};
 use crate::requests::{OK, get, how};
 use crate::server::Server;
 
-/// A body that says it is too large is not waited for.
+/// If the declared length of a body exceeds the limit, the call fails before the body arrives.
 pub fn a_body_is_limited_by_its_declared_length(adapter: &impl Adapter) {
     let server = Server::start(|mut peer| {
         peer.receive();
         peer.send("HTTP/1.1 200 OK\r\ncontent-length: 1001\r\n\r\n");
-        // The body never comes: the length is enough to refuse it.
+        // The server never sends the body, so the call can fail only because of the declared
+        // length.
         peer.wait_for_end();
     });
     let begin = Instant::now();
@@ -23,7 +24,7 @@ pub fn a_body_is_limited_by_its_declared_length(adapter: &impl Adapter) {
     assert!(begin.elapsed() < Duration::from_secs(5));
 }
 
-/// A body that says nothing is given up when it is too large.
+/// If a body without a declared length exceeds the limit, the call fails while the body arrives.
 pub fn a_body_is_limited_while_it_streams(adapter: &impl Adapter) {
     let server = Server::start(|mut peer| {
         peer.receive();
@@ -34,7 +35,7 @@ pub fn a_body_is_limited_while_it_streams(adapter: &impl Adapter) {
     assert_eq!(error.phase, Phase::TooLarge, "{error}");
 }
 
-/// The limit is the largest size that is allowed.
+/// A body of exactly the limit is accepted, and one more byte is rejected.
 pub fn a_body_may_be_as_large_as_the_limit(adapter: &impl Adapter) {
     let server = Server::start(|mut peer| {
         peer.receive();
@@ -48,7 +49,7 @@ pub fn a_body_may_be_as_large_as_the_limit(adapter: &impl Adapter) {
     assert_eq!(error.phase, Phase::TooLarge);
 }
 
-/// The head of a reply has a limit too, whichever.
+/// The head of a reply has a limit that the transport chooses.
 pub fn an_endless_head_is_refused(adapter: &impl Adapter) {
     let server = Server::start(|mut peer| {
         peer.receive();
@@ -59,7 +60,7 @@ pub fn an_endless_head_is_refused(adapter: &impl Adapter) {
     assert!(matches!(error.phase, Phase::TooLarge | Phase::MaybeSent), "{error}");
 }
 
-/// The time of a call is for all of it: head and body, however they trickle in.
+/// The timeout covers the whole call: a head or body that arrives byte by byte does not extend it.
 pub fn a_slow_drip_ends_with_the_time_of_the_call(adapter: &impl Adapter) {
     // Rule J-22
     let head = "HTTP/1.1 200 OK\r\ncontent-length: 900\r\n\r\n";
@@ -82,7 +83,7 @@ pub fn a_slow_drip_ends_with_the_time_of_the_call(adapter: &impl Adapter) {
     }
 }
 
-/// What must begin by some time does not begin after it.
+/// A call after its `start_by` time fails with `NotSent`, and no connection is made.
 pub fn a_call_that_comes_too_late_is_not_sent(adapter: &impl Adapter) {
     let server = Server::replying(OK);
     let late = How { start_by: Some(UnixTime::from_secs(1_000_000_000)), ..how() };

@@ -1,4 +1,4 @@
-//! TXT look-ups, of an adapter that asks the nameserver it is told to.
+//! Scenarios of TXT lookups, for an adapter whose nameserver can be set.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -11,7 +11,8 @@ use crate::adapter::Adapter;
 use crate::machines::{NoKeys, Txt};
 use crate::nameserver::{Nameserver, Via, answer, cname, failing, txt};
 
-/// The name is whole, no search list is tried, and no question has the number of another.
+/// The name is queried as an absolute name without a search list, and each lookup has its own query
+/// id.
 pub fn an_absolute_name_is_asked_once<A: Adapter>(asking: impl Fn(SocketAddr) -> A) {
     // Rule A-30
     let server = Nameserver::start(|_, _, q| vec![with(q, vec![txt(NAME, &["one"])])]);
@@ -23,7 +24,7 @@ pub fn an_absolute_name_is_asked_once<A: Adapter>(asking: impl Fn(SocketAddr) ->
     assert_ne!(first.metadata.id, second.metadata.id);
 }
 
-/// A record is one text, in however many strings it came.
+/// The strings of one TXT record are joined, and each record stays a text of its own.
 pub fn strings_of_a_record_are_joined_and_records_are_not<A: Adapter>(
     asking: impl Fn(SocketAddr) -> A,
 ) {
@@ -38,7 +39,8 @@ pub fn strings_of_a_record_are_joined_and_records_are_not<A: Adapter>(
     assert_eq!(records, ["", "did=did:plc:one", "two"]);
 }
 
-/// Records of the name and of its aliases count, wherever they are in the answer.
+/// CNAME records are followed in any order of the answer, and TXT records of other names are
+/// ignored.
 pub fn aliases_are_followed_and_strangers_ignored<A: Adapter>(asking: impl Fn(SocketAddr) -> A) {
     let server = Nameserver::start(|_, _, q| {
         vec![with(
@@ -54,7 +56,7 @@ pub fn aliases_are_followed_and_strangers_ignored<A: Adapter>(asking: impl Fn(So
     assert_eq!(look_up(&asking, &server).unwrap(), ["yes"]);
 }
 
-/// Names that are aliases of each other have no records.
+/// A circle of CNAME records ends in an empty reply, not in an endless loop.
 pub fn a_circle_of_aliases_leads_nowhere<A: Adapter>(asking: impl Fn(SocketAddr) -> A) {
     let server = Nameserver::start(|_, _, q| {
         let records =
@@ -64,7 +66,7 @@ pub fn a_circle_of_aliases_leads_nowhere<A: Adapter>(asking: impl Fn(SocketAddr)
     assert_eq!(look_up(&asking, &server).unwrap(), [""; 0]);
 }
 
-/// That there is nothing is an answer.
+/// `NXDOMAIN`, and `NOERROR` without records, are empty replies and not errors.
 pub fn no_name_and_no_record_are_empty_answers<A: Adapter>(asking: impl Fn(SocketAddr) -> A) {
     // Rule A-35
     for code in [ResponseCode::NXDomain, ResponseCode::NoError] {
@@ -73,7 +75,8 @@ pub fn no_name_and_no_record_are_empty_answers<A: Adapter>(asking: impl Fn(Socke
     }
 }
 
-/// A server that can not or will not say has not said that there is nothing.
+/// An error code such as `SERVFAIL` fails with `MaybeSent`, because it does not say that the record
+/// is missing.
 pub fn a_refusal_is_an_error<A: Adapter>(asking: impl Fn(SocketAddr) -> A) {
     for code in [ResponseCode::ServFail, ResponseCode::Refused, ResponseCode::FormErr] {
         let server = Nameserver::start(move |_, _, q| vec![failing(q, code)]);
@@ -82,7 +85,7 @@ pub fn a_refusal_is_an_error<A: Adapter>(asking: impl Fn(SocketAddr) -> A) {
     }
 }
 
-/// What does not fit into a datagram comes on a connection.
+/// If the answer does not fit into a datagram, the query is repeated over TCP.
 pub fn a_truncated_answer_is_asked_for_over_tcp<A: Adapter>(asking: impl Fn(SocketAddr) -> A) {
     let server = Nameserver::start(|via, _, q| {
         let many = (0..20).map(|_| txt(NAME, &["x".repeat(100).as_str(); 2]));
@@ -99,7 +102,8 @@ pub fn a_truncated_answer_is_asked_for_over_tcp<A: Adapter>(asking: impl Fn(Sock
     assert_eq!(ways, [Via::Udp, Via::Tcp]);
 }
 
-/// Whoever guesses must guess the number and the name.
+/// Answers with another query id, another name, or no question are ignored, because they may be
+/// forged.
 pub fn answers_to_other_questions_are_ignored<A: Adapter>(asking: impl Fn(SocketAddr) -> A) {
     let server = Nameserver::start(|_, _, q| {
         let forged = with(q, vec![txt(NAME, &["forged"])]);
@@ -115,14 +119,14 @@ pub fn answers_to_other_questions_are_ignored<A: Adapter>(asking: impl Fn(Socket
     assert_eq!(look_up(&asking, &server).unwrap(), ["right"]);
 }
 
-/// What can not be read is no answer.
+/// If the answer is malformed, the lookup fails with `MaybeSent`.
 pub fn a_malformed_answer_is_an_error<A: Adapter>(asking: impl Fn(SocketAddr) -> A) {
     // A TXT record has at least one string.
     let server = Nameserver::start(|_, _, q| vec![with(q, vec![txt(NAME, &[])])]);
     assert_eq!(look_up(&asking, &server).unwrap_err().phase, Phase::MaybeSent);
 }
 
-/// A datagram may be lost, so the same question is asked again.
+/// If no answer arrives, the query is sent again with the same id, because datagrams may be lost.
 pub fn a_silent_server_is_asked_again<A: Adapter>(asking: impl Fn(SocketAddr) -> A) {
     let server = Nameserver::start(|_, count, q| match count {
         1 => vec![],
@@ -135,7 +139,7 @@ pub fn a_silent_server_is_asked_again<A: Adapter>(asking: impl Fn(SocketAddr) ->
     assert_eq!(first.metadata.id, second.metadata.id);
 }
 
-/// A server that never answers takes no more time than there is.
+/// If the nameserver never answers, the lookup times out.
 pub fn silence_ends_with_the_time_of_the_call<A: Adapter>(asking: impl Fn(SocketAddr) -> A) {
     let server = Nameserver::start(|_, _, _| vec![]);
     let begin = Instant::now();
@@ -144,7 +148,7 @@ pub fn silence_ends_with_the_time_of_the_call<A: Adapter>(asking: impl Fn(Socket
     assert!(begin.elapsed() < Duration::from_secs(3), "{:?}", begin.elapsed());
 }
 
-/// Nor does one that answers with a connection alone.
+/// If the nameserver accepts a TCP connection and never answers, the lookup times out.
 pub fn silence_over_tcp_ends_with_the_time_of_the_call<A: Adapter>(
     asking: impl Fn(SocketAddr) -> A,
 ) {
@@ -162,7 +166,7 @@ pub fn silence_over_tcp_ends_with_the_time_of_the_call<A: Adapter>(
     assert!(begin.elapsed() < Duration::from_secs(3), "{:?}", begin.elapsed());
 }
 
-/// What is no name is nobody's to answer.
+/// If DNS cannot hold a name, the lookup fails with `NotSent` and no query is sent.
 pub fn a_name_that_dns_can_not_hold_is_not_asked<A: Adapter>(asking: impl Fn(SocketAddr) -> A) {
     let server = Nameserver::start(|_, _, _| vec![]);
     for name in [
@@ -190,6 +194,7 @@ fn look_up_within<A: Adapter>(
     look_up_name(asking, server, NAME, time)
 }
 
+/// Looks up `name` with an adapter that queries `server`.
 fn look_up_name<A: Adapter>(
     asking: &impl Fn(SocketAddr) -> A,
     server: &Nameserver,
@@ -200,6 +205,7 @@ fn look_up_name<A: Adapter>(
     drive(&System::new(NoKeys), Txt::new(name, time), |call| adapter.perform(call))
 }
 
+/// An answer to `question` with `records`.
 fn with(question: &Message, records: Vec<Record>) -> Message {
     let mut message = answer(question);
     message.add_answers(records);

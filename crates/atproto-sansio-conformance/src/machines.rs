@@ -1,4 +1,4 @@
-//! Machines of one call or two.
+//! Machines of one or two calls, and the keys of a system for them.
 
 use std::sync::Arc;
 use std::task::{Poll, ready};
@@ -13,7 +13,7 @@ use http::{Request, Response};
 
 use crate::adapter::Outcome;
 
-/// Sends one request.
+/// A machine that sends one request, and ends in its reply.
 pub struct Once {
     request: Option<Request<Body>>,
     how: How,
@@ -21,7 +21,7 @@ pub struct Once {
 }
 
 impl Once {
-    /// A machine that sends `request`.
+    /// Creates a machine that sends `request` as `how` says.
     pub fn new(request: Request<Body>, how: How) -> Self {
         Self { request: Some(request), how, ticket: None }
     }
@@ -43,7 +43,7 @@ impl Machine for Once {
     }
 }
 
-/// Sends two requests, one after the other.
+/// A machine that sends two requests, one after the other, and ends in both outcomes.
 pub struct Twice {
     first: Once,
     second: Once,
@@ -51,7 +51,7 @@ pub struct Twice {
 }
 
 impl Twice {
-    /// A machine that sends both.
+    /// Creates a machine that runs `first`, then `second`.
     pub fn new(first: Once, second: Once) -> Self {
         Self { first, second, outcome: None }
     }
@@ -70,7 +70,7 @@ impl Machine for Twice {
     }
 }
 
-/// Looks TXT records up.
+/// A machine that looks up the TXT records of one name.
 pub struct Txt {
     name: &'static str,
     timeout: Duration,
@@ -78,7 +78,7 @@ pub struct Txt {
 }
 
 impl Txt {
-    /// A machine that looks up `name`.
+    /// Creates a machine that looks up `name`, an absolute name without the final dot.
     pub fn new(name: &'static str, timeout: Duration) -> Self {
         Self { name, timeout, ticket: None }
     }
@@ -98,7 +98,7 @@ impl Machine for Txt {
     }
 }
 
-/// The keys of a system whose machines need none.
+/// [`Keys`] for machines that sign nothing. Both methods panic.
 #[derive(Clone, Copy, Debug)]
 pub struct NoKeys;
 
@@ -112,5 +112,5 @@ impl Keys for NoKeys {
     }
 }
 
-/// The times of the calls are all that counts.
+/// A budget without a time limit, so that only the timeouts of the calls apply.
 const ENDLESS: Budget = Budget::new(20, Duration::MAX);

@@ -1,4 +1,4 @@
-//! A nameserver that does as it is told, over UDP and TCP on one port.
+//! A scripted nameserver, over UDP and TCP on one loopback port.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, UdpSocket};
@@ -11,27 +11,28 @@ use hickory_proto::op::{Message, OpCode, ResponseCode};
 use hickory_proto::rr::rdata::{CNAME, TXT};
 use hickory_proto::rr::{Name, RData, Record};
 
-/// A nameserver on a port of this machine, which ends with the value.
+/// A nameserver on a loopback port. It stops when the value is dropped.
 pub struct Nameserver {
-    /// Where it listens.
+    /// The UDP and TCP address of the nameserver.
     pub address: SocketAddr,
     questions: Arc<Mutex<Vec<(Via, Message)>>>,
     stopped: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
 }
 
-/// How a question came.
+/// The transport protocol of a query.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[expect(clippy::exhaustive_enums, reason = "DNS has these two")]
+#[expect(clippy::exhaustive_enums, reason = "the nameserver has no other transport protocol")]
 pub enum Via {
-    /// In a datagram.
+    /// UDP.
     Udp,
-    /// On a connection.
+    /// TCP.
     Tcp,
 }
 
 impl Nameserver {
-    /// `answer` gives the messages to send for one question, which comes with its number.
+    /// Starts a nameserver. For each query, `answer` receives its protocol, its number (from 1) and
+    /// the query, and returns the messages to send.
     pub fn start(
         answer: impl Fn(Via, usize, &Message) -> Vec<Message> + Send + Sync + 'static,
     ) -> Self {
@@ -78,7 +79,8 @@ impl Nameserver {
                     }
                     for message in messages {
                         let bytes = message.to_vec().unwrap();
-                        // In two pieces, as a network may deliver them.
+                        // Send length and message separately, because a network may deliver them
+                        // so.
                         stream
                             .write_all(&u16::try_from(bytes.len()).unwrap().to_be_bytes())
                             .unwrap();
@@ -91,7 +93,7 @@ impl Nameserver {
         Self { address, questions, stopped, threads: vec![over_udp, over_tcp] }
     }
 
-    /// All questions so far.
+    /// Returns all queries received so far.
     pub fn questions(&self) -> Vec<(Via, Message)> {
         self.questions.lock().unwrap().clone()
     }
@@ -106,27 +108,27 @@ impl Drop for Nameserver {
     }
 }
 
-/// A good answer without records.
+/// An answer with code `NOERROR` and without records.
 pub fn answer(question: &Message) -> Message {
     let mut message = Message::response(question.metadata.id, OpCode::Query);
     message.add_query(question.queries[0].clone());
     message
 }
 
-/// An answer with this code and without records.
+/// An answer with response code `code` and without records.
 pub fn failing(question: &Message, code: ResponseCode) -> Message {
     let mut message = answer(question);
     message.metadata.response_code = code;
     message
 }
 
-/// A TXT record of these strings.
+/// A TXT record of `owner`, made of these character strings.
 pub fn txt(owner: &str, strings: &[&str]) -> Record {
     let strings = strings.iter().map(|text| (*text).to_owned()).collect();
     Record::from_rdata(name(owner), 60, RData::TXT(TXT::new(strings)))
 }
 
-/// A record that says that `owner` is another name of `target`.
+/// A CNAME record: `owner` is an alias of `target`.
 pub fn cname(owner: &str, target: &str) -> Record {
     Record::from_rdata(name(owner), 60, RData::CNAME(CNAME(name(target))))
 }
@@ -135,7 +137,8 @@ fn name(text: &str) -> Name {
     Name::from_ascii(text).unwrap()
 }
 
-/// One port for both, which takes a few tries while others take ports too.
+/// Binds a UDP and a TCP socket to the same port. It tries up to 50 ports, because another process
+/// may hold the TCP port.
 fn sockets() -> (UdpSocket, TcpListener) {
     for _ in 0..50 {
         let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
@@ -145,7 +148,7 @@ fn sockets() -> (UdpSocket, TcpListener) {
             return (udp, tcp);
         }
     }
-    panic!("no port is free for both");
+    panic!("no port is free for both UDP and TCP");
 }
 
 const TICK: Duration = Duration::from_millis(10);

@@ -1,4 +1,4 @@
-//! Where a request may go.
+//! Scenarios of [`Reach`]: calls that the transport must block.
 
 use std::net::IpAddr;
 
@@ -8,7 +8,7 @@ use crate::adapter::{Adapter, send, send_reaching};
 use crate::requests::{OK, get, how};
 use crate::server::Server;
 
-/// A transport that was not built for development goes to no development network.
+/// A transport that was not built for development blocks calls of `Reach::Development`.
 pub fn a_development_call_is_blocked(adapter: &impl Adapter) {
     let server = Server::replying(OK);
     let how = How { reach: Reach::Development, ..how() };
@@ -17,7 +17,7 @@ pub fn a_development_call_is_blocked(adapter: &impl Adapter) {
     assert_eq!(server.connections(), 0);
 }
 
-/// A stranger's name that leads to this machine is blocked, and the operator's is not.
+/// A `Public` call to a name that resolves to loopback is blocked, and a `Configured` call is not.
 pub fn a_public_call_to_a_name_of_this_machine_is_blocked(adapter: &impl Adapter) {
     // Rule J-06
     let server = Server::replying(OK);
@@ -25,11 +25,11 @@ pub fn a_public_call_to_a_name_of_this_machine_is_blocked(adapter: &impl Adapter
     let error = send_reaching(adapter, get(url.clone()), Reach::Public).unwrap_err();
     assert!(blocked_address(&error).unwrap().is_loopback(), "{error}");
     assert_eq!(server.connections(), 0);
-    // The same URL is fine if the operator wrote it.
+    // A `Configured` URL may name a private host, because the operator of the program wrote it.
     send_reaching(adapter, get(url), Reach::Configured).unwrap();
 }
 
-/// A stranger's address of this machine is blocked, however it is written.
+/// A `Public` call to a loopback address is blocked in every notation of the address.
 pub fn a_public_call_to_an_address_of_this_machine_is_blocked(adapter: &impl Adapter) {
     let server = Server::replying(OK);
     for host in ["127.0.0.1", "[::ffff:127.0.0.1]", "[::1]", "2130706433", "127.1"] {
@@ -40,7 +40,7 @@ pub fn a_public_call_to_an_address_of_this_machine_is_blocked(adapter: &impl Ada
     assert_eq!(server.connections(), 0);
 }
 
-/// A connection that was made for the operator's URL is not there for a stranger's.
+/// A `Public` call does not use the idle connection of a `Configured` call to the same host.
 pub fn an_idle_connection_of_another_reach_is_not_used(adapter: &impl Adapter) {
     let server = Server::replying(OK);
     let url = format!("http://localhost:{}/", server.address.port());
@@ -49,6 +49,7 @@ pub fn an_idle_connection_of_another_reach_is_not_used(adapter: &impl Adapter) {
     assert_eq!(server.requests().len(), 1);
 }
 
+/// The address that caused a `Blocked` error, if any.
 fn blocked_address(error: &TransportError) -> Option<IpAddr> {
     match &error.phase {
         Phase::Blocked(rule) => rule.address,

@@ -1,4 +1,4 @@
-//! Requests as most scenarios make them.
+//! Requests, settings and a reply that most scenarios use.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use atproto_sansio::{Answer, Body, How, Reach};
 use bytes::Bytes;
 use http::Request;
 
-/// Two seconds for at most 1000 bytes from a server that the operator named.
+/// Timeout of 20 seconds, a buffered reply of at most 1000 bytes, and `Reach::Configured`.
 pub fn how() -> How {
     How {
         timeout: Duration::from_secs(20),
@@ -16,15 +16,15 @@ pub fn how() -> How {
     }
 }
 
-/// A request without a body.
+/// A `GET` request without a body.
 pub fn get(url: String) -> Request<Body> {
     Request::get(url).body(Body::Bytes(Bytes::new())).unwrap()
 }
 
-/// A request with a body.
+/// A `POST` request with `body`.
 pub fn post(url: String, body: &'static str) -> Request<Body> {
     Request::post(url).body(Body::Bytes(body.into())).unwrap()
 }
 
-/// The reply of a server that has nothing to say.
+/// A reply with status 200, an empty body, and no other header than `Content-Length`.
 pub const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";

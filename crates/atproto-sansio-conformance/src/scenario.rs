@@ -1,23 +1,24 @@
-//! The list of all scenarios.
+//! The list of all scenarios, and macros that make a test of each.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::adapter::Adapter;
 
-/// One thing that must be so.
+/// One scenario: a behaviour that every transport must have.
 pub struct Scenario<A> {
     /// Module and function, such as `limits::an_endless_head_is_refused`.
     pub name: &'static str,
-    /// Panics if it is not so.
+    /// Runs the scenario. Panics if the adapter does not have the behaviour.
     pub run: fn(&A),
 }
 
-/// Runs every scenario, one after another.
+/// Runs all scenarios except those of settings, TLS and TXT lookups, one after another.
 ///
 /// # Panics
 ///
-/// Some failed: with their names, after each has said why.
+/// Panics with the names of the failed scenarios, after each of them has printed its own panic
+/// message.
 pub fn all<A: Adapter>(adapter: &A) {
     let failed: Vec<_> = scenarios()
         .into_iter()
@@ -27,7 +28,7 @@ pub fn all<A: Adapter>(adapter: &A) {
     assert!(failed.is_empty(), "these scenarios failed:\n{}", failed.join("\n"));
 }
 
-/// Every scenario, for those who want to run them in a way of their own.
+/// Returns the scenarios that [`all`] runs, for a caller that runs them in another way.
 pub fn scenarios<A: Adapter>() -> Vec<Scenario<A>> {
     crate::__scenarios!(list, ())
 }
@@ -38,7 +39,8 @@ impl<A> fmt::Debug for Scenario<A> {
     }
 }
 
-/// Makes a `#[test]` of each scenario, over an adapter that the expression makes anew for each.
+/// Makes a `#[test]` of each scenario of [`scenarios`](crate::scenarios). The expression creates
+/// the adapter, once for each test.
 #[macro_export]
 macro_rules! tests {
     ($adapter:expr) => {
@@ -46,8 +48,8 @@ macro_rules! tests {
     };
 }
 
-/// Makes a `#[test]` of each scenario of [`lookups`](crate::lookups), over a function from the
-/// address of a nameserver to the adapter that asks it.
+/// Makes a `#[test]` of each scenario of [`lookups`](crate::lookups). The expression is a function
+/// that takes the address of a nameserver, and returns an adapter that queries it.
 #[cfg(feature = "dns")]
 #[macro_export]
 macro_rules! lookup_tests {
@@ -70,8 +72,8 @@ macro_rules! lookup_tests {
     };
 }
 
-/// Makes a `#[test]` of each scenario of [`settings`](crate::settings), over a function from
-/// [`Settings`](crate::Settings) to the adapter that has them.
+/// Makes a `#[test]` of each scenario of [`settings`](crate::settings). The expression is a
+/// function that takes [`Settings`](crate::Settings), and returns an adapter with these settings.
 #[macro_export]
 macro_rules! settings_tests {
     ($adapter:expr) => {
@@ -90,8 +92,8 @@ macro_rules! settings_tests {
     };
 }
 
-/// Makes a `#[test]` of each scenario of [`tls`](crate::tls), over a function from
-/// [`Settings`](crate::Settings) to the adapter that has them.
+/// Makes a `#[test]` of each scenario of [`tls`](crate::tls). The expression is a function that
+/// takes [`Settings`](crate::Settings), and returns an adapter with these settings.
 #[cfg(feature = "tls")]
 #[macro_export]
 macro_rules! tls_tests {

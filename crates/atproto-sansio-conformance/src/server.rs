@@ -1,4 +1,4 @@
-//! A server that does as it is told, on a port of its own.
+//! A scripted HTTP/1.1 server on a loopback port. It records connections and requests.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-/// A server on a port of this machine, which ends with the value.
+/// A server on a loopback port. It stops accepting connections when the value is dropped.
 pub struct Server {
-    /// Where it listens.
+    /// The address on which the server listens.
     pub address: SocketAddr,
     log: Arc<Log>,
     accepting: Option<JoinHandle<()>>,
@@ -22,34 +22,35 @@ struct Log {
     requests: Mutex<Vec<Received>>,
 }
 
-/// A request as it came over the line.
+/// A request as the server received it.
 #[derive(Clone, Debug)]
 pub struct Received {
-    /// The first line: method, target, version.
+    /// The request line: method, target and version.
     pub line: String,
-    /// Names in lower case.
+    /// Names in lower case, and values, in the order of arrival.
     pub headers: Vec<(String, String)>,
     /// The body, without its framing.
     pub body: Vec<u8>,
 }
 
-/// One connection, on the side of the server.
+/// The server side of one connection.
 pub struct Peer {
     stream: Box<dyn Stream>,
     log: Arc<Log>,
 }
 
-/// What a connection is read from and written to.
+/// A byte stream of one connection: plain TCP, or a layer above it such as TLS.
 pub trait Stream: Read + Write {}
 impl<T: Read + Write> Stream for T {}
 
 impl Server {
-    /// Serves each connection in a thread of its own.
+    /// Starts a server that calls `serve` for each connection, in a thread of its own.
     pub fn start(serve: impl Fn(Peer) + Send + Sync + 'static) -> Self {
         Self::start_over(|stream| Box::new(stream), serve)
     }
 
-    /// Serves each connection over a layer of its own, such as TLS.
+    /// Starts a server whose connections are wrapped by `layer`, such as TLS, and passed to
+    /// `serve`.
     pub fn start_over(
         layer: impl Fn(TcpStream) -> Box<dyn Stream> + Send + Sync + 'static,
         serve: impl Fn(Peer) + Send + Sync + 'static,
@@ -67,8 +68,8 @@ impl Server {
                 shared.2.connections.fetch_add(1, Ordering::SeqCst);
                 thread::spawn(move || {
                     let stream = stream.unwrap();
-                    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-                    stream.set_write_timeout(Some(PATIENCE)).unwrap();
+                    stream.set_read_timeout(Some(IO_TIMEOUT)).unwrap();
+                    stream.set_write_timeout(Some(IO_TIMEOUT)).unwrap();
                     let (layer, serve, log) = &*shared;
                     serve(Peer { stream: layer(stream), log: Arc::clone(log) });
                 });
@@ -86,17 +87,17 @@ impl Server {
         })
     }
 
-    /// The URL of a path.
+    /// Returns the `http` URL of `path` on this server.
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 
-    /// All requests so far, on whatever connection.
+    /// Returns all requests received so far, on all connections.
     pub fn requests(&self) -> Vec<Received> {
         self.log.requests.lock().unwrap().clone()
     }
 
-    /// How many connections there were.
+    /// Returns the number of connections accepted so far.
     pub fn connections(&self) -> usize {
         self.log.connections.load(Ordering::SeqCst)
     }
@@ -111,7 +112,7 @@ impl Drop for Server {
 }
 
 impl Peer {
-    /// The next request, unless the client is gone.
+    /// Receives the next request; `None` if the client has closed the connection.
     pub fn receive(&mut self) -> Option<Received> {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
@@ -135,12 +136,12 @@ impl Peer {
         Some(request)
     }
 
-    /// Sends as much as the client takes.
+    /// Sends `text`, and returns whether the connection accepted all of it.
     pub fn send(&mut self, text: &str) -> bool {
         self.stream.write_all(text.as_bytes()).and_then(|()| self.stream.flush()).is_ok()
     }
 
-    /// Waits until the client goes.
+    /// Waits until the client closes the connection.
     pub fn wait_for_end(&mut self) {
         while self.byte().is_some() {}
     }
@@ -172,26 +173,26 @@ impl Peer {
 }
 
 impl Received {
-    /// The first header of this name, which is in lower case.
+    /// Returns the first header with `name`, which must be in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.all(name).first().copied()
     }
 
-    /// All headers of this name, which is in lower case.
+    /// Returns all headers with `name`, which must be in lower case.
     pub fn all(&self, name: &str) -> Vec<&str> {
         let named = self.headers.iter().filter(|(this, _)| this == name);
         named.map(|(_, value)| value.as_str()).collect()
     }
 }
 
-/// An address where nobody listens.
+/// Returns a loopback address on which no process listens, so that connections are refused.
 ///
 /// # Errors
 ///
-/// There is no free port.
+/// Fails if no port is free.
 pub fn nobody() -> io::Result<SocketAddr> {
     TcpListener::bind("127.0.0.1:0")?.local_addr()
 }
 
-/// No thread of a test outlives it by more.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Read and write timeout of a connection, so that its thread ends soon after the test.
+const IO_TIMEOUT: Duration = Duration::from_secs(10);

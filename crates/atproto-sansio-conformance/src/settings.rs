@@ -1,8 +1,8 @@
-//! Transports that can be configured: address overrides, development networks, trusted roots,
-//! proxies of the environment.
+//! Scenarios of a transport with settings: address overrides, development networks, and proxies of
+//! the environment.
 //!
-//! [`settings_tests!`](crate::settings_tests) makes a test of each scenario, over a function from
-//! [`Settings`] to the adapter that has them.
+//! [`settings_tests!`](crate::settings_tests) makes a test of each scenario. Its argument is a
+//! function that takes [`Settings`], and returns an adapter with these settings.
 
 use std::net::SocketAddr;
 use std::process::Command;
@@ -16,7 +16,7 @@ use crate::server::Server;
 /// The settings that a scenario asks of a transport; all others are the transport's defaults.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Settings<'a> {
-    /// Whether `Development` calls are performed.
+    /// Whether the adapter performs `Development` calls.
     pub development: bool,
     /// A host, and the address to connect to for each request to it, port included.
     pub host_override: Option<(&'a str, SocketAddr)>,
@@ -48,9 +48,10 @@ pub fn a_development_transport_performs_development_calls<A: Adapter>(
     send(&adapter, get(server.url("/")), how).unwrap();
 }
 
-/// Proxies that the environment names are not used, because a proxy resolves the host again.
+/// Proxies of the environment variables are not used, because a proxy resolves the host again.
 ///
-/// The scenario runs its own test, named `test`, again in a process with other variables.
+/// The scenario starts the test binary again with proxy variables, and with `test` as the only
+/// test.
 pub fn proxies_of_the_environment_are_ignored<A: Adapter>(
     adapter: impl Fn(Settings<'_>) -> A,
     test: &str,
@@ -63,7 +64,7 @@ pub fn proxies_of_the_environment_are_ignored<A: Adapter>(
     let server = Server::replying(OK);
     let proxy = Server::replying("HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\n\r\n");
     let mut command = Command::new(std::env::current_exe().unwrap());
-    // The path of a test leaves out the name of its crate.
+    // The test harness names a test by its path without the crate name.
     let test = test.split_once("::").map_or(test, |(_crate, path)| path);
     command.args(["--exact", test]).env(URL, server.url("/"));
     for name in ["ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY"] {
@@ -76,4 +77,5 @@ pub fn proxies_of_the_environment_are_ignored<A: Adapter>(
     assert_eq!((server.requests().len(), proxy.connections()), (1, 0));
 }
 
+/// Environment variable for the URL that the second process requests.
 const URL: &str = "ATPROTO_SANSIO_CONFORMANCE_URL";

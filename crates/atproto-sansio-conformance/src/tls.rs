@@ -1,7 +1,7 @@
-//! Servers that speak TLS with certificates of their own, and what a transport makes of them.
+//! Scenarios of TLS, and a server with a self-signed certificate for them.
 //!
-//! [`tls_tests!`](crate::tls_tests) makes a test of each scenario, over a function from
-//! [`Settings`] to the adapter that has them.
+//! [`tls_tests!`](crate::tls_tests) makes a test of each scenario. Its argument is a function that
+//! takes [`Settings`], and returns an adapter with these settings.
 
 use std::sync::Arc;
 use std::thread;
@@ -17,12 +17,12 @@ use crate::requests::{OK, get, how, post};
 use crate::server::{Peer, Server};
 use crate::settings::Settings;
 
-/// A certificate for `host` that is signed by its own key.
+/// Creates a self-signed certificate for `host`.
 pub fn certificate(host: &str) -> CertifiedKey<KeyPair> {
     generate_simple_self_signed([host.to_owned()]).unwrap()
 }
 
-/// Serves each connection over TLS, in a thread of its own.
+/// Starts a TLS server that calls `serve` for each connection, in a thread of its own.
 pub fn serve(
     identity: &CertifiedKey<KeyPair>,
     serve: impl Fn(Peer) + Send + Sync + 'static,
@@ -45,10 +45,11 @@ pub fn serve(
     )
 }
 
-/// A name that only an override leads to a server.
+/// Host of the TLS servers. Only [`Settings::host_override`] leads to an address, because `.test`
+/// names are not registered.
 const HOST: &str = "pds.test";
 
-/// An adapter that trusts the certificate of `identity` alone, and connects to `server`.
+/// Returns an adapter that trusts only the certificate of `identity`, and connects to `server`.
 fn trusting<A>(
     adapter: impl Fn(Settings<'_>) -> A,
     identity: &CertifiedKey<KeyPair>,
@@ -77,12 +78,12 @@ pub fn a_private_authority_can_be_trusted<A: Adapter>(adapter: impl Fn(Settings<
     let by_pem = trusting(&adapter, &identity, &server);
     for _ in 0..3 {
         send(&by_pem, post(url(), "text"), how()).unwrap();
-        // A connection may become idle a little after its reply.
+        // The transport may mark a connection as idle shortly after its reply.
         thread::sleep(Duration::from_millis(100));
     }
     assert_eq!(server.requests().len(), 3);
     if by_pem.keeps_connections() {
-        assert_eq!(server.connections(), 1, "the connection was kept");
+        assert_eq!(server.connections(), 1, "the requests did not share one connection");
     }
     assert_eq!(server.requests()[0].header("host"), Some(HOST));
     let by_der = adapter(Settings {
@@ -116,7 +117,7 @@ pub fn a_failed_handshake_was_not_sent<A: Adapter>(adapter: impl Fn(Settings<'_>
         assert_eq!(error.phase, Phase::NotSent, "{error}");
         assert!(server.requests().is_empty());
     }
-    // The public authorities have not signed the certificate of the test either.
+    // No public certificate authority has signed the test certificate.
     let host_override = Some((HOST, by_another.address));
     let public = adapter(Settings { host_override, ..Settings::default() });
     assert_eq!(send(&public, get(url()), how()).unwrap_err().phase, Phase::NotSent);

@@ -41,7 +41,7 @@ pub struct Account {
     pub document: DidDocument,
 }
 
-/// Finds an account and its server. See [`Resolver::account`].
+/// Finds an account and its server. See [`Resolver::account`](crate::Resolver::account).
 pub struct ResolveAccount {
     config: Arc<Config>,
     /// The handle that the document must claim.

@@ -43,7 +43,7 @@ pub struct Identity {
     pub document: DidDocument,
 }
 
-/// Finds an account, its server, and its verified handle. See [`Resolver::identity`].
+/// Finds an account, its server, and its verified handle. See [`Resolver::identity`](crate::Resolver::identity).
 pub struct ResolveIdentity {
     config: Arc<Config>,
     freshness: Freshness,

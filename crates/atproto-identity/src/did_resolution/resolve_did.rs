@@ -26,7 +26,7 @@ use crate::error::IdentityError;
 use crate::syntax::did::Did;
 use crate::syntax::did_method::DidMethod;
 
-/// Fetches the document of a DID. See [`Resolver::did`].
+/// Fetches the document of a DID. See [`Resolver::did`](crate::Resolver::did).
 pub struct ResolveDid {
     config: Arc<Config>,
     did: Did,

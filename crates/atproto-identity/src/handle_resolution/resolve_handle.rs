@@ -24,7 +24,7 @@ use crate::syntax::did::Did;
 use crate::syntax::handle::Handle;
 use crate::syntax::hostname;
 
-/// Finds the DID that a handle leads to. See [`Resolver::handle`].
+/// Finds the DID that a handle leads to. See [`Resolver::handle`](crate::Resolver::handle).
 pub struct ResolveHandle {
     config: Arc<Config>,
     handle: Handle,

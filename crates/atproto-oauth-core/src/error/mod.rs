@@ -95,7 +95,7 @@ pub enum Error {
     Xrpc(Box<XrpcError>),
 }
 
-/// Classes of [`Error`] for programs; their meaning does not change between versions.
+/// Classes of [`enum@Error`] for programs; their meaning does not change between versions.
 ///
 /// A web application can derive its HTTP response from them. If
 /// [`is_retryable`](Error::is_retryable) is true, whatever the kind, it answers 503 with a

@@ -39,7 +39,7 @@ impl<A> fmt::Debug for Scenario<A> {
     }
 }
 
-/// Makes a `#[test]` of each scenario of [`scenarios`](crate::scenarios). The expression creates
+/// Makes a `#[test]` of each scenario of [`scenarios`]. The expression creates
 /// the adapter, once for each test.
 #[macro_export]
 macro_rules! tests {

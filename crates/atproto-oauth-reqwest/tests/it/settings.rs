@@ -8,7 +8,7 @@ atproto_sansio_conformance::settings_tests!(tested);
 atproto_sansio_conformance::tls_tests!(tested);
 
 #[test]
-fn bytes_without_a_certificate_are_rejected() {
+fn bytes_that_are_no_certificate_are_refused() {
     for bytes in
         [&b""[..], b"text", b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"]
     {

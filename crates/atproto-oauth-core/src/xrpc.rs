@@ -386,4 +386,14 @@ mod tests {
             assert_eq!((error.error, error.status.as_u16()), (None, 403), "{body}");
         }
     }
+
+    #[test]
+    fn an_error_of_a_server_that_is_not_the_pds_names_the_way_out() {
+        // Rule H-16
+        let body = r#"{"error":"InvalidToken",
+            "message":"OAuth tokens are meant for PDS access only"}"#;
+        let response = Response::builder().status(400).body(Bytes::from_static(body.as_bytes()));
+        let error = check(&response.unwrap()).unwrap_err();
+        assert!(error.to_string().contains("ask the account's own PDS"), "{error}");
+    }
 }

@@ -1,11 +1,11 @@
-//! Responses.
+//! Constructors of the responses that the hosts of the network send.
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderName};
 use http::{HeaderValue, Response, StatusCode};
 use serde_json::Value;
 
-/// A response with a body of this type.
+/// Returns a response whose `Content-Type` is `content_type`.
 pub(crate) fn typed(
     status: u16,
     content_type: &'static str,
@@ -26,6 +26,7 @@ pub(crate) fn text(status: u16, text: impl Into<Bytes>) -> Response<Bytes> {
     typed(status, "text/plain; charset=utf-8", text)
 }
 
+/// Returns an HTML page that is not cached and sends no `Referer`.
 pub(crate) fn html(status: u16, page: String) -> Response<Bytes> {
     let mut response = typed(status, "text/html; charset=utf-8", page);
     set(&mut response, "cache-control", "no-store");
@@ -33,14 +34,14 @@ pub(crate) fn html(status: u16, page: String) -> Response<Bytes> {
     response
 }
 
-/// A response without a body.
+/// Returns a response without a body and without a `Content-Type`.
 pub(crate) fn empty(status: u16) -> Response<Bytes> {
     let mut response = typed(status, "text/plain", Bytes::new());
     response.headers_mut().remove(CONTENT_TYPE);
     response
 }
 
-/// Sends the browser elsewhere with GET.
+/// Returns a redirect with status 303 to `location`, which the browser opens with GET.
 pub(crate) fn see_other(location: &str) -> Response<Bytes> {
     let mut response = empty(303);
     set(&mut response, "cache-control", "no-store");
@@ -48,7 +49,7 @@ pub(crate) fn see_other(location: &str) -> Response<Bytes> {
     response
 }
 
-/// Sets a header; a value that can't be one is left out.
+/// Sets a header. If `value` is not a valid header value, the response does not change.
 pub(crate) fn set(response: &mut Response<Bytes>, name: &'static str, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
         response.headers_mut().insert(HeaderName::from_static(name), value);

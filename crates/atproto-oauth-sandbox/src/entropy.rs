@@ -1,11 +1,11 @@
-//! Bytes that follow from a seed.
+//! Deterministic entropy, derived from a seed.
 
 use atproto_sansio::Entropy;
 use base64ct::{Base64UrlUnpadded, Encoding};
 use sha2::{Digest, Sha256};
 
-/// SHA-256 of a seed and a counter: unpredictable to a program that does not know the seed, and the
-/// same again to one that does.
+/// Entropy source that hashes a seed and a counter with SHA-256. The same seed gives the same
+/// bytes; without the seed, the bytes are unpredictable.
 #[derive(Clone, Debug)]
 pub(crate) struct Seeded {
     seed: [u8; 32],
@@ -13,25 +13,26 @@ pub(crate) struct Seeded {
 }
 
 impl Seeded {
-    /// What follows from `seed`; two purposes with the same seed have nothing in common.
+    /// Derives the source for one purpose. Two purposes with the same seed give unrelated bytes.
     pub(crate) fn new(purpose: &str, seed: u64) -> Self {
         let digest = Sha256::new().chain_update(seed.to_be_bytes()).chain_update(purpose);
         Self { seed: digest.finalize().into(), counter: 0 }
     }
 
-    /// Goes on far behind what anybody draws in one go.
+    /// Skips 2^32 blocks of 32 bytes, which is more than one run of machines draws. Bytes drawn
+    /// after this differ from those that a clone of this source draws meanwhile.
     pub(crate) fn skip(&mut self) {
         self.counter += 1 << 32;
     }
 
-    /// As many bytes as there is room for.
+    /// Draws `N` bytes.
     pub(crate) fn bytes<const N: usize>(&mut self) -> [u8; N] {
         let mut bytes = [0; N];
         self.fill(&mut bytes);
         bytes
     }
 
-    /// A name that nobody guesses: `prefix` and 256 bits.
+    /// Returns an unguessable name: `prefix`, then 256 bits in base64url.
     pub(crate) fn name(&mut self, prefix: &str) -> String {
         format!("{prefix}{}", Base64UrlUnpadded::encode_string(&self.bytes::<32>()))
     }

@@ -1,4 +1,4 @@
-//! `application/x-www-form-urlencoded` bodies of the authorization server's endpoints.
+//! `application/x-www-form-urlencoded` bodies of requests to an authorization server.
 
 use std::collections::BTreeSet;
 
@@ -7,19 +7,21 @@ use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use crate::incoming::Incoming;
 use crate::server::refusal::Refusal;
 
-/// The fields of a form, in order.
+/// Fields of a form as pairs of name and value, in order.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Form(pub(crate) Vec<(String, String)>);
 
-/// The largest form.
+/// Maximum size of a form, in bytes.
 const LARGEST: usize = 100 * 1024;
 
 impl Form {
-    /// Reads the body of a request.
+    /// Checks and parses the body of a request.
     ///
     /// # Errors
     ///
-    /// It is another type, or a field is repeated (RFC 6749 section 3.2: must not be).
+    /// Fails with status 415 if the body is not a form in UTF-8 or has a content coding, with 413
+    /// if it is larger than 100 KiB, and with `invalid_request` if a field is repeated (forbidden
+    /// by RFC 6749 section 3.2).
     pub(crate) fn of(request: &Incoming) -> Result<Self, Refusal> {
         let content_type = request.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let content_type = content_type.unwrap_or_default().to_ascii_lowercase();
@@ -39,7 +41,10 @@ impl Form {
             return unsupported("content-encoding");
         }
         if request.body.len() > LARGEST {
-            return Err(Refusal { status: 413, ..Refusal::invalid_request("It is too large") });
+            return Err(Refusal {
+                status: 413,
+                ..Refusal::invalid_request("The form is too large")
+            });
         }
         let form = Self::parse(&request.body);
         let mut names = BTreeSet::new();
@@ -51,17 +56,17 @@ impl Form {
         }
     }
 
-    /// Reads a query or a body, repetitions and all.
+    /// Parses a query or a body without any check. Repeated fields are kept.
     pub(crate) fn parse(bytes: &[u8]) -> Self {
         Self(url::form_urlencoded::parse(bytes).into_owned().collect())
     }
 
-    /// A field, if it is there.
+    /// Returns the first value of a field.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(this, _)| this == name).map(|(_, value)| value.as_str())
     }
 
-    /// All fields of this name.
+    /// Iterates over all values of a field.
     pub(crate) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         self.0.iter().filter(move |(this, _)| this == name).map(|(_, value)| value.as_str())
     }

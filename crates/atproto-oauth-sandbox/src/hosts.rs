@@ -1,5 +1,5 @@
-//! The hosts of the network: which of them a request is for, and what those answer that are no servers
-//! of accounts.
+//! Routing of requests by host: to published documents, to servers, to the PLC directory, to DNS
+//! over HTTPS, to the host of the `did:web`, and to the hosts of handles.
 
 use std::time::{Duration, SystemTime};
 
@@ -15,19 +15,19 @@ use crate::sandbox::Sandbox;
 use crate::server;
 
 impl Sandbox {
-    /// The answer of the host that the request is for; `None` if there is none.
+    /// Routes a request to its host and returns the response; `None` if the host does not exist.
     pub(crate) fn route(&mut self, request: &Incoming) -> Option<Response<Bytes>> {
         let origin = request.origin();
-        // What was published is there, whoever's host it is on.
+        // A published document replaces the response of every host, also of a server.
         if request.method == Method::GET
             && let Some(response) = self.documents.get(request.url.as_str())
         {
-            return Some(finished(response.clone(), self.now));
+            return Some(with_common_headers(response.clone(), self.now));
         }
         if let Some(at) = self.server_at(&origin) {
             let clock = self.clock(at);
             let response = server::handle(self, at, request);
-            return Some(finished(response, clock));
+            return Some(with_common_headers(response, clock));
         }
         let is_get = request.method == Method::GET;
         let response = match (is_get, request.url.path()) {
@@ -42,22 +42,24 @@ impl Sandbox {
             }
             _ => self.document(request)?,
         };
-        Some(finished(response, self.now))
+        Some(with_common_headers(response, self.now))
     }
 
+    /// Returns the document published at the URL of the request. If another document is published
+    /// on the same host, or if the host is the directory or the resolver, the response is 404.
     fn document(&self, request: &Incoming) -> Option<Response<Bytes>> {
         if let Some(response) = self.documents.get(request.url.as_str()) {
             return Some(response.clone());
         }
-        // Its host is there, if anything of it was published.
+        // A host exists if a document is published on it.
         let origin = format!("{}/", request.origin());
         let is_known = self.documents.keys().any(|url| url.starts_with(&origin))
             || request.origin() == self.names.plc
             || request.origin() == self.names.doh;
-        is_known.then(|| answer::text(404, "there is nothing here"))
+        is_known.then(|| answer::text(404, "no document is published at this URL"))
     }
 
-    /// PLC directory: documents of `did:plc`.
+    /// Serves `GET /<did>` of the PLC directory: the DID document of a `did:plc` account.
     fn directory(&self, path: &str) -> Response<Bytes> {
         let did = path.strip_prefix('/').unwrap_or(path).replace("%3A", ":").replace("%3a", ":");
         let account = self.accounts.iter().find(|a| a.did == did && did.starts_with("did:plc:"));
@@ -70,36 +72,42 @@ impl Sandbox {
         }
     }
 
+    /// Whether the origin is the host of the `did:web`, with the scheme of the network.
     fn is_did_web_host(&self, origin: &str) -> bool {
         let asked =
             origin.split_once("://").map(|(scheme, host)| (scheme, host.replace(':', "%3A")));
         asked.is_some_and(|(scheme, host)| self.is_scheme(scheme) && host == self.names.did_web)
     }
 
-    /// Whether the network is spoken to so: with https, unless its names say otherwise.
+    /// Whether the network uses this scheme, which is the scheme of its PLC directory; `https` by
+    /// default.
     fn is_scheme(&self, scheme: &str) -> bool {
         self.names.plc.split_once("://").is_some_and(|(this, _)| this == scheme)
     }
 
+    /// Serves `GET /.well-known/did.json`: the DID document of the `did:web` account.
     fn did_web(&self) -> Option<Response<Bytes>> {
         let did = format!("did:web:{}", self.names.did_web);
         let account = self.accounts.iter().find(|account| account.did == did)?;
         Some(answer::json(200, &account.document(&self.server(account.server).origin)))
     }
 
-    /// Handles are asked for as the network's servers are, and on the port that goes with it.
+    /// Whether the host of the request may be a handle: the request uses the scheme of the network
+    /// and the default port of that scheme.
     fn is_handle_host(&self, request: &Incoming) -> bool {
         self.is_scheme(request.url.scheme()) && request.url.port().is_none()
     }
 
+    /// Serves `GET /.well-known/atproto-did` of a handle; `None` if no such handle is known.
     fn well_known(&self, request: &Incoming) -> Option<Response<Bytes>> {
         let answers = self.handles.get(request.url.host_str()?)?;
         Some(match &answers.https {
             Some(body) => answer::text(200, body.clone()),
-            None => answer::text(404, "there is no such account"),
+            None => answer::text(404, "this handle does not resolve over HTTPS"),
         })
     }
 
+    /// Serves `GET /dns-query` in the JSON format; only TXT lookups have records.
     fn dns_over_https(&mut self, request: &Incoming) -> Response<Bytes> {
         let name = request.query("name").unwrap_or_default();
         let name = name.trim_end_matches('.');
@@ -110,11 +118,12 @@ impl Sandbox {
     }
 }
 
-/// What all answers have: pages of any origin may ask and see what there is to see, and the time.
-fn finished(mut response: Response<Bytes>, now: UnixTime) -> Response<Bytes> {
+/// Adds the headers that all responses have: `Date`, and CORS headers that allow web pages of every
+/// origin to send requests and to read the responses.
+fn with_common_headers(mut response: Response<Bytes>, now: UnixTime) -> Response<Bytes> {
     answer::set(&mut response, "access-control-allow-origin", "*");
     answer::set(&mut response, "access-control-allow-methods", "*");
-    answer::set(&mut response, "access-control-allow-headers", ALLOWED);
+    answer::set(&mut response, "access-control-allow-headers", ALLOWED_HEADERS);
     answer::set(&mut response, "access-control-expose-headers", "DPoP-Nonce, WWW-Authenticate");
     if let Some(date) = http_date(now) {
         answer::set(&mut response, "date", &date);
@@ -122,10 +131,13 @@ fn finished(mut response: Response<Bytes>, now: UnixTime) -> Response<Bytes> {
     response
 }
 
-/// Headers that a page may set; with `Authorization` among them, a star would not do.
-const ALLOWED: &str = "Authorization, Content-Type, DPoP, atproto-proxy, atproto-accept-labelers";
+/// Headers that a web page may send. They are listed, because `*` does not cover `Authorization`
+/// (Fetch standard).
+const ALLOWED_HEADERS: &str =
+    "Authorization, Content-Type, DPoP, atproto-proxy, atproto-accept-labelers";
 
-/// `None` beyond the year 9999, which the format has no room for (RFC 9110 section 5.6.7).
+/// Formats the time for the `Date` header; `None` after the year 9999, because the format has a
+/// year of four digits (RFC 9110 section 5.6.7).
 fn http_date(now: UnixTime) -> Option<String> {
     let now = now.since(UnixTime::from_secs(0));
     let is_writable = now < Duration::from_secs(253_402_300_800);

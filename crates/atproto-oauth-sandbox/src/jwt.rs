@@ -1,19 +1,20 @@
-//! JSON Web Tokens as a server reads them (RFC 7519, RFC 7515 section 7.1).
+//! Parsing and signature checks of JSON Web Tokens (RFC 7519, RFC 7515 section 7.1).
 
 use atproto_dpop::verify;
 use base64ct::{Base64UrlUnpadded, Encoding};
 use serde_json::{Map, Value};
 
-/// A compact JWS whose payload is a JSON object. Nothing is verified yet.
+/// A compact JWS whose payload is a JSON object. The signature is not verified: see `is_signed_by`.
 pub(crate) struct Jwt {
     pub(crate) header: Map<String, Value>,
     pub(crate) claims: Map<String, Value>,
+    /// The signing input: header and payload in base64url, separated by a period.
     message: String,
     signature: Vec<u8>,
 }
 
 impl Jwt {
-    /// Its parts, unless it is malformed.
+    /// Splits and decodes a JWS; `None` if it is malformed.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let (message, signature) = text.rsplit_once('.')?;
         let (header, claims) = message.split_once('.')?;
@@ -25,17 +26,18 @@ impl Jwt {
         })
     }
 
-    /// A member of the header that is a string.
+    /// Returns a member of the header; `None` if it is missing or not a string.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.header.get(name)?.as_str()
     }
 
-    /// A claim that is a string.
+    /// Returns a claim; `None` if it is missing or not a string.
     pub(crate) fn claim(&self, name: &str) -> Option<&str> {
         self.claims.get(name)?.as_str()
     }
 
-    /// A claim that is a time (RFC 7519 section 2, NumericDate). `Err` if it is something else.
+    /// Returns a claim that is a time in seconds since 1970 (RFC 7519 section 2, NumericDate):
+    /// `None` if it is missing, `Err` if it is not a number.
     pub(crate) fn time(&self, name: &str) -> Result<Option<f64>, ()> {
         match self.claims.get(name) {
             None => Ok(None),
@@ -43,8 +45,8 @@ impl Jwt {
         }
     }
 
-    /// Whether it says `ES256` and was signed so by the key with this point, and its header asks
-    /// for nothing that is not understood here (RFC 7515 section 4.1.11).
+    /// Whether `alg` is `ES256` and the signature is valid for the public key `point`. A JWS with
+    /// `crit` is rejected, because no critical extension is supported (RFC 7515 section 4.1.11).
     pub(crate) fn is_signed_by(&self, point: &[u8; 64]) -> bool {
         let Ok(signature) = <&[u8; 64]>::try_from(&self.signature[..]) else { return false };
         self.header("alg") == Some("ES256")
@@ -53,6 +55,7 @@ impl Jwt {
     }
 }
 
+/// Decodes a JSON object from base64url.
 fn object(part: &str) -> Option<Map<String, Value>> {
     serde_json::from_slice(&Base64UrlUnpadded::decode_vec(part).ok()?).ok()
 }

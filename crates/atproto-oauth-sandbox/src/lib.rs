@@ -17,7 +17,7 @@ mod replay;
 mod run;
 mod sandbox;
 #[cfg(feature = "serve")]
-#[expect(clippy::disallowed_types, reason = "sockets, threads and a lock are what it is for")]
+#[expect(clippy::disallowed_types, reason = "serving needs sockets, threads and a lock")]
 mod serve;
 mod server;
 

@@ -1,4 +1,4 @@
-//! What the network saw.
+//! The log: requests with their responses, and DNS lookups.
 
 use std::fmt;
 
@@ -12,71 +12,73 @@ use crate::accounts::handles::Dns;
 use crate::form::Form;
 use crate::incoming::Incoming;
 use crate::jwt::Jwt;
-use crate::sandbox::LARGEST_KEPT;
+use crate::sandbox::MAX_LOGGED_BODY;
 use crate::server::ServerId;
 
-/// Who sent something.
+/// Sender of a request.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum By {
-    /// The client, or whoever else asked from outside.
+    /// The client, or another program outside the network.
     Client,
-    /// One of the network's servers, which fetches what a client named.
+    /// An authorization server of the network, which fetches the metadata or the JWKS of a client.
     Server(ServerId),
 }
 
-/// One thing that the network saw. It holds everything that was sent, tokens included.
+/// One entry of the log. An entry holds complete requests and responses, including tokens.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Seen {
-    /// A request, and what came of it.
+    /// An HTTP request and its response.
     Request(Box<Exchange>),
-    /// A DNS question for TXT records.
+    /// A DNS lookup of TXT records.
     Lookup {
-        /// When.
+        /// Time of the lookup, on the network's clock.
         at: UnixTime,
-        /// The name, without a final dot.
+        /// The name in lower case, without a final dot.
         name: String,
-        /// What was answered.
+        /// The result, after faults.
         answer: Dns,
     },
 }
 
-/// A request, and what came of it.
+/// An HTTP request, its response, and the faults that applied.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Exchange {
-    /// When it arrived.
+    /// Time at which the request arrived, on the network's clock.
     pub at: UnixTime,
-    /// Who sent it.
+    /// Sender of the request.
     pub by: By,
-    /// Its method.
+    /// Method of the request.
     pub method: Method,
-    /// Its URL.
+    /// Absolute URL of the request.
     pub url: Url,
-    /// Its headers.
+    /// Headers of the request.
     pub headers: HeaderMap,
-    /// Its body.
+    /// Body of the request; empty if it is larger than 64 KiB.
     pub body: Bytes,
-    /// The status of the answer, whether it arrived or not; `None` if there was none.
+    /// Status of the response, even if a fault lost the response; `None` if no response was made.
     pub status: Option<u16>,
-    /// The headers of the answer.
+    /// Headers of the response.
     pub answer_headers: HeaderMap,
-    /// The body of the answer.
+    /// Body of the response; empty if it is larger than 64 KiB.
     pub answer_body: Bytes,
-    /// Whether the whole answer was sent on its way, and not lost, cut or withheld.
+    /// Whether the complete response was sent. `false` if a fault lost it, cut it, or withheld it.
+    /// The client may have timed out nevertheless.
     pub delivered: bool,
-    /// The faults that it met, in words.
+    /// Descriptions of the faults that applied, separated by `, `; `None` if no fault applied.
     pub fault: Option<String>,
 }
 
-/// A JSON Web Token that was sent, decoded and not verified.
+/// A JSON Web Token from a request: a DPoP proof or a client assertion. It is decoded, not
+/// verified.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Decoded {
-    /// The JOSE header.
+    /// Members of the JOSE header.
     pub header: Map<String, Value>,
-    /// The claims.
+    /// Claims of the payload.
     pub claims: Map<String, Value>,
 }
 
@@ -89,7 +91,7 @@ impl Exchange {
             url: request.url.clone(),
             headers: request.headers.clone(),
             body: match request.body.len() {
-                0..=LARGEST_KEPT => request.body.clone(),
+                0..=MAX_LOGGED_BODY => request.body.clone(),
                 _ => Bytes::new(),
             },
             status: None,
@@ -100,37 +102,37 @@ impl Exchange {
         }
     }
 
-    /// Keeps what was answered.
-    pub(crate) fn answer(&mut self, response: Response<Bytes>) {
+    /// Stores the response, but not a body above the size limit of the log.
+    pub(crate) fn set_response(&mut self, response: Response<Bytes>) {
         let (head, body) = response.into_parts();
         self.status = Some(head.status.as_u16());
         self.answer_headers = head.headers;
-        if body.len() <= LARGEST_KEPT {
+        if body.len() <= MAX_LOGGED_BODY {
             self.answer_body = body;
         }
     }
 
-    /// The path of its URL.
+    /// Returns the path of the URL, for example `/oauth/token`.
     pub fn path(&self) -> &str {
         self.url.path()
     }
 
-    /// The DPoP proof that it carried.
+    /// Returns the DPoP proof from the `DPoP` header; `None` if it is missing or malformed.
     pub fn proof(&self) -> Option<Decoded> {
         Decoded::read(self.headers.get("dpop")?.to_str().ok()?)
     }
 
-    /// A field of its form.
+    /// Returns a field of the form in the request body, for example `grant_type`.
     pub fn form(&self, name: &str) -> Option<String> {
         Form::parse(&self.body).get(name).map(str::to_owned)
     }
 
-    /// The client assertion that it carried.
+    /// Returns the client assertion from the form; `None` if it is missing or malformed.
     pub fn assertion(&self) -> Option<Decoded> {
         Decoded::read(&self.form("client_assertion")?)
     }
 
-    /// The `error` that the answer named.
+    /// Returns the member `error` of a JSON response, for example `use_dpop_nonce`.
     pub fn error(&self) -> Option<String> {
         let answer: Value = serde_json::from_slice(&self.answer_body).ok()?;
         Some(answer.get("error")?.as_str()?.to_owned())
@@ -143,13 +145,14 @@ impl Decoded {
         Some(Self { header: jwt.header, claims: jwt.claims })
     }
 
-    /// A claim that is a string.
+    /// Returns a claim; `None` if it is missing or not a string.
     pub fn claim(&self, name: &str) -> Option<&str> {
         self.claims.get(name)?.as_str()
     }
 }
 
-/// `POST https://pds.example.com/oauth/par 400 use_dpop_nonce`: no query, no header, no body.
+/// Prints the method, URL, status and error, for example
+/// `POST https://pds.example.com/oauth/par 400 use_dpop_nonce`; no query, no header and no body.
 impl fmt::Display for Exchange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let origin = self.url.origin().ascii_serialization();
@@ -166,6 +169,7 @@ impl fmt::Display for Exchange {
     }
 }
 
+/// Prints a request as [`Exchange`] does, and a lookup as `TXT <name> <records>`.
 impl fmt::Display for Seen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

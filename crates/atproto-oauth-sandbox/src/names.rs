@@ -1,39 +1,42 @@
-//! What the hosts of the standard network are called.
+//! Origins, hosts and handles of the standard network.
 
 use crate::origin::{canonical, canonical_did_web};
 
-/// Origins and handles of the network that [`Sandbox::new`](crate::Sandbox::new) makes.
+/// Origins, hosts and the handle suffix of the network that [`Sandbox::new`](crate::Sandbox::new)
+/// creates.
 ///
-/// The default names belong to nobody (RFC 2606) and look public, so a client needs no development
-/// mode to talk to them.
+/// The default names are reserved for documentation (RFC 2606), except `plc.directory`, which is
+/// the default PLC directory of clients. All of them look public, so a client needs no development
+/// mode to use them.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Names {
-    /// The directory of `did:plc` documents.
+    /// Origin of the PLC directory, which serves the documents of `did:plc` accounts.
     pub plc: String,
-    /// DNS over HTTPS: `/dns-query` in JSON.
+    /// Origin of the DNS over HTTPS resolver: `/dns-query`, in the JSON format.
     pub doh: String,
-    /// A PDS that is its own authorization server, with `alice`, `carol`, `dave` and `wendy`.
+    /// Origin of a PDS that is its own authorization server; it hosts `alice`, `carol`, `dave` and
+    /// `wendy`.
     pub pds: String,
-    /// The same, a second one, with `bob`.
+    /// Origin of a second PDS that is its own authorization server; it hosts `bob`.
     pub other_pds: String,
-    /// An authorization server that hosts no accounts.
+    /// Origin of an authorization server that hosts no accounts.
     pub entryway: String,
-    /// A PDS behind the entryway, with `rita`.
+    /// Origin of a PDS whose authorization server is the entryway; it hosts `rita`.
     pub entryway_pds: String,
-    /// Another PDS behind the same entryway, with `sara`.
+    /// Origin of a second PDS whose authorization server is the entryway; it hosts `sara`.
     pub other_entryway_pds: String,
-    /// The host of `wendy`'s `did:web`, as in the DID; a port is written `%3A`.
+    /// Host of `wendy`'s `did:web`, as written in the DID: the colon before a port is `%3A`.
     pub did_web: String,
-    /// What follows the name in a handle: `.example.com`.
+    /// Suffix of all handles, with its leading period: `.example.com`.
     pub handles: String,
 }
 
 impl Names {
-    /// As requests write them.
+    /// Returns the names in their canonical form, in which they are compared with requests.
     ///
     /// # Panics
     ///
-    /// One of them is no origin or no host.
+    /// Panics if a name is malformed.
     pub(crate) fn canonical(&self) -> Self {
         Self {
             plc: canonical(&self.plc),

@@ -1,4 +1,4 @@
-//! Building a network: servers and accounts, and what can be done to them.
+//! Construction of a network from servers and accounts, and the changes that tests make to them.
 
 use std::time::Duration;
 
@@ -15,20 +15,20 @@ use crate::origin::canonical;
 use crate::sandbox::Sandbox;
 use crate::server::{Server, ServerId};
 
-/// How an account's handle is tied to it.
+/// Method by which a handle resolves to the DID of its account.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[expect(clippy::exhaustive_enums, reason = "the specification knows no other")]
+#[expect(clippy::exhaustive_enums, reason = "the specification has no other method")]
 pub enum ResolvedBy {
-    /// By a TXT record.
+    /// A TXT record at `_atproto.<handle>`.
     Dns,
-    /// By `/.well-known/atproto-did`.
+    /// A GET of `/.well-known/atproto-did` at the host of the handle.
     Https,
-    /// By both.
+    /// Both methods.
     Both,
 }
 
 impl Sandbox {
-    /// The standard network with its [default names](Names):
+    /// Creates the standard network with its [default names](Names):
     ///
     /// | account | DID | handle resolved by | server | issuer |
     /// |---|---|---|---|---|
@@ -40,16 +40,18 @@ impl Sandbox {
     /// | `rita` | `did:plc` | DNS | `entryway_pds` | `entryway` |
     /// | `sara` | `did:plc` | DNS | `other_entryway_pds` | `entryway` |
     ///
-    /// Their handles are `alice.example.com` and so on, their passwords `alice-pass`.
+    /// The handles have the form `alice.example.com`, the passwords the form `alice-pass`.
     pub fn new(seed: u64) -> Self {
         Self::with_names(seed, Names::default())
     }
 
-    /// The standard network with other names.
+    /// Creates the standard network with other names. The table of [`new`](Self::new) lists its
+    /// accounts and servers.
     ///
     /// # Panics
     ///
-    /// A name is not one: an origin is like `https://pds.example.com`, a host like `example.com`.
+    /// Panics if a name is malformed, or if two servers have the same origin. An origin is like
+    /// `https://pds.example.com`, a host like `example.com`.
     pub fn with_names(seed: u64, names: Names) -> Self {
         let mut sandbox = Self::empty(seed, names);
         let names = sandbox.names.clone();
@@ -70,49 +72,53 @@ impl Sandbox {
         sandbox
     }
 
-    /// A PDS that is its own authorization server.
+    /// Adds a PDS that is its own authorization server.
     ///
     /// # Panics
     ///
-    /// The origin is not one, like `https://pds.example.com`, or another server has it.
+    /// Panics if `origin` is not an origin, like `https://pds.example.com`, or if another server
+    /// has this origin.
     pub fn add_server(&mut self, origin: &str) -> ServerId {
         let id = ServerId(self.servers.len());
         self.add(origin, true, id)
     }
 
-    /// An authorization server that hosts no accounts.
+    /// Adds an authorization server that hosts no accounts.
     ///
     /// # Panics
     ///
-    /// The origin is not one, like `https://pds.example.com`, or another server has it.
+    /// Panics if `origin` is not an origin, like `https://pds.example.com`, or if another server
+    /// has this origin.
     pub fn add_entryway(&mut self, origin: &str) -> ServerId {
         let id = ServerId(self.servers.len());
         self.add(origin, false, id)
     }
 
-    /// A PDS whose authorization server is `entryway`.
+    /// Adds a PDS whose authorization server is `entryway`.
     ///
     /// # Panics
     ///
-    /// The origin is not one, like `https://pds.example.com`, or another server has it.
+    /// Panics if `origin` is not an origin, like `https://pds.example.com`, or if another server
+    /// has this origin.
     pub fn add_server_behind(&mut self, origin: &str, entryway: ServerId) -> ServerId {
         self.add(origin, true, entryway)
     }
 
     fn add(&mut self, origin: &str, hosts_accounts: bool, issuer: ServerId) -> ServerId {
         let origin = canonical(origin);
-        assert!(self.server_at(&origin).is_none(), "two servers can't have one origin");
+        assert!(self.server_at(&origin).is_none(), "another server has the origin {origin}");
         let secret = self.entropy.bytes();
         self.servers.push(Server::new(&origin, hosts_accounts, issuer, secret));
         ServerId(self.servers.len() - 1)
     }
 
-    /// An account with a new `did:plc`, which is returned. Its password is `-pass` after the first
-    /// label of its handle.
+    /// Adds an account to `server` and returns its new `did:plc`. The password is the first label
+    /// of the handle, followed by `-pass`.
     ///
     /// # Panics
     ///
-    /// The server hosts no accounts, `handle` is not one, or somebody has it.
+    /// Panics if the server hosts no accounts, if `handle` is malformed, or if another account has
+    /// this handle.
     pub fn add_account(&mut self, server: ServerId, handle: &str, by: ResolvedBy) -> String {
         let digits = BASE32_NOPAD.encode(&self.entropy.bytes::<15>()).to_ascii_lowercase();
         let did = format!("did:plc:{digits}");
@@ -123,11 +129,11 @@ impl Sandbox {
     fn add_account_with_did(&mut self, server: ServerId, handle: &str, by: ResolvedBy, did: &str) {
         assert!(
             self.server(server).hosts_accounts,
-            "a server that only issues tokens has no accounts"
+            "an entryway hosts no accounts: use a server from `add_server_behind`"
         );
         let handle = &handle.to_ascii_lowercase();
-        assert!(handle.parse::<Handle>().is_ok(), "{handle:?} is no handle");
-        assert!(self.did(handle).is_none(), "{handle} is somebody's handle");
+        assert!(handle.parse::<Handle>().is_ok(), "{handle:?} is not a valid handle");
+        assert!(self.did(handle).is_none(), "another account has the handle {handle}");
         let name = handle.split('.').next().unwrap_or_default();
         let answers = HandleAnswers {
             dns: if by == ResolvedBy::Https { Dns::NoSuchName } else { Dns::did(did) },
@@ -145,50 +151,53 @@ impl Sandbox {
         });
     }
 
-    /// The server at an origin.
+    /// Returns the server with this origin; `None` if the network has no such server.
     ///
     /// # Panics
     ///
-    /// The origin is not one: `https://pds.example.com`.
+    /// Panics if `origin` is not an origin, like `https://pds.example.com`.
     pub fn find_server(&self, origin: &str) -> Option<ServerId> {
         self.server_at(&canonical(origin))
     }
 
-    /// The server that hosts the account with this handle or DID.
+    /// Returns the PDS of an account, which is named by its handle or DID.
     pub fn server_of(&self, name: &str) -> Option<ServerId> {
         let account = self.accounts.iter().find(|account| account.is_called(name))?;
         Some(account.server)
     }
 
-    /// The DID of the account with this handle.
+    /// Returns the DID of the account with this handle.
     pub fn did(&self, handle: &str) -> Option<&str> {
         let account = self.accounts.iter().find(|account| account.is_called(handle))?;
         Some(&account.did)
     }
 
-    /// What a handle resolves to, to be changed. A handle that nobody has can be made to answer too.
+    /// Returns the answers to the resolution of a handle, so that a test can change them.
+    ///
+    /// The handle may belong to no account: its answers then say that it does not exist.
     pub fn handle_answers(&mut self, handle: &str) -> &mut HandleAnswers {
         let nothing = HandleAnswers { dns: Dns::NoSuchName, https: None };
         self.handles.entry(handle.to_ascii_lowercase()).or_insert(nothing)
     }
 
-    /// Moves an account to another server, which may have another issuer. Its DID document names the
-    /// new one at once; the old server knows it as deactivated.
+    /// Moves an account to another server, which may have another issuer. The DID document names
+    /// the new server at once. The old server treats the account as deactivated.
     ///
     /// # Panics
     ///
-    /// There is no such account.
+    /// Panics if no account has the handle or DID `name`.
     pub fn migrate(&mut self, name: &str, to: ServerId) {
         let account = self.account_mut(name);
         let from = std::mem::replace(&mut account.server, to);
         account.left.push(from);
     }
 
-    /// Gives an account another handle, resolved by DNS. The old one resolves to nothing.
+    /// Changes the handle of an account. The new handle resolves by DNS only; the old handle no
+    /// longer resolves.
     ///
     /// # Panics
     ///
-    /// There is no such account.
+    /// Panics if no account has the handle or DID `name`.
     pub fn rename(&mut self, name: &str, handle: &str) {
         let handle = &handle.to_ascii_lowercase();
         let account = self.account_mut(name);
@@ -201,53 +210,60 @@ impl Sandbox {
 
     fn account_mut(&mut self, name: &str) -> &mut Account {
         let account = self.accounts.iter_mut().find(|account| account.is_called(name));
-        account.expect("an account is named by its handle or DID")
+        account.expect("an account has the given handle or DID")
     }
 
-    /// All DPoP nonces that a server has given become worthless.
+    /// Invalidates all DPoP nonces that a server has handed out.
     pub fn reset_nonces(&mut self, at: ServerId) {
         let secret = self.entropy.bytes();
         self.server_mut(at).nonces.reset(secret);
     }
 
-    /// A server's nonces are good for two to three times as long as this. One minute at first.
+    /// Sets the interval at which a server rotates its DPoP nonces; one minute by default.
+    ///
+    /// A nonce is accepted for two to three intervals after it is handed out.
     pub fn set_nonce_rotation(&mut self, at: ServerId, rotation: Duration) {
         self.server_mut(at).nonces.rotation = rotation;
     }
 
-    /// Whether a server asks for nonces and gives them, as the profile demands.
+    /// Sets whether a server requires DPoP nonces; `true` by default, as the AT Protocol OAuth
+    /// profile demands. If `false`, the server hands out no nonces and rejects a proof with a
+    /// nonce.
     pub fn require_nonces(&mut self, at: ServerId, required: bool) {
         self.server_mut(at).nonces.required = required;
     }
 
-    /// How long the access tokens that a server issues from now on are good. One hour at first.
+    /// Sets the lifetime of the access tokens that a server issues after this; one hour by default.
     pub fn set_access_token_lifetime(&mut self, at: ServerId, lifetime: Duration) {
         self.server_mut(at).access_token_lifetime = lifetime;
     }
 
-    /// A server's clock runs ahead of everybody else's; its `Date` headers too.
+    /// Sets the clock of a server ahead of the network's clock. Its `Date` headers show its own
+    /// clock.
     pub fn set_server_clock_ahead(&mut self, at: ServerId, by: Duration) {
         let server = self.server_mut(at);
         (server.clock_ahead, server.clock_behind) = (by, Duration::ZERO);
     }
 
-    /// A server's clock runs behind everybody else's; its `Date` headers too.
+    /// Sets the clock of a server behind the network's clock. Its `Date` headers show its own
+    /// clock.
     pub fn set_server_clock_behind(&mut self, at: ServerId, by: Duration) {
         let server = self.server_mut(at);
         (server.clock_ahead, server.clock_behind) = (Duration::ZERO, by);
     }
 
-    /// A server forgets the client metadata that it has fetched.
+    /// Empties a server's cache of client metadata and JWKS, so that it fetches them again.
     pub fn forget_clients(&mut self, at: ServerId) {
         self.server_mut(at).clients.forget();
     }
 
-    /// Ends all sessions that an account has anywhere, as when its owner signs all apps out. Codes
-    /// that it has consented to are worth nothing either.
+    /// Ends all sessions of an account on all servers, as if its owner had revoked the access of
+    /// all apps. Authorization codes for the account that are not exchanged yet become invalid,
+    /// too.
     ///
     /// # Panics
     ///
-    /// There is no such account.
+    /// Panics if no account has the handle or DID `name`.
     pub fn end_sessions(&mut self, name: &str) {
         let did = self.account_mut(name).did.clone();
         for server in &mut self.servers {
@@ -256,19 +272,22 @@ impl Sandbox {
         }
     }
 
-    /// How many sessions a server has that have not ended.
+    /// Returns the number of sessions on a server that have not ended and not expired.
     pub fn sessions(&self, at: ServerId) -> usize {
         self.server(at).grants.alive(self.clock(at)).count()
     }
 }
 
-/// A P-256 key as DID documents write it: its compressed point in base58btc (Multikey).
+/// Encodes a P-256 public key as a Multikey, as in DID documents: the compressed point with its
+/// multicodec prefix, in base58btc.
 fn multikey(point: &[u8; 64]) -> String {
     const ALPHABET: &[u8; 58] = b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
-    let [x @ .., _] = point.as_chunks::<32>().0 else { unreachable!("a point has two halves") };
+    let [x @ .., _] = point.as_chunks::<32>().0 else {
+        unreachable!("a point has two coordinates of 32 bytes")
+    };
     let parity = 2 + (point[63] & 1);
     let bytes = [0x80, 0x24, parity].into_iter().chain(x.as_flattened().iter().copied());
-    let mut digits: Vec<u8> = Vec::new(); // the least first
+    let mut digits: Vec<u8> = Vec::new(); // the least significant digit first
     for byte in bytes {
         let mut carry = u32::from(byte);
         for digit in &mut digits {
@@ -290,14 +309,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_is_written_as_the_specification_of_did_key_writes_it() {
-        // Any P-256 key in this form begins so.
+    fn a_p256_key_is_encoded_as_did_key_specifies() {
+        // The Multikey of every compressed P-256 key begins with `zDna`.
         let key = multikey(P256Keys.generate(&mut crate::entropy::Seeded::new("test", 1)).public());
         assert!(key.starts_with("zDna") && key.len() == 49, "{key}");
     }
 
     #[test]
-    fn names_are_read_as_requests_name_them() {
+    fn names_are_normalized_to_their_form_in_requests() {
         let mut sandbox = Sandbox::new(1);
         let id = sandbox.add_server("HTTPS://PDS.Example.dev:443/");
         assert_eq!(sandbox.find_server("https://pds.example.dev"), Some(id));

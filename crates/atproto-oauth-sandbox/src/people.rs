@@ -1,4 +1,5 @@
-//! What people do: open the authorization URL, sign in, consent or not.
+//! The user and the browser of a login: opening the authorization URL, signing in, and consenting
+//! to the request or denying it.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -11,58 +12,65 @@ use crate::sandbox::Sandbox;
 use crate::server::ServerId;
 use crate::server::authorize::{self, Decision, Opened};
 
-/// A browser, which servers know again.
+/// A browser with its own device id at each server, as if it kept the servers' cookies.
 ///
-/// A request belongs to the browser that opened it first, and a server may remember who signed in.
+/// An authorization request can only be continued in the browser that opened it first. A server may
+/// remember the sign-ins of a browser: see [`Consent::remember`].
 #[derive(Clone, Debug, Default)]
 pub struct Browser {
-    /// What each server calls it.
+    /// The device id that each server has given to this browser.
     devices: BTreeMap<ServerId, String>,
 }
 
-/// What a person does on the page.
+/// The input of a user on the sign-in page: account, password, scopes, and whether to stay signed
+/// in.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Consent {
     identifier: String,
+    /// `None`: the account's own password.
     password: Option<String>,
+    /// `None`: all requested scopes.
     scopes: Option<Vec<String>>,
     remember: bool,
 }
 
-/// Why the browser does not come back to the application.
+/// The reason why a server does not redirect the browser to the client.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Stuck {
-    /// The URL is not one of an authorization endpoint here.
+    /// The URL is not an authorization URL of this network: its origin or path is not that of an
+    /// authorization endpoint, or `client_id` or `request_uri` is missing.
     Elsewhere,
-    /// The server shows a page that says what is wrong.
+    /// The server shows an error page with this text.
     Wrong(&'static str),
-    /// The name or the password is not right; the page asks again.
+    /// The name or the password is wrong. The sign-in page shows this text, and the user may try
+    /// again.
     NotSignedIn(&'static str),
-    /// The page waits for a decision.
+    /// The server shows the sign-in page, which waits for the user's decision.
     Waiting,
 }
 
 impl Consent {
-    /// Signs in with this handle or DID and the right password, and consents to everything.
+    /// Signs in with this handle or DID and the correct password, and consents to all requested
+    /// scopes. The browser does not stay signed in.
     pub fn of(identifier: &str) -> Self {
         Self { identifier: identifier.to_owned(), password: None, scopes: None, remember: false }
     }
 
-    /// With this password.
+    /// Signs in with `password` instead of the correct password.
     pub fn password(mut self, password: &str) -> Self {
         self.password = Some(password.to_owned());
         self
     }
 
-    /// To these scopes only.
+    /// Consents only to those requested scopes that are also in `scopes`.
     pub fn scopes<'a>(mut self, scopes: impl IntoIterator<Item = &'a str>) -> Self {
         self.scopes = Some(scopes.into_iter().map(str::to_owned).collect());
         self
     }
 
-    /// And stays signed in.
+    /// Stays signed in: the server remembers the sign-in of this account in this browser.
     pub fn remember(mut self) -> Self {
         self.remember = true;
         self
@@ -70,32 +78,38 @@ impl Consent {
 }
 
 impl Sandbox {
-    /// Opens `url` in a new browser, signs in as `identifier` and consents: where the browser is sent
-    /// then.
+    /// Opens an authorization URL in a new browser, signs in with the handle or DID `identifier`,
+    /// and consents. Returns the URL that the browser is redirected to, with the authorization
+    /// response.
     ///
-    /// What a form would post (`response_mode=form_post`) is in the fragment of the URL.
+    /// If the request has `response_mode=form_post`, the parameters of the form are in the fragment
+    /// of the returned URL.
     ///
     /// # Errors
     ///
-    /// It is sent nowhere.
+    /// Fails if the server does not redirect the browser: [`Stuck`] has the reason.
     pub fn approve(&mut self, url: &Url, identifier: &str) -> Result<String, Stuck> {
         self.consent(&mut Browser::default(), url, Consent::of(identifier))
     }
 
-    /// Opens `url` in a new browser and does not consent.
+    /// Opens an authorization URL in a new browser and denies the request. Returns the URL that the
+    /// browser is redirected to, usually with `error=access_denied`.
     ///
     /// # Errors
     ///
-    /// It is sent nowhere.
+    /// Fails if the server does not redirect the browser: [`Stuck`] has the reason.
     pub fn deny(&mut self, url: &Url) -> Result<String, Stuck> {
         self.visit(&mut Browser::default(), url, Some(Decision::Deny))
     }
 
-    /// Opens `url` in a browser of one's own, signs in and consents.
+    /// Opens an authorization URL in `browser`, and signs in and consents as `consent` says.
+    /// Returns the URL that the browser is redirected to.
+    ///
+    /// If the server needs no decision, because the browser is signed in, `consent` has no effect.
     ///
     /// # Errors
     ///
-    /// It is sent nowhere.
+    /// Fails if the server does not redirect the browser: [`Stuck`] has the reason.
     pub fn consent(
         &mut self,
         browser: &mut Browser,
@@ -113,15 +127,18 @@ impl Sandbox {
         self.visit(browser, url, Some(decision))
     }
 
-    /// Opens `url` in a browser of one's own and decides nothing.
+    /// Opens an authorization URL in `browser` and makes no decision. Returns the URL that the
+    /// browser is redirected to, if the server redirects it at once.
     ///
     /// # Errors
     ///
-    /// It is sent nowhere: [`Stuck::Waiting`], if the page wants to know something.
+    /// Fails with [`Stuck::Waiting`] if the server shows the sign-in page, and with another
+    /// [`Stuck`] if the URL or the request is invalid.
     pub fn open(&mut self, browser: &mut Browser, url: &Url) -> Result<String, Stuck> {
         self.visit(browser, url, None)
     }
 
+    /// Opens an authorization URL and, if the server shows the sign-in page, applies `decision`.
     fn visit(
         &mut self,
         browser: &mut Browser,
@@ -161,9 +178,13 @@ impl Sandbox {
 impl fmt::Display for Stuck {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Elsewhere => f.write_str("the URL is not of an authorization endpoint here"),
+            Self::Elsewhere => {
+                f.write_str("the URL is not an authorization URL of a server of this sandbox")
+            }
             Self::Wrong(why) | Self::NotSignedIn(why) => f.write_str(why),
-            Self::Waiting => f.write_str("the page waits for a decision"),
+            Self::Waiting => f.write_str(
+                "the sign-in page waits for a decision: use `approve`, `consent` or `deny`",
+            ),
         }
     }
 }

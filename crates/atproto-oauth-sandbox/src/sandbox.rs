@@ -1,4 +1,4 @@
-//! The network as a value: what it holds, and the way of a request through it.
+//! The sandbox: its state, its clock, its log, and the path of a request through faults to a host.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -20,10 +20,12 @@ use crate::names::Names;
 use crate::run::process::Process;
 use crate::server::{Server, ServerId};
 
-/// A small AT Protocol network in memory.
+/// A small AT Protocol network in memory: servers, accounts, DNS, a PLC directory and a clock.
 ///
-/// It is pure: the same seed and the same calls give the same answers, and time passes only when it
-/// is told to. Its `Debug` prints no accounts and no tokens.
+/// A sandbox is deterministic: the same seed and the same method calls give the same responses. Its
+/// clock moves only if a method moves it, for example [`run`](Self::run) or
+/// [`advance`](Self::advance). Its `Debug` prints the time and counts, but no accounts and no
+/// tokens.
 pub struct Sandbox {
     pub(crate) now: UnixTime,
     pub(crate) latency: Duration,
@@ -34,30 +36,33 @@ pub struct Sandbox {
     pub(crate) handles: BTreeMap<String, HandleAnswers>,
     pub(crate) documents: BTreeMap<String, Response<Bytes>>,
     pub(crate) process: Process,
-    /// How long servers have waited for what they fetched to answer the request that is served.
+    /// Time that servers spent on fetches of client documents while they handled the current
+    /// request; it is added to the delay of the response.
     pub(crate) fetching: Duration,
     faults: Vec<Fault>,
     log: Vec<Seen>,
-    /// How many things were in the log before those that are.
-    forgotten: usize,
+    /// Number of entries that were dropped from the log to limit its size.
+    dropped: usize,
     keeps_log: bool,
 }
 
-/// When a sandbox begins: 2026-01-01T00:00:00Z.
+/// Time on the clock of a new sandbox: 2026-01-01T00:00:00Z.
 pub(crate) const START: UnixTime = UnixTime::from_secs(1_767_225_600);
 
-/// How many things a log holds at most; then the oldest tenth goes.
-const KEPT: usize = 10_000;
+/// Maximum number of log entries. If the log is full, its oldest tenth is dropped.
+const MAX_LOG_ENTRIES: usize = 10_000;
 
-/// The largest body that is kept in the log.
-pub(crate) const LARGEST_KEPT: usize = 64 * 1024;
+/// Maximum size of a body in the log, in bytes; a larger body is logged as empty.
+pub(crate) const MAX_LOGGED_BODY: usize = 64 * 1024;
 
 impl Sandbox {
-    /// A network without servers and accounts; `names` says where its directories are.
+    /// Creates a network without servers and accounts. Of `names`, it uses only the origins of the
+    /// PLC directory and of the DNS over HTTPS resolver, but all names are checked.
     ///
     /// # Panics
     ///
-    /// A name is not one: an origin is like `https://pds.example.com`, a host like `example.com`.
+    /// Panics if a name is malformed. An origin is like `https://pds.example.com`, a host like
+    /// `example.com`.
     pub fn empty(seed: u64, names: Names) -> Self {
         Self {
             now: START,
@@ -72,54 +77,62 @@ impl Sandbox {
             fetching: Duration::ZERO,
             faults: Vec::new(),
             log: Vec::new(),
-            forgotten: 0,
+            dropped: 0,
             keeps_log: true,
         }
     }
 
-    /// What its clocks say.
+    /// Returns the time on the clock of the network.
+    ///
+    /// A server's clock may differ from it: see
+    /// [`set_server_clock_ahead`](Self::set_server_clock_ahead).
     pub fn now(&self) -> UnixTime {
         self.now
     }
 
-    /// Time passes.
+    /// Moves the clock forward: nonces rotate, tokens expire, and sessions end.
     pub fn advance(&mut self, by: Duration) {
         self.now = self.now + by;
     }
 
-    /// It is this late now: for those who drive machines by a real clock. Time does not go back.
+    /// Moves the clock forward to `now`, for a driver that follows a real clock. If `now` is in the
+    /// past, the clock does not change.
     pub fn set_now(&mut self, now: UnixTime) {
         self.now = self.now.max(now);
     }
 
-    /// From now on every call takes this long, there and back.
+    /// Sets the round-trip time of every HTTP and TXT call; zero by default.
     pub fn set_latency(&mut self, latency: Duration) {
         self.latency = latency;
     }
 
-    /// Where its hosts are.
+    /// Returns the origins and hosts of the network, and the suffix of its handles.
     pub fn names(&self) -> &Names {
         &self.names
     }
 
-    /// From now on this goes wrong, as often as it says. What meets several faults meets them in the
-    /// order in which they were given.
+    /// Adds a fault, which applies to matching requests until it has applied
+    /// [`times`](Fault::times) times. If several faults match a request, all of them apply, in the
+    /// order in which they were added.
     pub fn fault(&mut self, fault: Fault) {
         self.faults.push(fault);
     }
 
-    /// Nothing goes wrong any more.
+    /// Removes all faults.
     pub fn clear_faults(&mut self) {
         self.faults.clear();
     }
 
-    /// What it saw since the log was cleared, in the order of arrival: the last 9 000 requests and
-    /// look-ups at least, without bodies of more than 64 KiB.
+    /// Returns the requests and DNS lookups since the log was cleared, in the order of arrival.
+    ///
+    /// The log is limited to 10 000 entries: if it is full, the oldest 1 000 are dropped. A body of
+    /// more than 64 KiB is logged as empty.
     pub fn log(&self) -> &[Seen] {
         &self.log
     }
 
-    /// The requests in the log that came from outside.
+    /// Iterates over the logged requests of clients, without those that servers of the network
+    /// sent.
     pub fn requests(&self) -> impl Iterator<Item = &Exchange> {
         self.log.iter().filter_map(|seen| match seen {
             Seen::Request(exchange) if exchange.by == By::Client => Some(&**exchange),
@@ -132,12 +145,15 @@ impl Sandbox {
         self.log.clear();
     }
 
-    /// Whether to keep a log from now on. It grows with every request.
+    /// Enables or disables the log, which is enabled by default. Existing entries stay.
     pub fn keep_log(&mut self, keep: bool) {
         self.keeps_log = keep;
     }
 
-    /// What becomes of a request with an absolute URL.
+    /// Performs one HTTP request of a client: returns the response, or the failure of the
+    /// connection, with its delays. If the URL is not absolute, the connection is refused.
+    ///
+    /// The clock does not move.
     pub fn exchange(&mut self, request: Request<Bytes>) -> Delivery {
         match Incoming::read(request) {
             Some(request) => self.carry(By::Client, request),
@@ -145,29 +161,33 @@ impl Sandbox {
         }
     }
 
-    /// What DNS answers to a question for TXT records. The name has no final dot.
+    /// Looks up the TXT records of `name`, which has no final dot, and logs the lookup.
+    ///
+    /// Only names of the form `_atproto.<handle>` have records. If faults of [`Fault::dns`] match,
+    /// the result is the answer of the last of these.
     pub fn look_up(&mut self, name: &str) -> Dns {
         let name = name.to_ascii_lowercase();
         let handle = name.strip_prefix("_atproto.").unwrap_or(&name);
-        let faults = self.faults.iter_mut().filter_map(|fault| fault.meet_lookup(handle));
+        let faults = self.faults.iter_mut().filter_map(|fault| fault.match_lookup(handle));
         let answer = faults.last().unwrap_or_else(|| match self.handles.get(handle) {
             Some(answers) if handle != name => answers.dns.clone(),
             _ => Dns::NoSuchName,
         });
         self.faults.retain(|fault| !fault.is_over());
-        self.note(Seen::Lookup { at: self.now, name, answer: answer.clone() });
+        self.append_to_log(Seen::Lookup { at: self.now, name, answer: answer.clone() });
         answer
     }
 
-    /// Takes a request through the faults to its host and back.
+    /// Delivers a request to its host: applies the faults that match, logs the request, and returns
+    /// the outcome for the sender.
     pub(crate) fn carry(&mut self, by: By, request: Incoming) -> Delivery {
         let actions: Vec<Action> =
-            self.faults.iter_mut().filter_map(|fault| fault.meet(by, &request)).collect();
+            self.faults.iter_mut().filter_map(|fault| fault.match_request(by, &request)).collect();
         self.faults.retain(|fault| !fault.is_over());
         let mut exchange = Exchange::new(self.now, by, &request);
         let names: Vec<&str> = actions.iter().map(Action::name).collect();
         exchange.fault = (!names.is_empty()).then(|| names.join(", "));
-        let number = self.note(Seen::Request(Box::new(exchange)));
+        let number = self.append_to_log(Seen::Request(Box::new(exchange)));
         let outcome = self.serve(&request, &actions);
         let answered = match &outcome {
             Outcome::Whole(response) => Some(response.clone()),
@@ -177,17 +197,18 @@ impl Sandbox {
         if by == By::Client {
             delivery.delay = delivery.delay.saturating_add(std::mem::take(&mut self.fetching));
         }
-        // What its server has fetched meanwhile is in the log behind it.
-        let at = number.checked_sub(self.forgotten);
+        // The request is not always the last entry: fetches of its server are logged after it.
+        let at = number.checked_sub(self.dropped);
         let seen = at.and_then(|at| self.log.get_mut(at));
         if let (Some(Seen::Request(exchange)), Some(response)) = (seen, answered) {
             exchange.delivered = matches!(delivery.outcome, Outcome::Whole(_));
-            exchange.answer(response);
+            exchange.set_response(response);
         }
         delivery
     }
 
-    /// What the request's host answers, or who is in its place, if it gets there.
+    /// Returns the response of the host, or of the fault that replaces the host. The outcome is a
+    /// failure if a fault stops the request, or if the host does not exist.
     fn serve(&mut self, request: &Incoming, actions: &[Action]) -> Outcome {
         let mut instead = None;
         for action in actions {
@@ -212,44 +233,47 @@ impl Sandbox {
         }
     }
 
-    /// Puts something into the log and gives its number, counted from the first that ever was there.
-    fn note(&mut self, seen: Seen) -> usize {
+    /// Appends an entry to the log and returns its number, which also counts dropped entries. If
+    /// the log is disabled, returns `usize::MAX`, which is the number of no entry.
+    fn append_to_log(&mut self, seen: Seen) -> usize {
         if !self.keeps_log {
             return usize::MAX;
         }
-        if self.log.len() >= KEPT {
-            self.log.drain(..KEPT / 10);
-            self.forgotten += KEPT / 10;
+        if self.log.len() >= MAX_LOG_ENTRIES {
+            self.log.drain(..MAX_LOG_ENTRIES / 10);
+            self.dropped += MAX_LOG_ENTRIES / 10;
         }
         self.log.push(seen);
-        self.forgotten + self.log.len() - 1
+        self.dropped + self.log.len() - 1
     }
 
+    /// Returns the server with this canonical origin (`origin::canonical`).
     pub(crate) fn server_at(&self, origin: &str) -> Option<ServerId> {
         self.servers.iter().position(|server| server.origin == origin).map(ServerId)
     }
 
     pub(crate) fn server(&self, at: ServerId) -> &Server {
-        self.servers.get(at.0).expect("a server's id is of its own sandbox")
+        self.servers.get(at.0).expect("the server id was returned by this sandbox")
     }
 
     pub(crate) fn server_mut(&mut self, at: ServerId) -> &mut Server {
-        self.servers.get_mut(at.0).expect("a server's id is of its own sandbox")
+        self.servers.get_mut(at.0).expect("the server id was returned by this sandbox")
     }
 
-    /// What the clock of a server says.
+    /// Returns the time on the clock of a server, which may differ from the network's clock.
     pub(crate) fn clock(&self, at: ServerId) -> UnixTime {
         self.server(at).clock(self.now)
     }
 
-    /// Whether an account's name is this one.
+    /// Whether `name` is the handle or the DID of the account `did`.
     pub(crate) fn is_called(&self, did: &str, name: &str) -> bool {
         self.accounts.iter().any(|account| account.did == did && account.is_called(name))
     }
 
-    /// Whom access tokens of an account are for.
+    /// Returns the audience of access tokens for the account `did`: the DID of its PDS.
     ///
-    /// `None`, if the server at `issuer` does not speak for it any more.
+    /// `None` if there is no such account, or if `issuer` is not the authorization server of the
+    /// account, for example because the account has moved.
     pub(crate) fn audience(&self, issuer: ServerId, did: &str) -> Option<String> {
         let account = self.accounts.iter().find(|account| account.did == did)?;
         let server = self.server(account.server);

@@ -1,4 +1,5 @@
-//! The names that an adapter re-exports, so that a program needs the adapter alone.
+//! Names that the adapters `atproto-oauth-reqwest` and `atproto-oauth-ureq` re-export, so that a
+//! program needs no other dependency than its adapter.
 
 pub use atproto_dpop::{AccessToken, DpopError, DpopKey, Jwk, P256Keys};
 pub use atproto_identity::{

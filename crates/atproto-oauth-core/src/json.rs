@@ -1,23 +1,25 @@
-//! Reading JSON that a stranger wrote.
+//! Parses untrusted JSON from servers.
 
 use serde::de::DeserializeOwned;
 
-/// Reads a JSON object, and nothing before or after it but white space.
+/// Parses a JSON object that, except for white space, is the whole body.
 ///
-/// A member of `T` that is there twice is an error. The text of the error never quotes the input,
-/// which may hold a token.
+/// Fails if a member of `T` occurs twice. The error text never quotes the body, because the body
+/// may contain a token.
 pub(crate) fn object<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
     if !body.trim_ascii_start().starts_with(b"{") {
         return Err("it is not a JSON object".to_owned());
     }
     serde_json::from_slice(body).map_err(|error| {
-        let what = match error.classify() {
-            serde_json::error::Category::Data => "a member is missing, twice or of the wrong type",
-            serde_json::error::Category::Syntax => "it is not well-formed",
-            serde_json::error::Category::Eof => "it breaks off",
-            serde_json::error::Category::Io => "it can't be read",
+        let problem = match error.classify() {
+            serde_json::error::Category::Data => {
+                "a member is missing, duplicate or of the wrong type"
+            }
+            serde_json::error::Category::Syntax => "the JSON is malformed",
+            serde_json::error::Category::Eof => "the JSON ends too early",
+            serde_json::error::Category::Io => "the JSON can't be read",
         };
-        format!("{what} (line {}, column {})", error.line(), error.column())
+        format!("{problem} (line {}, column {})", error.line(), error.column())
     })
 }
 

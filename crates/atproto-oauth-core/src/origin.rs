@@ -1,6 +1,7 @@
-//! A server's name: scheme, host and port, and nothing else.
+//! Origins of servers: scheme, host and port, in canonical form.
 //!
-//! Issuers are compared as strings, so only the canonical spelling is one (RFC 8414 section 3.3).
+//! Issuers are compared as strings (RFC 8414 section 3.3), so that an issuer in another form is
+//! rejected.
 
 use std::fmt;
 
@@ -10,44 +11,48 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 use thiserror::Error;
 use url::{Host, Url};
 
-/// The canonical origin of a server: `https://host` or `https://host:port`, without a final slash.
+/// Origin of a server in canonical form: `https://host` or `https://host:port`, in lower case,
+/// without default port and final slash.
 ///
-/// In development, `http` to a loopback or `.test` host is an origin too; whether that is allowed
-/// is decided where an origin comes in.
+/// For development, `http://` with a loopback or `.test` host is allowed, too, if the function that
+/// parses the origin gets `development: true`.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(transparent)]
 pub struct Origin(String);
 
-/// Why a text is not the origin of a server.
+/// The rule that a text breaks, so that it is not an [`Origin`].
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
 #[non_exhaustive]
 pub enum OriginError {
-    /// It is no absolute URL.
+    /// The text is not an absolute URL.
     #[error("it is not an absolute URL")]
     NotAUrl,
-    /// It is not https.
+    /// The scheme is not `https`, and not `http` with a development host where that is allowed.
     #[error("it must begin with https://")]
     NotHttps,
-    /// It has a user name, path, query or fragment.
+    /// The URL has more than scheme, host and port: a user name, path, query or fragment.
     #[error("it must have nothing but a scheme, a host and perhaps a port")]
     NotAnOrigin,
-    /// It is an origin, written in another way than the canonical one.
+    /// The text is an origin, but spelled differently from its canonical form. Only
+    /// [`Origin::parse_canonical`] requires the canonical form.
     #[error("it is not in canonical form (lower case, no final slash, no default port)")]
     NotCanonical,
-    /// Its host is an IP address.
+    /// The host is an IP address, which is allowed for a loopback address in development only.
     #[error("its host must be a DNS name, not an IP address")]
     IpAddress,
 }
 
 impl Origin {
-    /// Reads what a user or operator wrote: a final slash and upper case are forgiven.
+    /// Parses an origin from a user or operator, and normalizes it: a final slash, upper case and a
+    /// default port are accepted.
     ///
     /// # Errors
     ///
-    /// It is not the origin of a server.
+    /// Any [`OriginError`] except [`NotCanonical`](OriginError::NotCanonical).
     pub fn parse(text: &str, development: bool) -> Result<Self, OriginError> {
         let url = Url::parse(text).map_err(|_| OriginError::NotAUrl)?;
-        // A URL parser forgives what it then drops: tabs, backslashes, paths that lead nowhere.
+        // `Url::parse` removes tabs and `/..`, and takes backslashes for slashes, so the text is
+        // checked, too.
         let (_, rest) = text.split_once("://").ok_or(OriginError::NotAnOrigin)?;
         let authority = rest.strip_suffix('/').unwrap_or(rest);
         if !authority.bytes().all(|byte| byte.is_ascii_graphic() && !b"/\\?#@".contains(&byte)) {
@@ -56,21 +61,23 @@ impl Origin {
         Self::of_url(&url, development)
     }
 
-    /// Reads what a server wrote: only the canonical spelling is accepted.
+    /// Parses an origin from a server or from storage: only the canonical form is accepted.
     ///
     /// # Errors
     ///
-    /// It is not the origin of a server, or written in another way.
+    /// [`OriginError::NotCanonical`] for an origin in another form, or any other [`OriginError`].
     pub fn parse_canonical(text: &str, development: bool) -> Result<Self, OriginError> {
         let origin = Self::parse(text, development)?;
         if origin.0 == text { Ok(origin) } else { Err(OriginError::NotCanonical) }
     }
 
-    /// The origin that `url` consists of.
+    /// Converts a URL that has only an origin, and perhaps a final slash.
     ///
     /// # Errors
     ///
-    /// The URL has more than an origin, or its scheme or host is not allowed.
+    /// [`OriginError::NotAnOrigin`] if the URL has more than an origin, and
+    /// [`NotHttps`](OriginError::NotHttps) or [`IpAddress`](OriginError::IpAddress) if its scheme
+    /// or host is not allowed.
     pub fn of_url(url: &Url, development: bool) -> Result<Self, OriginError> {
         let host = url.host().ok_or(OriginError::NotAnOrigin)?;
         let is_development = development && is_development_host(&host.to_string());
@@ -91,24 +98,25 @@ impl Origin {
         Ok(Self(url.origin().ascii_serialization()))
     }
 
-    /// The origin as a string, as it is compared.
+    /// Canonical form, for example `https://bsky.social`.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Whether `url` is at this origin.
+    /// Whether `url` has this origin.
     pub fn contains(&self, url: &Url) -> bool {
         url.origin().ascii_serialization() == self.0
     }
 
-    /// The URL of `path`, which begins with a slash.
+    /// Returns the URL of `path` at this origin. Fails if `path` does not begin with a slash and
+    /// thereby changes the host or port.
     pub(crate) fn join(&self, path: &str) -> Result<Url, OriginError> {
         let url = Url::parse(&format!("{}{path}", self.0)).map_err(|_| OriginError::NotAUrl)?;
         if self.contains(&url) { Ok(url) } else { Err(OriginError::NotAnOrigin) }
     }
 }
 
-/// A serialized URL is a URI.
+/// Converts a [`Url`] into the [`Uri`] type of `http`; `None` if `http` can't represent it.
 pub(crate) fn to_uri(url: &Url) -> Option<Uri> {
     url.as_str().parse().ok()
 }
@@ -120,7 +128,8 @@ impl fmt::Display for Origin {
 }
 
 impl<'de> Deserialize<'de> for Origin {
-    /// Reads a stored origin; what may be contacted is decided by its [reach](atproto_sansio::Reach).
+    /// Reads a stored origin, also one of a development host. Whether a request to it is allowed is
+    /// checked for each request ([`Reach`](atproto_sansio::Reach)).
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         Self::parse_canonical(&text, true).map_err(de::Error::custom)

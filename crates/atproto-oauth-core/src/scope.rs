@@ -1,4 +1,4 @@
-//! Scopes as a list of tokens. What a token permits is not looked at here.
+//! Lists of scopes. A scope is compared as a string; its permissions are not interpreted.
 //!
 //! RFC 6749 section 3.3; atproto OAuth, «Authorization Scopes».
 
@@ -9,30 +9,30 @@ use atproto_sansio::printable;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use thiserror::Error;
 
-/// A list of scope tokens that are not repeated, in their order.
+/// A list of distinct scopes with `atproto` among them, in the order in which they were given.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Scopes(Vec<String>);
 
-/// Why a text is not a list of scopes.
+/// The rule that a text breaks, so that it is not a list of scopes.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 #[non_exhaustive]
 pub enum ScopeError {
-    /// There is an empty token: no scope at all, or more than one space in a row.
-    #[error("scopes are separated by single spaces, and there is at least one")]
+    /// The text is empty, begins or ends with a space, or has two spaces in a row.
+    #[error("scopes must be separated by single spaces, and there must be at least one")]
     Empty,
-    /// A token has a character that none may have.
-    #[error("`{0}` has a character that a scope may not have")]
+    /// The scope named here has a character outside of printable ASCII, or `"` or `\`.
+    #[error("the scope `{0}` has a forbidden character (RFC 6749 section 3.3)")]
     Character(String),
-    /// A token is there twice.
-    #[error("`{0}` is there twice")]
+    /// The scope named here occurs twice.
+    #[error("the scope `{0}` occurs twice")]
     Duplicate(String),
-    /// `atproto` is missing.
+    /// The scope `atproto` is missing, which the atproto OAuth profile requires.
     #[error("`atproto` must be one of the scopes")]
     NoAtproto,
 }
 
 impl Scopes {
-    /// Reads the scopes that a client asks for: `atproto` must be one of them.
+    /// Parses the scopes that a client declares or requests, separated by single spaces.
     ///
     /// ```
     /// use atproto_oauth_core::{ScopeError, Scopes};
@@ -43,7 +43,8 @@ impl Scopes {
     ///
     /// # Errors
     ///
-    /// It is not a list of scopes, or `atproto` is not among them.
+    /// [`ScopeError::NoAtproto`] if `atproto` is missing, another [`ScopeError`] if the list is
+    /// malformed.
     pub fn parse(text: &str) -> Result<Self, ScopeError> {
         let mut seen = BTreeSet::new();
         for token in text.split(' ') {
@@ -61,7 +62,8 @@ impl Scopes {
         if scopes.contains("atproto") { Ok(scopes) } else { Err(ScopeError::NoAtproto) }
     }
 
-    /// Reads the scopes that a server granted: it may repeat them and space them out.
+    /// Parses the scopes that an authorization server granted. Duplicates and additional white
+    /// space are accepted and removed.
     pub(crate) fn granted(text: &str) -> Result<Self, ScopeError> {
         let mut seen = BTreeSet::new();
         let tokens: Vec<_> =
@@ -69,17 +71,17 @@ impl Scopes {
         Self::parse(&tokens.join(" "))
     }
 
-    /// Whether `token` is one of them, to the letter.
+    /// Whether the list has exactly this scope; parameters of a scope are not interpreted.
     pub fn contains(&self, token: &str) -> bool {
         self.0.iter().any(|own| own == token)
     }
 
-    /// The first of these that is not among `others`.
+    /// Returns the first scope of this list that `others` lacks; `None` if `others` has all of them.
     pub fn missing_from(&self, others: &Self) -> Option<&str> {
         self.0.iter().map(String::as_str).find(|token| !others.contains(token))
     }
 
-    /// The tokens.
+    /// Iterates over the scopes, in the order in which they were given.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(String::as_str)
     }

@@ -1,5 +1,5 @@
-//! How sessions and pending logins are written down: versioned, with members that a later version
-//! added kept as they are.
+//! JSON format of stored sessions and pending logins: a `version` number, and the members of the
+//! value. Unknown members, which a later release may have added, are kept.
 
 use atproto_dpop::AccessToken;
 use atproto_sansio::{SecretString, UnixTime};
@@ -8,11 +8,11 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::error::InputError;
 
-/// The version of a stored value: written as `N`, and only `N` is read.
+/// The `version` member of a stored value: serializes as `N`, and rejects every other number.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Version<const N: u64>;
 
-/// Reads a stored value of version `N`.
+/// Parses a stored value of version `N`; `what` names the kind of value in errors.
 pub(crate) fn from_json<T: DeserializeOwned, const N: u64>(
     what: &'static str,
     json: &str,
@@ -22,7 +22,7 @@ pub(crate) fn from_json<T: DeserializeOwned, const N: u64>(
         version: u64,
     }
 
-    // serde_json quotes strings that have the wrong type, and those may be secrets.
+    // The error text of serde_json is not used, because it quotes strings, which may be secrets.
     let unreadable = |error: serde_json::Error| InputError::Stored {
         what,
         why: format!("it is malformed at line {}, column {}", error.line(), error.column()),
@@ -34,14 +34,15 @@ pub(crate) fn from_json<T: DeserializeOwned, const N: u64>(
     serde_json::from_str(json).map_err(unreadable)
 }
 
-/// Writes a value to be stored.
+/// Serializes a value for storage; fails if its private key can't be exported.
 pub(crate) fn to_json<T: Serialize>(
     what: &'static str,
     value: &T,
 ) -> Result<SecretString, InputError> {
-    serde_json::to_string(value)
-        .map(SecretString::new)
-        .map_err(|_| InputError::Stored { what, why: "its key can't leave its backend".to_owned() })
+    serde_json::to_string(value).map(SecretString::new).map_err(|_| InputError::Stored {
+        what,
+        why: "its private key can't be exported from its crypto backend".to_owned(),
+    })
 }
 
 impl<const N: u64> Serialize for Version<N> {
@@ -54,12 +55,14 @@ impl<'de, const N: u64> Deserialize<'de> for Version<N> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         match u64::deserialize(deserializer)? {
             version if version == N => Ok(Self),
-            version => Err(de::Error::custom(format!("version {version} can't be read, {N} can"))),
+            version => {
+                Err(de::Error::custom(format!("version {version} is not supported, only {N} is")))
+            }
         }
     }
 }
 
-/// Seconds since the epoch.
+/// Serializes a time as whole seconds since the Unix epoch.
 pub(crate) mod unix_time {
     use super::{Deserialize, Deserializer, Serializer, UnixTime};
 
@@ -72,7 +75,7 @@ pub(crate) mod unix_time {
     }
 }
 
-/// Seconds since the epoch, or nothing.
+/// Serializes an optional time as whole seconds since the Unix epoch, or `null`.
 pub(crate) mod optional_unix_time {
     use super::{Deserialize, Deserializer, Serialize, Serializer, UnixTime};
 
@@ -90,7 +93,7 @@ pub(crate) mod optional_unix_time {
     }
 }
 
-/// A secret, written as it is.
+/// Serializes a secret in plain text.
 pub(crate) mod secret {
     use super::{Deserialize, Deserializer, SecretString, Serializer};
 
@@ -103,7 +106,7 @@ pub(crate) mod secret {
     }
 }
 
-/// A secret, or nothing.
+/// Serializes an optional secret in plain text, or `null`.
 pub(crate) mod optional_secret {
     use super::{Deserialize, Deserializer, SecretString, Serialize, Serializer};
 
@@ -121,7 +124,7 @@ pub(crate) mod optional_secret {
     }
 }
 
-/// An access token, written as it is.
+/// Serializes an access token in plain text.
 pub(crate) mod access_token {
     use super::{AccessToken, Deserialize, Deserializer, Serializer, de};
 

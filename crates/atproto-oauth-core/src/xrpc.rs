@@ -1,8 +1,8 @@
-//! Requests in the form of the XRPC API, and what its errors say.
+//! Builds XRPC requests, and parses XRPC responses.
 //!
-//! The functions make a request to a path; [`Client::request`](crate::Client::request) leads it to
-//! the account's server. Requests for other services, such as an AppView, go there too, and that
-//! server passes them on: see [`with_proxy`].
+//! The functions build a request whose URL is a path. [`Client::request`](crate::Client::request)
+//! sends it to the account's PDS. A request for another service, such as an AppView, is sent to the
+//! PDS, too, which forwards it: see [`with_proxy`].
 //!
 //! atproto «HTTP API (XRPC)».
 
@@ -21,24 +21,29 @@ use url::form_urlencoded::Serializer;
 use crate::error::{InputError, colon};
 use crate::json as strict_json;
 
-/// An answer that is not a success. What the server wrote is a stranger's text.
+/// An error response to an XRPC request, or a successful response with unexpected JSON.
+///
+/// `error`, `message` and `needed_scope` are untrusted text of the server. A user interface must
+/// escape them.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct XrpcError {
-    /// The HTTP status.
+    /// HTTP status of the response.
     pub status: StatusCode,
-    /// The error's name, if the answer has one.
+    /// Error name, such as `InvalidRequest`; `None` if the body is not an XRPC error, for example
+    /// because a gateway sent it.
     pub error: Option<String>,
-    /// What the server adds, for people.
+    /// Description of the error; shortened if the server wrote it.
     pub message: Option<String>,
-    /// The scope that the session lacks, if that is why the server refused.
+    /// Scope that the session lacks, if the server names it in a response with status 403. Begin a
+    /// login that requests this scope.
     pub needed_scope: Option<String>,
-    /// How long the server asks to be left alone.
+    /// Time to wait before a retry, from the `Retry-After` header.
     pub retry_after: Option<Duration>,
 }
 
-/// `GET /xrpc/<nsid>?<params>`: a query. An array is one parameter for each of its elements, all of
-/// the same name.
+/// Builds a query: `GET /xrpc/<nsid>?<params>`. For an array, repeat the parameter name with each
+/// element.
 ///
 /// ```
 /// use atproto_oauth_core::xrpc;
@@ -59,8 +64,8 @@ pub fn query(nsid: &str, params: &[(&str, &str)]) -> Result<Request<Body>, Input
     )
 }
 
-/// `POST /xrpc/<nsid>?<params>` with `input` as its JSON body: a procedure. Few procedures have
-/// parameters beside their input; for all others `params` is empty.
+/// Builds a procedure: `POST /xrpc/<nsid>?<params>` with `input` as its JSON body. Few procedures
+/// have parameters in addition to their input; for all others `params` is empty.
 ///
 /// ```
 /// use atproto_oauth_core::xrpc;
@@ -81,15 +86,17 @@ pub fn procedure(
     input: &impl Serialize,
 ) -> Result<Request<Body>, InputError> {
     let body = serde_json::to_vec(input)
-        .map_err(|_| InputError::Request("its input can't be written as JSON"))?;
+        .map_err(|_| InputError::Request("its input can't be serialized as JSON"))?;
     blob(nsid, params, "application/json", body)
 }
 
-/// `POST /xrpc/<nsid>` with bytes of some type: an upload, as `com.atproto.repo.uploadBlob` takes.
+/// Builds a procedure whose body is bytes of any content type, such as
+/// `com.atproto.repo.uploadBlob`: `POST /xrpc/<nsid>?<params>`.
 ///
 /// # Errors
 ///
-/// The name is not an NSID, or the type can't stand in a header.
+/// [`InputError::Nsid`] if `nsid` is not an NSID, [`InputError::Request`] if `content_type` has
+/// characters that a header can't have.
 pub fn blob(
     nsid: &str,
     params: &[(&str, &str)],
@@ -102,12 +109,14 @@ pub fn blob(
     build(request, body.into())
 }
 
-/// `POST /xrpc/<nsid>` with bytes that the driver is given: a large upload, which is never held whole
-/// and can be sent once.
+/// Builds a procedure whose body the driver streams ([`Body::Attached`]): for large uploads, which
+/// are not held in memory. A streamed body can be sent only once, so a retry needs a new body:
+/// see [`is_nonce_refused`].
 ///
 /// # Errors
 ///
-/// The name is not an NSID, or the type can't stand in a header.
+/// [`InputError::Nsid`] if `nsid` is not an NSID, [`InputError::Request`] if `content_type` has
+/// characters that a header can't have.
 pub fn upload(
     nsid: &str,
     params: &[(&str, &str)],
@@ -118,12 +127,12 @@ pub fn upload(
     Ok(request)
 }
 
-/// Asks the account's server to pass the request on to `service`, a DID and the fragment of one of
-/// its services: `did:web:api.bsky.app#bsky_appview`.
+/// Sets the `atproto-proxy` header, so that the PDS forwards the request to `service`: a DID, `#`
+/// and the id of a service in its DID document, such as `did:web:api.bsky.app#bsky_appview`.
 ///
 /// # Errors
 ///
-/// That is not a service.
+/// [`InputError::Service`] if `service` does not have this form.
 pub fn with_proxy(mut request: Request<Body>, service: &str) -> Result<Request<Body>, InputError> {
     let refused = || InputError::Service(printable(service));
     let (did, fragment) = service.split_once('#').ok_or_else(refused)?;
@@ -136,27 +145,28 @@ pub fn with_proxy(mut request: Request<Body>, service: &str) -> Result<Request<B
     Ok(request)
 }
 
-/// The JSON of a successful answer.
+/// Parses the JSON of a successful response.
 ///
 /// # Errors
 ///
-/// The answer is not a success, or not the JSON that `T` asks for.
+/// An [`XrpcError`] with the status of the response: an error status, or 2xx if the body is not the
+/// JSON that `T` requires.
 pub fn json<T: DeserializeOwned>(response: &Response<Bytes>) -> Result<T, XrpcError> {
     check(response)?;
     serde_json::from_slice(response.body()).map_err(|error| XrpcError {
         status: response.status(),
         error: None,
-        message: Some(format!("the answer is not the expected JSON (line {})", error.line())),
+        message: Some(format!("the response is not the expected JSON (line {})", error.line())),
         needed_scope: None,
         retry_after: None,
     })
 }
 
-/// Whether the answer is a success.
+/// Rejects a response whose status is not 2xx.
 ///
 /// # Errors
 ///
-/// It is not: what the server says of it.
+/// The [`XrpcError`] that the response describes.
 pub fn check(response: &Response<Bytes>) -> Result<(), XrpcError> {
     #[derive(Deserialize)]
     struct Document {
@@ -180,7 +190,8 @@ pub fn check(response: &Response<Bytes>) -> Result<(), XrpcError> {
     })
 }
 
-/// RFC 6750 section 3.1 has a parameter for it; the reference server has a sentence.
+/// Returns the scope that a response with status 403 names as missing: the `scope` parameter of its
+/// challenge (RFC 6750 section 3.1), or the quoted part of the reference implementation's message.
 fn needed_scope(
     response: &Response<Bytes>,
     error: Option<&str>,
@@ -200,9 +211,10 @@ fn needed_scope(
     })
 }
 
-/// Whether the server refused the access token itself, so that a refreshed one may be accepted.
+/// Whether the PDS rejected the access token (401 with `invalid_token`): refresh the session, and
+/// send the request again.
 ///
-/// Neither a missing scope nor a wish for a nonce is such a refusal.
+/// False if a scope is missing, and if the PDS requires another nonce.
 pub fn is_token_refused(response: &Response<Bytes>) -> bool {
     response.status() == StatusCode::UNAUTHORIZED
         && atproto_dpop::challenges(response.headers()).iter().any(|challenge| {
@@ -211,8 +223,9 @@ pub fn is_token_refused(response: &Response<Bytes>) -> bool {
         })
 }
 
-/// Whether the server did nothing but ask for another nonce: a request whose body could be sent
-/// once may be made again, with a new body.
+/// Whether the PDS rejected only the nonce of the DPoP proof (401 with `use_dpop_nonce`) and did
+/// not process the request. Send an [`upload`] again, with a new body; other requests are repeated
+/// automatically.
 pub fn is_nonce_refused(response: &Response<Bytes>) -> bool {
     response.status() == StatusCode::UNAUTHORIZED
         && atproto_dpop::challenges(response.headers()).iter().any(|challenge| {
@@ -224,7 +237,7 @@ impl XrpcError {
     fn hint(&self) -> &'static str {
         let message = self.message.as_deref().unwrap_or_default();
         if message.contains("OAuth tokens are meant for PDS access only") {
-            return " (ask the account's own PDS, which passes requests on; not the AppView or the \
+            return " (ask the account's own PDS, which forwards requests; not the AppView or the \
                     entryway)";
         }
         ""
@@ -241,14 +254,16 @@ impl fmt::Display for XrpcError {
 impl std::error::Error for XrpcError {}
 
 impl XrpcError {
-    /// Whether the same request may succeed later: the server failed, or was asked too often.
+    /// Whether a retry may succeed: the status is 429 or 5xx.
     pub fn is_transient(&self) -> bool {
         self.status.is_server_error() || self.status == StatusCode::TOO_MANY_REQUESTS
     }
 }
 
 fn build(request: http::request::Builder, body: Bytes) -> Result<Request<Body>, InputError> {
-    request.body(Body::Bytes(body)).map_err(|_| InputError::Request("a header or parameter of it"))
+    request
+        .body(Body::Bytes(body))
+        .map_err(|_| InputError::Request("a header has forbidden characters"))
 }
 
 fn path(nsid: &str, params: &[(&str, &str)]) -> Result<String, InputError> {
@@ -262,7 +277,7 @@ fn path(nsid: &str, params: &[(&str, &str)]) -> Result<String, InputError> {
     Ok(format!("/xrpc/{nsid}?{query}"))
 }
 
-/// atproto «Namespaced Identifiers (NSIDs)».
+/// Checks the syntax of an NSID (atproto «Namespaced Identifiers (NSIDs)»).
 fn is_nsid(text: &str) -> bool {
     let Some((authority, name)) = text.rsplit_once('.') else { return false };
     let label = |label: &str| {

@@ -1,15 +1,15 @@
-//! From the server that holds an account to the one that issues tokens for it.
+//! Finds the authorization server of a PDS.
 //!
 //! ```text
-//! Resource ── names itself ──▶ Same ──▶ Discovered
-//!    └──────── names another ──▶ Other ──▶ Discovered
+//! Resource ── issuer is the PDS ───▶ Same ──▶ Discovered
+//!    └─────── another issuer ──────▶ Other ─▶ Discovered
 //! ```
 //!
-//! Most servers are their own authorization server, so the server's own metadata is asked for
-//! beside its resource metadata; where another issuer is named, that request is withdrawn.
+//! Many PDSs are their own authorization server, so the machine requests both metadata documents
+//! of the PDS at once. If the PDS names another issuer, the second request is cancelled.
 //!
-//! When it ends in `Ok`: the server names this issuer, and the issuer's own document keeps all
-//! rules and does not leave the server out of its protected resources.
+//! `Ok` means: the PDS names this issuer, the issuer's metadata keeps all rules, and its
+//! `protected_resources`, if present, contain the PDS.
 //!
 //! atproto OAuth, «Server Metadata»; RFC 9728 section 4.
 
@@ -27,7 +27,8 @@ use crate::discovery::server::{ServerMetadata, ServerMetadataEndpoint};
 use crate::error::{Error, InputError};
 use crate::origin::Origin;
 
-/// From a server to its authorization server.
+/// Machine of [`Client::discover`](crate::Client::discover): fetches the metadata of a server and
+/// of its authorization server, and ends in [`Discovered`].
 #[derive(Debug)]
 pub struct Discover {
     resource: Origin,
@@ -36,14 +37,14 @@ pub struct Discover {
     state: State,
 }
 
-/// An authorization server, and the server that names it.
+/// The authorization server of a server, found by [`Discover`].
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Discovered {
-    /// The authorization server.
+    /// Checked metadata of the authorization server.
     pub server: ServerMetadata,
-    /// Whether the server that was asked has resource metadata; if not, it is taken for its own
-    /// authorization server.
+    /// True if protected resource metadata of the server names the authorization server. False if
+    /// the server has no such metadata, so that it is taken for its own authorization server.
     pub is_named: bool,
 }
 
@@ -71,7 +72,7 @@ impl Discover {
     }
 
     fn finish(&self, server: ServerMetadata, is_named: bool) -> Result<Discovered, Error> {
-        // A server that is taken for its own issuer need not list itself.
+        // A server without resource metadata is its own issuer, and need not list itself.
         if is_named {
             check_protected(&server, &self.resource)?;
         }
@@ -116,26 +117,26 @@ impl Discover {
                     if !server.advance(cx) {
                         return Poll::Pending;
                     }
-                    let server = server.take().expect("a discovery is not polled after its end")?;
+                    let server = server.take().expect("`Discover` is not polled after its end")?;
                     return Poll::Ready(self.finish(server, is_named));
                 }
                 State::Other(fetch) => {
                     let server = ready!(fetch.poll(cx))?;
                     return Poll::Ready(self.finish(server, true));
                 }
-                State::Ended => unreachable!("a discovery is not polled after its end"),
+                State::Ended => unreachable!("`Discover` is not polled after its end"),
             }
         }
     }
 }
 
-/// The origin of the PDS that a DID document names.
+/// Returns the origin of a PDS from its URL in a DID document.
 pub(crate) fn origin_of_pds(pds: &Url, development: bool) -> Result<Origin, InputError> {
     let input = || printable(pds.as_str());
     Origin::of_url(pds, development).map_err(|why| InputError::Server { input: input(), why })
 }
 
-/// The metadata of an issuer.
+/// Fetches the metadata of an authorization server.
 pub(crate) fn fetch_server(
     issuer: Origin,
     development: bool,
@@ -144,7 +145,7 @@ pub(crate) fn fetch_server(
     FetchDocument::new(ServerMetadataEndpoint { issuer, development }, freshness)
 }
 
-/// The metadata of a server as a protected resource.
+/// Fetches the protected resource metadata of a PDS.
 pub(crate) fn fetch_resource(
     resource: Origin,
     development: bool,
@@ -153,7 +154,8 @@ pub(crate) fn fetch_resource(
     FetchDocument::new(ResourceMetadataEndpoint { resource, development }, freshness)
 }
 
-/// RFC 9728 section 4: the issuer must not disown the server that names it.
+/// Rejects an authorization server whose `protected_resources` lack `resource`
+/// (RFC 9728 section 4).
 pub(crate) fn check_protected(server: &ServerMetadata, resource: &Origin) -> Result<(), Error> {
     if server.protects(resource) {
         return Ok(());
@@ -162,7 +164,7 @@ pub(crate) fn check_protected(server: &ServerMetadata, resource: &Origin) -> Res
     Err(DiscoveryError::NotProtected { issuer, resource }.into())
 }
 
-/// A server that has no resource metadata does not offer OAuth.
+/// Turns a 404 for the protected resource metadata into [`DiscoveryError::NoOAuth`].
 pub(crate) fn no_oauth(error: Error, resource: &Origin) -> Error {
     if is_not_found(&error) { DiscoveryError::NoOAuth(resource.clone()).into() } else { error }
 }

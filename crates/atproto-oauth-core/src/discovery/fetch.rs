@@ -1,7 +1,7 @@
-//! Fetches a metadata document, or recalls it.
+//! Fetches a metadata document, or takes it from the cache.
 //!
-//! What is remembered is the document as it came, for a minute: it is checked again each time, so
-//! nothing that could be refused is believed because it was there before.
+//! The cache holds the unparsed document for 60 seconds. Each use parses and checks it again, so
+//! that a cached document passes the same checks as a new one.
 
 use std::task::{Poll, ready};
 use std::time::Duration;
@@ -13,18 +13,19 @@ use http::{Response, header};
 
 use crate::error::Error;
 
-/// What is remembered: metadata documents, by their URLs.
+/// Cache of metadata documents in [`Memory`](atproto_sansio::Memory): the key is the URL of the
+/// document, at most 256 documents are held, each for 60 seconds.
 pub const METADATA: Topic = Topic { name: "oauth-metadata", capacity: 256 };
 
 const LIFETIME: Duration = Duration::from_secs(60);
 
 /// An endpoint that serves a metadata document.
 pub(crate) trait Document: Endpoint<Error = Error> {
-    /// Where the document is.
+    /// URL of the document, the key of the cache.
     fn document_url(&self) -> String;
 }
 
-/// Fetches a metadata document, or recalls it.
+/// Machine that fetches a metadata document, or takes it from the cache.
 #[derive(Debug)]
 pub(crate) struct FetchDocument<E> {
     endpoint: E,
@@ -35,7 +36,7 @@ pub(crate) struct FetchDocument<E> {
 #[derive(Debug)]
 enum State {
     New,
-    Asked(Ticket<Response<Bytes>>),
+    Requested(Ticket<Response<Bytes>>),
     Ended,
 }
 
@@ -44,7 +45,7 @@ impl<E: Document> FetchDocument<E> {
         Self { endpoint, freshness, state: State::New }
     }
 
-    /// The document, if it is remembered and still good.
+    /// The cached document, if `freshness` allows it and it passes all checks.
     fn recall(&self, cx: &Cx<'_>) -> Option<E::Output> {
         let body = match self.freshness {
             Freshness::Cached => cx.recall(METADATA, &self.endpoint.document_url())?,
@@ -66,10 +67,10 @@ impl<E: Document> Machine for FetchDocument<E> {
                 return Poll::Ready(Ok(output));
             }
             let request = self.endpoint.request(Fresh::new(cx.now(), cx.entropy()))?;
-            self.state = State::Asked(cx.http(request, self.endpoint.how()));
+            self.state = State::Requested(cx.http(request, self.endpoint.how()));
         }
-        let State::Asked(ticket) = &self.state else {
-            unreachable!("a document is not fetched after its end")
+        let State::Requested(ticket) = &self.state else {
+            unreachable!("`FetchDocument` is not polled after its end")
         };
         let answer = ready!(cx.take(ticket));
         self.state = State::Ended;

@@ -1,4 +1,7 @@
-//! The two documents that lead from a server that holds data to the one that issues tokens for it.
+//! Common parts of the two metadata documents: the request, the checks, and the errors.
+//!
+//! `resource.rs` has the protected resource metadata of a PDS, `server.rs` the metadata of an
+//! authorization server.
 
 use std::fmt;
 
@@ -12,97 +15,104 @@ use thiserror::Error;
 use crate::json;
 use crate::origin::{Origin, OriginError, to_uri};
 
-/// The largest metadata document that is read.
+/// Largest accepted metadata document, in bytes.
 const MAX_LEN: usize = 64 * 1024;
 
-/// Why the metadata of a server can't be used.
+/// The metadata of a PDS or an authorization server can't be used.
+///
+/// Only the operator of that server can correct it, except if
+/// [`is_transient`](Self::is_transient) is true.
 #[derive(Clone, Debug, Error, PartialEq)]
 #[non_exhaustive]
 pub enum DiscoveryError {
-    /// The reply has another status than 200.
-    #[error("{url} answered {status}, which is not the 200 that atproto OAuth asks for")]
+    /// The response has another status than 200; redirects are not followed. Retry later if the
+    /// status is 429 or 5xx.
+    #[error("{url} answered {status}, but atproto OAuth requires 200 without a redirect")]
     Status {
-        /// What was asked for.
+        /// URL of the document.
         url: String,
-        /// The status.
+        /// Status of the response.
         status: StatusCode,
     },
-    /// The document is not `application/json`.
-    #[error("{url} is not application/json, as atproto OAuth asks for, but {found}")]
+    /// The content type of the document is not `application/json`.
+    #[error("{url} is not application/json, as atproto OAuth requires, but {found}")]
     ContentType {
-        /// What was asked for.
+        /// URL of the document.
         url: String,
-        /// What it is, or «without a type».
+        /// The `Content-Type` header, or `without a type` if there is none.
         found: String,
     },
-    /// The document can't be read.
-    #[error("{url}: {what}")]
+    /// The document is not a well-formed JSON object, or has a member twice.
+    #[error("the metadata document at {url} is malformed: {what}")]
     Malformed {
-        /// What was asked for.
+        /// URL of the document.
         url: String,
-        /// What is wrong.
+        /// The reason, without any part of the document.
         what: String,
     },
-    /// The document can be read and breaks rules: all of them.
+    /// The document is well-formed, but breaks rules of the atproto OAuth profile.
     #[error("{url} breaks {}: {}", rules(.violations.len()), list(.violations))]
     Violations {
-        /// What was asked for.
+        /// URL of the document.
         url: String,
-        /// Each rule that it breaks.
+        /// All broken rules, not only the first.
         violations: Vec<Violation>,
     },
-    /// The server of the account has no protected resource metadata: it does not offer OAuth.
+    /// The PDS has no protected resource metadata (status 404), so it does not support OAuth. For
+    /// a PDS that predates this metadata, build the client with
+    /// [`resource_metadata_fallback`](crate::ClientBuilder::resource_metadata_fallback).
     #[error("{0} does not offer OAuth: it has no protected resource metadata (RFC 9728)")]
     NoOAuth(Origin),
-    /// The authorization server does not list the account's server among those it protects.
+    /// The `protected_resources` of the authorization server lack the PDS that names it.
     #[error("{issuer} does not list {resource} in its `protected_resources` (RFC 9728 section 4)")]
     NotProtected {
-        /// The authorization server.
+        /// Authorization server.
         issuer: Origin,
-        /// The server that names it.
+        /// PDS that names the authorization server.
         resource: Origin,
     },
 }
 
-/// One rule that a document breaks.
+/// One broken rule of a metadata document.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Violation {
-    /// The member, as it is spelled in the document.
+    /// Member of the document, such as `token_endpoint`.
     pub member: &'static str,
-    /// What is wrong with it.
+    /// Rule that the member breaks.
     pub problem: Problem,
 }
 
-/// What is wrong with a member of a document.
+/// The rule that a member of a metadata document breaks.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Problem {
-    /// It is not there.
+    /// The document lacks the member, which is required.
     Missing,
-    /// It has another JSON type.
+    /// The member has the wrong JSON type, for example a string instead of a list.
     WrongType,
-    /// It is not an origin in canonical form.
+    /// The member must be an origin in canonical form.
     NotAnOrigin(OriginError),
-    /// It is not an absolute https URL without user name and fragment.
+    /// The member must be an absolute https URL of a public host, without user name, password and
+    /// fragment.
     NotAnHttpsUrl,
-    /// It is not what the document was asked of.
+    /// The member must be the origin that the document was fetched from.
     IsNot {
-        /// What it must be.
+        /// Required value.
         expected: String,
     },
-    /// A list that must have exactly one element has another number of them.
+    /// The list must have exactly one element, but has this number of elements.
     NotExactlyOne(usize),
-    /// A list lacks an element.
+    /// The list lacks this required element.
     Lacks(&'static str),
-    /// A list has an element that it must not have.
+    /// The list has this forbidden element.
     Has(&'static str),
-    /// It is not `true`.
+    /// The member is `false`, but must be `true`.
     NotTrue,
 }
 
 impl DiscoveryError {
-    /// Whether another try may bring another result.
+    /// Whether a retry may succeed: the status is 429 or 5xx.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Status { status, .. } => {
@@ -146,14 +156,14 @@ fn list(violations: &[Violation]) -> String {
     violations.iter().map(Violation::to_string).collect::<Vec<_>>().join("; ")
 }
 
-/// `GET` of a metadata document: no credentials, nothing that identifies the user.
+/// `GET` request for a metadata document, without credentials or data about the user.
 pub(super) fn get(url: &str) -> Result<Request<Body>, DiscoveryError> {
     Request::get(url)
         .header(header::ACCEPT, "application/json")
         .body(Body::Bytes(Bytes::new()))
         .map_err(|_| DiscoveryError::Malformed {
             url: url.to_owned(),
-            what: "it is no URL".to_owned(),
+            what: "its URL can't be requested".to_owned(),
         })
 }
 
@@ -161,7 +171,8 @@ pub(super) fn how(development: bool) -> How {
     How::buffered(MAX_LEN, Reach::untrusted(development))
 }
 
-/// The JSON object of a reply: 200, `application/json`, and nothing else in the body.
+/// Parses the JSON object of a response, which must have status 200 and the content type
+/// `application/json`.
 pub(super) fn document<T: DeserializeOwned>(
     url: &str,
     response: &Response<Bytes>,
@@ -180,7 +191,7 @@ pub(super) fn document<T: DeserializeOwned>(
     json::object(response.body()).map_err(|what| DiscoveryError::Malformed { url: url(), what })
 }
 
-/// Collects all the rules that a document breaks.
+/// Checks the members of a document, and collects all broken rules.
 #[derive(Default)]
 pub(super) struct Check {
     pub(super) violations: Vec<Violation>,
@@ -192,7 +203,7 @@ impl Check {
         self.violations.push(Violation { member, problem });
     }
 
-    /// The member as a list of strings.
+    /// Requires a list of strings, and returns it.
     pub(super) fn strings<'a>(
         &mut self,
         member: &'static str,
@@ -211,22 +222,22 @@ impl Check {
         strings
     }
 
-    /// The member is a list that has all of `wanted`.
+    /// Requires a list of strings that has all elements of `required`.
     pub(super) fn contains(
         &mut self,
         member: &'static str,
         value: Option<&Value>,
-        wanted: &[&'static str],
+        required: &[&'static str],
     ) {
         let Some(strings) = self.strings(member, value) else { return };
-        for &element in wanted {
+        for &element in required {
             if !strings.contains(&element) {
                 self.broken(member, Problem::Lacks(element));
             }
         }
     }
 
-    /// The member is `true`, and not something that looks like it.
+    /// Requires the JSON value `true`; the string `"true"` and the number 1 are broken rules.
     pub(super) fn is_true(&mut self, member: &'static str, value: Option<&Value>) {
         match value {
             Some(Value::Bool(true)) => {}
@@ -236,7 +247,7 @@ impl Check {
         }
     }
 
-    /// The member is a string.
+    /// Requires a string, and returns it.
     pub(super) fn string<'a>(
         &mut self,
         member: &'static str,
@@ -250,7 +261,7 @@ impl Check {
         None
     }
 
-    /// The member is the URL of an endpoint.
+    /// Requires the URL of an endpoint, and returns it.
     pub(super) fn endpoint(
         &mut self,
         member: &'static str,

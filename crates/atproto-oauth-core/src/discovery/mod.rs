@@ -1,4 +1,4 @@
-//! From the account's server to the authorization server that issues tokens for it.
+//! Finds the authorization server of a PDS, and checks the metadata documents of both.
 
 pub(crate) mod discover;
 pub(crate) mod fetch;

@@ -1,9 +1,10 @@
 //! `GET <pds>/.well-known/oauth-protected-resource`
 //!
-//! Names the one authorization server that issues tokens for this server.
+//! Fetches the protected resource metadata of a PDS, which names its authorization server.
 //!
-//! The document must speak of the server that was asked, and name exactly one issuer in canonical
-//! form; what it names is a stranger's word until the issuer's own document agrees.
+//! The `resource` of the document must be exactly the origin that the document was fetched from,
+//! and `authorization_servers` must have exactly one issuer, in canonical form. The issuer is
+//! untrusted until its own metadata was checked.
 //!
 //! RFC 9728 section 3; atproto OAuth, «Server Metadata».
 
@@ -18,26 +19,27 @@ use crate::discovery::metadata::{Check, DiscoveryError, Problem, document, get, 
 use crate::error::Error;
 use crate::origin::Origin;
 
-/// What a server says of itself as a protected resource: checked.
+/// Checked protected resource metadata of a PDS (RFC 9728).
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct ResourceMetadata {
-    /// The server itself.
+    /// Origin of the PDS.
     pub resource: Origin,
-    /// The one authorization server that it trusts.
+    /// Origin of the authorization server that the PDS names.
     pub issuer: Origin,
 }
 
-/// The document of one server.
+/// The endpoint that serves the protected resource metadata of one PDS.
 #[derive(Clone, Debug)]
 pub struct ResourceMetadataEndpoint {
-    /// The server.
+    /// Origin of the PDS.
     pub resource: Origin,
-    /// Whether plain http and private addresses are allowed.
+    /// Whether development hosts are allowed: loopback and `.test`, also with plain http.
     pub development: bool,
 }
 
-/// Unknown members are ignored; a known one must not be there twice.
+/// Members that are checked. Unknown members are ignored; a duplicate of a member listed here is
+/// an error.
 #[derive(Deserialize)]
 struct Members {
     resource: Option<Value>,

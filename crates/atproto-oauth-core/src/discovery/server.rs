@@ -1,9 +1,10 @@
 //! `GET <issuer>/.well-known/oauth-authorization-server`
 //!
-//! Where and how an authorization server wants to be asked.
+//! Fetches the metadata of an authorization server: its endpoints and its features.
 //!
-//! The document must name exactly the issuer that it was asked of, and promise all that the atproto
-//! profile demands of a server. All broken rules are reported together.
+//! The `issuer` of the document must be exactly the origin that the document was fetched from, and
+//! the document must declare all features that the atproto OAuth profile requires. All broken
+//! rules are reported together.
 //!
 //! RFC 8414; atproto OAuth, «Server Metadata».
 
@@ -19,39 +20,40 @@ use crate::discovery::metadata::{Check, DiscoveryError, Problem, document, get, 
 use crate::error::Error;
 use crate::origin::Origin;
 
-/// What an authorization server says of itself: checked, and only what a client uses.
+/// Checked metadata of an authorization server (RFC 8414): the members that a client uses.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct ServerMetadata {
-    /// The server's name, which everything else is bound to.
+    /// Origin of the authorization server. Sessions and client assertions name it.
     pub issuer: Origin,
-    /// Where the browser goes.
+    /// URL that the browser opens, with the `request_uri` of the pushed request.
     pub authorization_endpoint: Url,
-    /// Where codes and refresh tokens are exchanged.
+    /// URL at which authorization codes and refresh tokens are exchanged.
     pub token_endpoint: Url,
-    /// Where the authorization request is pushed to.
+    /// URL at which authorization requests are pushed (RFC 9126).
     pub pushed_authorization_request_endpoint: Url,
-    /// Where tokens are revoked, if the server does that.
+    /// URL at which tokens are revoked (RFC 7009); `None` if the server does not support it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revocation_endpoint: Option<Url>,
-    /// The servers that it issues tokens for, if it lists them.
+    /// Origins of the PDSs that the server issues tokens for; `None` if it lists none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub protected_resources: Option<Vec<String>>,
-    /// The values of `prompt` that it knows, if it lists them.
+    /// Values of `prompt` that the server supports; `None` if the list is missing or malformed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prompt_values_supported: Option<Vec<String>>,
 }
 
-/// The document of one issuer.
+/// The endpoint that serves the metadata of one authorization server.
 #[derive(Clone, Debug)]
 pub struct ServerMetadataEndpoint {
-    /// The issuer.
+    /// Origin of the authorization server.
     pub issuer: Origin,
-    /// Whether plain http and private addresses are allowed.
+    /// Whether development hosts are allowed: loopback and `.test`, also with plain http.
     pub development: bool,
 }
 
-/// Unknown members are ignored; a known one must not be there twice.
+/// Members that are checked. Unknown members are ignored; a duplicate of a member listed here is
+/// an error.
 #[derive(Deserialize)]
 struct Members {
     issuer: Option<Value>,
@@ -75,7 +77,7 @@ struct Members {
 }
 
 impl ServerMetadata {
-    /// Whether the server issues tokens for `resource`, or does not say.
+    /// Whether `protected_resources` contains `resource`; also true without that member.
     pub fn protects(&self, resource: &Origin) -> bool {
         let listed = |list: &Vec<String>| list.iter().any(|listed| listed == resource.as_str());
         self.protected_resources.as_ref().is_none_or(listed)
@@ -93,7 +95,7 @@ impl ServerMetadataEndpoint {
         if issuer.is_some_and(|found| found != self.issuer.as_str()) {
             check.broken("issuer", Problem::IsNot { expected: self.issuer.to_string() });
         }
-        check_promises(document, &mut check);
+        check_features(document, &mut check);
         let protected_resources = document
             .protected_resources
             .as_ref()
@@ -123,7 +125,7 @@ impl ServerMetadataEndpoint {
             revocation_endpoint,
             protected_resources: protected_resources
                 .map(|list| list.into_iter().map(str::to_owned).collect()),
-            // Of no consequence if it is malformed, so it is not held against the server.
+            // A malformed list is ignored: it only serves to reject an unsupported `prompt` early.
             prompt_values_supported: document
                 .prompt_values_supported
                 .as_ref()
@@ -132,8 +134,8 @@ impl ServerMetadataEndpoint {
     }
 }
 
-/// What the atproto profile demands that a server supports.
-fn check_promises(document: &Members, check: &mut Check) {
+/// Checks the features that the atproto OAuth profile requires of an authorization server.
+fn check_features(document: &Members, check: &mut Check) {
     let d = document;
     check.contains("response_types_supported", d.response_types_supported.as_ref(), &["code"]);
     let grants = ["authorization_code", "refresh_token"];

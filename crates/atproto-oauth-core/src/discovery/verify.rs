@@ -1,17 +1,16 @@
-//! Who may speak for an account: asked anew, of the account's own document and server.
+//! Checks that an issuer is the authorization server of an account, without any cache.
 //!
 //! ```text
-//! document ── PDS ──▶ resource metadata ── issuer ──▶ is it the pinned one?
-//! pinned issuer's metadata ─────────────────────────▶ does it protect the PDS?
+//! DID document ── PDS ──▶ resource metadata ── issuer ──▶ equals the pinned issuer?
+//! metadata of the pinned issuer ────────────────────────▶ protects the PDS?
 //! ```
 //!
-//! The pinned issuer's metadata is asked for at once, and where a PDS is known already its resource
-//! metadata too: if the document then names another PDS, that answer is not used.
+//! The metadata of the pinned issuer is requested at once, as is the resource metadata of a PDS
+//! that is already known. If the DID document then names another PDS, the latter is not used.
 //!
-//! When it ends in `Ok`: the account's document names this PDS, this PDS names the pinned issuer,
-//! and the pinned issuer's own document keeps all rules and does not leave the PDS out. Nothing of
-//! this came out of a cache. In a login that began at a server, this is the only thing that keeps
-//! one server from claiming the accounts of another.
+//! `Ok` means: the account's DID document names this PDS, this PDS names the pinned issuer, and
+//! the issuer's metadata keeps all rules and does not exclude the PDS. If a login began at a
+//! server, this check alone keeps that server from claiming accounts of other servers.
 //!
 //! atproto OAuth, «Identity Authentication».
 
@@ -31,29 +30,29 @@ use crate::discovery::server::{ServerMetadata, ServerMetadataEndpoint};
 use crate::error::{AuthorityError, Error};
 use crate::origin::Origin;
 
-/// How long the check may take, once nothing else is waited for.
+/// Time limit of the check; it begins when the caller waits for nothing but the check.
 pub(crate) const TIME: Duration = Duration::from_secs(10);
 
-/// Checks that an issuer may speak for an account.
+/// Machine that checks whether `issuer` is the authorization server of `did`.
 #[derive(Debug)]
 pub(crate) struct Verify {
     did: Did,
     issuer: Origin,
     development: bool,
     document: Held<ResolveDid>,
-    /// The PDS that is asked, at first perhaps a guess.
+    /// The PDS whose metadata is fetched: at first the known PDS, which may be out of date.
     resource: Option<(Origin, Held<FetchDocument<ResourceMetadataEndpoint>>)>,
     server: Held<FetchDocument<ServerMetadataEndpoint>>,
-    /// The PDS of the document.
+    /// The PDS that the DID document names; `None` until the DID document has arrived.
     pds: Option<Origin>,
-    /// That the PDS names the issuer.
+    /// Whether the PDS is known to name `issuer`.
     named: bool,
-    /// A PDS without resource metadata may be its own issuer.
+    /// Whether a PDS without resource metadata counts as its own issuer.
     fallback: bool,
     ended: bool,
 }
 
-/// What is true of the account now.
+/// The account's current PDS, and the metadata of its authorization server.
 #[derive(Debug)]
 pub(crate) struct Verified {
     pub(crate) pds: Origin,
@@ -61,7 +60,7 @@ pub(crate) struct Verified {
 }
 
 impl Verify {
-    /// Whether `issuer` may speak for `did`, whose PDS is perhaps still `pds`.
+    /// Begins the check; `pds` is the PDS of the account as known so far, if any.
     pub(crate) fn new(config: &Config, did: Did, issuer: Origin, pds: Option<Origin>) -> Self {
         let development = config.development;
         Self {
@@ -80,12 +79,13 @@ impl Verify {
         }
     }
 
-    /// Takes the PDS of the document, once that is there; asks that PDS if it was not asked yet.
+    /// Reads the PDS from the DID document when it has arrived. If it is not the PDS whose metadata
+    /// is being fetched, fetches the metadata of the right one.
     fn find_pds(&mut self) -> Result<(), Error> {
         if let Some(document) = self.document.take() {
             let document = document?;
             let pds = origin_of_pds(&document.pds(self.development)?, self.development)?;
-            if self.resource.as_ref().is_none_or(|(guess, _)| *guess != pds) {
+            if self.resource.as_ref().is_none_or(|(known, _)| *known != pds) {
                 let fetch = fetch_resource(pds.clone(), self.development, Freshness::Fresh);
                 self.resource = Some((pds.clone(), Held::new(fetch)));
             }
@@ -94,8 +94,12 @@ impl Verify {
         Ok(())
     }
 
-    /// What the PDS says of its issuer.
-    fn judge(&self, named: Result<ResourceMetadata, Error>, pds: &Origin) -> Result<(), Error> {
+    /// Rejects a PDS that names another issuer than the pinned one.
+    fn check_issuer(
+        &self,
+        named: Result<ResourceMetadata, Error>,
+        pds: &Origin,
+    ) -> Result<(), Error> {
         let issuer = match named {
             Ok(named) => named.issuer,
             Err(error) if self.fallback && is_not_found(&error) => pds.clone(),
@@ -112,26 +116,26 @@ impl Verify {
         self.document.advance(cx);
         self.find_pds()?;
         let resource = self.resource.as_mut();
-        let asked = resource.is_some_and(|(_, resource)| resource.advance(cx));
-        let answered = self.server.advance(cx);
-        // A guess is not held against the account: only what its document names counts.
+        let resource_is_done = resource.is_some_and(|(_, resource)| resource.advance(cx));
+        let server_is_done = self.server.advance(cx);
+        // Errors of the metadata of a PDS count only if the DID document names this PDS.
         let Some(pds) = self.pds.clone() else { return Poll::Pending };
-        if !asked {
+        if !resource_is_done {
             return Poll::Pending;
         }
         if !self.named
             && let Some((_, resource)) = &mut self.resource
             && let Some(named) = resource.take()
         {
-            self.judge(named, &pds)?;
+            self.check_issuer(named, &pds)?;
             self.named = true;
         }
-        // Whether the issuer answers matters only if the account is still under it: the verdict
-        // must not depend on who answers first.
-        if !answered {
+        // An error of the issuer's metadata counts only if the PDS names this issuer, so that the
+        // result does not depend on the order of the responses.
+        if !server_is_done {
             return Poll::Pending;
         }
-        let server = self.server.take().expect("a check is not polled after its end")?;
+        let server = self.server.take().expect("`Verify` is not polled after its end")?;
         check_protected(&server, &pds)?;
         Poll::Ready(Ok(Verified { pds, server }))
     }
@@ -142,7 +146,7 @@ impl Machine for Verify {
     type Error = Error;
 
     fn poll(&mut self, cx: &mut Cx<'_>) -> Poll<Result<Verified, Error>> {
-        assert!(!self.ended, "a check is not polled after its end");
+        assert!(!self.ended, "`Verify` is not polled after its end");
         let result = ready!(self.advance(cx));
         self.ended = true;
         Poll::Ready(result)

@@ -9,7 +9,7 @@ use url::form_urlencoded::Serializer;
 use crate::client::auth::ClientAuth;
 use crate::error::{Error, InputError};
 
-/// One endpoint of an authorization server, and the client that authenticates to it.
+/// URL of an endpoint of an authorization server, and the client's authentication for it.
 #[derive(Clone, Debug)]
 pub(crate) struct FormEndpoint {
     pub(crate) url: Url,
@@ -17,18 +17,20 @@ pub(crate) struct FormEndpoint {
     pub(crate) reach: Reach,
 }
 
-/// The fields of one request.
+/// Form fields of one request, already encoded.
 pub(crate) struct Form(Serializer<'static, String>);
 
 impl FormEndpoint {
-    /// The message that a remote key of the client must sign for the next request.
+    /// Message that the remote signer must sign for the next request; `None` if the client's key is
+    /// local, or the client is public.
     pub(crate) fn to_sign(&self, fresh: Fresh<'_>) -> Option<ToSign> {
         self.auth.to_sign(fresh)
     }
 
-    /// `POST` of a form that begins with the client's authentication; `fill` adds the rest.
+    /// Builds the `POST` request with a form: first the client's authentication, then the fields
+    /// that `fill` adds.
     ///
-    /// The body is a wire buffer, which cannot be wiped.
+    /// The body contains secrets and can't be zeroized, because it is a shared [`Bytes`] buffer.
     pub(crate) fn post(
         &self,
         fresh: Fresh<'_>,
@@ -41,7 +43,7 @@ impl FormEndpoint {
             .header(header::ACCEPT, "application/json")
             .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
             .body(Body::Bytes(Bytes::from(form.0.finish())))
-            .map_err(|_| InputError::Request("the endpoint's URL can't be requested").into())
+            .map_err(|_| InputError::Request("the URL of the endpoint is not a URI").into())
     }
 
     /// Limits of each request: ten seconds, and 64 KiB of response.
@@ -61,5 +63,5 @@ impl Form {
     }
 }
 
-/// The largest response that an endpoint may give.
+/// Largest accepted response of an endpoint, in bytes.
 const MAX_LEN: usize = 64 * 1024;

@@ -1,4 +1,5 @@
-//! Requests to an authorization server, one a file.
+//! Endpoints of an authorization server that take a form: one file for each, the parts that they
+//! share in `form.rs`, and their error response in `refusal.rs`.
 
 pub(crate) mod form;
 pub(crate) mod par;

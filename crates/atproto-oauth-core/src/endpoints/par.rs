@@ -1,9 +1,10 @@
 //! `POST <pushed_authorization_request_endpoint>`
 //!
-//! Hands the authorization request to the server directly, so that the browser carries only a
-//! reference to it.
+//! Pushes the authorization request to the authorization server directly, so that the browser
+//! carries only its `request_uri`.
 //!
-//! The reference is opaque and for one use; it is bound to the DPoP key that proves this request.
+//! The `request_uri` is opaque and single-use. The authorization server binds the later
+//! authorization code to the key of this request's DPoP proof (RFC 9449 section 10.1).
 //!
 //! RFC 9126 section 2; atproto OAuth, «Authorization Requests».
 
@@ -20,15 +21,15 @@ use crate::endpoints::refusal::Refusal;
 use crate::error::{EndpointName, Error};
 use crate::json;
 
-/// One authorization request.
+/// One pushed authorization request.
 #[derive(Debug)]
 pub(crate) struct Par {
     pub(crate) endpoint: FormEndpoint,
-    /// All parameters but those of the client's authentication.
+    /// All form fields, except those of the client's authentication.
     pub(crate) parameters: Vec<(String, String)>,
 }
 
-/// The server's reference to a request.
+/// The `request_uri` of a pushed authorization request, and its lifetime.
 #[derive(Debug)]
 pub(crate) struct Pushed {
     pub(crate) request_uri: String,
@@ -74,7 +75,7 @@ impl Endpoint for Par {
         let Document { request_uri, expires_in } =
             json::object(response.body()).map_err(malformed)?;
         if request_uri.is_empty() || expires_in == 0 {
-            let what = "`request_uri` is empty, or expires at once (RFC 9126 section 2.2)";
+            let what = "`request_uri` is empty, or `expires_in` is 0 (RFC 9126 section 2.2)";
             return Err(malformed(what.to_owned()));
         }
         Ok(Pushed { request_uri, expires_in: Duration::from_secs(expires_in) })

@@ -1,4 +1,4 @@
-//! What an authorization server answers when it refuses.
+//! The error response of an authorization server.
 //!
 //! RFC 6749 section 5.2; RFC 9126 section 2.3; RFC 7009 section 2.2.1.
 
@@ -14,28 +14,33 @@ use thiserror::Error;
 use crate::error::{EndpointName, colon};
 use crate::json;
 
-/// An authorization server's refusal. What it wrote is a stranger's text: cut short, without
-/// control characters, and never interpreted beyond the error code.
+/// An error response of an authorization server, from one of its endpoints.
+///
+/// `error`, `description` and `uri` are untrusted text of the server, shortened and without control
+/// characters. A user interface must escape them. The crate decides by `status` and `error` only.
 #[derive(Clone, Debug, Error, Eq, PartialEq)]
 #[error("the {endpoint} endpoint answered {status}{}{}{}",
     colon(.error.as_deref()), colon(.description.as_deref()), hint(self))]
 #[non_exhaustive]
 pub struct Refusal {
-    /// Which endpoint.
+    /// Endpoint that sent the response.
     pub endpoint: EndpointName,
-    /// The HTTP status.
+    /// HTTP status of the response.
     pub status: StatusCode,
-    /// The OAuth error code, if the answer has one.
+    /// OAuth error code, such as `invalid_grant`; `None` if the body is not an OAuth error, for
+    /// example because a gateway sent it.
     pub error: Option<String>,
-    /// What the server adds, for people.
+    /// The `error_description`, if any.
     pub description: Option<String>,
-    /// Where the server says more.
+    /// The `error_uri`, if any. Its scheme is not checked, so do not make it a link unless it is an
+    /// http or https URL.
     pub uri: Option<String>,
-    /// How long the server asks to be left alone.
+    /// Time to wait before a retry, from the `Retry-After` header.
     pub retry_after: Option<Duration>,
 }
 
-/// One member of the wrong type must not hide the others.
+/// Members have any JSON type, so that a member of the wrong type does not make the others
+/// unreadable.
 #[derive(Deserialize)]
 struct Document {
     error: Option<Value>,
@@ -44,7 +49,7 @@ struct Document {
 }
 
 impl Refusal {
-    /// Reads an answer that is not a success.
+    /// Parses an error response; a body that is not JSON has no error code.
     pub(crate) fn of_response(endpoint: EndpointName, response: &Response<Bytes>) -> Self {
         let document: Option<Document> = json::object(response.body()).ok();
         let text = |member: fn(&Document) -> &Option<Value>| {
@@ -60,7 +65,8 @@ impl Refusal {
         }
     }
 
-    /// Whether the server may answer otherwise later.
+    /// Whether a retry may succeed: status 429 or 5xx, or one of the error codes
+    /// `temporarily_unavailable`, `server_error`, `slow_down` and `use_dpop_nonce`.
     pub fn is_transient(&self) -> bool {
         let code = self.error.as_deref();
         self.status.is_server_error()
@@ -72,7 +78,8 @@ impl Refusal {
     }
 }
 
-/// What helps with the refusals that people ask about most.
+/// Frequent cause of an error code, in parentheses, for the end of the error text; otherwise an
+/// empty string.
 fn hint(refusal: &Refusal) -> &'static str {
     match refusal.error.as_deref() {
         Some("invalid_client_metadata") => {
@@ -80,11 +87,9 @@ fn hint(refusal: &Refusal) -> &'static str {
              served at exactly the client_id, as application/json, without a redirect)"
         }
         Some("invalid_dpop_proof") => {
-            " (most often the clock is wrong, or a proxy changes the URL on the way)"
+            " (frequent causes: this system's clock is wrong, or a proxy changes the URL)"
         }
-        Some("invalid_scope") => {
-            " (a scope must be declared in the client metadata to be asked for)"
-        }
+        Some("invalid_scope") => " (a requested scope must be declared in the client metadata)",
         _ => "",
     }
 }
@@ -121,7 +126,7 @@ mod tests {
             assert!(refusal.is_transient());
         }
         assert!(!refusal(400, r#"{"error":"invalid_grant"}"#).is_transient());
-        let odd = refusal(400, r#"{"error":"invalid_grant","error_description":{}}"#);
-        assert_eq!(odd.error.as_deref(), Some("invalid_grant"));
+        let refusal = refusal(400, r#"{"error":"invalid_grant","error_description":{}}"#);
+        assert_eq!(refusal.error.as_deref(), Some("invalid_grant"));
     }
 }

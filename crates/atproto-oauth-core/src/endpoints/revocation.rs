@@ -1,9 +1,9 @@
 //! `POST <revocation_endpoint>`
 //!
-//! Ends the life of one token at the server that issued it.
+//! Revokes one token at the authorization server that issued it.
 //!
-//! The request carries the session's DPoP proof, because a server may answer 200 without one and
-//! revoke nothing. The server answers with a success even if it does not know the token any more.
+//! The request has a DPoP proof of the session's key, because some authorization servers answer 200
+//! to a request without a proof, and revoke nothing. The status is 200 for unknown tokens, too.
 //!
 //! RFC 7009 section 2.1; atproto OAuth, «Tokens and Session Lifetime».
 
@@ -18,11 +18,11 @@ use crate::endpoints::form::FormEndpoint;
 use crate::endpoints::refusal::Refusal;
 use crate::error::{EndpointName, Error};
 
-/// The revocation of one token.
+/// One revocation request.
 pub(crate) struct RevocationRequest {
     pub(crate) endpoint: FormEndpoint,
     pub(crate) token: SecretString,
-    /// `refresh_token` or `access_token`.
+    /// `refresh_token` or `access_token` (RFC 7009 section 2.1).
     pub(crate) token_type_hint: &'static str,
 }
 
@@ -56,5 +56,5 @@ impl Endpoint for RevocationRequest {
     }
 }
 
-/// Logging out must not make a user wait.
+/// Time limit of a revocation, shorter than for other requests, because a user waits for a logout.
 const TIMEOUT: Duration = Duration::from_secs(5);

@@ -1,9 +1,10 @@
 //! `POST <token_endpoint>`
 //!
-//! Exchanges a code or a refresh token, each good for one use, for tokens bound to the DPoP key.
+//! Exchanges an authorization code or a refresh token, each single-use, for tokens that are bound
+//! to the DPoP key.
 //!
-//! What arrives is kept apart as [`Issued`] until it is checked, so that tokens which must not be
-//! used can still be revoked. Tokens are opaque: nothing is read out of them.
+//! The tokens of a response are [`Issued`] until they are checked, and [`Granted`] after it, so
+//! that tokens that fail a check can still be revoked. Tokens are opaque and never parsed.
 //!
 //! RFC 6749 sections 4.1.3, 5 and 6; RFC 9449 section 5; atproto OAuth, «Tokens and Session
 //! Lifetime».
@@ -26,21 +27,21 @@ use crate::error::{EndpointName, Error};
 use crate::json;
 use crate::scope::Scopes;
 
-/// One exchange.
+/// One token request.
 #[derive(Debug)]
 pub(crate) struct Token {
     pub(crate) endpoint: FormEndpoint,
     pub(crate) grant: Grant,
 }
 
-/// What is exchanged.
+/// The grant of a token request: an authorization code or a refresh token.
 #[derive(Debug)]
 pub(crate) enum Grant {
     Code { code: SecretString, redirect_uri: String, code_verifier: SecretString },
     Refresh { refresh_token: SecretString },
 }
 
-/// What arrived, not checked yet.
+/// Members of a successful token response, not checked yet; at least one token is present.
 #[derive(Debug)]
 pub(crate) struct Issued {
     pub(crate) access_token: Option<SecretString>,
@@ -51,7 +52,8 @@ pub(crate) struct Issued {
     expires_in: Option<Box<RawValue>>,
 }
 
-/// Tokens that may be used, once it is clear who may speak for the account.
+/// Checked tokens. They must not be used before their issuer is verified to be the authorization
+/// server of the account `sub` (`discovery/verify.rs`).
 #[derive(Debug)]
 pub(crate) struct Granted {
     pub(crate) access_token: AccessToken,
@@ -61,7 +63,8 @@ pub(crate) struct Granted {
     pub(crate) expires_at: Option<UnixTime>,
 }
 
-/// Every member may have any type, so that one that is wrong does not hide a token.
+/// Members have any JSON type, so that a member of the wrong type does not hide a token, which must
+/// then be revoked.
 #[derive(Deserialize)]
 struct Document {
     access_token: Option<Value>,
@@ -69,13 +72,14 @@ struct Document {
     token_type: Option<Value>,
     scope: Option<Value>,
     sub: Option<Value>,
-    /// Raw, since a number that is too large must not hide a token either.
+    /// Unparsed, because a number that is too large must not hide a token either.
     expires_in: Option<Box<RawValue>>,
 }
 
-/// A server that claims a longer life is not planned for, but asked again after this time.
-const LONGEST_PLAUSIBLE: f64 = 24.0 * 60.0 * 60.0;
-const INSTEAD_OF_IMPLAUSIBLE: Duration = Duration::from_secs(60 * 60);
+/// Longest plausible `expires_in` in seconds: 24 hours.
+const MAX_EXPIRES_IN: f64 = 24.0 * 60.0 * 60.0;
+/// Assumed lifetime of an access token whose `expires_in` is above [`MAX_EXPIRES_IN`].
+const ASSUMED_LIFETIME: Duration = Duration::from_secs(60 * 60);
 
 impl Endpoint for Token {
     type Output = Issued;
@@ -119,7 +123,7 @@ impl Endpoint for Token {
         let access_token = secret(document.access_token);
         let refresh_token = secret(document.refresh_token);
         if access_token.is_none() && refresh_token.is_none() {
-            return Err(malformed("there are no tokens in it"));
+            return Err(malformed("it has neither `access_token` nor `refresh_token`"));
         }
         Ok(Issued {
             access_token,
@@ -133,10 +137,10 @@ impl Endpoint for Token {
 }
 
 impl Issued {
-    /// Checks everything that can be checked without asking anybody.
-    ///
-    /// `asked_at` is a time before the request was sent: an expiry counts from there.
-    pub(crate) fn check(&self, asked_at: UnixTime) -> Result<Granted, Error> {
+    /// Checks all members, without any request. The expiry is counted from `requested_at`, a time
+    /// before the token request was sent, so that the access token does not expire earlier than
+    /// assumed.
+    pub(crate) fn check(&self, requested_at: UnixTime) -> Result<Granted, Error> {
         let text =
             |value: &Option<Value>| value.as_ref().and_then(Value::as_str).map(str::to_owned);
         let access_token = self.access_token.as_ref().ok_or_else(|| missing("access_token"))?;
@@ -156,21 +160,21 @@ impl Issued {
             refresh_token: self.refresh_token.clone(),
             scopes,
             sub,
-            expires_at: self.expires_in.as_deref().and_then(|value| expiry(value, asked_at)),
+            expires_at: self.expires_in.as_deref().and_then(|value| expiry(value, requested_at)),
         })
     }
 }
 
-/// A number of seconds; anything else means that the expiry is not known.
-fn expiry(value: &RawValue, asked_at: UnixTime) -> Option<UnixTime> {
+/// Returns the time at which the access token expires; `None` if `expires_in` is not a number.
+fn expiry(value: &RawValue, requested_at: UnixTime) -> Option<UnixTime> {
     // A JSON string begins with a quotation mark, which no number does.
     let seconds: f64 = value.get().parse().ok()?;
-    let lifetime = if seconds > LONGEST_PLAUSIBLE {
-        INSTEAD_OF_IMPLAUSIBLE
+    let lifetime = if seconds > MAX_EXPIRES_IN {
+        ASSUMED_LIFETIME
     } else {
         Duration::try_from_secs_f64(seconds.floor()).unwrap_or_default()
     };
-    Some(asked_at + lifetime)
+    Some(requested_at + lifetime)
 }
 
 fn malformed(what: impl Into<String>) -> Error {
@@ -190,7 +194,7 @@ mod tests {
     use crate::client::auth::ClientAuth;
     use crate::origin::Origin;
 
-    const ASKED_AT: UnixTime = UnixTime::from_secs(1000);
+    const REQUESTED_AT: UnixTime = UnixTime::from_secs(1000);
 
     fn good() -> Value {
         json!({
@@ -201,7 +205,7 @@ mod tests {
     }
 
     fn check(document: &Value) -> Result<Granted, Error> {
-        endpoint().response(Response::new(Bytes::from(document.to_string())))?.check(ASKED_AT)
+        endpoint().response(Response::new(Bytes::from(document.to_string())))?.check(REQUESTED_AT)
     }
 
     fn endpoint() -> Token {
@@ -282,7 +286,7 @@ mod tests {
     fn a_number_beyond_all_bounds_hides_no_token() {
         let document = good().to_string().replace("3599", "1e400");
         let response = Response::new(Bytes::from(document));
-        let granted = endpoint().response(response).unwrap().check(ASKED_AT).unwrap();
+        let granted = endpoint().response(response).unwrap().check(REQUESTED_AT).unwrap();
         assert_eq!(granted.expires_at, Some(UnixTime::from_secs(4600)));
     }
 

@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_user_may_add_a_slash_and_shout() {
+    fn a_final_slash_and_upper_case_from_a_user_are_normalized() {
         let origin = Origin::parse("HTTPS://BSKY.social:443/", false).unwrap();
         assert_eq!(origin.as_str(), "https://bsky.social");
         // Rule B-58

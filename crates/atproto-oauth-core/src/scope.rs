@@ -76,7 +76,7 @@ impl Scopes {
         self.0.iter().any(|own| own == token)
     }
 
-    /// Returns the first scope of this list that `others` lacks; `None` if `others` has all of them.
+    /// Returns the first scope of this list that `others` lacks, or `None`.
     pub fn missing_from(&self, others: &Self) -> Option<&str> {
         self.0.iter().map(String::as_str).find(|token| !others.contains(token))
     }

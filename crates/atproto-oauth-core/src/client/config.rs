@@ -1,4 +1,4 @@
-//! The settings of a client, which every machine of this crate is given.
+//! The checked settings of a client, which all its machines share.
 
 use atproto_dpop::DpopKey;
 use atproto_identity::Resolver;
@@ -34,7 +34,7 @@ pub(crate) struct Config {
 /// A server that gives no nonces cannot tell a fresh proof from a stolen one that was made in
 /// advance.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-#[expect(clippy::exhaustive_enums, reason = "the specification or the real world")]
+#[expect(clippy::exhaustive_enums, reason = "a policy either enforces the specification or does not")]
 pub enum NoncePolicy {
     /// Rejects the response (atproto OAuth, «DPoP»). Tokens that a refresh returned are not lost.
     #[default]
@@ -84,7 +84,7 @@ impl Config {
         if self.client_id == client_id { Ok(()) } else { Err(SessionError::OtherClient.into()) }
     }
 
-    /// The redirect URI of logins that ask for no other: the first.
+    /// Redirect URI of logins that choose none: the first one of the client.
     pub(crate) fn default_redirect_uri(&self) -> Option<&Url> {
         self.redirect_uris.first()
     }

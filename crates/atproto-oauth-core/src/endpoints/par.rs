@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn the_answer_is_a_reference_that_lasts() {
+    fn a_response_has_a_request_uri_with_a_lifetime() {
         let answer = |status: u16, body: &str| {
             let mut response = Response::new(Bytes::copy_from_slice(body.as_bytes()));
             *response.status_mut() = StatusCode::from_u16(status).unwrap();

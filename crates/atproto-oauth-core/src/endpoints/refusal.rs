@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_server_wrote_is_kept_apart_and_tamed() {
+    fn an_error_description_is_shortened_and_has_no_control_characters() {
         // Rules D-22, M-03
         let long = "x".repeat(5000);
         let body =

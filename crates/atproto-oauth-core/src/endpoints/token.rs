@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_beyond_all_bounds_hides_no_token() {
+    fn an_expires_in_that_is_too_large_hides_no_token() {
         let document = good().to_string().replace("3599", "1e400");
         let response = Response::new(Bytes::from(document));
         let granted = endpoint().response(response).unwrap().check(REQUESTED_AT).unwrap();

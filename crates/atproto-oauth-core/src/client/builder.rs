@@ -19,8 +19,8 @@ use crate::scope::Scopes;
 /// Settings of a client, checked by [`build`](Self::build).
 ///
 /// The kind of client is chosen by the function that returns the builder:
-/// [`Client::loopback`], [`Client::web`] or [`Client::native`]. Each option says for which kind it
-/// is; on another kind `build` fails with [`ConfigError::Misplaced`].
+/// [`Client::loopback`], [`Client::web`] or [`Client::native`]. Some options exist for one kind of
+/// client only; for another kind, `build` fails with [`ConfigError::Misplaced`].
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until `build`"]
 pub struct ClientBuilder {
@@ -159,8 +159,7 @@ impl ClientBuilder {
     ///
     /// # Errors
     ///
-    /// The first [`ConfigError`]: a setting breaks a rule, or is an option of another kind of
-    /// client.
+    /// [`Error::Config`] with the first broken rule, or with an option of another kind of client.
     pub fn build(self) -> Result<Client, Error> {
         if let Some(option) = self.misplaced {
             return Err(ConfigError::Misplaced(option).into());

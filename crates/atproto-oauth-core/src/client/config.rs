@@ -34,7 +34,10 @@ pub(crate) struct Config {
 /// A server that gives no nonces cannot tell a fresh proof from a stolen one that was made in
 /// advance.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-#[expect(clippy::exhaustive_enums, reason = "a policy either enforces the specification or does not")]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "a policy either enforces the specification or does not"
+)]
 pub enum NoncePolicy {
     /// Rejects the response (atproto OAuth, «DPoP»). Tokens that a refresh returned are not lost.
     #[default]

@@ -13,7 +13,7 @@ use crate::error::Error;
 ///
 /// # How to make a key
 ///
-/// With OpenSSL, as a PEM file that [`parse`](Self::parse) reads:
+/// With OpenSSL, as a PEM file whose text [`parse`](Self::parse) reads:
 ///
 /// ```text
 /// openssl ecparam -name prime256v1 -genkey -noout \
@@ -51,10 +51,10 @@ use crate::error::Error;
 /// Keep the private part secret, out of repositories, logs and distributed programs, because every
 /// holder of the private key can authenticate as this client. `Debug` shows the `kid` only.
 ///
-/// Keep the key, private part and published part, as long as sessions exist that were begun with
-/// it: without it they can't be refreshed
-/// ([`SessionError::NoSuchKey`](crate::SessionError::NoSuchKey)). Never use the key as the DPoP key
-/// of a session.
+/// Keep both parts of the key as long as sessions exist that were begun with the key. Without the
+/// key, such a session can't be refreshed
+/// ([`SessionError::NoSuchKey`](crate::SessionError::NoSuchKey)). Never use a client key as the DPoP
+/// key of a session.
 #[derive(Clone)]
 pub struct ClientKey {
     kid: String,

@@ -13,7 +13,7 @@ use url::form_urlencoded::{self, Serializer};
 use crate::error::{ConfigError, Error};
 use crate::scope::Scopes;
 
-/// `http://localhost?redirect_uri=…&scope=…`
+/// Builds the `client_id`: `http://localhost?redirect_uri=…&scope=…`
 pub(crate) fn client_id(redirect_uris: &[Url], scopes: &Scopes) -> String {
     let mut query = Serializer::new(String::new());
     for uri in redirect_uris {

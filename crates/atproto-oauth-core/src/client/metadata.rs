@@ -12,7 +12,7 @@ use crate::client::key::ClientKey;
 use crate::client::redirect_uri::ApplicationType;
 
 impl Config {
-    /// The document of [`Client::metadata`](crate::Client::metadata).
+    /// Builds the document of [`Client::metadata`](crate::Client::metadata).
     pub(crate) fn metadata(&self) -> Option<String> {
         let config = self;
         if config.client_id.starts_with("http://") {
@@ -56,7 +56,7 @@ impl Config {
         Some(format!("{:#}\n", Value::Object(document)))
     }
 
-    /// The document of [`Client::jwks`](crate::Client::jwks).
+    /// Builds the document of [`Client::jwks`](crate::Client::jwks).
     pub(crate) fn jwks(&self) -> String {
         format!("{:#}\n", self.jwks_value())
     }

@@ -8,7 +8,7 @@
 //! Many PDSs are their own authorization server, so the machine requests both metadata documents
 //! of the PDS at once. If the PDS names another issuer, the second request is cancelled.
 //!
-//! `Ok` means: the PDS names this issuer, the issuer's metadata keeps all rules, and its
+//! `Ok` means: the PDS names this issuer, the issuer's metadata follows the profile, and its
 //! `protected_resources`, if present, contain the PDS.
 //!
 //! atproto OAuth, «Server Metadata»; RFC 9728 section 4.

@@ -5,11 +5,12 @@
 //! metadata of the pinned issuer ────────────────────────▶ protects the PDS?
 //! ```
 //!
-//! The metadata of the pinned issuer is requested at once, as is the resource metadata of a PDS
-//! that is already known. If the DID document then names another PDS, the latter is not used.
+//! The pinned issuer is the issuer of the login or session. Its metadata is requested at once, as
+//! is the resource metadata of a PDS that is already known. If the DID document then names another
+//! PDS, the metadata of the known PDS is ignored.
 //!
 //! `Ok` means: the account's DID document names this PDS, this PDS names the pinned issuer, and
-//! the issuer's metadata keeps all rules and does not exclude the PDS. If a login began at a
+//! the issuer's metadata follows the profile and does not exclude the PDS. If a login began at a
 //! server, this check alone keeps that server from claiming accounts of other servers.
 //!
 //! atproto OAuth, «Identity Authentication».
@@ -30,7 +31,8 @@ use crate::discovery::server::{ServerMetadata, ServerMetadataEndpoint};
 use crate::error::{AuthorityError, Error};
 use crate::origin::Origin;
 
-/// Time limit of the check; it begins when the caller waits for nothing but the check.
+/// Time limit of the check. `ExchangeCode` starts it when the tokens have arrived, `Refresh` at
+/// once.
 pub(crate) const TIME: Duration = Duration::from_secs(10);
 
 /// Machine that checks whether `issuer` is the authorization server of `did`.
@@ -79,8 +81,8 @@ impl Verify {
         }
     }
 
-    /// Reads the PDS from the DID document when it has arrived. If it is not the PDS whose metadata
-    /// is being fetched, fetches the metadata of the right one.
+    /// Reads the PDS from the DID document when the document has arrived. If the metadata of another
+    /// PDS is being fetched, replaces that fetch.
     fn find_pds(&mut self) -> Result<(), Error> {
         if let Some(document) = self.document.take() {
             let document = document?;

@@ -104,7 +104,7 @@ pub enum Error {
 ///
 /// | kind | HTTP status | message to the user |
 /// |---|---|---|
-/// | `Config` | 500 | Login is not available; the operator of this site was informed. |
+/// | `Config` | 500 | Login is not available: the site is misconfigured. |
 /// | `Input` | 400 | The text of the error: it names the rejected value. |
 /// | `Identity` | 400 | The account was not found, or is not set up correctly: check the handle. |
 /// | `Discovery` | 502 | The account's server does not support OAuth, or is misconfigured. |

@@ -1,8 +1,10 @@
-//! How long a whole login takes, beside its cryptography alone: `cargo bench -p atproto-oauth-sandbox`.
+//! Duration of a complete login, compared with its cryptography alone:
+//! `cargo bench -p atproto-oauth-sandbox`.
 //!
-//! A login is `authorize`, a consent, and `callback`. Its cryptography is what can't be spared: a key,
-//! a signature of the client for each proof, and the server's verification of each of them.
-#![expect(clippy::disallowed_methods, reason = "a bench looks at the clock")]
+//! A login is `authorize`, the user's consent, and `callback`. Its cryptography is the generation
+//! of a key, the client's signature for each DPoP proof, and the server's verification of each
+//! signature.
+#![expect(clippy::disallowed_methods, reason = "a benchmark measures real time")]
 
 use std::error::Error;
 use std::hint::black_box;
@@ -19,7 +21,7 @@ use atproto_sansio::{
 
 const ALICE: &str = "alice.example.com";
 
-/// Logins of each kind.
+/// Number of logins in each benchmark.
 const LOGINS: usize = 500;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -32,7 +34,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     }
     let mut costs = Costs::new();
-    // Interleaved, so that all see the same machine.
+    // The benchmarks are interleaved, so that a change of the machine's load affects all of them.
     for _ in 0..LOGINS {
         costs.measure();
         for bench in &mut benches {
@@ -40,44 +42,50 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     }
     let [key, signature, verification] = costs.costs();
-    println!("a key {key:.0?}, a signature {signature:.0?}, a verification {verification:.0?}\n");
+    println!("key: {key:.0?}, signature: {signature:.0?}, verification: {verification:.0?}\n");
     println!(
         "{:<20}{:>9}{:>10}{:>15}{:>7}{:>12}{:>13}",
-        "", "a second", "takes µs", "cryptography", "ratio", "client more", "sandbox more"
+        "", "logins/s", "login µs", "crypto µs", "ratio", "client +µs", "sandbox +µs"
     );
     for bench in benches {
         bench.report([key, signature, verification]);
     }
     println!(
-        "\ncold: nothing is remembered; warm: metadata and nonce are.\n\
-         more: what each takes beyond its cryptography, where they can be told apart."
+        "\ncold: with an empty memory; warm: with cached metadata and a cached nonce.\n\
+         +µs: the time that the client or the sandbox takes in addition to its cryptography, where \
+         the two can be measured separately."
     );
     Ok(())
 }
 
-/// One way to log in, again and again.
+/// One benchmark: the way in which its logins run, and its measurements.
 struct Bench {
     name: String,
-    how: How,
+    driver: Driver,
     is_cold: bool,
     sandbox: Sandbox,
     counts: Arc<Counts>,
+    /// Number of keys generated in the last login.
     keys: u32,
+    /// Number of signatures made in the last login.
     signatures: u32,
+    /// Duration of each login except the first.
     times: Vec<Duration>,
-    /// The sandbox's part of them.
+    /// The sandbox's part of each duration; without the calls of `Driver::Concurrent`, which can't
+    /// be measured separately.
     answering: Vec<Duration>,
 }
 
-enum How {
-    /// All calls outstanding together, in virtual time.
-    Together(Process),
-    /// One call after another, in real time.
-    InTurn(System),
+/// The driver of the machines.
+enum Driver {
+    /// `Sandbox::run_in`: all calls are in flight at the same time, in virtual time.
+    Concurrent(Process),
+    /// `drive`: one call after another, in real time.
+    Sequential(System),
 }
 
 impl Bench {
-    fn new(how: &str, is_cold: bool, keeps_log: bool) -> Self {
+    fn new(driver: &str, is_cold: bool, keeps_log: bool) -> Self {
         let state = if is_cold { "cold" } else { "warm" };
         let log = if keeps_log { ", log" } else { "" };
         let counts = Arc::<Counts>::default();
@@ -85,10 +93,10 @@ impl Bench {
         let mut sandbox = Sandbox::new(1);
         sandbox.keep_log(keeps_log);
         Self {
-            name: format!("{how}, {state}{log}"),
-            how: match how {
-                "run" => How::Together(Process::new(1).with_keys(keys)),
-                _ => How::InTurn(System::new(keys)),
+            name: format!("{driver}, {state}{log}"),
+            driver: match driver {
+                "run" => Driver::Concurrent(Process::new(1).with_keys(keys)),
+                _ => Driver::Sequential(System::new(keys)),
             },
             is_cold,
             sandbox,
@@ -104,9 +112,11 @@ impl Bench {
         let keys = self.counts.keys.load(Relaxed);
         let signatures = self.counts.signatures.load(Relaxed);
         if self.is_cold {
-            match &mut self.how {
-                How::Together(process) => process.forget(),
-                How::InTurn(system) => *system = System::new(Counted(Arc::clone(&self.counts))),
+            match &mut self.driver {
+                Driver::Concurrent(process) => process.forget(),
+                Driver::Sequential(system) => {
+                    *system = System::new(Counted(Arc::clone(&self.counts)))
+                }
             }
         }
         let mut answering = Duration::ZERO;
@@ -122,7 +132,7 @@ impl Bench {
         self.keys = self.counts.keys.load(Relaxed) - keys;
         self.signatures = self.counts.signatures.load(Relaxed) - signatures;
         if !is_first {
-            self.times.push(took); // only later ones can be warm
+            self.times.push(took); // the first login is always cold
             self.answering.push(answering + consenting);
         }
         Ok(())
@@ -133,9 +143,9 @@ impl Bench {
         machine: M,
         answering: &mut Duration,
     ) -> Result<M::Output, M::Error> {
-        match &mut self.how {
-            How::Together(process) => self.sandbox.run_in(process, machine),
-            How::InTurn(system) => drive(system, machine, |call| {
+        match &mut self.driver {
+            Driver::Concurrent(process) => self.sandbox.run_in(process, machine),
+            Driver::Sequential(system) => drive(system, machine, |call| {
                 let (reply, took) = timed(|| {
                     self.sandbox.set_now(System::now());
                     self.sandbox.respond(call)
@@ -159,9 +169,9 @@ impl Bench {
             takes.as_micros(),
             (clients + servers).as_micros()
         );
-        match self.how {
-            How::Together(_) => println!(),
-            How::InTurn(_) => println!(
+        match self.driver {
+            Driver::Concurrent(_) => println!(),
+            Driver::Sequential(_) => println!(
                 "{:>12}{:>13}",
                 takes.saturating_sub(answering + clients).as_micros(),
                 answering.saturating_sub(servers).as_micros()
@@ -170,7 +180,7 @@ impl Bench {
     }
 }
 
-/// How long the operations take.
+/// Measured durations of key generation, signature and verification.
 struct Costs {
     signer: Arc<dyn Signer>,
     times: [Vec<Duration>; 3],
@@ -181,14 +191,14 @@ impl Costs {
         Self { signer: P256Keys.generate(&mut SystemEntropy), times: Default::default() }
     }
 
-    /// Of each operation, as many as a login has or more.
+    /// Measures each operation four times.
     fn measure(&mut self) {
         const MESSAGE: [u8; 400] = [b'x'; 400];
         let [keys, signatures, verifications] = &mut self.times;
         for _ in 0..4 {
             let (_, key) = timed(|| drop(black_box(P256Keys.generate(&mut SystemEntropy))));
             let (signed, signature) = timed(|| self.signer.sign(black_box(&MESSAGE)));
-            let signed = signed.expect("a new key signs");
+            let signed = signed.expect("a generated key can sign");
             let (_, verification) =
                 timed(|| black_box(verify(self.signer.public(), black_box(&MESSAGE), &signed)));
             keys.push(key);
@@ -202,15 +212,17 @@ impl Costs {
     }
 }
 
-/// How many keys and signatures were made. Each signature is verified once.
+/// Number of keys and signatures made so far. The server verifies each signature once.
 #[derive(Default)]
 struct Counts {
     keys: AtomicU32,
     signatures: AtomicU32,
 }
 
+/// A source of keys that counts the keys and their signatures.
 struct Counted(Arc<Counts>);
 
+/// A key that counts its signatures.
 struct CountedSigner(Arc<dyn Signer>, Arc<Counts>);
 
 impl Keys for Counted {

@@ -1,5 +1,7 @@
-//! An app that people log in to, and a test of it: who comes back, who says no, and what the app makes
-//! of a network that fails. `cargo run -p atproto-oauth-sandbox --features serve --example test_your_app`
+//! An app with a login, and a test of it in three cases: the user consents, the user denies, and a
+//! response of the server is lost.
+//!
+//! `cargo run -p atproto-oauth-sandbox --features serve --example test_your_app`
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -12,10 +14,13 @@ use atproto_oauth_ureq::{Driver, OAuthClient};
 use atproto_sansio::System;
 use url::Url;
 
-/// The app. Its client is given to it, so that a test can give it another.
+/// The app. The OAuth client is a parameter of `new`, so that a test can pass a client of the
+/// sandbox.
 struct App {
     oauth: OAuthClient,
+    /// Begun logins by `state`.
     waiting: BTreeMap<String, Pending>,
+    /// Sessions by DID.
     sessions: BTreeMap<String, Session>,
 }
 
@@ -24,17 +29,18 @@ impl App {
         Self { oauth, waiting: BTreeMap::new(), sessions: BTreeMap::new() }
     }
 
-    /// Where to send the browser of somebody who wants to log in.
+    /// Begins a login, and returns the authorization URL to redirect the user's browser to.
     fn login_url(&mut self, name: &str) -> Result<Url, Box<dyn Error>> {
         let begun = self.oauth.authorize(Subject::parse(name)?)?;
         self.waiting.insert(begun.pending.state().to_owned(), begun.pending);
         Ok(begun.url)
     }
 
-    /// The browser is back: what to show.
+    /// Finishes the login with the URL that the browser returned to, and returns the text to show.
     fn callback(&mut self, url: &str) -> Result<String, Box<dyn Error>> {
         let params = CallbackParams::parse(url)?;
-        let pending = self.waiting.remove(params.state()).ok_or("Nobody waits for this.")?;
+        let pending =
+            self.waiting.remove(params.state()).ok_or("No login with this state has begun.")?;
         let session = self.oauth.callback(pending, params)?.session;
         let greeting = format!("Hello {}", session.handle().map_or("you", |name| name.as_str()));
         self.sessions.insert(session.did().to_string(), session);
@@ -42,7 +48,7 @@ impl App {
     }
 }
 
-// The test: in your program it has `#[test]` above it.
+// The test. In your program, put `#[test]` above this function.
 fn people_log_in() -> Result<(), Box<dyn Error>> {
     let network = Served::start(1)?;
     let resolver = Resolver::new().with_directories([network.names().plc.parse::<Url>()?]);

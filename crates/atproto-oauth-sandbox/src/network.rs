@@ -129,7 +129,7 @@ impl Sandbox {
     fn add_account_with_did(&mut self, server: ServerId, handle: &str, by: ResolvedBy, did: &str) {
         assert!(
             self.server(server).hosts_accounts,
-            "an entryway hosts no accounts: use a server from `add_server_behind`"
+            "an entryway hosts no accounts: use `add_server` or `add_server_behind`"
         );
         let handle = &handle.to_ascii_lowercase();
         assert!(handle.parse::<Handle>().is_ok(), "{handle:?} is not a valid handle");
@@ -174,7 +174,7 @@ impl Sandbox {
 
     /// Returns the answers to the resolution of a handle, so that a test can change them.
     ///
-    /// The handle may belong to no account: its answers then say that it does not exist.
+    /// The handle may belong to no account. Its answers then are [`Dns::NoSuchName`] and a 404.
     pub fn handle_answers(&mut self, handle: &str) -> &mut HandleAnswers {
         let nothing = HandleAnswers { dns: Dns::NoSuchName, https: None };
         self.handles.entry(handle.to_ascii_lowercase()).or_insert(nothing)
@@ -238,15 +238,15 @@ impl Sandbox {
         self.server_mut(at).access_token_lifetime = lifetime;
     }
 
-    /// Sets the clock of a server ahead of the network's clock. Its `Date` headers show its own
-    /// clock.
+    /// Sets the clock of a server ahead of the network's clock. The `Date` headers of the
+    /// server show the time of its own clock.
     pub fn set_server_clock_ahead(&mut self, at: ServerId, by: Duration) {
         let server = self.server_mut(at);
         (server.clock_ahead, server.clock_behind) = (by, Duration::ZERO);
     }
 
-    /// Sets the clock of a server behind the network's clock. Its `Date` headers show its own
-    /// clock.
+    /// Sets the clock of a server behind the network's clock. The `Date` headers of the
+    /// server show the time of its own clock.
     pub fn set_server_clock_behind(&mut self, at: ServerId, by: Duration) {
         let server = self.server_mut(at);
         (server.clock_ahead, server.clock_behind) = (Duration::ZERO, by);

@@ -185,7 +185,7 @@ impl Sandbox {
             self.faults.iter_mut().filter_map(|fault| fault.match_request(by, &request)).collect();
         self.faults.retain(|fault| !fault.is_over());
         let mut exchange = Exchange::new(self.now, by, &request);
-        let names: Vec<&str> = actions.iter().map(Action::name).collect();
+        let names: Vec<&str> = actions.iter().map(Action::description).collect();
         exchange.fault = (!names.is_empty()).then(|| names.join(", "));
         let number = self.append_to_log(Seen::Request(Box::new(exchange)));
         let outcome = self.serve(&request, &actions);
@@ -214,7 +214,7 @@ impl Sandbox {
         for action in actions {
             match action {
                 Action::Refuse => return Outcome::Refused,
-                Action::Drop => return Outcome::Broken,
+                Action::LoseRequest => return Outcome::Broken,
                 Action::ResetNonces => {
                     if let Some(at) = self.server_at(&request.origin()) {
                         self.reset_nonces(at);

@@ -1,5 +1,11 @@
-//! The sandbox is as strict as the parity cases say, which the reference servers are judged by too.
-#![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests may")]
+//! Runs the parity cases against the sandbox. The same cases run against the reference servers, so
+//! the sandbox is as strict as these.
+#![allow(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a panic is a failed test"
+)]
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,13 +19,14 @@ use http::request::Builder;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use url::Url;
 
-/// The network of the cases: two servers of their own, and one behind the first.
+/// The network of the cases: the servers `a` and `b`, which issue their own tokens, and the server
+/// `r`, whose authorization server is `a`.
 struct Network {
     sandbox: Sandbox,
     a: ServerId,
     b: ServerId,
     r: ServerId,
-    /// What a named browser keeps.
+    /// Cookie of each named browser; `None` before a server has set one.
     cookies: BTreeMap<String, Option<HeaderValue>>,
 }
 
@@ -40,7 +47,7 @@ impl Network {
             Server::A => self.a,
             Server::B => self.b,
             Server::R => self.r,
-            Server::Plc => panic!("the directory is no server of accounts"),
+            Server::Plc => panic!("the PLC directory has no server id"),
         }
     }
 }
@@ -82,10 +89,10 @@ impl Target for Network {
     }
 
     fn browse(&mut self, visit: Visit<'_>) -> Landing {
-        let mut anybody = None;
+        let mut new_browser = None;
         let cookie = match visit.browser {
             Some(name) => self.cookies.entry(name.to_owned()).or_default(),
-            None => &mut anybody,
+            None => &mut new_browser,
         };
         let mut response = browse(&mut self.sandbox, cookie, Request::get(visit.url), "");
         let page = Page::of(&response);
@@ -130,7 +137,7 @@ impl Target for Network {
     }
 }
 
-/// Sends what a browser sends, and keeps what it keeps.
+/// Sends a request with the cookie of a browser, and stores the cookie that the response sets.
 fn browse(
     sandbox: &mut Sandbox,
     cookie: &mut Option<HeaderValue>,
@@ -150,7 +157,7 @@ fn browse(
     response
 }
 
-/// A page with a form on it.
+/// The form of an HTML page: its action, its hidden fields, and the scopes of its checkboxes.
 struct Page {
     action: String,
     hidden: Vec<(String, String)>,
@@ -182,6 +189,7 @@ impl Page {
         }
     }
 
+    /// Returns the body of the request that submits the form with the user's decision.
     fn filled_in(&self, act: &Act<'_>) -> String {
         let mut form = url::form_urlencoded::Serializer::new(String::new());
         form.extend_pairs(&self.hidden);
@@ -201,6 +209,7 @@ impl Page {
     }
 }
 
+/// Checks each case against a new network, and panics with the differences.
 fn check(cases: &[Case]) {
     let failures: Vec<String> =
         cases.iter().filter_map(|case| case.check(&mut Network::new()).err()).collect();
@@ -208,11 +217,11 @@ fn check(cases: &[Case]) {
 }
 
 #[test]
-fn the_sandbox_does_as_the_parity_cases_say() {
+fn the_sandbox_passes_the_parity_cases() {
     check(&cases());
 }
 
 #[test]
-fn the_sandbox_keeps_time_to_the_second() {
+fn the_sandbox_passes_the_cases_at_the_edges_of_lifetimes() {
     check(&edges());
 }

@@ -50,13 +50,13 @@ fn what_is_published_has_a_url_that_can_be_asked_for() {
 }
 
 #[test]
-#[should_panic(expected = "two servers can't have one origin")]
+#[should_panic(expected = "another server has the origin https://pds.example.com")]
 fn an_origin_has_one_server() {
     Sandbox::new(1).add_server("https://pds.example.com/");
 }
 
 #[test]
-#[should_panic(expected = "a location is the value of a header")]
+#[should_panic(expected = "a location is a valid header value")]
 fn a_redirect_that_can_not_be_sent_is_no_fault() {
     let _ = Fault::redirect(StatusCode::FOUND, "https://example.com/\n");
 }
@@ -344,7 +344,7 @@ fn a_code_ends_with_the_sessions_of_its_account() {
 }
 
 #[test]
-#[should_panic(expected = "alice.example.com is somebody's handle")]
+#[should_panic(expected = "another account has the handle alice.example.com")]
 fn a_handle_is_one_accounts() {
     let mut sandbox = Sandbox::new(1);
     let pds = server(&sandbox, &sandbox.names().pds);
@@ -352,7 +352,7 @@ fn a_handle_is_one_accounts() {
 }
 
 #[test]
-#[should_panic(expected = "a server that only issues tokens has no accounts")]
+#[should_panic(expected = "an entryway hosts no accounts")]
 fn an_entryway_has_no_accounts() {
     let mut sandbox = Sandbox::new(1);
     let entryway = server(&sandbox, &sandbox.names().entryway);

@@ -1,4 +1,4 @@
-//! Accounts, and the documents that say what they are (DID specification; AT Protocol "DIDs").
+//! Accounts and their DID documents (DID specification; AT Protocol "DIDs").
 
 use serde_json::{Value, json};
 
@@ -6,38 +6,39 @@ use crate::accounts::repository::Repository;
 use crate::sandbox::Sandbox;
 use crate::server::ServerId;
 
-/// What there is to know about an account.
+/// Handle, DID, password, PDS and issuer of one account.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct AccountInfo {
-    /// Its handle.
+    /// Handle of the account, like `alice.example.com`.
     pub handle: String,
-    /// Its DID.
+    /// DID of the account: a `did:plc` or a `did:web`.
     pub did: String,
-    /// What it signs in with; no secret in a sandbox.
+    /// Password for the sign-in page. It is not secret.
     pub password: String,
-    /// The origin of the server that hosts it.
+    /// Origin of the PDS that hosts the account.
     pub server: String,
-    /// The origin of who issues tokens for it.
+    /// Origin of the authorization server that issues tokens for the account.
     pub issuer: String,
 }
 
-/// One account, on the server that hosts it now.
+/// One account, with the PDS that hosts it now.
 #[derive(Debug)]
 pub(crate) struct Account {
     pub(crate) did: String,
     pub(crate) handle: String,
     pub(crate) password: String,
     pub(crate) server: ServerId,
-    /// Where it has lived before, and is deactivated now.
+    /// Servers that hosted the account before; it is deactivated there.
     pub(crate) left: Vec<ServerId>,
     pub(crate) repository: Repository,
-    /// The point of its signing key, in multibase; nobody here verifies commits.
+    /// Public signing key as a Multikey. The private key is not kept, because the sandbox signs no
+    /// commits.
     pub(crate) signing_key: String,
 }
 
 impl Sandbox {
-    /// Its accounts, in the order in which they came.
+    /// Lists the accounts, in the order in which they were added.
     pub fn accounts(&self) -> Vec<AccountInfo> {
         let info = |account: &Account| {
             let server = self.server(account.server);
@@ -54,12 +55,12 @@ impl Sandbox {
 }
 
 impl Account {
-    /// Whether a sign-in may name it so.
+    /// Whether `identifier` is the DID or, in any case, the handle of the account.
     pub(crate) fn is_called(&self, identifier: &str) -> bool {
         self.did == identifier || self.handle.eq_ignore_ascii_case(identifier)
     }
 
-    /// Its DID document, if it is hosted at `endpoint`.
+    /// Returns the DID document, with `endpoint` as the origin of the PDS.
     pub(crate) fn document(&self, endpoint: &str) -> Value {
         json!({
             "@context": [

@@ -4,23 +4,24 @@ use data_encoding::{BASE32_NOPAD, BASE64_NOPAD};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-/// Of a record, encoded as DAG-CBOR.
+/// Returns the CID of a record, which is encoded as DAG-CBOR.
 ///
 /// # Errors
 ///
-/// What in it AT Protocol has no place for.
+/// Fails if the record has a number that is not an integer or too large (`TOO_LARGE`), or a
+/// malformed `$link` or `$bytes`.
 pub(crate) fn of_record(record: &Value) -> Result<String, &'static str> {
     let mut bytes = Vec::new();
     encode(record, &mut bytes)?;
     Ok(cid(0x71, &bytes))
 }
 
-/// Of a blob's bytes.
+/// Returns the CID of a blob (codec `raw`).
 pub(crate) fn of_blob(bytes: &[u8]) -> String {
     cid(0x55, bytes)
 }
 
-/// Whether it is a name of the kind that is given here.
+/// Whether `text` is a CID of the form that this module produces: CIDv1, SHA-256, base32.
 pub(crate) fn is_one(text: &str) -> bool {
     let binary = text
         .strip_prefix('b')
@@ -29,25 +30,30 @@ pub(crate) fn is_one(text: &str) -> bool {
 }
 
 fn cid(codec: u8, bytes: &[u8]) -> String {
-    // Version, codec, and the multihash: SHA-256, 32 bytes.
+    // The version, the codec, and the multihash: its code (0x12, SHA-256), its length, the digest.
     let mut binary = vec![1, codec, 0x12, 32];
     binary.extend_from_slice(&Sha256::digest(bytes));
     format!("b{}", BASE32_NOPAD.encode(&binary).to_ascii_lowercase())
 }
 
-/// Integers beyond these are not what they were when JavaScript has read them.
-pub(crate) const TOO_LARGE: &str = "an integer is not one that JavaScript can read";
-const LARGEST: u64 = 1 << 53;
+/// Error for an integer above 2^53 - 1 or below -(2^53 - 1), which JavaScript can't represent
+/// exactly.
+pub(crate) const TOO_LARGE: &str =
+    "an integer is outside the safe range of JavaScript, +-(2^53 - 1)";
+/// The smallest positive integer that is too large.
+const TOO_LARGE_FROM: u64 = 1 << 53;
+/// The smallest negative integer that is allowed.
 const SMALLEST: i64 = 1 - (1 << 53);
 
-/// DAG-CBOR: shortest heads, keys by length and then by bytes, links under tag 42.
+/// Encodes a JSON value as DAG-CBOR: the shortest heads, keys sorted by length and then by bytes,
+/// links under tag 42.
 fn encode(value: &Value, out: &mut Vec<u8>) -> Result<(), &'static str> {
     match value {
         Value::Null => out.push(0xf6),
         Value::Bool(false) => out.push(0xf4),
         Value::Bool(true) => out.push(0xf5),
         Value::Number(number) => match (number.as_u64(), number.as_i64()) {
-            (Some(LARGEST..), _) | (None, Some(..SMALLEST)) => {
+            (Some(TOO_LARGE_FROM..), _) | (None, Some(..SMALLEST)) => {
                 return Err(TOO_LARGE);
             }
             (Some(number), _) => head(0, number, out),
@@ -82,6 +88,7 @@ fn encode(value: &Value, out: &mut Vec<u8>) -> Result<(), &'static str> {
     Ok(())
 }
 
+/// Encodes a link to a CID in base32.
 fn link(text: &str, out: &mut Vec<u8>) -> Result<(), &'static str> {
     let text = text.strip_prefix('b').ok_or("$link is not a CID in base32")?;
     let binary = BASE32_NOPAD
@@ -89,7 +96,7 @@ fn link(text: &str, out: &mut Vec<u8>) -> Result<(), &'static str> {
         .map_err(|_| "$link is not a CID in base32")?;
     head(6, 42, out);
     head(2, binary.len() as u64 + 1, out);
-    out.push(0); // the multibase prefix of bytes
+    out.push(0); // the multibase prefix of a binary CID
     out.extend_from_slice(&binary);
     Ok(())
 }
@@ -99,6 +106,8 @@ fn string(text: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(text.as_bytes());
 }
 
+/// Writes the head of a CBOR item: the major type, and the argument in its shortest form (RFC 8949
+/// section 3).
 fn head(major: u8, argument: u64, out: &mut Vec<u8>) {
     let major = major << 5;
     let bytes = argument.to_be_bytes();
@@ -129,8 +138,8 @@ mod tests {
     }
 
     #[test]
-    fn a_blob_is_named_by_its_bytes() {
-        // Of no bytes: known everywhere.
+    fn the_cid_of_an_empty_blob_is_the_known_one() {
+        // The widely known CID of zero bytes with the codec `raw`.
         let empty = "bafkreihdwdcefgh4dqkjv67uzcmw7ojee6xedzdetojuzjevtenxquvyku";
         assert_eq!(of_blob(b""), empty);
     }

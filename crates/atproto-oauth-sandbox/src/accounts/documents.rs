@@ -1,4 +1,4 @@
-//! What the network finds at URLs that belong to nobody in it: client metadata, JWKS.
+//! Documents that tests publish at URLs of their choice, such as client metadata and JWKS.
 
 use atproto_oauth_core::Client;
 use bytes::Bytes;
@@ -10,38 +10,38 @@ use crate::answer;
 use crate::sandbox::Sandbox;
 
 impl Sandbox {
-    /// Answers every GET of `url` so, until it is published anew.
+    /// Publishes `response`: every GET of `url` gets it, until another response is published there.
     ///
-    /// A client's metadata document, for example, or its JWKS: the sandbox's servers fetch them as
-    /// real ones do, and remember what they got for ten minutes. On a host of the network it takes the
-    /// place of what is there: a DID document in the directory, for example.
+    /// The servers of the network fetch published client metadata and JWKS, and cache them for ten
+    /// minutes. On a host of the network, the published response replaces that of the host: for
+    /// example, a DID document in the PLC directory.
     ///
     /// # Panics
     ///
-    /// `url` is not absolute, or neither http nor https.
+    /// Panics if `url` is not absolute, or if its scheme is neither http nor https.
     pub fn publish(&mut self, url: &str, response: Response<Bytes>) {
         let url = Url::parse(url).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
-        let mut url = url.expect("what is published has an absolute http or https URL");
-        url.set_fragment(None); // no request has one
+        let mut url = url.expect("a published document has an absolute http or https URL");
+        url.set_fragment(None); // the URL of a request has no fragment
         self.documents.insert(url.into(), response);
     }
 
-    /// Publishes JSON with status 200.
+    /// Publishes `json` with status 200 and the `Content-Type` `application/json`; see
+    /// [`publish`](Self::publish).
     ///
     /// # Panics
     ///
-    /// `url` is not absolute, or neither http nor https.
+    /// Panics if `url` is not absolute, or if its scheme is neither http nor https.
     pub fn publish_json(&mut self, url: &str, json: &str) {
         self.publish(url, answer::typed(200, "application/json", json.to_owned()));
     }
 
-    /// Publishes the metadata of a client that has an https `client_id`, and its keys, if it says
-    /// that they are elsewhere.
+    /// Publishes the metadata of a client at its `client_id`, and its JWKS if the metadata has a
+    /// `jwks_uri`. Does nothing for a loopback client, because it has no metadata document.
     ///
-    /// A loopback client has none, and nothing happens. Servers do not fetch from hosts that can't be
-    /// anybody's, `example.com` and `.test` among them; `https://app.client.dev/c.json` will do. What
-    /// they fetched they remember for ten minutes: [`forget_clients`](Self::forget_clients) after a
-    /// change.
+    /// Servers refuse to fetch from reserved hosts such as `example.com` and `.test`, so use a
+    /// `client_id` like `https://app.client.dev/c.json`. Servers cache the documents for ten
+    /// minutes: call [`forget_clients`](Self::forget_clients) after a change.
     pub fn publish_client(&mut self, client: &Client) {
         let Some(metadata) = client.metadata() else { return };
         self.publish_json(client.client_id(), &metadata);

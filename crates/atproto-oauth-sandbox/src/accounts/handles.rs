@@ -1,4 +1,5 @@
-//! What a handle resolves to, in DNS and over HTTPS (AT Protocol "Handle": resolution methods).
+//! Answers to the resolution of handles, by DNS and over HTTPS (AT Protocol "Handle": resolution
+//! methods).
 
 use bytes::Bytes;
 use http::Response;
@@ -6,37 +7,38 @@ use serde_json::json;
 
 use crate::answer;
 
-/// What a handle answers with. A new account's answers name its DID.
+/// Answers to the resolution of one handle. For a new account, they contain its DID.
 #[derive(Clone, Debug, Eq, PartialEq)]
-#[expect(clippy::exhaustive_structs, reason = "a test sets both")]
+#[expect(clippy::exhaustive_structs, reason = "tests construct it with both fields")]
 pub struct HandleAnswers {
-    /// In DNS, at `_atproto.<handle>`.
+    /// Answer of DNS to a TXT lookup of `_atproto.<handle>`.
     pub dns: Dns,
-    /// Over HTTPS, at `/.well-known/atproto-did`: the body of a 200, or a 404.
+    /// Body of the 200 response to `GET /.well-known/atproto-did`; `None` responds with 404.
     pub https: Option<String>,
 }
 
-/// What a nameserver answers to one question.
+/// Answer of the nameserver to a lookup of TXT records.
 #[derive(Clone, Debug, Eq, PartialEq)]
-#[expect(clippy::exhaustive_enums, reason = "whoever serves it decides on each of them")]
+#[expect(clippy::exhaustive_enums, reason = "a program that serves it must handle each variant")]
 pub enum Dns {
-    /// These TXT records, each with its strings joined.
+    /// TXT records, each with its strings joined.
     Records(Vec<String>),
-    /// There is no such name.
+    /// The name does not exist (`NXDOMAIN`).
     NoSuchName,
-    /// It fails, and says so.
+    /// The nameserver reports a failure (`SERVFAIL`).
     Fails,
-    /// Nothing comes back.
+    /// The nameserver does not answer. DNS over HTTPS reports `SERVFAIL` instead.
     Silent,
 }
 
 impl Dns {
-    /// The one record of a handle.
+    /// Returns the TXT record that resolves a handle to this DID: `did=<did>`.
     pub fn did(did: &str) -> Self {
         Self::Records(vec![format!("did={did}")])
     }
 
-    /// As DNS over HTTPS in JSON tells it (RFC 8484 has the wire format, JSON has no RFC).
+    /// Formats the answer as DNS over HTTPS in JSON, with status 0 (`NOERROR`), 3 (`NXDOMAIN`) or 2
+    /// (`SERVFAIL`). No RFC specifies this JSON format; RFC 8484 specifies only the wire format.
     pub(crate) fn to_json(&self, name: &str) -> Response<Bytes> {
         let records = match self {
             Self::Records(records) => &records[..],
@@ -57,7 +59,8 @@ impl Dns {
     }
 }
 
-/// In presentation format (RFC 1035 section 5.1), in strings of at most 255 bytes.
+/// Formats a TXT record in presentation format (RFC 1035 section 5.1): quoted strings of at most
+/// 255 bytes.
 fn quoted(text: &str) -> String {
     let strings: Vec<String> = text
         .as_bytes()

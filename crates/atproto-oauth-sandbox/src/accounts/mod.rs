@@ -1,4 +1,4 @@
-//! Accounts: their handles, documents and records.
+//! Accounts: their handles, DID documents, records and blobs, and published documents.
 
 pub(crate) mod account;
 pub(crate) mod cid;

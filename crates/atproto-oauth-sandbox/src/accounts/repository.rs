@@ -1,4 +1,5 @@
-//! Records and blobs of an account. Without the tree that proves them: nobody here verifies commits.
+//! Records and blobs of an account. There is no Merkle tree and no signature, so commits can't be
+//! verified.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,19 +9,22 @@ use serde_json::{Value, json};
 
 use crate::accounts::cid;
 
-/// What an account has stored.
+/// Stored records and blobs of one account.
 #[derive(Debug, Default)]
 pub(crate) struct Repository {
+    /// Records by collection and record key.
     records: BTreeMap<(String, String), Record>,
+    /// Content type and bytes of blobs, by CID.
     blobs: BTreeMap<String, (String, Bytes)>,
+    /// The last key or revision that was generated, in microseconds since 1970.
     last_key: u64,
-    /// The CID of the record that was written last; empty, if it was deleted.
+    /// CID of the record in the last write; empty if the last write deleted a record.
     changed: String,
-    /// The CID of the last commit.
+    /// CID of the last commit; empty before the first commit.
     commit: String,
 }
 
-/// One record.
+/// One record, with its `at://` URI and its CID.
 #[derive(Clone, Debug)]
 pub(crate) struct Record {
     uri: String,
@@ -37,12 +41,12 @@ impl Repository {
         self.records.keys().map(|(collection, _)| collection.as_str()).collect()
     }
 
-    /// The records of a collection, the newest key first.
+    /// Iterates over the records of a collection, with the greatest record key first.
     pub(crate) fn records<'a>(&'a self, collection: &'a str) -> impl Iterator<Item = &'a Record> {
         self.records.iter().rev().filter(move |((this, _), _)| this == collection).map(|(_, r)| r)
     }
 
-    /// Writes a record and gives its URI.
+    /// Creates or replaces a record, and returns its URI `at://<did>/<collection>/<key>`.
     pub(crate) fn put(
         &mut self,
         did: &str,
@@ -63,14 +67,14 @@ impl Repository {
         self.changed.clear();
     }
 
-    /// Keeps a blob and gives its name.
+    /// Stores a blob and returns its CID.
     pub(crate) fn upload(&mut self, content_type: &str, bytes: Bytes) -> String {
         let cid = cid::of_blob(&bytes);
         self.blobs.insert(cid.clone(), (content_type.to_owned(), bytes));
         cid
     }
 
-    /// The records of all collections.
+    /// Iterates over the values of all records.
     pub(crate) fn all(&self) -> impl Iterator<Item = &Value> {
         self.records.values().map(|record| &record.value)
     }
@@ -79,15 +83,19 @@ impl Repository {
         self.blobs.get(cid)
     }
 
-    /// A key later than all before: microseconds in base32 (AT Protocol "TID").
+    /// Returns a new record key, greater than all before: a TID, which encodes microseconds in
+    /// base32 (AT Protocol "TID").
     pub(crate) fn next_key(&mut self, now: UnixTime) -> String {
         let micros = now.since(UnixTime::from_secs(0)).as_micros() as u64;
         self.last_key = micros.max(self.last_key.saturating_add(1));
         tid(self.last_key)
     }
 
-    /// What a write answers about the repository. Commits follow from each other, so that one takes
-    /// no longer the more there is.
+    /// Creates a commit and returns the `commit` of a write's response: its CID and revision.
+    ///
+    /// The commit CID hashes the previous commit CID, the revision, and the CID of the written
+    /// record. It does not hash the whole repository, so that the time of a commit does not grow
+    /// with it.
     pub(crate) fn commit(&mut self, now: UnixTime) -> Value {
         let rev = self.next_key(now);
         let commit = json!({"prev": self.commit, "rev": rev, "record": self.changed});
@@ -110,6 +118,7 @@ impl Record {
     }
 }
 
+/// Encodes a TID with the clock id 0: 13 characters of base32-sortable.
 fn tid(micros: u64) -> String {
     const ALPHABET: &[u8; 32] = b"234567abcdefghijklmnopqrstuvwxyz";
     let number = micros << 10;

@@ -1,4 +1,4 @@
-//! What faults do to requests and to the server's own answers.
+//! Effects of faults on requests and responses.
 
 use std::time::Duration;
 
@@ -9,11 +9,11 @@ use serde_json::Value;
 
 use crate::accounts::handles::Dns;
 
-/// What a fault does to a request.
+/// Effect of a fault on one request, its response, or a DNS lookup.
 #[derive(Clone, Debug)]
 pub(crate) enum Action {
     Refuse,
-    Drop,
+    LoseRequest,
     LoseAnswer,
     Silence,
     Delay(Duration),
@@ -25,48 +25,48 @@ pub(crate) enum Action {
     Status(StatusCode),
     Merge(Value),
     Body(Bytes),
-    Header(HeaderName, HeaderValue),
-    AnotherHeader(HeaderName, HeaderValue),
-    NoHeader(HeaderName),
-    /// This is said to a look-up, which is no request.
+    SetHeader(HeaderName, HeaderValue),
+    AddHeader(HeaderName, HeaderValue),
+    RemoveHeader(HeaderName),
+    /// Replaces the answer to a DNS lookup; has no effect on requests.
     Dns(Dns),
 }
 
 impl Action {
-    /// What is said of it in the log.
-    pub(crate) fn name(&self) -> &'static str {
+    /// Returns the description of the effect for the log.
+    pub(crate) fn description(&self) -> &'static str {
         match self {
-            Self::Refuse => "refused",
-            Self::Drop => "request lost",
-            Self::LoseAnswer => "answer lost",
-            Self::Silence => "silence",
+            Self::Refuse => "connection refused",
+            Self::LoseRequest => "request lost",
+            Self::LoseAnswer => "response lost",
+            Self::Silence => "no response",
             Self::Delay(_) => "delayed",
-            Self::Trickle(_) => "trickling",
-            Self::Cut(_) => "cut",
-            Self::Pad(_) => "padded",
+            Self::Trickle(_) => "body slow",
+            Self::Cut(_) => "body cut",
+            Self::Pad(_) => "body padded",
             Self::ResetNonces => "nonces reset",
-            Self::Answer(_) | Self::Dns(_) => "answered by another",
+            Self::Answer(_) | Self::Dns(_) => "response replaced",
             Self::Status(_)
             | Self::Merge(_)
             | Self::Body(_)
-            | Self::Header(..)
-            | Self::AnotherHeader(..)
-            | Self::NoHeader(_) => "changed",
+            | Self::SetHeader(..)
+            | Self::AddHeader(..)
+            | Self::RemoveHeader(_) => "response changed",
         }
     }
 
-    /// Changes the server's own answer.
+    /// Changes a response, if the effect is on the status, the headers or the body of a response.
     pub(crate) fn change(&self, response: &mut Response<Bytes>) {
         match self {
             Self::Status(status) => *response.status_mut() = *status,
             Self::Body(body) => *response.body_mut() = body.clone(),
-            Self::Header(name, value) => {
+            Self::SetHeader(name, value) => {
                 response.headers_mut().insert(name, value.clone());
             }
-            Self::AnotherHeader(name, value) => {
+            Self::AddHeader(name, value) => {
                 response.headers_mut().append(name, value.clone());
             }
-            Self::NoHeader(name) => {
+            Self::RemoveHeader(name) => {
                 response.headers_mut().remove(name);
             }
             Self::Merge(patch) => {
@@ -85,7 +85,7 @@ impl Action {
     }
 }
 
-/// JSON Merge Patch (RFC 7396 section 2).
+/// Applies a JSON Merge Patch to `target` (RFC 7396 section 2).
 fn merge(target: &mut Value, patch: &Value) {
     let Value::Object(patch) = patch else {
         *target = patch.clone();

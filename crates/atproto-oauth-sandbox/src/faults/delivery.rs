@@ -1,4 +1,4 @@
-//! What becomes of a request: an answer, whole or not, or none.
+//! Outcome of a request: a complete response, a truncated response, or none.
 
 use std::time::Duration;
 
@@ -8,41 +8,43 @@ use http::Response;
 
 use crate::faults::action::Action;
 
-/// What a client gets for its request, and how long that takes.
+/// Outcome of one request for its sender, and the delays of the response.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 #[must_use]
 pub struct Delivery {
-    /// What arrives.
+    /// The response, or the failure of the connection.
     pub outcome: Outcome,
-    /// How long it takes beyond the way there and back.
+    /// Time until the head of the response arrives, in addition to the round-trip time.
     pub delay: Duration,
-    /// Over how long the body trickles in.
+    /// Time over which the body arrives, in addition to `delay`.
     pub trickle: Duration,
 }
 
-/// What arrives.
+/// A complete response, a truncated response, or the reason for no response.
 #[derive(Clone, Debug)]
-#[expect(clippy::exhaustive_enums, reason = "whoever serves it decides on each of them")]
+#[expect(clippy::exhaustive_enums, reason = "a program that serves it must handle each variant")]
 pub enum Outcome {
-    /// The answer.
+    /// The complete response.
     Whole(Response<Bytes>),
-    /// The answer's head and this many bytes of its body; then the connection breaks.
+    /// The head of the response and this many bytes of its body; then the connection is closed.
     Cut(Response<Bytes>, usize),
-    /// The connection breaks without an answer.
+    /// The connection is closed without a response.
     Broken,
-    /// Nobody listens there.
+    /// The connection is refused: the host does not exist or does not listen.
     Refused,
-    /// There is no answer, and the connection stays open.
+    /// The connection stays open without a response.
     Silence,
 }
 
 impl Delivery {
+    /// Returns a delivery without delays.
     pub(crate) fn now(outcome: Outcome) -> Self {
         Self { outcome, delay: Duration::ZERO, trickle: Duration::ZERO }
     }
 
-    /// What becomes of an answer on its way back; what is none stays so.
+    /// Applies the effects on the delivery of a response. An outcome without a response does not
+    /// change.
     pub(crate) fn of(outcome: Outcome, actions: &[Action]) -> Self {
         let mut delivery = Self::now(outcome);
         if !matches!(delivery.outcome, Outcome::Whole(_)) {
@@ -67,7 +69,7 @@ impl Delivery {
         delivery
     }
 
-    /// The answer, if it arrived whole.
+    /// Returns the response if it is complete.
     pub fn whole(self) -> Option<Response<Bytes>> {
         match self.outcome {
             Outcome::Whole(response) => Some(response),
@@ -75,18 +77,25 @@ impl Delivery {
         }
     }
 
-    /// As a transport would report it.
+    /// Returns the complete response, or the error that a transport reports for the failure. The
+    /// delays are ignored.
     ///
     /// # Errors
     ///
-    /// There was no whole answer.
+    /// Fails with [`Phase::Truncated`] if the response is cut, with [`Phase::MaybeSent`] if the
+    /// connection was closed, with [`Phase::NotSent`] if it was refused, and with
+    /// [`Phase::TimedOut`] if there was no response.
     pub fn into_result(self) -> Result<Response<Bytes>, TransportError> {
         let (phase, detail) = match self.outcome {
             Outcome::Whole(response) => return Ok(response),
-            Outcome::Cut(_, at) => (Phase::Truncated, format!("the body ended after {at} bytes")),
-            Outcome::Broken => (Phase::MaybeSent, "the connection broke".to_owned()),
+            Outcome::Cut(_, at) => {
+                (Phase::Truncated, format!("the response body was cut after {at} bytes"))
+            }
+            Outcome::Broken => {
+                (Phase::MaybeSent, "the connection was closed before the response".to_owned())
+            }
             Outcome::Refused => (Phase::NotSent, "the connection was refused".to_owned()),
-            Outcome::Silence => (Phase::TimedOut, "there was no answer".to_owned()),
+            Outcome::Silence => (Phase::TimedOut, "there was no response".to_owned()),
         };
         Err(TransportError::new(phase, detail))
     }

@@ -1,4 +1,4 @@
-//! What goes wrong on purpose.
+//! Injected faults: their effects, and the conditions on the requests that they apply to.
 
 use std::time::Duration;
 
@@ -15,30 +15,36 @@ use crate::incoming::Incoming;
 use crate::log::By;
 use crate::origin::{canonical, canonical_host};
 
-/// Something that goes wrong with some requests: which, when, and what.
+/// One injected fault: its effect, the conditions on the requests that it applies to, and how often
+/// it applies (once by default).
 ///
-/// The first request of a client to an authorization server is mostly but a question for its nonce:
-/// what changes an answer ([`merge`](Self::merge) and the like) should [`skip`](Self::skip) that one. A
-/// request meets all faults that are for it, and each of them has happened then.
+/// If several faults match a request, all of them apply, and each counts the request.
 ///
-/// A browser's question before a request (`OPTIONS`) meets only those faults that name this method.
+/// The first request of a client to an authorization server usually has no nonce and fails with
+/// `use_dpop_nonce`. If a fault is to change the response of a success, like
+/// [`merge`](Self::merge), [`skip`](Self::skip) that first request.
+///
+/// A CORS preflight request (`OPTIONS`) matches only faults with this [`method`](Self::method).
 ///
 /// ```
 /// # use atproto_oauth_sandbox::{Fault, Sandbox};
 /// # let mut sandbox = Sandbox::new(1);
-/// // The second answer of a token endpoint is lost, though the server has acted on the request.
+/// // The token endpoint processes its second request, and the response is lost.
 /// sandbox.fault(Fault::lose_answer().path("/oauth/token").skip(1));
 /// ```
 #[derive(Clone, Debug)]
-#[must_use = "give it to `Sandbox::fault`"]
+#[must_use = "a fault has no effect until `Sandbox::fault` adds it"]
 pub struct Fault {
     action: Action,
     host: Option<String>,
     path: Option<String>,
     method: Option<Method>,
     form: Option<(String, String)>,
+    /// `true`: only requests of clients; `false`: only requests of servers.
     by_client: Option<bool>,
+    /// Number of matching requests that still pass without an effect.
     skip: u32,
+    /// Number of requests that the fault still applies to; `u32::MAX` has no limit.
     times: u32,
 }
 
@@ -56,200 +62,214 @@ impl Fault {
         }
     }
 
-    /// Nobody listens: the connection is refused.
+    /// Refuses the connection, as if the host did not listen.
     pub fn refuse() -> Self {
         Self::new(Action::Refuse)
     }
 
-    /// The connection breaks before the server sees the request. The client can't know that.
+    /// Closes the connection before the server receives the request. The client can't distinguish
+    /// this from [`lose_answer`](Self::lose_answer).
     pub fn lose_request() -> Self {
-        Self::new(Action::Drop)
+        Self::new(Action::LoseRequest)
     }
 
-    /// The server acts on the request, and its answer is lost.
+    /// Closes the connection after the server has processed the request, without a response.
     pub fn lose_answer() -> Self {
         Self::new(Action::LoseAnswer)
     }
 
-    /// The server acts on the request, and the connection stays silent.
+    /// Keeps the connection open after the server has processed the request, without a response.
     pub fn silence() -> Self {
         Self::new(Action::Silence)
     }
 
-    /// The answer comes this much later.
+    /// Delays the response by this duration.
     pub fn delay(by: Duration) -> Self {
         Self::new(Action::Delay(by))
     }
 
-    /// The answer's body takes this long to come in.
+    /// Sends the body of the response slowly, spread over this duration.
     pub fn trickle(over: Duration) -> Self {
         Self::new(Action::Trickle(over))
     }
 
-    /// The answer breaks off after this many bytes of its body.
+    /// Closes the connection after this many bytes of the response body.
     pub fn cut(after: usize) -> Self {
         Self::new(Action::Cut(after))
     }
 
-    /// The answer's body has this many bytes at least, by white space after it; a gigabyte at most.
+    /// Appends spaces to the response body until it has `to` bytes, at most 1 GiB. A longer body
+    /// does not change.
     pub fn pad(to: usize) -> Self {
         Self::new(Action::Pad(to.min(1 << 30)))
     }
 
-    /// All nonces that the server has given become worthless just before the request.
+    /// Invalidates all DPoP nonces of the server just before it receives the request.
     pub fn reset_nonces() -> Self {
         Self::new(Action::ResetNonces)
     }
 
-    /// This answer comes in the server's place, which does not see the request.
+    /// Responds instead of the server, which does not receive the request.
     pub fn answer(response: Response<Bytes>) -> Self {
         Self::new(Action::Answer(response))
     }
 
-    /// An answer with this status and a page of HTML comes in the server's place, as from a gateway.
+    /// Responds instead of the server, with this status and an HTML page, as a gateway does.
     pub fn status(status: StatusCode) -> Self {
         let page = format!("<html><body><h1>{status}</h1></body></html>");
         Self::answer(answer::html(status.as_u16(), page))
     }
 
-    /// The browser or client is sent to `location`, in the server's place.
+    /// Responds instead of the server, with a redirect to `location`.
     ///
     /// # Panics
     ///
-    /// `location` can't be the value of a header.
+    /// Panics if `location` is not a valid header value, for example because it has a line break.
     pub fn redirect(status: StatusCode, location: &str) -> Self {
         let mut response = answer::empty(status.as_u16());
-        let value = HeaderValue::from_str(location).expect("a location is the value of a header");
+        let value = HeaderValue::from_str(location).expect("a location is a valid header value");
         response.headers_mut().insert(LOCATION, value);
         Self::answer(response)
     }
 
-    /// The server's own answer has another status.
+    /// Changes the status of the server's response.
     pub fn with_status(status: StatusCode) -> Self {
         Self::new(Action::Status(status))
     }
 
-    /// The server's own JSON answer is merged with `patch`: `null` removes a member (RFC 7396).
+    /// Applies a JSON Merge Patch to the body of the server's response (RFC 7396): `null` removes a
+    /// member, an object is merged into the member, and every other value replaces the member.
     pub fn merge(patch: Value) -> Self {
         Self::new(Action::Merge(patch))
     }
 
-    /// The server's own answer has another body.
+    /// Replaces the body of the server's response.
     pub fn with_body(body: impl Into<Bytes>) -> Self {
         Self::new(Action::Body(body.into()))
     }
 
-    /// The server's own answer has this header, in the place of those of the same name.
+    /// Sets a header of the server's response and removes its previous values.
     pub fn with_header(name: HeaderName, value: HeaderValue) -> Self {
-        Self::new(Action::Header(name, value))
+        Self::new(Action::SetHeader(name, value))
     }
 
-    /// The server's own answer has this header too, beside those of the same name.
+    /// Adds a header to the server's response and keeps its previous values.
     pub fn with_another_header(name: HeaderName, value: HeaderValue) -> Self {
-        Self::new(Action::AnotherHeader(name, value))
+        Self::new(Action::AddHeader(name, value))
     }
 
-    /// The server's own answer has this content type.
+    /// Sets the `Content-Type` of the server's response.
     pub fn with_content_type(value: &'static str) -> Self {
         Self::with_header(CONTENT_TYPE, HeaderValue::from_static(value))
     }
 
-    /// The server's own answer lacks this header.
+    /// Removes a header from the server's response.
     pub fn without_header(name: HeaderName) -> Self {
-        Self::new(Action::NoHeader(name))
+        Self::new(Action::RemoveHeader(name))
     }
 
-    /// DNS answers this to a look-up, whether it is asked itself or over HTTPS. The handle that is
-    /// looked up is the [`host`](Self::host); of the other conditions on requests there is none.
+    /// Replaces the answer to DNS lookups of TXT records, by TXT calls as well as by DNS over
+    /// HTTPS.
+    ///
+    /// To restrict the fault to one handle, set the handle as [`host`](Self::host). The numbers of
+    /// [`skip`](Self::skip) and [`times`](Self::times) count lookups. All other conditions are
+    /// ignored.
     pub fn dns(answer: Dns) -> Self {
         Self::new(Action::Dns(answer))
     }
 
-    /// Only for requests to this host, with its port if it has one; or to this whole origin.
+    /// Restricts the fault to requests to this host, with its port if it is not the default port,
+    /// or to this origin.
     ///
     /// # Panics
     ///
-    /// It is neither: `pds.example.com`, `localhost:2583`, `https://pds.example.com`.
+    /// Panics if `host` is neither a host, like `pds.example.com` or `localhost:2583`, nor an
+    /// origin, like `https://pds.example.com`.
     pub fn host(mut self, host: &str) -> Self {
         let is_origin = host.contains("://");
         self.host = Some(if is_origin { canonical(host) } else { canonical_host(host) });
         self
     }
 
-    /// Only for requests with this path; an end with `*` stands for all that begin so.
+    /// Restricts the fault to requests with this path. If `path` ends with `*`, it matches all
+    /// paths that begin with the text before the `*`.
     pub fn path(mut self, path: &str) -> Self {
         self.path = Some(path.to_owned());
         self
     }
 
-    /// Only for requests with this method.
+    /// Restricts the fault to requests with this HTTP method.
     pub fn method(mut self, method: Method) -> Self {
         self.method = Some(method);
         self
     }
 
-    /// Only for requests whose form has this field: `grant_type`, `refresh_token`.
+    /// Restricts the fault to requests whose form has this field with this value, for example
+    /// `grant_type` with `refresh_token`.
     pub fn form(mut self, name: &str, value: &str) -> Self {
         self.form = Some((name.to_owned(), value.to_owned()));
         self
     }
 
-    /// Only for what comes from outside: the client's requests.
+    /// Restricts the fault to requests of clients, which come from outside the network.
     pub fn by_client(mut self) -> Self {
         self.by_client = Some(true);
         self
     }
 
-    /// Only for what the network's servers fetch: metadata and keys of clients.
+    /// Restricts the fault to requests of the network's servers, which fetch the metadata and the
+    /// JWKS of clients.
     pub fn by_servers(mut self) -> Self {
         self.by_client = Some(false);
         self
     }
 
-    /// Lets this many requests through first.
+    /// Does not apply to the first `requests` matching requests.
     pub fn skip(mut self, requests: u32) -> Self {
         self.skip = requests;
         self
     }
 
-    /// Meets this many requests; one, if it is not said.
+    /// Applies to this many matching requests after the skipped ones; 1 by default.
     pub fn times(mut self, requests: u32) -> Self {
         self.times = requests;
         self
     }
 
-    /// Meets all requests from then on.
+    /// Applies to all matching requests after the skipped ones.
     pub fn always(self) -> Self {
         self.times(u32::MAX)
     }
 
-    /// Whether all that it was to meet has come.
+    /// Whether the fault has applied as often as it may.
     pub(crate) fn is_over(&self) -> bool {
         self.times == 0
     }
 
-    /// What to do with this request, if it is one of those.
-    pub(crate) fn meet(&mut self, by: By, request: &Incoming) -> Option<Action> {
-        let is_met = !matches!(self.action, Action::Dns(_)) && self.is_for(by, request);
-        self.count(is_met).then(|| self.action.clone())
+    /// Returns the effect on this request; `None` if the fault does not apply. Counts the request
+    /// if it matches.
+    pub(crate) fn match_request(&mut self, by: By, request: &Incoming) -> Option<Action> {
+        let matches = !matches!(self.action, Action::Dns(_)) && self.is_for(by, request);
+        self.count(matches).then(|| self.action.clone())
     }
 
-    /// What to answer to a look-up of this handle, if it is one of those.
-    pub(crate) fn meet_lookup(&mut self, handle: &str) -> Option<Dns> {
+    /// Returns the answer to a lookup of this handle; `None` if the fault does not apply. Counts
+    /// the lookup if it matches.
+    pub(crate) fn match_lookup(&mut self, handle: &str) -> Option<Dns> {
         let host = self.host.as_deref().map(|host| host.strip_prefix("_atproto.").unwrap_or(host));
-        let is_met = host.is_none_or(|host| host == handle);
+        let matches = host.is_none_or(|host| host == handle);
         match &self.action {
             Action::Dns(answer) => {
                 let answer = answer.clone();
-                self.count(is_met).then_some(answer)
+                self.count(matches).then_some(answer)
             }
             _ => None,
         }
     }
 
-    /// Whether its time has come, if it is met now.
-    fn count(&mut self, is_met: bool) -> bool {
-        if !is_met || self.times == 0 {
+    /// Counts a request or lookup that matches, and returns whether the fault applies to it.
+    fn count(&mut self, matches: bool) -> bool {
+        if !matches || self.times == 0 {
             return false;
         }
         if self.skip > 0 {
@@ -260,6 +280,7 @@ impl Fault {
         true
     }
 
+    /// Whether the request meets all conditions.
     fn is_for(&self, by: By, request: &Incoming) -> bool {
         let origin = request.origin();
         let authority = origin.split_once("://").map_or("", |(_, authority)| authority);

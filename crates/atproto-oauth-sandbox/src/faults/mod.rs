@@ -1,4 +1,4 @@
-//! What goes wrong on purpose, and what then arrives.
+//! Injected faults, and the outcomes of requests that result from them.
 
 pub(crate) mod action;
 pub(crate) mod delivery;

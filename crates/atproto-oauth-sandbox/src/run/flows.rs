@@ -1,4 +1,4 @@
-//! Machines, and those that they share, beside each other in virtual time.
+//! The scheduler: runs machines, and the machines that they share, concurrently in virtual time.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -15,13 +15,14 @@ use crate::sandbox::Sandbox;
 
 type Boxed<'a> = Box<dyn Machine<Output = (), Error = Infallible> + 'a>;
 
-/// A machine that keeps what it ends in, so that all that run are of one kind.
-struct Kept<'a, M: Machine> {
+/// A machine that stores its result in `result` instead of returning it, so that all machines of a
+/// run have the same type.
+struct StoresResult<'a, M: Machine> {
     machine: M,
     result: &'a mut Option<Result<M::Output, M::Error>>,
 }
 
-impl<M: Machine> Machine for Kept<'_, M> {
+impl<M: Machine> Machine for StoresResult<'_, M> {
     type Output = ();
     type Error = Infallible;
 
@@ -37,36 +38,39 @@ impl<M: Machine> Machine for Kept<'_, M> {
     }
 }
 
-/// One machine of a run.
+/// One machine of a run, either given by the caller or shared.
 struct Running<'a> {
-    /// `None` when it has ended.
+    /// `None` after the machine has ended.
     flow: Option<Flow<Boxed<'a>>>,
-    /// What it is shared as, and what those are who asked for it first.
+    /// Keys of a shared machine: its own key, then the keys of the machine that first asked for it.
+    /// Empty for a machine of the caller.
     keys: Vec<String>,
-    /// Who waits for its end.
-    asked: Vec<(usize, Respond<()>)>,
+    /// Machines that wait for the end of this one: the index of each, and its right to a reply.
+    waiting: Vec<(usize, Respond<()>)>,
 }
 
-/// Something that happens when its time has come.
-#[expect(clippy::large_enum_variant, reason = "most are the large one")]
+/// A scheduled event.
+#[expect(clippy::large_enum_variant, reason = "most events are calls, the large variant")]
 enum Event {
-    /// A call arrives where it was sent to, and its answer back.
+    /// Performs a call. Its reply is handed over at once, or scheduled if it has an additional
+    /// delay.
     Call(Call),
-    /// The answer comes later than usual.
+    /// Hands over a reply with an additional delay, for example because of a fault.
     Reply(Reply),
 }
 
-/// All machines of a run, and what they wait for.
+/// All machines of a run, and the scheduled events.
 #[derive(Default)]
 struct Flows<'a> {
     running: Vec<Running<'a>>,
-    /// Each with the machine that it is for.
+    /// Events, each with the index of its machine; `None` after the event was handled.
     events: Vec<Option<(usize, Event)>>,
-    /// The next one on top; of those at the same time, the one that was added first.
+    /// Times of the events with their indexes, the earliest first. If two events have the same
+    /// time, the one that was added first is first.
     due: BinaryHeap<Reverse<(UnixTime, usize)>>,
 }
 
-/// Runs machines to their ends, and those that they share to theirs.
+/// Runs machines, and the machines that they share, to their ends. Returns the results in order.
 pub(crate) fn run<M: Machine>(
     sandbox: &mut Sandbox,
     process: &mut Process,
@@ -75,13 +79,14 @@ pub(crate) fn run<M: Machine>(
     let mut results: Vec<_> = machines.iter().map(|_| None).collect();
     let mut flows = Flows::default();
     for (machine, result) in machines.into_iter().zip(&mut results) {
-        let at = flows.begin(Box::new(Kept { machine, result }), Vec::new());
-        flows.go_on(at, sandbox, process);
+        let at = flows.begin(Box::new(StoresResult { machine, result }), Vec::new());
+        flows.poll(at, sandbox, process);
     }
     while flows.running.iter().any(|running| running.flow.is_some()) {
         let next = flows.next();
-        let (due, at, event) =
-            next.expect("who waits has asked for something, and nobody for who waits for them");
+        let (due, at, event) = next.expect(
+            "a waiting machine has a call in flight, and shared machines do not wait in a cycle",
+        );
         sandbox.set_now(due);
         let reply = match event {
             Event::Reply(reply) => reply,
@@ -94,21 +99,22 @@ pub(crate) fn run<M: Machine>(
                 reply
             }
         };
-        flows.hand(at, reply);
-        flows.go_on(at, sandbox, process);
+        flows.deliver(at, reply);
+        flows.poll(at, sandbox, process);
     }
     drop(flows);
     results.into_iter().map(|result| result.expect("the machine has ended")).collect()
 }
 
 impl<'a> Flows<'a> {
+    /// Adds a machine and returns its index.
     fn begin(&mut self, machine: Boxed<'a>, keys: Vec<String>) -> usize {
-        self.running.push(Running { flow: Some(Flow::new(machine)), keys, asked: Vec::new() });
+        self.running.push(Running { flow: Some(Flow::new(machine)), keys, waiting: Vec::new() });
         self.running.len() - 1
     }
 
-    /// Polls a machine until it waits or ends; and so with those whom that sets going.
-    fn go_on(&mut self, at: usize, sandbox: &Sandbox, process: &mut Process) {
+    /// Polls a machine until it waits or ends, and then every other machine that became ready.
+    fn poll(&mut self, at: usize, sandbox: &Sandbox, process: &mut Process) {
         let mut ready = vec![at];
         while let Some(at) = ready.pop() {
             let Some(running) = self.running.get_mut(at) else { continue };
@@ -125,8 +131,8 @@ impl<'a> Flows<'a> {
                 Output::Wait => {}
                 Output::Done(Ok(())) => {
                     running.flow = None;
-                    for (asker, respond) in std::mem::take(&mut running.asked) {
-                        self.hand(asker, respond.with(Ok(())));
+                    for (asker, respond) in std::mem::take(&mut running.waiting) {
+                        self.deliver(asker, respond.with(Ok(())));
                         ready.push(asker);
                     }
                 }
@@ -134,40 +140,47 @@ impl<'a> Flows<'a> {
         }
     }
 
-    /// Joins the run of the same key, or begins one, which is returned.
+    /// Handles a shared call: waits for the running machine with the same key, or adds the machine
+    /// of the call and returns its index. A shared call for a key that the asking machine depends
+    /// on fails with `NotSent`, because it would never end.
     fn share(&mut self, asker: usize, call: SharedCall) -> Option<usize> {
         let SharedCall { key, machine, respond } = call;
         let mut keys = self.running.get(asker).map(|asker| asker.keys.clone()).unwrap_or_default();
         if keys.contains(&key) {
-            let error = TransportError::new(Phase::NotSent, "what is shared asks for itself");
-            self.hand(asker, respond.with(Err(error)));
+            let error = TransportError::new(
+                Phase::NotSent,
+                "a shared machine asks for itself, directly or through another shared machine",
+            );
+            self.deliver(asker, respond.with(Err(error)));
             return None;
         }
         let same = |running: &&mut Running<'_>| {
             running.flow.is_some() && running.keys.first() == Some(&key)
         };
         if let Some(running) = self.running.iter_mut().find(same) {
-            running.asked.push((asker, respond));
+            running.waiting.push((asker, respond));
             return None;
         }
         keys.insert(0, key);
         let at = self.begin(machine, keys);
-        self.running.last_mut()?.asked.push((asker, respond));
+        self.running.last_mut()?.waiting.push((asker, respond));
         Some(at)
     }
 
-    /// Gives a machine its reply; one that has ended needs none.
-    fn hand(&mut self, at: usize, reply: Reply) {
+    /// Hands a reply to its machine. A reply to a machine that has ended is dropped.
+    fn deliver(&mut self, at: usize, reply: Reply) {
         if let Some(flow) = self.running.get_mut(at).and_then(|running| running.flow.as_mut()) {
             flow.handle_reply(reply);
         }
     }
 
+    /// Schedules an event.
     fn add(&mut self, due: UnixTime, at: usize, event: Event) {
         self.due.push(Reverse((due, self.events.len())));
         self.events.push(Some((at, event)));
     }
 
+    /// Removes the next event, and returns it with its time and the index of its machine.
     fn next(&mut self) -> Option<(UnixTime, usize, Event)> {
         let Reverse((due, number)) = self.due.pop()?;
         self.events.get_mut(number)?.take().map(|(at, event)| (due, at, event))

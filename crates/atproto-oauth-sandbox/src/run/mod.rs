@@ -1,4 +1,4 @@
-//! Answering calls, and running machines in virtual time.
+//! The sandbox as a driver: it performs the calls of machines, in virtual time.
 
 pub(crate) mod flows;
 pub(crate) mod process;
@@ -17,33 +17,37 @@ use crate::run::process::Process;
 use crate::sandbox::Sandbox;
 
 impl Sandbox {
-    /// Runs a machine to its end as an async driver does: all its calls are outstanding together, and
-    /// time passes only while it waits for them. What it shares runs to its end too.
+    /// Runs a machine to its end in the sandbox's own process, and returns its result.
+    ///
+    /// All calls of the machine are in flight at the same time, as with an async driver. The clock
+    /// moves only while the machine waits for replies. Machines that it shares run to their ends.
     ///
     /// # Errors
     ///
-    /// What it ends in.
+    /// Fails with the error of the machine.
     pub fn run<M: Machine>(&mut self, machine: M) -> Result<M::Output, M::Error> {
         self.with_process(|sandbox, process| sandbox.run_in(process, machine))
     }
 
-    /// The same, in a process of one's own.
+    /// Runs a machine like [`run`](Self::run), but with the entropy, memory and clock of `process`.
     ///
     /// # Errors
     ///
-    /// What it ends in.
+    /// Fails with the error of the machine.
     pub fn run_in<M: Machine>(
         &mut self,
         process: &mut Process,
         machine: M,
     ) -> Result<M::Output, M::Error> {
-        flows::run(self, process, vec![machine]).pop().expect("one machine has one end")
+        flows::run(self, process, vec![machine]).pop().expect("one machine has one result")
     }
 
-    /// Runs machines beside each other, as tasks of one process: what each of them ends in.
+    /// Runs machines concurrently, as tasks of one process, and returns their results in the order
+    /// of the machines.
     ///
-    /// What several of them share runs once. Of what happens at the same time, the first machine's
-    /// comes first.
+    /// If several machines ask for the same shared machine, it runs once for all of them. Events at
+    /// the same time are handled in the order in which they were scheduled, and the machines start
+    /// in the order in which they are given.
     pub fn run_all<M: Machine>(
         &mut self,
         machines: impl IntoIterator<Item = M>,
@@ -52,13 +56,15 @@ impl Sandbox {
         self.with_process(|sandbox, process| flows::run(sandbox, process, machines))
     }
 
-    /// Performs one call, as a blocking transport does: for [`drive`](atproto_sansio::drive) and for
-    /// drivers of one's own. The time that it takes has passed when it returns.
+    /// Performs one call and returns its reply, as the blocking transport of
+    /// [`drive`](atproto_sansio::drive) or of another driver does. The clock has moved by the
+    /// duration of the call when this returns.
     pub fn respond(&mut self, call: Call) -> Reply {
         self.with_process(|sandbox, process| sandbox.respond_in(process, call))
     }
 
-    /// The same, in a process of one's own.
+    /// Performs one call like [`respond`](Self::respond), but with the remote signers, entropy,
+    /// memory and clock of `process`.
     pub fn respond_in(&mut self, process: &mut Process, call: Call) -> Reply {
         self.advance(self.time_of(&call));
         let (late, reply) = self.answer(process, call);
@@ -66,13 +72,16 @@ impl Sandbox {
         reply
     }
 
-    /// The process in which [`run`](Self::run) runs machines.
+    /// Returns the sandbox's own process, in which [`run`](Self::run), [`run_all`](Self::run_all)
+    /// and [`respond`](Self::respond) work.
     pub fn process(&mut self) -> &mut Process {
         &mut self.process
     }
 
+    /// Calls `run` with a copy of the sandbox's own process, and keeps the copy afterwards.
     fn with_process<T>(&mut self, run: impl FnOnce(&mut Self, &mut Process) -> T) -> T {
-        // It shares everything but the entropy, so what it learns stays if `run` panics.
+        // The copy shares its memory with the original, so the memory survives a panic of `run`.
+        // The entropy of the original is skipped, so that it is not drawn twice after a panic.
         let mut process = self.process.clone();
         self.process.skip_entropy();
         let result = run(self, &mut process);
@@ -80,7 +89,7 @@ impl Sandbox {
         result
     }
 
-    /// How long a call takes, faults aside.
+    /// Returns the duration of a call without faults.
     pub(crate) fn time_of(&self, call: &Call) -> Duration {
         match call {
             Call::Http(http) => self.latency.min(http.timeout),
@@ -90,7 +99,7 @@ impl Sandbox {
         }
     }
 
-    /// What is answered, and how much later than usual.
+    /// Performs a call, and returns the reply and its additional delay.
     pub(crate) fn answer(&mut self, process: &mut Process, call: Call) -> (Duration, Reply) {
         let reply = match call {
             Call::Http(call) => return self.answer_http(call),
@@ -114,11 +123,16 @@ impl Sandbox {
         let fail = |phase, why: &str| Err(TransportError::new(phase, why));
         let sent = self.now - self.latency.min(call.timeout);
         if call.start_by.is_some_and(|by| sent > by) {
-            let reply = call.respond.with(fail(Phase::NotSent, "it is too late to start"));
+            let reply = call
+                .respond
+                .with(fail(Phase::NotSent, "the latest start of the call (`start_by`) has passed"));
             return (Duration::ZERO, reply);
         }
         let Body::Bytes(body) = call.request.body() else {
-            let reply = call.respond.with(fail(Phase::Unsupported, "there are no streams here"));
+            let reply = call.respond.with(fail(
+                Phase::Unsupported,
+                "an attached request body is only supported on sockets (feature `serve`)",
+            ));
             return (Duration::ZERO, reply);
         };
         let body = body.clone();
@@ -126,7 +140,10 @@ impl Sandbox {
         let late = delivery.delay.saturating_add(delivery.trickle);
         let is_silent = matches!(delivery.outcome, Outcome::Silence);
         if is_silent || self.latency.saturating_add(late) > call.timeout {
-            let reply = call.respond.with(fail(Phase::TimedOut, "there was no answer in time"));
+            let reply = call.respond.with(fail(
+                Phase::TimedOut,
+                "there was no response within the timeout of the call",
+            ));
             return (call.timeout.saturating_sub(self.latency), reply);
         }
         let head_alone = |response: Response<Bytes>| match call.answer {
@@ -142,16 +159,22 @@ impl Sandbox {
         let fail = |phase, why: &str| Err(TransportError::new(phase, why));
         let found = self.look_up(&call.name);
         if self.latency > call.timeout {
-            let reply = call.respond.with(fail(Phase::TimedOut, "the nameserver is far away"));
+            let reply = call.respond.with(fail(
+                Phase::TimedOut,
+                "the latency is longer than the timeout of the lookup",
+            ));
             return (Duration::ZERO, reply);
         }
         let (late, outcome) = match found {
             Dns::Records(records) => (Duration::ZERO, Ok(records)),
             Dns::NoSuchName => (Duration::ZERO, Ok(Vec::new())),
-            Dns::Fails => (Duration::ZERO, fail(Phase::MaybeSent, "the nameserver failed")),
+            Dns::Fails => (
+                Duration::ZERO,
+                fail(Phase::MaybeSent, "the nameserver reported a failure (`Dns::Fails`)"),
+            ),
             Dns::Silent => {
                 let rest = call.timeout.saturating_sub(self.latency);
-                (rest, fail(Phase::TimedOut, "the nameserver is silent"))
+                (rest, fail(Phase::TimedOut, "the nameserver did not answer (`Dns::Silent`)"))
             }
         };
         (late, call.respond.with(outcome))

@@ -1,4 +1,5 @@
-//! A program on some computer, as far as machines can tell: entropy, memory, a clock that may be off.
+//! The environment that machines run in: entropy, memory, keys, remote signers, and a clock that
+//! may be wrong.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,73 +12,80 @@ use atproto_sansio::{Env, Keys, MapMemory, Memory, Signer, UnixTime};
 use crate::entropy::Seeded;
 use crate::sandbox::START;
 
-/// Where machines run: entropy that follows from a seed, a memory of its own, and a clock that may
-/// be off.
+/// A simulated program that runs machines: it has entropy derived from a seed, a memory, a source
+/// of keys, remote signers, and a clock that may be wrong.
 ///
-/// A [`Sandbox`](crate::Sandbox) has one for those who need no more; several make several computers.
+/// A [`Sandbox`](crate::Sandbox) has one process of its own. To simulate several computers, create
+/// several processes and use [`Sandbox::run_in`](crate::Sandbox::run_in).
 #[derive(Clone)]
 pub struct Process {
     entropy: Seeded,
     memory: Arc<dyn Memory>,
     keys: Arc<dyn Keys>,
-    elsewhere: BTreeMap<String, Arc<dyn Signer>>,
+    /// Signers for `Sign` calls, by key id.
+    remote_signers: BTreeMap<String, Arc<dyn Signer>>,
     ahead: Duration,
     behind: Duration,
 }
 
 impl Process {
-    /// One with an empty memory.
+    /// Creates a process with an empty memory and a correct clock. Two processes with the same seed
+    /// draw the same entropy.
     pub fn new(seed: u64) -> Self {
         Self::of("process", seed)
     }
 
-    /// One for a purpose: what has another has other entropy, whatever the seed.
+    /// Creates a process for one purpose. Processes for different purposes draw different entropy,
+    /// even with the same seed.
     pub(crate) fn of(purpose: &str, seed: u64) -> Self {
         Self {
             entropy: Seeded::new(purpose, seed),
             memory: Arc::new(MapMemory::default()),
             keys: Arc::new(P256Keys),
-            elsewhere: BTreeMap::new(),
+            remote_signers: BTreeMap::new(),
             ahead: Duration::ZERO,
             behind: Duration::ZERO,
         }
     }
 
-    /// The same with another memory, which processes may share.
+    /// Replaces the memory. Several processes may share one memory.
     pub fn with_memory(self, memory: Arc<dyn Memory>) -> Self {
         Self { memory, ..self }
     }
 
-    /// The same with another source of keys.
+    /// Replaces the source of keys.
     pub fn with_keys(self, keys: impl Keys + 'static) -> Self {
         Self { keys: Arc::new(keys), ..self }
     }
 
-    /// A key that [`Sign`](atproto_sansio::Call::Sign) calls reach by its name.
+    /// Adds a remote signer, which performs the [`Sign`](atproto_sansio::Call::Sign) calls for
+    /// `key_id`.
     pub fn add_key_elsewhere(&mut self, key_id: &str, signer: Arc<dyn Signer>) {
-        self.elsewhere.insert(key_id.to_owned(), signer);
+        self.remote_signers.insert(key_id.to_owned(), signer);
     }
 
-    /// Its wall clock runs this much ahead of everybody else's.
+    /// Sets the wall clock of the process ahead of the network's clock.
     pub fn set_clock_ahead(&mut self, by: Duration) {
         (self.ahead, self.behind) = (by, Duration::ZERO);
     }
 
-    /// Its wall clock runs this much behind everybody else's.
+    /// Sets the wall clock of the process behind the network's clock.
     pub fn set_clock_behind(&mut self, by: Duration) {
         (self.ahead, self.behind) = (Duration::ZERO, by);
     }
 
-    /// Its memory is empty, as after a restart.
+    /// Replaces the memory by an empty one, as after a restart of the program.
     pub fn forget(&mut self) {
         self.memory = Arc::new(MapMemory::default());
     }
 
-    /// What its machines are polled with when it is `now`: for drivers of one's own.
+    /// Returns the environment to poll a machine with, for drivers other than
+    /// [`Sandbox::run`](crate::Sandbox::run). `now` is the time on the network's clock.
     pub fn env(&mut self, now: UnixTime) -> Env<'_> {
         Env {
             now: now + self.ahead - self.behind,
-            // Monotonic, and never zero, so that what is a while ago can be told from the beginning.
+            // Monotonic. Starts at 1000 s instead of zero, so that a time before the start can be
+            // represented.
             elapsed: now.since(START) + Duration::from_secs(1000),
             entropy: &mut self.entropy,
             memory: &*self.memory,
@@ -85,13 +93,17 @@ impl Process {
         }
     }
 
-    /// Goes on with entropy that was not drawn yet, whoever draws what comes next.
+    /// Skips entropy, so that a clone of this process and this process do not draw the same bytes.
     pub(crate) fn skip_entropy(&mut self) {
         self.entropy.skip();
     }
 
+    /// Signs with the remote signer for `key_id`. The error is a text for people.
     pub(crate) fn sign(&self, key_id: &str, message: &[u8]) -> Result<[u8; 64], String> {
-        let signer = self.elsewhere.get(key_id).ok_or("no key of this name")?;
+        let signer = self
+            .remote_signers
+            .get(key_id)
+            .ok_or("no remote signer has this key id: add it with `Process::add_key_elsewhere`")?;
         signer.sign(message).map_err(|error| error.to_string())
     }
 }

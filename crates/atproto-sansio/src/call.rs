@@ -1,4 +1,8 @@
-//! Everything a machine may ask of the world.
+//! Calls: the requests of a machine to its driver, and the replies of the driver.
+//!
+//! A machine performs no I/O. It creates a [`Call`] (HTTP request, DNS lookup, store operation,
+//! pause, shared machine, signature), the driver performs the call, and the [`Reply`] goes back to
+//! the machine's flow.
 
 use std::any::Any;
 use std::convert::Infallible;
@@ -16,134 +20,139 @@ use crate::reach::Reach;
 use crate::store::StoreCall;
 use crate::time::UnixTime;
 
-/// Everything a machine may ask of the world.
+/// One operation that a machine asks its driver to perform.
 ///
-/// The enum is closed: every transport knows all kinds, and answers one that it can't perform with
-/// [`Call::unsupported`].
+/// The enum is exhaustive, so every driver handles all kinds. If a driver can't perform a kind of
+/// call, it replies with [`Call::unsupported`].
 #[derive(Debug)]
 #[expect(clippy::exhaustive_enums, reason = "every transport answers every kind")]
-#[expect(clippy::large_enum_variant, reason = "most calls are the large one")]
+#[expect(clippy::large_enum_variant, reason = "most calls are HTTP calls, the largest variant")]
 #[must_use = "a call that is never answered leaves its flow waiting"]
 pub enum Call {
     /// One HTTP request.
     Http(HttpCall),
-    /// One DNS TXT look-up.
+    /// One DNS TXT lookup.
     Txt(TxtCall),
     /// One operation on a record store.
     Store(StoreCall),
     /// A pause.
     Sleep(SleepCall),
-    /// A machine to run once for all who ask for it.
+    /// A machine that the driver runs once for all flows that ask for the same key.
     Shared(SharedCall),
-    /// A signature by a key that lives elsewhere.
+    /// A signature by a remote signer, for example an HSM or a key service.
     Sign(SignCall),
 }
 
-/// One HTTP request. No redirect is followed: a redirect is a reply.
+/// One HTTP request, sent once. The driver follows no redirect: a redirect is a reply.
 ///
-/// Every header is sent and every header of the reply is handed back. Any status is a reply.
-/// The request is sent once; a transport never repeats it by itself.
+/// The driver sends every header of the request and hands back every header of the response. A
+/// response of any status is a reply. The driver never sends the request a second time by itself.
 pub struct HttpCall {
-    /// What to send.
+    /// The request, with an absolute URL.
     pub request: Request<Body>,
-    /// The time for all of it: look-up, connection, request, whole reply.
+    /// Time limit of the whole call: DNS lookup, connection, request and response body.
     pub timeout: Duration,
-    /// A driver that would start later answers [`Phase::NotSent`].
+    /// Latest time to start. If it has passed, the driver replies with [`Phase::NotSent`].
     pub start_by: Option<UnixTime>,
-    /// How the body of the reply is wanted.
+    /// How the driver delivers the body of the response, and its size limit.
     pub answer: Answer,
-    /// Where the request may go. What can be known without resolving a name was checked.
+    /// Hosts and addresses that the request may go to. The engine has checked the URL already; the
+    /// driver checks the resolved addresses with [`Reach::check_addresses`].
     pub reach: Reach,
-    /// The right to answer.
+    /// The right to answer this call.
     pub respond: Respond<Response<Bytes>>,
 }
 
-/// The body of a request. Its `Debug` prints no content.
+/// The body of a request. `Debug` prints the length, not the content.
 #[derive(Clone)]
 #[expect(clippy::exhaustive_enums, reason = "a transport must send each of them")]
 pub enum Body {
-    /// Bytes, cheap to repeat.
+    /// Bytes; a clone shares them, so a machine can repeat the request cheaply.
     Bytes(Bytes),
     /// A one-shot stream that the driver holds and the machine never sees.
     Attached,
 }
 
-/// How the body of a reply is wanted.
+/// How the driver delivers the body of a response, and its size limit in bytes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[expect(clippy::exhaustive_enums, reason = "a transport must serve each of them")]
 pub enum Answer {
-    /// Whole, and at most this many bytes after decoding; the limit holds while it streams in.
+    /// The whole body, at most this many bytes after content decoding. The driver enforces the
+    /// limit while the body arrives, not afterwards.
     Buffered(usize),
-    /// A 2xx reply is its head alone, and the driver keeps the stream. Any other status is
-    /// buffered up to `errors` bytes, since the machine decides on it.
+    /// If the status is 2xx, the reply has the head only, and the driver keeps the body as a
+    /// stream. For any other status the driver buffers the body, because the machine reads it.
     Streamed {
-        /// The limit for a reply that is not 2xx.
+        /// Size limit of the body of a response that is not 2xx, in bytes.
         errors: usize,
     },
 }
 
-/// How one request is to be performed.
+/// The settings of one HTTP request: time limit, size limit, network policy, latest start.
 #[derive(Clone, Copy, Debug)]
 pub struct How {
-    /// The time for all of it.
+    /// Time limit of the whole call: DNS lookup, connection, request and response body.
     pub timeout: Duration,
-    /// How the body of the reply is wanted.
+    /// How the driver delivers the body of the response, and its size limit.
     pub answer: Answer,
-    /// Where the request may go.
+    /// Hosts and addresses that the request may go to.
     pub reach: Reach,
-    /// Not to be started later than this.
+    /// Latest time to start; `None` for no limit.
     pub start_by: Option<UnixTime>,
 }
 
-/// The TXT records of one name.
+/// A lookup of the DNS TXT records of one name.
 ///
-/// The strings of one record are joined without a separator, and records are kept apart. That
-/// there is no such name, or no such record, is a reply without records; a failure to find out is
-/// an error.
+/// The reply has one string for each record: the driver joins the strings within a record without a
+/// separator. If the name does not exist, or has no TXT record, the reply is an empty list. If the
+/// lookup fails, the reply is an error.
 #[derive(Debug)]
 pub struct TxtCall {
-    /// A name without the final dot, to be looked up as an absolute one.
+    /// DNS name without the final dot. The driver looks it up as an absolute name, without search
+    /// domains.
     pub name: String,
-    /// The time for all of it.
+    /// Time limit of the whole lookup.
     pub timeout: Duration,
-    /// The right to answer.
+    /// The right to answer this call.
     pub respond: Respond<Vec<String>>,
 }
 
-/// A pause.
+/// A pause: the driver replies after `duration`.
 #[derive(Debug)]
 pub struct SleepCall {
-    /// How long.
+    /// Length of the pause.
     pub duration: Duration,
-    /// The right to answer.
+    /// The right to answer this call.
     pub respond: Respond<()>,
 }
 
-/// A machine to run once, to its end, for all in this process who ask for `key` while it runs.
+/// A machine that the driver runs once for all flows of this process that ask for the same `key`.
 ///
-/// It runs on even if all who asked are gone. A simple driver runs it in place.
+/// If a machine with this `key` is running already, the driver drops the new machine and replies
+/// when the running machine ends. The driver runs the machine to its end even if no flow waits for
+/// it any more. A driver that runs one flow at a time runs the machine at once, before it replies.
 pub struct SharedCall {
-    /// What is shared.
+    /// Name of the shared work; equal keys mean the same work.
     pub key: String,
-    /// What to run.
+    /// The machine to run, with its own [`Flow`](crate::Flow).
     pub machine: Box<dyn Machine<Output = (), Error = Infallible> + Send>,
-    /// The right to answer.
+    /// The right to answer this call.
     pub respond: Respond<()>,
 }
 
-/// An `ES256` signature by a key that lives elsewhere. `Debug` does not show the message.
+/// An `ES256` signature by a remote signer. `Debug` does not show the message.
 pub struct SignCall {
-    /// Which key.
+    /// Id of the key, as the remote signer names it.
     pub key_id: String,
-    /// What to sign.
+    /// The message to sign, not hashed yet.
     pub message: Vec<u8>,
-    /// The right to answer, with `r` and `s`.
+    /// The right to answer this call. The reply is `r` and `s`, 32 bytes each.
     pub respond: Respond<[u8; 64]>,
 }
 
-/// The right to answer one call of one flow, once, with its own kind of reply.
+/// The right to answer one call of one flow: once, and with the reply type of that call.
 ///
-/// An answer of another kind does not compile:
+/// An answer of another type does not compile:
 ///
 /// ```compile_fail
 /// # use atproto_sansio::{Respond, Reply};
@@ -152,7 +161,7 @@ pub struct SignCall {
 /// }
 /// ```
 ///
-/// and neither does a second answer:
+/// A second answer does not compile, either:
 ///
 /// ```compile_fail
 /// # use atproto_sansio::{Respond, Reply};
@@ -163,31 +172,32 @@ pub struct SignCall {
 #[must_use = "a call that is never answered leaves its flow waiting"]
 pub struct Respond<T> {
     pub(crate) address: Address,
-    /// Who was asked, for people to read in an error.
+    /// Host of an HTTP call, for the text of an error.
     pub(crate) host: Option<String>,
-    /// The largest reply that the machine accepts, whatever the driver did about it.
+    /// Largest body in bytes. `with` replaces a larger reply by [`Phase::TooLarge`], so that the
+    /// limit holds even if the driver did not enforce it.
     pub(crate) limit: usize,
     pub(crate) ticket: Weak<()>,
     pub(crate) kind: PhantomData<fn(T)>,
 }
 
-/// An answer on its way to its flow.
+/// The answer to one call, to be handed to [`Flow::handle_reply`](crate::Flow::handle_reply).
 #[must_use = "hand it to `Flow::handle_reply`"]
 pub struct Reply {
     pub(crate) address: Address,
     pub(crate) outcome: Box<dyn Any + Send>,
 }
 
-/// Which call of which flow.
+/// Identifies one call of one flow.
 #[derive(Clone)]
 pub(crate) struct Address {
     pub(crate) flow: Arc<()>,
     pub(crate) slot: u64,
 }
 
-/// What a call can be answered with. Sealed.
+/// The type of the reply to one kind of call; a sealed trait.
 pub trait Payload: sealed::Sealed + Send + Sized + 'static {
-    /// Bytes that count against the limit of the call.
+    /// Number of bytes that count against the size limit of the call.
     #[doc(hidden)]
     fn size(&self) -> usize {
         0
@@ -195,7 +205,7 @@ pub trait Payload: sealed::Sealed + Send + Sized + 'static {
 }
 
 mod sealed {
-    #[expect(unnameable_types, reason = "that is what seals it")]
+    #[expect(unnameable_types, reason = "a private name seals `Payload` against other crates")]
     pub trait Sealed {}
 }
 
@@ -220,13 +230,13 @@ impl Payload for crate::store::Saved {}
 impl Payload for crate::store::Deleted {}
 
 impl Call {
-    /// The reply of a transport that can't perform this kind of call.
+    /// Replies with [`Phase::Unsupported`]: this driver can't perform this kind of call.
     pub fn unsupported(self) -> Reply {
         let detail = format!("{} calls are not supported", self.kind());
         self.fail(TransportError::new(Phase::Unsupported, detail))
     }
 
-    /// The reply that says why the call brought nothing.
+    /// Replies with `error`, whatever kind of call this is.
     pub fn fail(self, error: TransportError) -> Reply {
         match self {
             Self::Http(call) => call.respond.with(Err(error)),
@@ -238,7 +248,8 @@ impl Call {
         }
     }
 
-    /// Whether the machine still waits for the answer. It may change its mind at any time.
+    /// Returns whether the machine still waits for the reply. The machine can withdraw the call at
+    /// any time, so a driver may ask again while it performs the call.
     pub fn is_wanted(&self) -> bool {
         match self {
             Self::Http(call) => call.respond.is_wanted(),
@@ -263,7 +274,10 @@ impl Call {
 }
 
 impl<T: Payload> Respond<T> {
-    /// Answers the call: with what it asked for, or with how far it got.
+    /// Answers the call with its result, or with the error that ended it.
+    ///
+    /// If the body is larger than the limit of the call, the reply becomes [`Phase::TooLarge`]. The
+    /// text of an error of an HTTP call gets the host in front.
     pub fn with(self, outcome: Result<T, TransportError>) -> Reply {
         let outcome = outcome.and_then(|payload| match payload.size() {
             size if size > self.limit => Err(TransportError::new(
@@ -279,14 +293,15 @@ impl<T: Payload> Respond<T> {
         Reply { address: self.address, outcome: Box::new(outcome) }
     }
 
-    /// Whether the machine still waits for this answer.
+    /// Returns whether the machine still waits for this reply.
     pub fn is_wanted(&self) -> bool {
         self.ticket.strong_count() > 0
     }
 }
 
 impl How {
-    /// Ten seconds for at most `max` bytes.
+    /// A buffered response body of at most `max` bytes, a time limit of 10 seconds, no latest
+    /// start.
     pub const fn buffered(max: usize, reach: Reach) -> Self {
         Self {
             timeout: Duration::from_secs(10),
@@ -298,7 +313,7 @@ impl How {
 }
 
 impl Answer {
-    /// The largest body that a machine may be handed.
+    /// Size limit of the body that a machine receives, in bytes.
     pub(crate) fn limit(self) -> usize {
         match self {
             Self::Buffered(max) => max,
@@ -328,7 +343,8 @@ impl fmt::Debug for Body {
     }
 }
 
-/// Prints no header value, no query and no body: a transport's log is where tokens leak.
+/// Prints header names but no header value, no query and no body, because these hold tokens and
+/// drivers log their calls.
 impl fmt::Debug for HttpCall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let uri = self.request.uri();

@@ -1,4 +1,4 @@
-//! What a machine sees of its flow: fresh values, remembered values, and a mailbox.
+//! [`Cx`]: the access of a machine to time, entropy, keys and cache, and to the calls of its flow.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::mailbox::{Mailbox, Ticket};
 use crate::store::{Deleted, Expect, Record, Saved, SecretBytes, StoreCall};
 use crate::time::UnixTime;
 
-/// What a machine is given on each poll.
+/// Context of one poll: clock, entropy, keys and cache, and the methods that ask for calls.
 pub struct Cx<'a> {
     now: UnixTime,
     elapsed: Duration,
@@ -45,7 +45,7 @@ impl<'a> Cx<'a> {
         self.now
     }
 
-    /// Monotonic time.
+    /// Monotonic time since a fixed moment; see [`Env::elapsed`](crate::Env::elapsed).
     pub fn elapsed(&self) -> Duration {
         self.elapsed
     }
@@ -55,32 +55,37 @@ impl<'a> Cx<'a> {
         self.entropy
     }
 
-    /// Makes and imports keys.
+    /// The factory of signing keys.
     pub fn keys(&self) -> &'a dyn Keys {
         self.keys
     }
 
-    /// A new key.
+    /// Generates a new P-256 signing key from this context's entropy.
     pub fn generate_key(&mut self) -> Arc<dyn Signer> {
         self.keys.generate(self.entropy)
     }
 
-    /// Looks `key` up in the memory.
+    /// Returns the value that the cache holds under `key`, unless it has expired.
     pub fn recall(&self, topic: Topic, key: &str) -> Option<Bytes> {
         self.memory.get(topic, key, self.elapsed)
     }
 
-    /// Remembers `value` under `key` for some time, if there is room.
+    /// Caches `value` under `key` for the duration `time`. The cache may drop it earlier.
     pub fn remember(&self, topic: Topic, key: &str, value: Bytes, time: Duration) {
         self.memory.put(topic, key, value, self.elapsed.saturating_add(time));
     }
 
-    /// Forgets what is remembered under `key`.
+    /// Removes the value under `key` from the cache.
     pub fn forget(&self, topic: Topic, key: &str) {
         self.memory.forget(topic, key);
     }
 
-    /// Polls a child whose calls must be over by `deadline`, on the scale of [`elapsed`](Self::elapsed).
+    /// Runs `poll`, and limits the calls that `poll` asks for by `deadline`, a time on the scale of
+    /// [`elapsed`](Self::elapsed).
+    ///
+    /// Timeouts and pauses are shortened to end at the deadline. After the deadline, every call
+    /// that is not a store call fails with [`Phase::NotSent`](crate::Phase::NotSent). An earlier
+    /// deadline of the flow or of an enclosing `until` stays in force.
     pub fn until<T>(&mut self, deadline: Duration, poll: impl FnOnce(&mut Cx<'_>) -> T) -> T {
         let outer = self.mailbox.deadline;
         self.mailbox.deadline = outer.min(deadline);
@@ -89,7 +94,8 @@ impl<'a> Cx<'a> {
         result
     }
 
-    /// Asks for an HTTP request. If its URL breaks the rules of its reach, it is answered at once.
+    /// Asks for an HTTP request. If its URL breaks the rules of `how.reach`, the call fails with
+    /// [`Phase::Blocked`](crate::Phase::Blocked), and the driver never sees it.
     pub fn http(&mut self, request: Request<Body>, how: How) -> Ticket<Response<Bytes>> {
         let verdict = how.reach.check(request.uri());
         let How { timeout, answer, reach, start_by } = how;
@@ -104,17 +110,17 @@ impl<'a> Cx<'a> {
         ticket
     }
 
-    /// Asks for the TXT records of `name`.
+    /// Asks for the DNS TXT records of `name`, a name without the final dot.
     pub fn txt(&mut self, name: String, timeout: Duration) -> Ticket<Vec<String>> {
         self.mailbox.ask(usize::MAX, |respond| Call::Txt(TxtCall { name, timeout, respond }))
     }
 
-    /// Asks for a pause.
+    /// Asks for a pause of `duration`.
     pub fn sleep(&mut self, duration: Duration) -> Ticket<()> {
         self.mailbox.ask(usize::MAX, |respond| Call::Sleep(SleepCall { duration, respond }))
     }
 
-    /// Asks for a machine to be run once for all who ask for `key`.
+    /// Asks the driver to run `machine` once for all flows that ask for `key`; see [`SharedCall`].
     pub fn shared<M>(&mut self, key: String, machine: M) -> Ticket<()>
     where
         M: Machine<Output = (), Error = Infallible> + Send + 'static,
@@ -123,17 +129,18 @@ impl<'a> Cx<'a> {
         self.mailbox.ask(usize::MAX, |respond| Call::Shared(SharedCall { key, machine, respond }))
     }
 
-    /// Asks for a signature by a key that lives elsewhere.
+    /// Asks the remote signer for the `ES256` signature of `message` by the key `key_id`.
     pub fn sign(&mut self, key_id: String, message: Vec<u8>) -> Ticket<[u8; 64]> {
         self.mailbox.ask(usize::MAX, |respond| Call::Sign(SignCall { key_id, message, respond }))
     }
 
-    /// Asks for the record under `key`.
+    /// Asks the store for the record under `key`.
     pub fn load(&mut self, key: String) -> Ticket<Option<Record>> {
         self.mailbox.ask(usize::MAX, |respond| Call::Store(StoreCall::Load { key, respond }))
     }
 
-    /// Asks to write the record under `key`.
+    /// Asks the store to write `value` under `key`, if the present record is as `expect` says. The
+    /// store may drop the record after `expires_at`.
     pub fn save(
         &mut self,
         key: String,
@@ -146,32 +153,33 @@ impl<'a> Cx<'a> {
         })
     }
 
-    /// Asks to remove the record under `key`.
+    /// Asks the store to remove the record under `key`, if the present record is as `expect` says.
     pub fn delete(&mut self, key: String, expect: Expect) -> Ticket<Deleted> {
         self.mailbox
             .ask(usize::MAX, |respond| Call::Store(StoreCall::Delete { key, expect, respond }))
     }
 
-    /// Asks for the keys that begin with `prefix`.
+    /// Asks the store for all keys that begin with `prefix`.
     pub fn list(&mut self, prefix: String) -> Ticket<Vec<String>> {
         self.mailbox.ask(usize::MAX, |respond| Call::Store(StoreCall::List { prefix, respond }))
     }
 
-    /// The answer to a call, once it is there.
+    /// Takes the reply to a call; `Pending` as long as the reply has not arrived.
     ///
     /// # Panics
     ///
-    /// The answer was already taken, or the ticket belongs to another flow: bugs of a machine.
+    /// Panics if the reply was already taken, or if the ticket belongs to another flow. Both are
+    /// bugs of the machine.
     pub fn take<T: Payload>(&mut self, ticket: &Ticket<T>) -> Poll<Result<T, TransportError>> {
         match self.mailbox.take(ticket) {
             Some(outcome) => {
-                Poll::Ready(*outcome.downcast().expect("a reply is of the kind of its call"))
+                Poll::Ready(*outcome.downcast().expect("a reply has the type of its ticket"))
             }
             None => Poll::Pending,
         }
     }
 
-    /// Whether the call was handed to the driver, so that its peer may see it.
+    /// Returns whether the call was handed to the driver. If it was, the server may have seen it.
     pub fn is_handed_out<T>(&self, ticket: &Ticket<T>) -> bool {
         self.mailbox.is_handed_out(ticket)
     }

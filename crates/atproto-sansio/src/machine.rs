@@ -1,53 +1,58 @@
-//! The inside view: a procedure that asks for calls and ends in a result.
+//! The [`Machine`] trait: one protocol procedure as a state machine, and its [`Budget`].
 
 use std::task::Poll;
 use std::time::Duration;
 
 use crate::cx::Cx;
 
-/// A procedure that asks for calls and ends in a result.
+/// A protocol procedure as a state machine: it asks for calls and ends in one result.
 ///
 /// Machines nest: a parent polls its child with `ready!(child.poll(cx))?` and never sees the
-/// child's calls. A machine is driven from outside by a [`Flow`](crate::Flow).
+/// child's calls. A [`Flow`](crate::Flow) drives the outermost machine.
 pub trait Machine {
-    /// What it ends in.
+    /// Result of a successful procedure.
     type Output;
-    /// Why it ends without.
+    /// Error of a failed procedure.
     type Error;
 
-    /// Goes as far as the replies allow.
+    /// Continues until the machine has ended or needs a reply that has not arrived.
     ///
     /// # Panics
     ///
-    /// Polled again after it has returned `Ready`: that is a bug of the caller.
+    /// Panics if the machine is polled again after it returned `Ready`. The cause is a bug of the
+    /// code that polls.
     fn poll(&mut self, cx: &mut Cx<'_>) -> Poll<Result<Self::Output, Self::Error>>;
 
-    /// What the whole procedure may cost. Only the outermost machine is asked.
+    /// Limits of requests, time and calls for the whole procedure. [`Flow::new`](crate::Flow::new)
+    /// reads the budget of the outermost machine only.
     fn budget(&self) -> Budget {
         Budget::default()
     }
 }
 
-/// What a flow may cost before the engine refuses further calls.
+/// Limits of one flow. The engine answers every call beyond them with
+/// [`Phase::NotSent`](crate::Phase::NotSent).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Budget {
-    /// HTTP requests, redirects and retries included.
+    /// Number of HTTP requests; redirects and retries count.
     pub http: u32,
-    /// Time since the first poll. A call handed out before may still take its own time.
+    /// Time since the first poll. The timeout of an HTTP or TXT call, and a pause, is shortened to
+    /// the time that is left.
     pub time: Duration,
-    /// Calls of all kinds but those to a store: what was decided is stored, however late it is.
+    /// Number of calls of all kinds except store calls. Store calls have no limit, so that a
+    /// machine can save a result that it has obtained.
     pub calls: u32,
 }
 
 impl Budget {
-    /// A budget of `http` requests within `time`.
+    /// A budget of `http` requests within `time`, and 256 calls.
     pub const fn new(http: u32, time: Duration) -> Self {
         Self { http, time, calls: 256 }
     }
 }
 
 impl Budget {
-    /// What two procedures beside each other may cost.
+    /// The budget of two procedures that run side by side: the sum of the counts, the longer time.
     pub(crate) fn beside(self, other: Self) -> Self {
         Self {
             http: self.http.saturating_add(other.http),
@@ -58,7 +63,7 @@ impl Budget {
 }
 
 impl Default for Budget {
-    /// 20 requests within a minute.
+    /// 20 HTTP requests within a minute, and 256 calls.
     fn default() -> Self {
         Self::new(20, Duration::from_secs(60))
     }

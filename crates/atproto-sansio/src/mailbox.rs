@@ -1,4 +1,4 @@
-//! The calls of one flow between its machine and its driver.
+//! [`Mailbox`]: the calls of one flow that are queued, in flight or answered.
 
 use std::any::Any;
 use std::collections::{BTreeMap, VecDeque};
@@ -10,29 +10,32 @@ use std::time::Duration;
 use crate::call::{Address, Call, Payload, Respond};
 use crate::error::TransportError;
 
-/// A claim to the answer of one call. Dropping it withdraws the call: one that was not handed out
-/// yet never will be, and the answer of any other is ignored.
+/// The claim of a machine to the reply of one call.
+///
+/// Dropping the ticket withdraws the call. If the call is still queued, the driver never sees it.
+/// If the call is in flight, the flow ignores its reply.
 #[must_use = "dropping a ticket withdraws its call"]
 pub struct Ticket<T> {
     pub(crate) slot: u64,
-    /// Its slot looks whether this is still alive.
+    /// The slot holds a `Weak` of this; it dies with the ticket, and thereby withdraws the call.
     wanted: Arc<()>,
     kind: PhantomData<fn() -> T>,
 }
 
-/// The calls of one flow: asked for, handed out, answered.
+/// The calls of one flow: queued, in flight (handed to the driver), or answered.
 pub(crate) struct Mailbox {
     pub(crate) identity: Arc<()>,
     next: u64,
     queue: VecDeque<Queued>,
     slots: BTreeMap<u64, Slot>,
-    /// When the calls that are asked for now must be over.
+    /// Deadline of the calls that are asked for now, on the scale of `Env::elapsed`.
     pub(crate) deadline: Duration,
-    /// Whether something happened that the machine has not seen.
+    /// Whether a reply arrived since the machine was polled last.
     pub(crate) news: bool,
 }
 
-/// A machine that repeats what is refused would never come to its end.
+/// Most calls that one flow may ask for. A machine that repeats a refused call would otherwise loop
+/// for ever.
 const MAX_ASKED: u64 = 1 << 20;
 
 struct Queued {
@@ -77,7 +80,7 @@ impl Mailbox {
         Ticket { slot, wanted, kind: PhantomData }
     }
 
-    /// Answers a call that is still queued.
+    /// Removes a call from the queue and answers it with `error`. Does nothing if it is in flight.
     pub(crate) fn refuse(&mut self, slot: u64, error: TransportError) {
         if let Some(index) = self.queue.iter().rposition(|queued| queued.slot == slot)
             && let Some(queued) = self.queue.remove(index)
@@ -87,7 +90,7 @@ impl Mailbox {
         }
     }
 
-    /// The next call that is still wanted, and when it must be over.
+    /// Takes the next call that was not withdrawn out of the queue, with its deadline.
     pub(crate) fn next_call(&mut self) -> Option<(Call, Duration)> {
         while let Some(Queued { slot, call, deadline }) = self.queue.pop_front() {
             if call.is_wanted() {
@@ -98,17 +101,18 @@ impl Mailbox {
         None
     }
 
-    /// Whether the call of `ticket` was handed to the driver.
+    /// Whether the call of `ticket` has left the queue.
     pub(crate) fn is_handed_out<T>(&self, ticket: &Ticket<T>) -> bool {
         self.queue.binary_search_by_key(&ticket.slot, |queued| queued.slot).is_err()
     }
 
-    /// Whether any call still waits for its answer.
+    /// Whether any call that was not withdrawn still waits for its reply.
     pub(crate) fn is_waiting(&self) -> bool {
         self.slots.values().any(|slot| slot.outcome.is_none() && slot.ticket.strong_count() > 0)
     }
 
-    /// Keeps an answer for its ticket; without a ticket nobody wants it.
+    /// Keeps a reply until its ticket takes it. If the ticket was dropped, the reply is dropped,
+    /// too.
     pub(crate) fn accept(&mut self, slot: u64, outcome: Box<dyn Any + Send>) {
         match self.slots.get_mut(&slot) {
             Some(entry) if entry.ticket.strong_count() > 0 => {

@@ -13,6 +13,7 @@ mod keys;
 mod latency;
 mod lifetimes;
 mod mangled;
+mod memory;
 mod network;
 mod on_sockets;
 mod sessions;

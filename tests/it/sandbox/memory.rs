@@ -1,0 +1,53 @@
+//! A program may bring its own memory.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use atproto_dpop::{NONCES, P256Keys};
+use atproto_oauth_core::Subject;
+use atproto_oauth_sandbox::{Exchange, Sandbox};
+use atproto_sansio::{MapMemory, Memory, System, Topic, drive};
+use bytes::Bytes;
+
+use crate::sandbox::{ALICE, loopback};
+
+/// Counts the nonces that it is given, and keeps everything in the usual memory.
+#[derive(Default)]
+struct CountingMemory {
+    nonces: AtomicUsize,
+    inner: MapMemory,
+}
+
+impl Memory for CountingMemory {
+    fn get(&self, topic: Topic, key: &str, elapsed: Duration) -> Option<Bytes> {
+        self.inner.get(topic, key, elapsed)
+    }
+
+    fn put(&self, topic: Topic, key: &str, value: Bytes, expires: Duration) {
+        self.nonces.fetch_add(usize::from(topic == NONCES), Ordering::SeqCst);
+        self.inner.put(topic, key, value, expires);
+    }
+
+    fn forget(&self, topic: Topic, key: &str) {
+        self.inner.forget(topic, key);
+    }
+}
+
+#[test]
+fn nonces_are_kept_in_the_memory_of_the_program() {
+    // Rule E-41
+    let memory = Arc::new(CountingMemory::default());
+    let system = System::new(P256Keys).with_memory(memory.clone());
+    let mut sandbox = Sandbox::new(1);
+    sandbox.advance(System::now().since(sandbox.now()));
+    // The first login is asked for a nonce, the second one sends it at once.
+    for pushed in [2, 1] {
+        sandbox.clear_log();
+        let login = loopback().authorize(Subject::parse(ALICE).unwrap());
+        let _ = drive(&system, login, |call| sandbox.respond(call)).unwrap();
+        let par = |exchange: &&Exchange| exchange.url.path() == "/oauth/par";
+        assert_eq!(sandbox.requests().filter(par).count(), pushed);
+    }
+    assert_eq!(memory.nonces.load(Ordering::SeqCst), 3);
+}

@@ -1,4 +1,4 @@
-//! One request and the meaning of its response.
+//! [`Endpoint`]: one HTTP request and the parser of its response. [`Fetch`] sends it once.
 
 use std::task::{Poll, ready};
 
@@ -14,106 +14,108 @@ use crate::machine::Machine;
 use crate::mailbox::Ticket;
 use crate::time::UnixTime;
 
-/// One request and the meaning of its response: the leaf of every machine.
+/// One HTTP request and the parser of its response; the leaf of a tree of machines.
 ///
-/// The request is made anew on each attempt, so that a retry carries fresh identifiers and times.
+/// [`request`](Self::request) builds a new request for each attempt, so that a retry carries fresh
+/// identifiers and times.
 pub trait Endpoint {
-    /// What a good response means.
+    /// Value of a successful response.
     type Output;
-    /// What else can happen.
+    /// Error of a failed call, of an error response, or of a response that can't be parsed.
     type Error: From<TransportError>;
 
-    /// Where the request goes, if that is known before it is made. A layer that knows the clock of
-    /// that server can then give its time.
+    /// URL of the request, if it is known before the request is built; `None` by default. A layer
+    /// that knows the clock of this server uses it to put the server's time into [`Fresh::now`].
     fn url(&self) -> Option<&Url> {
         None
     }
 
-    /// What a key that lives elsewhere must sign before the request can be made: nothing, unless
-    /// the endpoint says so. The signature comes back in [`Fresh::signed`].
+    /// Returns the message that a remote signer must sign before the request can be built; `None`
+    /// by default. The signature is passed to [`request`](Self::request) in [`Fresh::signed`].
     ///
     /// # Errors
     ///
-    /// The request can't be made.
+    /// Fails if the request can't be built from the endpoint's fields.
     fn to_sign(&self, fresh: Fresh<'_>) -> Result<Option<ToSign>, Self::Error> {
         let _ = fresh;
         Ok(None)
     }
 
-    /// The request, with what is `fresh` on this attempt.
+    /// Builds the request from the endpoint's fields and the values of this attempt (`fresh`).
     ///
     /// # Errors
     ///
-    /// The request can't be made.
+    /// Fails if the request can't be built from the endpoint's fields.
     fn request(&self, fresh: Fresh<'_>) -> Result<Request<Body>, Self::Error>;
 
-    /// How the request is to be performed.
+    /// Time limit, size limit and network policy of the request.
     fn how(&self) -> How;
 
-    /// The meaning of the response.
+    /// Parses the response.
     ///
     /// # Errors
     ///
-    /// The response is a refusal, or not what the specification asks for.
+    /// Fails if the server refused the request, or if the response violates the specification.
     fn response(&self, response: Response<Bytes>) -> Result<Self::Output, Self::Error>;
 }
 
-/// What is fresh on each attempt.
+/// Values that are new on each attempt: time, entropy, signature.
 #[non_exhaustive]
 pub struct Fresh<'a> {
-    /// Wall-clock time, as the server has it if that is known.
+    /// Wall-clock time of the server if it is known, otherwise of this machine's environment.
     pub now: UnixTime,
     /// A source of unpredictable bytes.
     pub entropy: &'a mut dyn Entropy,
-    /// What the endpoint wanted to be signed, if it wanted that.
+    /// The message of [`Endpoint::to_sign`] and its signature; `None` if there was no message.
     pub signed: Option<Signed<'a>>,
 }
 
-/// A message and its signature by a key that lives elsewhere.
+/// A message and its `ES256` signature by a remote signer.
 #[derive(Clone, Copy, Debug)]
 pub struct Signed<'a> {
-    /// What was signed.
+    /// The signed message, equal to [`ToSign::message`].
     pub message: &'a [u8],
     /// `r` and `s`, 32 bytes each.
     pub signature: &'a [u8; 64],
 }
 
-/// A message for a key that lives elsewhere.
+/// A message to be signed by a remote signer.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ToSign {
-    /// Which key.
+    /// Id of the key, as the remote signer names it.
     pub key_id: String,
-    /// The message.
+    /// The message, not hashed yet.
     pub message: Vec<u8>,
 }
 
 impl<'a> Fresh<'a> {
-    /// The time `now`, and `entropy`.
+    /// Fresh values without a signature.
     pub fn new(now: UnixTime, entropy: &'a mut dyn Entropy) -> Self {
         Self { now, entropy, signed: None }
     }
 }
 
 impl Cx<'_> {
-    /// What is fresh, for an [`Endpoint`](crate::Endpoint) whose server has the time `now`.
+    /// Fresh values for an [`Endpoint`](crate::Endpoint) whose server has the time `now`.
     pub fn fresh_at(&mut self, now: UnixTime) -> Fresh<'_> {
         Fresh::new(now, self.entropy())
     }
 }
 
-/// Makes the request of an endpoint, with the signature that it may need: for the layers that send
-/// it. One draft makes a request for each attempt.
+/// Builds the request of an [`Endpoint`], and first obtains a signature if the endpoint needs one.
+/// Machines that send endpoints, such as [`Fetch`], use it; one draft serves all attempts.
 #[derive(Debug, Default)]
 pub struct Draft {
     signing: Option<(Vec<u8>, Ticket<[u8; 64]>)>,
 }
 
 impl Draft {
-    /// The request, made at the server's time `now`.
+    /// Returns the request, built at the server's time `now`; `Pending` as long as the signature is
+    /// outstanding.
     ///
     /// # Errors
     ///
-    /// The request can't be made, or the key can't be reached.
+    /// Fails if the request can't be built, or if the remote signer does not sign.
     pub fn poll<E: Endpoint>(
         &mut self,
         endpoint: &E,
@@ -127,7 +129,7 @@ impl Draft {
             self.signing = Some((message.clone(), cx.sign(key_id, message)));
         }
         let Some((message, ticket)) = &self.signing else {
-            unreachable!("a signature was just asked for")
+            unreachable!("`signing` was set above")
         };
         let signature = ready!(cx.take(ticket))?;
         let signed = Signed { message, signature: &signature };
@@ -137,7 +139,7 @@ impl Draft {
     }
 }
 
-/// Sends an endpoint's request once.
+/// Machine that sends the request of an [`Endpoint`] once and ends in the parsed response.
 #[derive(Debug)]
 pub struct Fetch<E> {
     endpoint: E,
@@ -152,7 +154,7 @@ enum State {
 }
 
 impl<E: Endpoint> Fetch<E> {
-    /// A fetch that has not begun.
+    /// A fetch of `endpoint`; the first poll builds and sends the request.
     pub fn new(endpoint: E) -> Self {
         Self { endpoint, state: State::New(Draft::default()) }
     }
@@ -165,7 +167,7 @@ impl<E: Endpoint> Machine for Fetch<E> {
     fn poll(&mut self, cx: &mut Cx<'_>) -> Poll<Result<Self::Output, Self::Error>> {
         if let State::New(draft) = &mut self.state {
             let request = ready!(draft.poll(&self.endpoint, cx.now(), cx));
-            // Where it stays if there can be no request.
+            // If there is no request, the `?` below returns, and the fetch has ended.
             self.state = State::Ended;
             self.state = State::Asked(cx.http(request?, self.endpoint.how()));
         }

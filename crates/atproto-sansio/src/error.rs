@@ -1,78 +1,79 @@
-//! What a failed call tells the machine that asked for it.
+//! [`TransportError`]: the error of a call, and how far the call got ([`Phase`]).
 
 use std::error::Error;
 use std::fmt;
 use std::net::IpAddr;
 
-/// A call that brought no reply: how far it got, and a sentence for people.
+/// Error of a call: how far the call got, and a sentence for a log.
 ///
-/// Only the machine knows what a lost reply means, so a driver reports the [`Phase`] and decides
-/// nothing.
+/// Only the machine knows whether a request can be repeated, so a driver reports the [`Phase`] and
+/// does not retry.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct TransportError {
     /// How far the call got.
     pub phase: Phase,
-    /// What happened, for people: lower case, no secrets, no final full stop.
+    /// Description of the failure for a log: lower case, no secrets, no final full stop.
     pub detail: String,
 }
 
-/// How far a failed call got.
-///
-/// The distinction that matters is whether the peer may have acted on the request.
+/// How far a failed call got: most important, whether the server may have acted on the request.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[expect(clippy::exhaustive_enums, reason = "a machine must decide on each of them")]
 pub enum Phase {
-    /// Surely not sent: no address, no connection, no TLS session, or too late to start.
+    /// The request was not sent: no address, no connection, no TLS session, or too late to start.
     NotSent,
-    /// Sent, or perhaps sent, and no whole reply came. When in doubt, this one.
+    /// The request was or may have been sent, and no response came. If a driver can't tell how far
+    /// a request got, it reports this phase.
     MaybeSent,
-    /// A reply began and did not arrive whole.
+    /// The response began, and the connection ended before the whole response had arrived.
     Truncated,
-    /// The reply is larger than the call allowed.
+    /// The response is larger than the limit of the call.
     TooLarge,
-    /// No whole reply within the call's time, and the request may have been sent.
+    /// The whole response did not arrive within the timeout. The request may have been sent.
     TimedOut,
-    /// A policy forbids the call; nothing was sent.
+    /// The network policy forbids the call. Nothing was sent.
     Blocked(Box<Rule>),
-    /// This driver can't perform this kind of call; nothing was sent.
+    /// This driver can't perform this kind of call. Nothing was sent.
     Unsupported,
 }
 
-/// The rule that forbade a call.
+/// The rule of the network policy that a blocked call broke.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Rule {
-    /// The host that was asked for; empty if the call names none.
+    /// Host of the request; empty if the call has none.
     pub host: String,
-    /// The address that it resolved to, if the address is the reason.
+    /// The forbidden address that the host resolved to; `None` if the URL itself broke the rule.
     pub address: Option<IpAddr>,
-    /// The rule, for people.
+    /// Text of the rule for a log.
     pub reason: &'static str,
 }
 
 impl Rule {
-    /// The rule of a driver that performs no [`Development`](crate::Reach::Development) call.
+    /// The rule of a driver that refuses [`Development`](crate::Reach::Development) calls, because
+    /// it was not built for development networks.
     pub const NO_DEVELOPMENT: Self =
         Self::because("the driver was not built for development networks: see `development()`");
 
-    /// A rule that forbids whatever was asked for; the engine adds the host.
+    /// A rule with only a reason. [`Respond::with`](crate::Respond::with) adds the host of the
+    /// call.
     pub const fn because(reason: &'static str) -> Self {
         Self { host: String::new(), address: None, reason }
     }
 }
 
 impl TransportError {
-    /// An error in `phase`, explained by `detail`.
+    /// An error in `phase` with the description `detail`.
     pub fn new(phase: Phase, detail: impl Into<String>) -> Self {
         Self { phase, detail: detail.into() }
     }
 
-    /// A call that a policy forbids.
+    /// An error in [`Phase::Blocked`], with the text of `rule` as its description.
     pub fn blocked(rule: Rule) -> Self {
         let detail = rule.to_string();
         Self { phase: Phase::Blocked(Box::new(rule)), detail }
     }
 
-    /// The same, with the host that was asked.
+    /// Adds the host of the call to the description, or to the rule of a blocked call.
     pub(crate) fn about(self, host: &str) -> Self {
         match self.phase {
             Phase::Blocked(rule) if rule.host.is_empty() => {
@@ -83,7 +84,8 @@ impl TransportError {
         }
     }
 
-    /// Whether another try may bring a reply.
+    /// Returns whether a repeated call can succeed: true for `NotSent`, `MaybeSent`, `Truncated`
+    /// and `TimedOut`.
     pub fn is_transient(&self) -> bool {
         match self.phase {
             Phase::NotSent | Phase::MaybeSent | Phase::Truncated | Phase::TimedOut => true,
@@ -91,7 +93,8 @@ impl TransportError {
         }
     }
 
-    /// Whether the peer surely did not see the request.
+    /// Returns whether the server certainly did not receive the request: true for `NotSent`,
+    /// `Blocked` and `Unsupported`.
     pub fn surely_not_sent(&self) -> bool {
         matches!(self.phase, Phase::NotSent | Phase::Blocked(_) | Phase::Unsupported)
     }
@@ -106,7 +109,7 @@ impl fmt::Display for TransportError {
             Phase::TooLarge => "the reply is too large",
             Phase::TimedOut => "no reply in time",
             Phase::Blocked(_) => "the request was blocked",
-            Phase::Unsupported => "this transport can't do that",
+            Phase::Unsupported => "the driver can't perform the call",
         };
         write!(f, "{phase}: {}", self.detail)
     }

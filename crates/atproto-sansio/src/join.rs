@@ -1,4 +1,5 @@
-//! Two machines at once.
+//! [`Join`] runs two machines side by side; [`Held`] keeps the result of a machine until it is
+//! taken.
 
 use std::fmt;
 use std::task::Poll;
@@ -6,7 +7,8 @@ use std::task::Poll;
 use crate::cx::Cx;
 use crate::machine::{Budget, Machine};
 
-/// A machine whose result is kept until it is taken, so that it may be polled beside others.
+/// A machine together with its result. The result stays in place until it is taken, so that a
+/// parent can poll several machines side by side.
 pub struct Held<M: Machine> {
     state: State<M, M::Output, M::Error>,
 }
@@ -18,17 +20,17 @@ enum State<M, T, E> {
 }
 
 impl<M: Machine> Held<M> {
-    /// Holds `machine`.
+    /// Wraps a machine that has not ended.
     pub fn new(machine: M) -> Self {
         Self { state: State::Running(machine) }
     }
 
-    /// A result that is already there, for a path that needs no machine.
+    /// Wraps a result that is known already, for a case that needs no machine.
     pub fn ended(result: Result<M::Output, M::Error>) -> Self {
         Self { state: State::Ended(result) }
     }
 
-    /// Polls the machine unless it has ended; says whether it has.
+    /// Polls the machine unless it has ended. Returns whether the machine has ended.
     pub fn advance(&mut self, cx: &mut Cx<'_>) -> bool {
         if let State::Running(machine) = &mut self.state {
             match machine.poll(cx) {
@@ -39,7 +41,7 @@ impl<M: Machine> Held<M> {
         true
     }
 
-    /// The machine, while it runs.
+    /// The machine; `None` after its end.
     pub fn running(&self) -> Option<&M> {
         match &self.state {
             State::Running(machine) => Some(machine),
@@ -47,7 +49,7 @@ impl<M: Machine> Held<M> {
         }
     }
 
-    /// The result, if it is there and was not taken.
+    /// The result; `None` before the machine's end, and after the result was taken.
     pub fn result(&self) -> Option<&Result<M::Output, M::Error>> {
         match &self.state {
             State::Ended(result) => Some(result),
@@ -55,7 +57,7 @@ impl<M: Machine> Held<M> {
         }
     }
 
-    /// Takes the error out, once, if the machine ended in one.
+    /// Takes the result and returns its error, if the machine failed. Otherwise changes nothing.
     pub fn take_error(&mut self) -> Option<M::Error> {
         match self.result() {
             Some(Err(_)) => self.take().and_then(Result::err),
@@ -63,12 +65,13 @@ impl<M: Machine> Held<M> {
         }
     }
 
-    /// Moves the machine or its result elsewhere; nothing is left here.
+    /// Moves the machine or its result out. The remaining value is `Held(taken)`.
     pub fn take_over(&mut self) -> Self {
         Self { state: std::mem::replace(&mut self.state, State::Taken) }
     }
 
-    /// Takes the result out, once. A machine that still runs goes on running.
+    /// Takes the result; later calls return `None`. If the machine still runs, returns `None` and
+    /// leaves the machine in place.
     pub fn take(&mut self) -> Option<Result<M::Output, M::Error>> {
         match std::mem::replace(&mut self.state, State::Taken) {
             State::Ended(result) => Some(result),
@@ -80,17 +83,18 @@ impl<M: Machine> Held<M> {
     }
 }
 
-/// Two machines at once: ends in both outputs, or in the first error.
+/// Two machines side by side: ends in both outputs, or in the first error.
 ///
-/// Calls of both are outstanding together. When one fails, the calls of the other are withdrawn
-/// with it.
+/// Calls of both machines are in flight at the same time. If one machine fails, the calls of the
+/// other are withdrawn.
 pub struct Join<A: Machine, B: Machine> {
     first: Held<A>,
     second: Held<B>,
 }
 
 impl<A: Machine, B: Machine> Join<A, B> {
-    /// Runs `first` and `second` beside each other; where calls queue, those of `first` come first.
+    /// Joins two machines. In each poll, `first` is polled before `second`, so that its calls are
+    /// handed out first.
     pub fn new(first: A, second: B) -> Self {
         Self { first: Held::new(first), second: Held::new(second) }
     }
@@ -118,7 +122,7 @@ where
         }
         let (first, second) = (self.first.take(), self.second.take());
         if failed {
-            // Dropping a machine drops its tickets, which withdraws its calls.
+            // The dropped machine drops its tickets, and dropped tickets withdraw their calls.
             (self.first.state, self.second.state) = (State::Taken, State::Taken);
         }
         let (first, second) = (first.transpose()?, second.transpose()?);
@@ -126,7 +130,7 @@ where
     }
 }
 
-/// Prints no result: it may hold a secret.
+/// Prints the state but no result, because a result may hold a secret.
 impl<M: Machine> fmt::Debug for Held<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.state {

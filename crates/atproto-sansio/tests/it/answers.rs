@@ -112,7 +112,10 @@ fn an_unsupported_call_says_which_kind_it_is() {
     let call = driver.call();
     driver.flow.handle_reply(call.unsupported());
     let error = driver.end().unwrap_err();
-    assert_eq!(error.to_string(), "this transport can't do that: sign calls are not supported");
+    assert_eq!(
+        error.to_string(),
+        "the driver can't perform the call: sign calls are not supported"
+    );
     assert!(error.surely_not_sent());
 }
 

@@ -131,8 +131,8 @@ fn with_common_headers(mut response: Response<Bytes>, now: UnixTime) -> Response
     response
 }
 
-/// Headers that a web page may send. They are listed, because `*` does not cover `Authorization`
-/// (Fetch standard).
+/// Headers that a web page may send. The names are listed, because `*` does not cover
+/// `Authorization` (Fetch standard).
 const ALLOWED_HEADERS: &str =
     "Authorization, Content-Type, DPoP, atproto-proxy, atproto-accept-labelers";
 

@@ -29,7 +29,8 @@ impl Incoming {
         self.url.origin().ascii_serialization()
     }
 
-    /// Returns the first value of a header; `None` if it is missing or not visible ASCII.
+    /// Returns the first value of a header; `None` if the header is missing or its value is not
+    /// ASCII text.
     pub(crate) fn header(&self, name: HeaderName) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }

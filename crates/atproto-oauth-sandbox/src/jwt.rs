@@ -26,18 +26,18 @@ impl Jwt {
         })
     }
 
-    /// Returns a member of the header; `None` if it is missing or not a string.
+    /// Returns a member of the header; `None` if the member is missing or not a string.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.header.get(name)?.as_str()
     }
 
-    /// Returns a claim; `None` if it is missing or not a string.
+    /// Returns a claim; `None` if the claim is missing or not a string.
     pub(crate) fn claim(&self, name: &str) -> Option<&str> {
         self.claims.get(name)?.as_str()
     }
 
     /// Returns a claim that is a time in seconds since 1970 (RFC 7519 section 2, NumericDate):
-    /// `None` if it is missing, `Err` if it is not a number.
+    /// `None` if the claim is missing, `Err` if the claim is not a number.
     pub(crate) fn time(&self, name: &str) -> Result<Option<f64>, ()> {
         match self.claims.get(name) {
             None => Ok(None),

@@ -37,7 +37,7 @@ pub enum Seen {
         at: UnixTime,
         /// The name in lower case, without a final dot.
         name: String,
-        /// The result, after faults.
+        /// Answer to the lookup, after the effects of faults.
         answer: Dns,
     },
 }
@@ -64,15 +64,15 @@ pub struct Exchange {
     pub answer_headers: HeaderMap,
     /// Body of the response; empty if it is larger than 64 KiB.
     pub answer_body: Bytes,
-    /// Whether the complete response was sent. `false` if a fault lost it, cut it, or withheld it.
-    /// The client may have timed out nevertheless.
+    /// Whether the complete response was sent. `false` if a fault lost, cut or withheld the
+    /// response. If `true`, the client may have timed out nevertheless.
     pub delivered: bool,
     /// Descriptions of the faults that applied, separated by `, `; `None` if no fault applied.
     pub fault: Option<String>,
 }
 
-/// A JSON Web Token from a request: a DPoP proof or a client assertion. It is decoded, not
-/// verified.
+/// A JSON Web Token from a request: a DPoP proof or a client assertion. The token is decoded,
+/// but not verified.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Decoded {
@@ -151,8 +151,8 @@ impl Decoded {
     }
 }
 
-/// Prints the method, URL, status and error, for example
-/// `POST https://pds.example.com/oauth/par 400 use_dpop_nonce`; no query, no header and no body.
+/// Prints the method, URL, status and error, for example `POST https://pds.example.com/oauth/par
+/// 400 use_dpop_nonce`. The query, the headers and the bodies are not printed.
 impl fmt::Display for Exchange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let origin = self.url.origin().ascii_serialization();

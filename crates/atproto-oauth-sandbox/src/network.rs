@@ -160,7 +160,7 @@ impl Sandbox {
         self.server_at(&canonical(origin))
     }
 
-    /// Returns the PDS of an account, which is named by its handle or DID.
+    /// Returns the PDS of the account whose handle or DID is `name`.
     pub fn server_of(&self, name: &str) -> Option<ServerId> {
         let account = self.accounts.iter().find(|account| account.is_called(name))?;
         Some(account.server)

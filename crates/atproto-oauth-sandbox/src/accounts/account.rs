@@ -29,7 +29,7 @@ pub(crate) struct Account {
     pub(crate) handle: String,
     pub(crate) password: String,
     pub(crate) server: ServerId,
-    /// Servers that hosted the account before; it is deactivated there.
+    /// Servers that hosted the account before; the account is deactivated there.
     pub(crate) left: Vec<ServerId>,
     pub(crate) repository: Repository,
     /// Public signing key as a Multikey. The private key is not kept, because the sandbox signs no
@@ -55,7 +55,8 @@ impl Sandbox {
 }
 
 impl Account {
-    /// Whether `identifier` is the DID or, in any case, the handle of the account.
+    /// Whether `identifier` is the DID or the handle of the account. Handles are compared without
+    /// regard to letter case.
     pub(crate) fn is_called(&self, identifier: &str) -> bool {
         self.did == identifier || self.handle.eq_ignore_ascii_case(identifier)
     }

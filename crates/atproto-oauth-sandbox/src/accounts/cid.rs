@@ -30,7 +30,7 @@ pub(crate) fn is_one(text: &str) -> bool {
 }
 
 fn cid(codec: u8, bytes: &[u8]) -> String {
-    // The version, the codec, and the multihash: its code (0x12, SHA-256), its length, the digest.
+    // The CID version, the codec, and the multihash: code 0x12 (SHA-256), length 32, digest.
     let mut binary = vec![1, codec, 0x12, 32];
     binary.extend_from_slice(&Sha256::digest(bytes));
     format!("b{}", BASE32_NOPAD.encode(&binary).to_ascii_lowercase())

@@ -7,13 +7,14 @@ use serde_json::json;
 
 use crate::answer;
 
-/// Answers to the resolution of one handle. For a new account, they contain its DID.
+/// Answers to the resolution of one handle. For a new account, the answers contain the DID.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[expect(clippy::exhaustive_structs, reason = "tests construct it with both fields")]
 pub struct HandleAnswers {
     /// Answer of DNS to a TXT lookup of `_atproto.<handle>`.
     pub dns: Dns,
-    /// Body of the 200 response to `GET /.well-known/atproto-did`; `None` responds with 404.
+    /// Body of the 200 response to `GET /.well-known/atproto-did`; `None` stands for a 404
+    /// response.
     pub https: Option<String>,
 }
 
@@ -21,7 +22,7 @@ pub struct HandleAnswers {
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[expect(clippy::exhaustive_enums, reason = "a program that serves it must handle each variant")]
 pub enum Dns {
-    /// TXT records, each with its strings joined.
+    /// TXT records; the strings of each record are joined.
     Records(Vec<String>),
     /// The name does not exist (`NXDOMAIN`).
     NoSuchName,

@@ -95,7 +95,7 @@ impl Repository {
     ///
     /// The commit CID hashes the previous commit CID, the revision, and the CID of the written
     /// record. It does not hash the whole repository, so that the time of a commit does not grow
-    /// with it.
+    /// with the repository.
     pub(crate) fn commit(&mut self, now: UnixTime) -> Value {
         let rev = self.next_key(now);
         let commit = json!({"prev": self.commit, "rev": rev, "record": self.changed});

@@ -21,8 +21,8 @@ use crate::origin::{canonical, canonical_host};
 /// If several faults match a request, all of them apply, and each counts the request.
 ///
 /// The first request of a client to an authorization server usually has no nonce and fails with
-/// `use_dpop_nonce`. If a fault is to change the response of a success, like
-/// [`merge`](Self::merge), [`skip`](Self::skip) that first request.
+/// `use_dpop_nonce`. To change a successful response, for example with [`merge`](Self::merge),
+/// exclude that first request with [`skip`](Self::skip).
 ///
 /// A CORS preflight request (`OPTIONS`) matches only faults with this [`method`](Self::method).
 ///

@@ -141,8 +141,8 @@ impl<'a> Flows<'a> {
     }
 
     /// Handles a shared call: waits for the running machine with the same key, or adds the machine
-    /// of the call and returns its index. A shared call for a key that the asking machine depends
-    /// on fails with `NotSent`, because it would never end.
+    /// of the call and returns its index. If the key is among the keys of the asking machine, the
+    /// call fails with `NotSent`, because the machines would wait for each other.
     fn share(&mut self, asker: usize, call: SharedCall) -> Option<usize> {
         let SharedCall { key, machine, respond } = call;
         let mut keys = self.running.get(asker).map(|asker| asker.keys.clone()).unwrap_or_default();

@@ -20,7 +20,7 @@ impl Sandbox {
     /// Runs a machine to its end in the sandbox's own process, and returns its result.
     ///
     /// All calls of the machine are in flight at the same time, as with an async driver. The clock
-    /// moves only while the machine waits for replies. Machines that it shares run to their ends.
+    /// moves only while the machine waits for replies. Shared machines run to their ends, too.
     ///
     /// # Errors
     ///
@@ -29,7 +29,8 @@ impl Sandbox {
         self.with_process(|sandbox, process| sandbox.run_in(process, machine))
     }
 
-    /// Runs a machine like [`run`](Self::run), but with the entropy, memory and clock of `process`.
+    /// Runs a machine like [`run`](Self::run), but in `process`, which has its own entropy, memory,
+    /// keys, remote signers and clock.
     ///
     /// # Errors
     ///
@@ -63,8 +64,8 @@ impl Sandbox {
         self.with_process(|sandbox, process| sandbox.respond_in(process, call))
     }
 
-    /// Performs one call like [`respond`](Self::respond), but with the remote signers, entropy,
-    /// memory and clock of `process`.
+    /// Performs one call like [`respond`](Self::respond), but in `process`: a `Sign` call uses its
+    /// remote signers, and a shared machine runs with its entropy, memory, keys and clock.
     pub fn respond_in(&mut self, process: &mut Process, call: Call) -> Reply {
         self.advance(self.time_of(&call));
         let (late, reply) = self.answer(process, call);
@@ -81,7 +82,7 @@ impl Sandbox {
     /// Calls `run` with a copy of the sandbox's own process, and keeps the copy afterwards.
     fn with_process<T>(&mut self, run: impl FnOnce(&mut Self, &mut Process) -> T) -> T {
         // The copy shares its memory with the original, so the memory survives a panic of `run`.
-        // The entropy of the original is skipped, so that it is not drawn twice after a panic.
+        // The original skips entropy, so that after a panic it does not draw the same bytes again.
         let mut process = self.process.clone();
         self.process.skip_entropy();
         let result = run(self, &mut process);

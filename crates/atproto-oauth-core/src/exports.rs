@@ -7,7 +7,8 @@ pub use atproto_identity::{
     IdentifierError, Identity, IdentityError, IdentityErrorKind, Resolver,
 };
 pub use atproto_sansio::{
-    Answer, Body, Phase, Rule, SecretString, System, TransportError, UnixTime,
+    Answer, Body, Keys, Phase, Rule, SecretString, Signer, System, SystemEntropy, TransportError,
+    UnixTime,
 };
 #[doc(no_inline)]
 pub use {bytes, http, url};

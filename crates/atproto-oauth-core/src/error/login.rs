@@ -1,0 +1,105 @@
+//! Why a callback does not end in a session.
+
+use atproto_identity::Did;
+use thiserror::Error;
+
+use crate::error::colon;
+use crate::origin::Origin;
+
+/// The reason why a callback is rejected.
+///
+/// A web application answers 400, and lets its user begin a new login.
+#[derive(Clone, Debug, Error, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum CallbackProblem {
+    /// The text begins with a URL scheme but is not a URL. Give the callback as the browser sent
+    /// it: as URL, query or form.
+    #[error("the callback is not a URL, query or form")]
+    Unreadable,
+    /// The parameter named here occurs twice, so its value is ambiguous (RFC 6749 section 3.1).
+    #[error("the callback has the parameter `{0}` twice (RFC 6749 section 3.1)")]
+    Repeated(&'static str),
+    /// The parameter named here is missing or empty. Without `state` the callback belongs to no
+    /// login; without `iss` an attacker's server may have issued the code (RFC 9207).
+    #[error("the callback lacks the parameter `{0}`: begin a new login")]
+    Missing(&'static str),
+    /// The callback has the parameter `response`: it is a signed response (JARM), which this client
+    /// never requests.
+    #[error("the callback is a signed response (JARM), which this client does not request")]
+    SignedResponse,
+    /// The callback has both `code` and `error`, so the outcome is ambiguous.
+    #[error("the callback has both a code and an error")]
+    CodeAndError,
+    /// The `state` of the callback is not the `state` of the given [`Pending`](crate::Pending).
+    /// Load the pending login that was stored under
+    /// [`CallbackParams::state`](crate::CallbackParams::state).
+    #[error("the `state` of the callback belongs to no login that is waiting for a callback")]
+    UnknownState,
+    /// The callback arrived after the lifetime of the [`Pending`](crate::Pending) login. Begin a
+    /// new login.
+    #[error("the login was begun too long ago; begin it again")]
+    Expired,
+    /// The URL of the callback differs from the redirect URI of the login in scheme, host, port or
+    /// path.
+    #[error("the callback arrived at another URL than the login's redirect URI")]
+    RedirectUri,
+}
+
+/// An error response in the callback: the user cancelled, or the authorization server rejected the
+/// authorization request (RFC 6749 section 4.1.2.1).
+///
+/// `error`, `description` and `uri` are untrusted text of the server. A user interface must escape
+/// them.
+#[derive(Clone, Debug, Error, Eq, PartialEq)]
+#[error("the authorization server answered {error}{}", colon(.description.as_deref()))]
+#[non_exhaustive]
+pub struct Denied {
+    /// The OAuth error code, such as `access_denied`.
+    pub error: String,
+    /// The `error_description`, shortened and without control characters.
+    pub description: Option<String>,
+    /// The `error_uri`, a web page about the error; only an http or https URL.
+    pub uri: Option<String>,
+    /// True if the callback has no `iss`, so that its sender is unknown (RFC 9207).
+    pub unverified: bool,
+}
+
+/// The tokens do not belong to the expected account or authorization server.
+///
+/// [`Error::is_security`] is true for each variant. Tokens that were issued are not returned to the
+/// caller.
+#[derive(Clone, Debug, Error, PartialEq)]
+#[non_exhaustive]
+pub enum AuthorityError {
+    /// The `iss` of the callback is not the authorization server that the login was sent to
+    /// (RFC 9207): this may be a mix-up attack. The authorization code was not sent. Begin a new
+    /// login.
+    #[error("the callback names the issuer {found}, but the login went to {expected}")]
+    IssuerMismatch {
+        /// Issuer that the login was sent to.
+        expected: Origin,
+        /// The `iss` of the callback, shortened and without control characters.
+        found: String,
+    },
+    /// The `sub` of the tokens is another account than the login or session is for. Tell the user
+    /// to sign in as `expected`, or begin a login for the other account.
+    #[error("the user signed in as {found}, not as {expected}")]
+    SubjectMismatch {
+        /// Account that the login requested, or that the session belongs to.
+        expected: Did,
+        /// Account of the tokens, their `sub`.
+        found: Did,
+    },
+    /// The account's PDS names another authorization server than the issuer of the tokens. The
+    /// account has moved, or the issuer claims an account that it does not manage. Begin a new
+    /// login with the account's handle or DID.
+    #[error("{did} is not under the authority of {expected}: its server names {found}")]
+    IssuerOfAccount {
+        /// Account of the tokens.
+        did: Did,
+        /// Issuer of the tokens.
+        expected: Origin,
+        /// Authorization server that the account's PDS names.
+        found: Origin,
+    },
+}

@@ -62,7 +62,7 @@ pub trait Endpoint {
 /// Values that are new on each attempt: time, entropy, signature.
 #[non_exhaustive]
 pub struct Fresh<'a> {
-    /// Wall-clock time of the server if it is known, otherwise of this machine's environment.
+    /// Wall-clock time of the server if it is known, otherwise the local time ([`Cx::now`]).
     pub now: UnixTime,
     /// A source of unpredictable bytes.
     pub entropy: &'a mut dyn Entropy,

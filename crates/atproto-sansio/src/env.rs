@@ -1,4 +1,4 @@
-//! What a machine can't have of its own: time, entropy, memory, keys.
+//! [`Env`]: the inputs of a poll that the caller supplies: time, entropy, cache and keys.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,56 +9,59 @@ use bytes::Bytes;
 use crate::secret::SecretKey;
 use crate::time::UnixTime;
 
-/// What comes in on every poll.
+/// The environment of a flow, passed to each [`Flow::poll_output`](crate::Flow::poll_output).
 pub struct Env<'a> {
     /// Wall-clock time.
     pub now: UnixTime,
-    /// Monotonic time since a moment that all users of one [`Memory`] agree on.
+    /// Monotonic time since a fixed moment, the same moment for all flows that share a [`Memory`].
     pub elapsed: Duration,
-    /// A source of unpredictable bytes; `Send`, so that an async driver may hold it as it awaits.
+    /// A source of unpredictable bytes. It is `Send`, so that an async driver can hold it across an
+    /// `await`.
     pub entropy: &'a mut (dyn Entropy + Send),
-    /// What may be forgotten at any time.
+    /// The cache.
     pub memory: &'a dyn Memory,
-    /// Makes and imports signing keys.
+    /// The factory of signing keys.
     pub keys: &'a dyn Keys,
 }
 
-/// A source of unpredictable bytes: a CSPRNG outside tests, a counter within them.
+/// A source of unpredictable bytes: a CSPRNG in a program, a counter in tests.
 pub trait Entropy {
     /// Overwrites all of `bytes`.
     fn fill(&mut self, bytes: &mut [u8]);
 }
 
-/// What may be forgotten at any time: a bounded cache, shared by all flows of a process.
+/// A bounded cache, shared by all flows of a process. It may drop any value at any time.
 ///
-/// A look-up returns a clone, so nothing stays locked while the value is used.
+/// A lookup returns a clone, so no lock is held while the value is used.
 pub trait Memory: Send + Sync {
-    /// The value, unless it was never put, has expired by `elapsed`, or was forgotten.
+    /// Returns the value; `None` if there is none, or if it has expired by `elapsed`.
     fn get(&self, topic: Topic, key: &str, elapsed: Duration) -> Option<Bytes>;
-    /// Keeps `value` until `expires` (on the scale of [`Env::elapsed`]) or until room is needed.
+    /// Keeps `value` until `expires`, a time on the scale of [`Env::elapsed`]. The cache may drop
+    /// the value earlier to make room.
     fn put(&self, topic: Topic, key: &str, value: Bytes, expires: Duration);
-    /// Drops the value.
+    /// Removes the value.
     fn forget(&self, topic: Topic, key: &str);
 }
 
-/// One kind of remembered thing. The crate that remembers it declares it.
+/// One kind of cached values, for example resolved handles. The crate that caches them declares
+/// their topic as a constant.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Topic {
-    /// Tells it from other topics.
+    /// Unique name of the topic.
     pub name: &'static str,
-    /// How many values to keep at most.
+    /// Most values that the cache keeps for this topic.
     pub capacity: usize,
 }
 
-/// Makes and imports P-256 signing keys: how a program brings its cryptography.
+/// Factory of P-256 signing keys: the interface to the cryptography library of the program.
 pub trait Keys: Send + Sync {
-    /// A new key.
+    /// Generates a new key.
     fn generate(&self, entropy: &mut dyn Entropy) -> Arc<dyn Signer>;
-    /// The key with this private scalar.
+    /// Creates the key with the private scalar `scalar`.
     ///
     /// # Errors
     ///
-    /// The scalar is zero or not below the order of P-256.
+    /// Fails if the scalar is zero or not below the order of P-256.
     fn import(&self, scalar: &SecretKey) -> Result<Arc<dyn Signer>, KeyError>;
 }
 
@@ -66,17 +69,17 @@ pub trait Keys: Send + Sync {
 pub trait Signer: Send + Sync {
     /// The public point as `x` and `y`, 32 bytes each.
     fn public(&self) -> &[u8; 64];
-    /// The signature of `message` as `r` and `s`, 32 bytes each.
+    /// Signs `message` and returns `r` and `s`, 32 bytes each.
     ///
     /// # Errors
     ///
-    /// The backend can't sign.
+    /// Fails if the cryptography library can't sign.
     fn sign(&self, message: &[u8]) -> Result<[u8; 64], KeyError>;
-    /// The private scalar, if this key may leave its backend.
+    /// The private scalar; `None` if the key can't be exported.
     fn export(&self) -> Option<SecretKey>;
 }
 
-/// A key that can't be used: why, for people.
+/// Error of a key operation, with its reason as a text for a log.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct KeyError(pub &'static str);
 

@@ -1,4 +1,4 @@
-//! The outside view: a machine and its mailbox, driven by a transport.
+//! [`Flow`]: a machine with its queue of calls, as a driver polls it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,10 +12,11 @@ use crate::error::{Phase, TransportError};
 use crate::machine::{Budget, Machine};
 use crate::mailbox::Mailbox;
 
-/// A machine and its mailbox: what a transport drives.
+/// A machine with its queue of calls and its [`Budget`], as a driver polls it.
 ///
-/// A flow performs nothing. It holds the machine's [`Budget`]: a call beyond it is answered with
-/// [`Phase::NotSent`](crate::Phase::NotSent), and no call is handed out with more time than is left.
+/// A flow performs no I/O. If a call exceeds the budget, the flow answers the call with
+/// [`Phase::NotSent`](crate::Phase::NotSent). The timeouts of HTTP and TXT calls, and the pauses of
+/// sleep calls, are shortened to the time that is left in the budget.
 pub struct Flow<M> {
     machine: M,
     mailbox: Mailbox,
@@ -24,33 +25,37 @@ pub struct Flow<M> {
     ended: bool,
 }
 
-/// What a flow wants next.
+/// The next step of a driver, returned by [`Flow::poll_output`].
 #[derive(Debug)]
 #[expect(clippy::exhaustive_enums, reason = "a driver's match is total")]
 #[expect(clippy::large_enum_variant, reason = "it is moved once, from the flow to the driver")]
 #[must_use]
 pub enum Output<T, E> {
-    /// Perform this, and hand the reply to [`Flow::handle_reply`]. Other calls may follow at once.
+    /// The driver performs this call and hands the reply to [`Flow::handle_reply`]. It may poll
+    /// again before the reply arrives, to obtain further calls.
     Call(Call),
-    /// Nothing until one of the calls handed out is answered.
+    /// The driver waits until a call in flight has its reply, hands the reply over, and polls
+    /// again.
     Wait,
-    /// The end. The flow must not be polled again.
+    /// The machine has ended with this result. The driver must not poll the flow again.
     Done(Result<T, E>),
 }
 
 impl<M: Machine> Flow<M> {
-    /// A flow that has not begun.
+    /// A flow that runs `machine` within [`Machine::budget`]. The time budget begins with the first
+    /// poll.
     pub fn new(machine: M) -> Self {
         let budget = machine.budget();
         Self { machine, mailbox: Mailbox::new(), budget, deadline: None, ended: false }
     }
 
-    /// The next thing to do.
+    /// Polls the machine if a reply has arrived, and returns the driver's next step.
     ///
     /// # Panics
     ///
-    /// Called again after [`Output::Done`], which is a bug of a driver; or the machine waits although
-    /// it asked for nothing, or asks without end, which are bugs of a machine.
+    /// Panics if it is called again after [`Output::Done`]: a bug of the driver. Panics if the
+    /// machine is pending without any outstanding call, or asks for more than 1,048,576 calls: a
+    /// bug of the machine.
     pub fn poll_output(&mut self, env: &mut Env<'_>) -> Output<M::Output, M::Error> {
         assert!(!self.ended, "a flow was polled after its end");
         let time = self.budget.time;
@@ -74,11 +79,12 @@ impl<M: Machine> Flow<M> {
         }
     }
 
-    /// Takes the reply to one of this flow's calls. One that is no longer wanted is ignored.
+    /// Takes the reply to one of this flow's calls. If the machine has withdrawn the call, the
+    /// reply is ignored.
     ///
     /// # Panics
     ///
-    /// The reply answers a call of another flow: a bug of the driver.
+    /// Panics if the reply answers a call of another flow: a bug of the driver.
     pub fn handle_reply(&mut self, reply: Reply) {
         assert!(
             Arc::ptr_eq(&reply.address.flow, &self.mailbox.identity),
@@ -87,12 +93,13 @@ impl<M: Machine> Flow<M> {
         self.mailbox.accept(reply.address.slot, reply.outcome);
     }
 
-    /// Charges the call to the budget, or answers it: it was not sent, since it came too late.
+    /// Charges `call` to the budget and shortens its time to `left`. If the budget or the time is
+    /// used up, answers the call with `NotSent`.
     fn admit(&mut self, mut call: Call, left: Duration) -> Result<Call, Reply> {
         let over = match &mut call {
-            // What was decided is stored, however late it is.
+            // A store call is always allowed, so that the machine can save a result that it has.
             Call::Store(_) => None,
-            _ if left.is_zero() => Some("the time for the whole procedure is used up"),
+            _ if left.is_zero() => Some("the procedure has used up its time"),
             _ if !spend(&mut self.budget.calls) => Some("the procedure has used up its calls"),
             Call::Http(http) => {
                 http.timeout = http.timeout.min(left);

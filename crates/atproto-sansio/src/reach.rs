@@ -1,4 +1,4 @@
-//! How far a request may reach: the part of the network policy that needs no network.
+//! [`Reach`]: the network policy of a request, as far as it can be checked without network access.
 
 use std::net::IpAddr;
 
@@ -8,36 +8,40 @@ use url::Host;
 use crate::driver::address::is_public;
 use crate::error::Rule;
 
-/// Who chose the URL of a request, and so where it may go.
+/// Origin of the URL of a request, which decides the hosts and addresses that it may go to.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[expect(clippy::exhaustive_enums, reason = "a transport must decide on each of them")]
 pub enum Reach {
-    /// A stranger: it came from a user or from the network.
+    /// Untrusted URL: it came from a user or from a server. Only https to public DNS names.
     ///
-    /// The driver checks every resolved address with [`is_public`](crate::is_public), refuses the
-    /// call if one of them is not, and connects to a checked address.
+    /// The driver checks every resolved address with [`is_public`](crate::is_public). If one
+    /// address is not public, the driver refuses the call. The driver connects only to a checked
+    /// address.
     Public,
-    /// The operator of this program wrote it; it may name a private host.
+    /// Trusted URL from the configuration of this program. Plain http and private hosts are
+    /// allowed.
     Configured,
-    /// A stranger, but within a development network: loopback, plain http and `.test` allowed.
+    /// Untrusted URL in a development network. Loopback addresses, `localhost` and `.test` names
+    /// are allowed, with plain http.
     ///
-    /// A driver performs it only if it was itself built for development.
+    /// A driver performs such a call only if it was built for development networks; otherwise it
+    /// refuses the call with [`Rule::NO_DEVELOPMENT`].
     Development,
 }
 
 impl Reach {
-    /// The reach of a URL that came from a user or from the network.
+    /// The reach of an untrusted URL: `Development` if `development` is set, otherwise `Public`.
     pub fn untrusted(development: bool) -> Self {
         if development { Self::Development } else { Self::Public }
     }
 
-    /// Checks everything about `uri` that can be known before a name is resolved.
+    /// Checks the scheme, host, port and user name of `uri`, before the host is resolved.
     ///
-    /// The engine does this for every HTTP call, so a driver has only addresses to check.
+    /// The engine runs this check for every HTTP call, so a driver checks only the addresses.
     ///
     /// # Errors
     ///
-    /// The rule that `uri` breaks.
+    /// Fails with the first rule that `uri` breaks.
     pub fn check(self, uri: &Uri) -> Result<(), Rule> {
         let host = uri.host().unwrap_or_default();
         let broken = match self {
@@ -52,11 +56,11 @@ impl Reach {
         }
     }
 
-    /// Checks the addresses that `host` resolved to, or the one that it is.
+    /// Checks the addresses that `host` resolved to.
     ///
-    /// One address that is not public condemns a [`Public`](Self::Public) host, because its owner
-    /// decides which of them is connected to. The driver must then connect to one of `addresses`
-    /// and resolve nothing a second time.
+    /// If one address is not public, a [`Public`](Self::Public) call is refused, because the owner
+    /// of the host decides which of the addresses answers. After the check, the driver must connect
+    /// to one of `addresses` and must not resolve the host again.
     ///
     /// ```
     /// use atproto_sansio::Reach;
@@ -69,7 +73,7 @@ impl Reach {
     ///
     /// # Errors
     ///
-    /// The rule, with the first address that breaks it.
+    /// Fails with the rule and the first address that breaks it.
     pub fn check_addresses(self, host: &str, addresses: &[IpAddr]) -> Result<(), Rule> {
         match self {
             Self::Public => match addresses.iter().find(|address| !is_public(**address)) {
@@ -85,7 +89,8 @@ impl Reach {
     }
 }
 
-/// Whether plain http to `host` is acceptable in development: loopback, `localhost`, `.test`.
+/// Returns whether a development network may use plain http to `host`: a loopback address, or a
+/// name that is or ends in `localhost` or `test`.
 pub fn is_development_host(host: &str) -> bool {
     match Host::parse(host) {
         Ok(Host::Domain(name)) => {
@@ -103,16 +108,17 @@ fn authority_rule(uri: &Uri) -> Option<&'static str> {
     if authority.as_str().contains('@') {
         return Some("the URL carries a user name or password");
     }
-    // A port that is not a number below 65536 is no port to the parser.
+    // If the port is not a number below 65536, `port_u16` returns `None`.
     let after_host = authority.as_str().strip_prefix(authority.host()).unwrap_or_default();
-    (!after_host.is_empty() && authority.port_u16().is_none()).then_some("the port is not one")
+    (!after_host.is_empty() && authority.port_u16().is_none())
+        .then_some("the port is not a number below 65536")
 }
 
 fn scheme_rule(uri: &Uri, http_allowed: bool) -> Option<&'static str> {
     match uri.scheme_str() {
         Some("https") => None,
         Some("http") if http_allowed => None,
-        Some("http") => Some("plain http is only allowed to a development host"),
+        Some("http") => Some("plain http is only allowed to loopback, localhost and .test hosts"),
         _ => Some("only https URLs are allowed"),
     }
 }
@@ -122,7 +128,7 @@ fn public_rule(uri: &Uri, host: &str) -> Option<&'static str> {
         return Some("only https URLs are allowed");
     }
     let Ok(Host::Domain(name)) = Host::parse(host) else {
-        return Some("an IP address is not allowed here, a DNS name is");
+        return Some("the host must be a DNS name, not an IP address");
     };
     if uri.port_u16().is_some_and(|port| port != 443 && port < 1024) {
         return Some("only port 443 and ports from 1024 on are allowed");
@@ -130,10 +136,10 @@ fn public_rule(uri: &Uri, host: &str) -> Option<&'static str> {
     local_name_rule(name.trim_end_matches('.'))
 }
 
-/// Names that have no place in the public DNS, refused before anything is resolved.
+/// Refuses names that are reserved for local or special use and so are not in the public DNS.
 fn local_name_rule(name: &str) -> Option<&'static str> {
     if !name.contains('.') {
-        return Some("a single-label name is a local one");
+        return Some("the host is a local name, because it has no dot");
     }
     LOCAL_SUFFIXES
         .iter()
@@ -141,7 +147,8 @@ fn local_name_rule(name: &str) -> Option<&'static str> {
         .then_some("the name is reserved for local or special use")
 }
 
-/// RFC 6761, RFC 6762, RFC 7686, RFC 8375, RFC 9476, and what home routers use.
+/// Top-level domains for local and special use: RFC 6761, RFC 6762, RFC 7686, RFC 8375, RFC 9476,
+/// and names that home routers use.
 const LOCAL_SUFFIXES: [&str; 13] = [
     "alt",
     "arpa",

@@ -10,98 +10,100 @@ use crate::time::UnixTime;
 
 /// One operation on a record store.
 ///
-/// `save` and `delete` are linearizable per key; a version is never used again, not even after a
-/// delete. A failure with [`Phase::MaybeSent`](crate::Phase::MaybeSent) may have been applied.
+/// `Save` and `Delete` are linearizable per key. A store never uses a version again, not even after
+/// a delete. If an operation fails with [`Phase::MaybeSent`](crate::Phase::MaybeSent), the store
+/// may have applied it.
 #[derive(Debug)]
 #[expect(clippy::exhaustive_enums, reason = "every store performs all of them")]
 #[must_use = "a call that is never answered leaves its flow waiting"]
 pub enum StoreCall {
-    /// Reads the record under `key`; it may be a stale one.
+    /// Reads the record under `key`. The record may be stale.
     Load {
-        /// The key.
+        /// Key of the record.
         key: String,
-        /// The right to answer, without a record if there is none or it has expired.
+        /// The right to answer this call. The reply is `None` if there is no record, or if the
+        /// record has expired.
         respond: Respond<Option<Record>>,
     },
-    /// Writes the record under `key` if what is there is as expected.
+    /// Writes the record under `key`, if the present record is as `expect` says.
     Save {
-        /// The key.
+        /// Key of the record.
         key: String,
         /// The new value.
         value: SecretBytes,
-        /// What must be there.
+        /// Condition on the present record; if it is not met, the reply is [`Saved::Conflict`].
         expect: Expect,
-        /// When the record may be dropped.
+        /// Time after which the store may drop the record; `None` for never.
         expires_at: Option<UnixTime>,
-        /// The right to answer.
+        /// The right to answer this call.
         respond: Respond<Saved>,
     },
-    /// Removes the record under `key` if what is there is as expected.
+    /// Removes the record under `key`, if the present record is as `expect` says.
     Delete {
-        /// The key.
+        /// Key of the record.
         key: String,
-        /// What must be there.
+        /// Condition on the present record; if it is not met, the reply is [`Deleted::Conflict`].
         expect: Expect,
-        /// The right to answer.
+        /// The right to answer this call.
         respond: Respond<Deleted>,
     },
     /// Lists the keys that begin with `prefix`.
     List {
-        /// The prefix.
+        /// Prefix of the keys.
         prefix: String,
-        /// The right to answer.
+        /// The right to answer this call.
         respond: Respond<Vec<String>>,
     },
 }
 
-/// The value of a record: redacted in `Debug`, since it holds tokens and keys.
+/// The value of a record. `Debug` prints only the length, because the value holds tokens and keys.
 #[derive(Clone, Default, Eq, PartialEq)]
 pub struct SecretBytes(pub Bytes);
 
-/// What a store holds under a key.
+/// A value in a store with its version and expiry.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Record {
     /// The value.
     pub value: SecretBytes,
-    /// Changes with each write.
+    /// Version of the record, which changes with each write.
     pub version: Version,
-    /// When the record may be dropped.
+    /// Time after which the store may drop the record; `None` for never.
     pub expires_at: Option<UnixTime>,
 }
 
-/// Names one write of one record.
+/// Identifies one write of one record.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Version(pub u64);
 
-/// What must be under a key for a write to happen.
+/// Condition of a write or removal on the present record under its key (compare-and-set).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[expect(clippy::exhaustive_enums, reason = "every store must honour each of them")]
 pub enum Expect {
-    /// No record.
+    /// There is no record.
     Absent,
-    /// The record of this version.
+    /// There is a record, and its version is this one.
     Version(Version),
-    /// Anything.
+    /// No condition: the operation happens whether or not there is a record.
     Any,
 }
 
-/// How a write ended.
+/// Reply to a [`StoreCall::Save`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[expect(clippy::exhaustive_enums, reason = "a machine must decide on each of them")]
 pub enum Saved {
-    /// Written, as this version.
+    /// The record was written and has this version.
     As(Version),
-    /// Not written: something else was there.
+    /// The record was not written, because the present record is not as expected.
     Conflict,
 }
 
-/// How a removal ended.
+/// Reply to a [`StoreCall::Delete`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[expect(clippy::exhaustive_enums, reason = "a machine must decide on each of them")]
 pub enum Deleted {
-    /// The record is gone.
+    /// There is no record under the key any more.
     Yes,
-    /// Not removed: something else was there.
+    /// The record was not removed, because the present record is not as expected.
     Conflict,
 }
 

@@ -118,7 +118,7 @@ fn a_request_after_the_deadline_is_refused() {
     driver.flow.handle_reply(echo(first));
     let Ok(phases) = driver.end();
     assert_eq!(phases[0], None);
-    assert_eq!(reason(&phases[1]), "the time for the whole procedure is used up");
+    assert_eq!(reason(&phases[1]), "the procedure has used up its time");
 }
 
 #[test]
@@ -139,7 +139,7 @@ fn after_the_deadline_only_the_store_is_still_called() {
     let delete = |cx: &mut Cx<'_>| vec![cx.delete(String::new(), Expect::Any)];
     assert_eq!(names(&ask(late, delete).calls()), ["store"]);
 
-    let late_is = "the time for the whole procedure is used up";
+    let late_is = "the procedure has used up its time";
     let Ok(txt) = ask(late, |cx| vec![cx.txt(String::new(), SECOND)]).end();
     assert_eq!(reason(&txt[0]), late_is);
     let Ok(sleep) = ask(late, |cx| vec![cx.sleep(SECOND)]).end();

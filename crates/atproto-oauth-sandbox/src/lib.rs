@@ -28,7 +28,7 @@ pub use faults::fault::Fault;
 pub use log::{By, Decoded, Exchange, Seen};
 pub use names::Names;
 pub use network::ResolvedBy;
-pub use people::{Browser, Consent, Stuck};
+pub use people::{Browser, Consent, NoRedirect};
 pub use run::process::Process;
 pub use sandbox::Sandbox;
 #[cfg(feature = "serve")]

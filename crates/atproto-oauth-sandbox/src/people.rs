@@ -38,12 +38,12 @@ pub struct Consent {
 /// The reason why a server does not redirect the browser to the client.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
-pub enum Stuck {
+pub enum NoRedirect {
     /// The URL is not an authorization URL of this network: its origin or path is not that of an
     /// authorization endpoint, or `client_id` or `request_uri` is missing.
-    Elsewhere,
+    NotAnAuthorizationUrl,
     /// The server shows an error page with this text.
-    Wrong(&'static str),
+    ErrorPage(&'static str),
     /// The name or the password is wrong. The sign-in page shows this text, and the user may try
     /// again.
     NotSignedIn(&'static str),
@@ -87,8 +87,8 @@ impl Sandbox {
     ///
     /// # Errors
     ///
-    /// Fails if the server does not redirect the browser: [`Stuck`] has the reason.
-    pub fn approve(&mut self, url: &Url, identifier: &str) -> Result<String, Stuck> {
+    /// Fails if the server does not redirect the browser: [`NoRedirect`] has the reason.
+    pub fn approve(&mut self, url: &Url, identifier: &str) -> Result<String, NoRedirect> {
         self.consent(&mut Browser::default(), url, Consent::of(identifier))
     }
 
@@ -97,8 +97,8 @@ impl Sandbox {
     ///
     /// # Errors
     ///
-    /// Fails if the server does not redirect the browser: [`Stuck`] has the reason.
-    pub fn deny(&mut self, url: &Url) -> Result<String, Stuck> {
+    /// Fails if the server does not redirect the browser: [`NoRedirect`] has the reason.
+    pub fn deny(&mut self, url: &Url) -> Result<String, NoRedirect> {
         self.visit(&mut Browser::default(), url, Some(Decision::Deny))
     }
 
@@ -109,13 +109,13 @@ impl Sandbox {
     ///
     /// # Errors
     ///
-    /// Fails if the server does not redirect the browser: [`Stuck`] has the reason.
+    /// Fails if the server does not redirect the browser: [`NoRedirect`] has the reason.
     pub fn consent(
         &mut self,
         browser: &mut Browser,
         url: &Url,
         consent: Consent,
-    ) -> Result<String, Stuck> {
+    ) -> Result<String, NoRedirect> {
         let account = self.accounts.iter().find(|account| account.is_called(&consent.identifier));
         let right = account.map(|account| account.password.clone()).unwrap_or_default();
         let decision = Decision::Approve {
@@ -132,9 +132,9 @@ impl Sandbox {
     ///
     /// # Errors
     ///
-    /// Fails with [`Stuck::Waiting`] if the server shows the sign-in page, and with another
-    /// [`Stuck`] if the URL or the request is invalid.
-    pub fn open(&mut self, browser: &mut Browser, url: &Url) -> Result<String, Stuck> {
+    /// Fails with [`NoRedirect::Waiting`] if the server shows the sign-in page, and with another
+    /// [`NoRedirect`] if the URL or the request is invalid.
+    pub fn open(&mut self, browser: &mut Browser, url: &Url) -> Result<String, NoRedirect> {
         self.visit(browser, url, None)
     }
 
@@ -144,18 +144,20 @@ impl Sandbox {
         browser: &mut Browser,
         url: &Url,
         decision: Option<Decision>,
-    ) -> Result<String, Stuck> {
-        let at = self.server_at(&url.origin().ascii_serialization()).ok_or(Stuck::Elsewhere)?;
+    ) -> Result<String, NoRedirect> {
+        let at = self
+            .server_at(&url.origin().ascii_serialization())
+            .ok_or(NoRedirect::NotAnAuthorizationUrl)?;
         let text = |name: &str| {
             url.query_pairs().find(|(this, _)| this == name).map(|(_, value)| value.into_owned())
         };
         let (Some(client_id), Some(request_uri), "/oauth/authorize") =
             (text("client_id"), text("request_uri"), url.path())
         else {
-            return Err(Stuck::Elsewhere);
+            return Err(NoRedirect::NotAnAuthorizationUrl);
         };
         if repeated_parameter(url).is_some() {
-            return Err(Stuck::Wrong("A parameter is repeated."));
+            return Err(NoRedirect::ErrorPage("A parameter is repeated."));
         }
         let entropy = &mut self.entropy;
         let device = browser.devices.entry(at).or_insert_with(|| entropy.name("dev-"));
@@ -163,25 +165,25 @@ impl Sandbox {
         let opened = match (opened, decision) {
             (Opened::Page(_), Some(decision)) => {
                 authorize::decide(self, at, &client_id, &request_uri, device, decision)
-                    .map_err(Stuck::NotSignedIn)?
+                    .map_err(NoRedirect::NotSignedIn)?
             }
             (opened, _) => opened,
         };
         match opened {
             Opened::Back(back) => Ok(back.url()),
-            Opened::Wrong(why) => Err(Stuck::Wrong(why)),
-            Opened::Page(_) => Err(Stuck::Waiting),
+            Opened::Wrong(why) => Err(NoRedirect::ErrorPage(why)),
+            Opened::Page(_) => Err(NoRedirect::Waiting),
         }
     }
 }
 
-impl fmt::Display for Stuck {
+impl fmt::Display for NoRedirect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Elsewhere => {
+            Self::NotAnAuthorizationUrl => {
                 f.write_str("the URL is not an authorization URL of a server of this sandbox")
             }
-            Self::Wrong(why) | Self::NotSignedIn(why) => f.write_str(why),
+            Self::ErrorPage(why) | Self::NotSignedIn(why) => f.write_str(why),
             Self::Waiting => f.write_str(
                 "the sign-in page waits for a decision: use `approve`, `consent` or `deny`",
             ),
@@ -189,4 +191,4 @@ impl fmt::Display for Stuck {
     }
 }
 
-impl Error for Stuck {}
+impl Error for NoRedirect {}

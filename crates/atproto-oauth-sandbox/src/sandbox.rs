@@ -190,7 +190,7 @@ impl Sandbox {
         let number = self.append_to_log(Seen::Request(Box::new(exchange)));
         let outcome = self.serve(&request, &actions);
         let answered = match &outcome {
-            Outcome::Whole(response) => Some(response.clone()),
+            Outcome::Complete(response) => Some(response.clone()),
             _ => None,
         };
         let mut delivery = Delivery::of(outcome, &actions);
@@ -201,7 +201,7 @@ impl Sandbox {
         let at = number.checked_sub(self.dropped);
         let seen = at.and_then(|at| self.log.get_mut(at));
         if let (Some(Seen::Request(exchange)), Some(response)) = (seen, answered) {
-            exchange.delivered = matches!(delivery.outcome, Outcome::Whole(_));
+            exchange.delivered = matches!(delivery.outcome, Outcome::Complete(_));
             exchange.set_response(response);
         }
         delivery
@@ -214,7 +214,7 @@ impl Sandbox {
         for action in actions {
             match action {
                 Action::Refuse => return Outcome::Refused,
-                Action::LoseRequest => return Outcome::Broken,
+                Action::LoseRequest => return Outcome::Closed,
                 Action::ResetNonces => {
                     if let Some(at) = self.server_at(&request.origin()) {
                         self.reset_nonces(at);
@@ -227,7 +227,7 @@ impl Sandbox {
         match instead.or_else(|| self.route(request)) {
             Some(mut response) => {
                 actions.iter().for_each(|action| action.change(&mut response));
-                Outcome::Whole(response)
+                Outcome::Complete(response)
             }
             None => Outcome::Refused,
         }

@@ -1,7 +1,7 @@
 //! Accounts that are elsewhere, move, or change their names.
 
 use atproto_oauth_core::{AuthorityError, Error, Session, SessionEffect};
-use atproto_oauth_sandbox::{Dns, Exchange, Sandbox, Stuck};
+use atproto_oauth_sandbox::{Dns, Exchange, NoRedirect, Sandbox};
 use serde_json::{Value, json};
 
 use crate::sandbox::{ALICE, RITA, begin, finish, log_in, loopback, server, status};
@@ -111,7 +111,7 @@ fn an_account_that_has_moved_signs_in_at_its_old_server_in_vain() {
         sandbox.migrate(who, new);
         // Whoever never lived there does not sign in at all.
         let stuck = sandbox.approve(&another.url, "bob.example.com").unwrap_err();
-        assert!(matches!(stuck, Stuck::NotSignedIn(_)), "{stuck:?}");
+        assert!(matches!(stuck, NoRedirect::NotSignedIn(_)), "{stuck:?}");
         let denied = finish(&mut sandbox, &client, begun, who).unwrap_err();
         let Error::Denied(denied) = denied.error else { panic!("{denied:?}") };
         assert_eq!(denied.error, "access_denied");

@@ -47,7 +47,7 @@ fn a_request_is_kept_for_the_client_that_made_it() {
     let own = begun.url.query_pairs().into_owned().filter(|(name, _)| name != "client_id");
     nobody.query_pairs_mut().clear().extend_pairs(others.into_iter().chain(own));
     let stuck = sandbox.approve(&nobody, ALICE).unwrap_err();
-    assert!(matches!(stuck, atproto_oauth_sandbox::Stuck::Wrong(_)), "{stuck:?}");
+    assert!(matches!(stuck, atproto_oauth_sandbox::NoRedirect::ErrorPage(_)), "{stuck:?}");
     assert!(sandbox.approve(&begun.url, ALICE).unwrap().contains("code="));
 }
 

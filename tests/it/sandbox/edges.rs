@@ -134,7 +134,7 @@ fn the_log_keeps_what_came_last() {
     for n in 0..12_000_u32 {
         let body = Bytes::from(if n == 11_999 { vec![b'x'; 70_000] } else { n.to_string().into() });
         let request = Request::post(&url).body(body).unwrap();
-        assert!(matches!(sandbox.exchange(request).outcome, Outcome::Whole(_)));
+        assert!(matches!(sandbox.exchange(request).outcome, Outcome::Complete(_)));
     }
     let kept: Vec<_> = sandbox.requests().collect();
     assert!((9_000..=10_000).contains(&kept.len()), "{}", kept.len());

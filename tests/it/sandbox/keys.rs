@@ -31,7 +31,7 @@ fn a_key_elsewhere_signs_and_never_comes_here() {
     sandbox.publish_client(&client);
     let login = client.authorize(ALICE.parse().unwrap());
     assert!(sandbox.run(login).is_err(), "nobody signs");
-    sandbox.process().add_key_elsewhere("the key in the safe", safe);
+    sandbox.process().add_remote_key("the key in the safe", safe);
 
     let session = log_in(&mut sandbox, &client, ALICE);
     assert_eq!(fetched(&sandbox), [client.client_id()], "once, and then it is remembered");

@@ -6,9 +6,7 @@ use std::time::Duration;
 use atproto_dpop::P256Keys;
 use atproto_identity::Resolver;
 use atproto_oauth_core::{Client, ClientBuilder};
-use atproto_oauth_tests::flows::{
-    Account, Adapter, Asynchronous, Jws, Seen, Stage, sign_elsewhere,
-};
+use atproto_oauth_tests::flows::{Account, Adapter, Asynchronous, Jws, Seen, Stage, sign_remotely};
 use atproto_sansio::System;
 use serde_json::{Value, json};
 use url::Url;
@@ -40,7 +38,7 @@ impl Reference {
             .root_certificate(&certificate)
             .unwrap()
             .host_override(&host, address)
-            .sign_with(sign_elsewhere)
+            .sign_with(sign_remotely)
             .build();
         atproto_oauth_ureq::OAuthClient::with_driver(client, driver)
     }
@@ -55,7 +53,7 @@ impl Reference {
                 .root_certificate(&certificate)
                 .unwrap()
                 .host_override(&host, address)
-                .sign_with(|key_id, message| async move { sign_elsewhere(&key_id, &message) })
+                .sign_with(|key_id, message| async move { sign_remotely(&key_id, &message) })
                 .build()
         })
     }

@@ -10,7 +10,7 @@ use atproto_oauth_sandbox::{Process, Sandbox};
 use atproto_sansio::{Call, Machine, Reply, System, drive};
 use url::Url;
 
-use crate::flows::{Adapter, ELSEWHERE, KEY_ELSEWHERE, Over, Sandboxed, Transport};
+use crate::flows::{Adapter, Over, REMOTE_KEY, REMOTE_KEY_ID, Sandboxed, Transport};
 
 /// A sandbox in memory.
 #[derive(Debug)]
@@ -40,7 +40,7 @@ impl InMemory {
 
     fn new(how: How) -> Self {
         let mut sandbox = Sandbox::new(1);
-        sandbox.process().add_key_elsewhere(KEY_ELSEWHERE, Arc::clone(&ELSEWHERE));
+        sandbox.process().add_remote_key(REMOTE_KEY_ID, Arc::clone(&REMOTE_KEY));
         Self { sandbox: RefCell::new(sandbox), how, processes: Cell::new(0) }
     }
 
@@ -110,7 +110,7 @@ impl Sandboxed for InMemory {
             How::Together => {
                 self.processes.set(self.processes.get() + 1);
                 let mut process = Process::new(self.processes.get());
-                process.add_key_elsewhere(KEY_ELSEWHERE, Arc::clone(&ELSEWHERE));
+                process.add_remote_key(REMOTE_KEY_ID, Arc::clone(&REMOTE_KEY));
                 let transport = Together { stage: self, process: RefCell::new(process) };
                 Box::new(Over { transport, client })
             }

@@ -29,7 +29,7 @@ pub use on_sockets::OnSockets;
 pub use over::{Over, Plain, Transport};
 pub use sandboxed::Sandboxed;
 pub use seen::{Jws, Seen};
-pub use stage::{Account, CALLBACK, ELSEWHERE, KEY_ELSEWHERE, Stage, sign_elsewhere, who_am_i};
+pub use stage::{Account, CALLBACK, REMOTE_KEY, REMOTE_KEY_ID, Stage, sign_remotely, who_am_i};
 pub use wire::Wire;
 
 /// Makes a `#[test]` of each flow, on a stage that the expression makes anew for each.

@@ -10,7 +10,7 @@ use atproto_oauth_sandbox::{Sandbox, Served};
 use atproto_sansio::System;
 use url::Url;
 
-use crate::flows::{Adapter, Asynchronous, Sandboxed, sign_elsewhere};
+use crate::flows::{Adapter, Asynchronous, Sandboxed, sign_remotely};
 
 /// A sandbox on sockets, and one of the adapters.
 #[derive(Debug)]
@@ -40,7 +40,7 @@ impl OnSockets {
         let mut driver = atproto_oauth_ureq::Driver::builder(System::new(P256Keys))
             .development()
             .nameserver(self.served.nameserver())
-            .sign_with(sign_elsewhere);
+            .sign_with(sign_remotely);
         for (host, address) in self.served.hosts() {
             driver = driver.host_override(&host, address);
         }
@@ -52,7 +52,7 @@ impl OnSockets {
         let mut driver = atproto_oauth_reqwest::Driver::builder(System::new(P256Keys))
             .development()
             .nameserver(self.served.nameserver())
-            .sign_with(|key_id, message| async move { sign_elsewhere(&key_id, &message) });
+            .sign_with(|key_id, message| async move { sign_remotely(&key_id, &message) });
         for (host, address) in self.served.hosts() {
             driver = driver.host_override(&host, address);
         }

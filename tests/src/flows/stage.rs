@@ -73,10 +73,10 @@ const CLIENT_ID: &str = "https://app.client.dev/oauth-client-metadata.json";
 const OTHER_CLIENT_ID: &str = "https://app.client.dev/other.json";
 
 /// The name of a key that no client has: transports sign with it.
-pub const KEY_ELSEWHERE: &str = "the key in the safe";
+pub const REMOTE_KEY_ID: &str = "the key in the safe";
 
 /// That key.
-pub static ELSEWHERE: LazyLock<Arc<dyn Signer>> = LazyLock::new(new_key);
+pub static REMOTE_KEY: LazyLock<Arc<dyn Signer>> = LazyLock::new(new_key);
 
 fn new_key() -> Arc<dyn Signer> {
     P256Keys.generate(&mut SystemEntropy)
@@ -91,9 +91,9 @@ fn new_key() -> Arc<dyn Signer> {
 /// # Panics
 ///
 /// Another key is asked for.
-pub fn sign_elsewhere(key_id: &str, message: &[u8]) -> Result<[u8; 64], String> {
-    assert_eq!(key_id, KEY_ELSEWHERE);
-    ELSEWHERE.sign(message).map_err(|error| error.to_string())
+pub fn sign_remotely(key_id: &str, message: &[u8]) -> Result<[u8; 64], String> {
+    assert_eq!(key_id, REMOTE_KEY_ID);
+    REMOTE_KEY.sign(message).map_err(|error| error.to_string())
 }
 
 /// A call that says whose session it is.
@@ -120,8 +120,8 @@ impl dyn Stage + '_ {
 
     /// A confidential client whose key is not given to it.
     pub fn confidential_elsewhere(&self) -> Client {
-        let public = Jwk::new(*ELSEWHERE.public()).unwrap();
-        self.published(OTHER_CLIENT_ID, ClientKey::remote(KEY_ELSEWHERE, public))
+        let public = Jwk::new(*REMOTE_KEY.public()).unwrap();
+        self.published(OTHER_CLIENT_ID, ClientKey::remote(REMOTE_KEY_ID, public))
     }
 
     fn published(&self, client_id: &str, key: ClientKey) -> Client {

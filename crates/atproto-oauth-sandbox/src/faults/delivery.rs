@@ -26,11 +26,11 @@ pub struct Delivery {
 #[expect(clippy::exhaustive_enums, reason = "a program that serves it must handle each variant")]
 pub enum Outcome {
     /// The complete response.
-    Whole(Response<Bytes>),
+    Complete(Response<Bytes>),
     /// The head of the response and this many bytes of its body; then the connection is closed.
-    Cut(Response<Bytes>, usize),
+    Truncated(Response<Bytes>, usize),
     /// The connection is closed without a response.
-    Broken,
+    Closed,
     /// The connection is refused: the host does not exist or does not listen.
     Refused,
     /// The connection stays open without a response.
@@ -47,16 +47,16 @@ impl Delivery {
     /// change.
     pub(crate) fn of(outcome: Outcome, actions: &[Action]) -> Self {
         let mut delivery = Self::now(outcome);
-        if !matches!(delivery.outcome, Outcome::Whole(_)) {
+        if !matches!(delivery.outcome, Outcome::Complete(_)) {
             return delivery;
         }
         for action in actions {
             match action {
-                Action::LoseAnswer => delivery.outcome = Outcome::Broken,
+                Action::LoseAnswer => delivery.outcome = Outcome::Closed,
                 Action::Silence => delivery.outcome = Outcome::Silence,
                 Action::Cut(after) => {
-                    if let Outcome::Whole(response) = &delivery.outcome {
-                        delivery.outcome = Outcome::Cut(response.clone(), *after);
+                    if let Outcome::Complete(response) = &delivery.outcome {
+                        delivery.outcome = Outcome::Truncated(response.clone(), *after);
                     }
                 }
                 Action::Delay(by) => delivery.delay = delivery.delay.saturating_add(*by),
@@ -72,7 +72,7 @@ impl Delivery {
     /// Returns the response if it is complete.
     pub fn whole(self) -> Option<Response<Bytes>> {
         match self.outcome {
-            Outcome::Whole(response) => Some(response),
+            Outcome::Complete(response) => Some(response),
             _ => None,
         }
     }
@@ -87,11 +87,11 @@ impl Delivery {
     /// [`Phase::TimedOut`] if there was no response.
     pub fn into_result(self) -> Result<Response<Bytes>, TransportError> {
         let (phase, detail) = match self.outcome {
-            Outcome::Whole(response) => return Ok(response),
-            Outcome::Cut(_, at) => {
+            Outcome::Complete(response) => return Ok(response),
+            Outcome::Truncated(_, at) => {
                 (Phase::Truncated, format!("the response body was cut after {at} bytes"))
             }
-            Outcome::Broken => {
+            Outcome::Closed => {
                 (Phase::MaybeSent, "the connection was closed before the response".to_owned())
             }
             Outcome::Refused => (Phase::NotSent, "the connection was refused".to_owned()),

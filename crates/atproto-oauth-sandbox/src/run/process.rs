@@ -60,7 +60,7 @@ impl Process {
 
     /// Adds a remote signer, which performs the [`Sign`](atproto_sansio::Call::Sign) calls for
     /// `key_id`.
-    pub fn add_key_elsewhere(&mut self, key_id: &str, signer: Arc<dyn Signer>) {
+    pub fn add_remote_key(&mut self, key_id: &str, signer: Arc<dyn Signer>) {
         self.remote_signers.insert(key_id.to_owned(), signer);
     }
 
@@ -103,7 +103,7 @@ impl Process {
         let signer = self
             .remote_signers
             .get(key_id)
-            .ok_or("no remote signer has this key id: add it with `Process::add_key_elsewhere`")?;
+            .ok_or("no remote signer has this key id: add it with `Process::add_remote_key`")?;
         signer.sign(message).map_err(|error| error.to_string())
     }
 }

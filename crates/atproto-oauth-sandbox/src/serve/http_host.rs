@@ -108,13 +108,15 @@ async fn reply(
     let Delivery { outcome, delay, trickle } = shared.exchange(Request::from_parts(head, body));
     sleep(delay).await;
     match outcome {
-        Outcome::Whole(response) if trickle.is_zero() && !RawResponse::is_needed(&response) => {
+        Outcome::Complete(response) if trickle.is_zero() && !RawResponse::is_needed(&response) => {
             Ok(response.map(Full::new))
         }
-        Outcome::Whole(response) => Err(NoReply::Raw(RawResponse::whole(response, trickle))),
-        Outcome::Cut(response, at) => Err(NoReply::Raw(RawResponse::cut(response, at, trickle))),
+        Outcome::Complete(response) => Err(NoReply::Raw(RawResponse::whole(response, trickle))),
+        Outcome::Truncated(response, at) => {
+            Err(NoReply::Raw(RawResponse::cut(response, at, trickle)))
+        }
         // The connection is accepted already, so a refusal can only be shown by closing it.
-        Outcome::Broken | Outcome::Refused => Err(NoReply::Closed),
+        Outcome::Closed | Outcome::Refused => Err(NoReply::Closed),
         // Waits until the client closes the connection, or the runtime ends.
         Outcome::Silence => match std::future::pending::<Infallible>().await {},
     }

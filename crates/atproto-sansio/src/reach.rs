@@ -89,8 +89,8 @@ impl Reach {
     }
 }
 
-/// Returns whether a development network may use plain http to `host`: a loopback address, or a
-/// name that is or ends in `localhost` or `test`.
+/// Returns whether a development network may use plain http to `host`: whether it is a loopback
+/// address, or a name whose last label is `localhost` or `test`.
 pub fn is_development_host(host: &str) -> bool {
     match Host::parse(host) {
         Ok(Host::Domain(name)) => {
@@ -147,8 +147,8 @@ fn local_name_rule(name: &str) -> Option<&'static str> {
         .then_some("the name is reserved for local or special use")
 }
 
-/// Top-level domains for local and special use: RFC 6761, RFC 6762, RFC 7686, RFC 8375, RFC 9476,
-/// and names that home routers use.
+/// Domains for local and special use: RFC 6761, RFC 6762, RFC 7686, RFC 8375, RFC 9476, and domains
+/// that home routers use.
 const LOCAL_SUFFIXES: [&str; 13] = [
     "alt",
     "arpa",

@@ -1,39 +1,39 @@
-//! Values that must not be seen.
+//! Secrets that `Debug` does not print and that are wiped from memory when dropped.
 
 use std::fmt;
 
 use zeroize::Zeroize;
 
-/// Text that never appears in `Debug` and is wiped when dropped.
+/// Text that `Debug` does not print and that is wiped from memory when dropped.
 ///
-/// There is no `Display` and no comparison; [`expose`](Self::expose) is the one way in, so that
-/// each use can be found by searching for it.
+/// The type has no `Display` and no comparison. Only [`expose`](Self::expose) reads the text, so
+/// that a search for `expose` finds every use.
 #[derive(Clone, Default)]
 pub struct SecretString(String);
 
-/// The 32 bytes of a private key: redacted in `Debug`, wiped when dropped.
+/// The 32 bytes of a private key. `Debug` does not print them, and they are wiped when dropped.
 #[derive(Clone)]
 pub struct SecretKey([u8; 32]);
 
 impl SecretString {
-    /// Takes `text` over.
+    /// Moves `text` into a secret; a text that is borrowed is copied.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
-    /// The text itself.
+    /// The secret text.
     pub fn expose(&self) -> &str {
         &self.0
     }
 }
 
 impl SecretKey {
-    /// Takes `bytes` over; the caller wipes its own copy.
+    /// Copies `bytes` into a secret. The caller must wipe its own copy.
     pub fn new(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 
-    /// The bytes themselves.
+    /// The secret bytes.
     pub fn expose(&self) -> &[u8; 32] {
         &self.0
     }

@@ -1,7 +1,11 @@
-//! The usual environment: the system's clock, its entropy, and a memory in a map.
+//! [`System`]: clock and entropy of the operating system, and a cache in a map. Feature `std`.
 //!
-//! The one place of the pure crates that reads a clock or holds a lock, behind the feature `std`.
-#![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "this is the exception")]
+//! No other module of the sans-IO crates reads a clock or holds a lock.
+#![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "the feature `std` supplies the clock and the lock that the other modules do without"
+)]
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,7 +20,8 @@ use crate::flow::{Flow, Output};
 use crate::machine::Machine;
 use crate::time::UnixTime;
 
-/// The usual [`Env`]: the system's clock, its entropy, and a [`MapMemory`].
+/// Supplies an [`Env`] from the operating system's clock and entropy, a [`Memory`] (by default a
+/// [`MapMemory`]) and [`Keys`].
 ///
 /// Clones share the memory.
 #[derive(Clone)]
@@ -25,7 +30,8 @@ pub struct System {
     keys: Arc<dyn Keys>,
 }
 
-/// A [`Memory`] in a map: bounded by topic; what expires first makes room.
+/// A [`Memory`] in a map, bounded by [`Topic::capacity`]. If a topic is full, the value that
+/// expires first is dropped.
 #[derive(Default)]
 pub struct MapMemory {
     topics: Mutex<BTreeMap<Topic, BTreeMap<String, Remembered>>>,
@@ -40,11 +46,11 @@ struct Remembered {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemEntropy;
 
-/// Runs `machine` to its end, performing its calls one after another: a whole blocking driver.
+/// Blocking driver: runs `machine` to its end and calls `perform` for one call at a time.
 ///
 /// # Errors
 ///
-/// What the machine ends in.
+/// Fails with the error of the machine.
 pub fn drive<M: Machine>(
     system: &System,
     machine: M,
@@ -55,7 +61,7 @@ pub fn drive<M: Machine>(
         match system.poll(&mut flow) {
             Output::Call(call) => flow.handle_reply(perform(call)),
             Output::Wait => {
-                unreachable!("every call was answered, so there is nothing to wait for")
+                unreachable!("`perform` answered every call, so the flow waits for none")
             }
             Output::Done(result) => return result,
         }
@@ -63,17 +69,17 @@ pub fn drive<M: Machine>(
 }
 
 impl System {
-    /// A system with an empty memory, whose keys come from `keys`.
+    /// A system with an empty [`MapMemory`] and the key factory `keys`.
     pub fn new(keys: impl Keys + 'static) -> Self {
         Self { memory: Arc::new(MapMemory::default()), keys: Arc::new(keys) }
     }
 
-    /// The same system with another memory.
+    /// Replaces the cache by `memory`.
     pub fn with_memory(self, memory: Arc<dyn Memory>) -> Self {
         Self { memory, ..self }
     }
 
-    /// Polls `flow` with the present time.
+    /// Polls `flow` with the present time and this system's entropy, cache and keys.
     pub fn poll<M: Machine>(&self, flow: &mut Flow<M>) -> Output<M::Output, M::Error> {
         flow.poll_output(&mut Env {
             now: Self::now(),
@@ -84,14 +90,16 @@ impl System {
         })
     }
 
-    /// The system's wall-clock time.
+    /// Wall-clock time of the operating system; the epoch if its clock is set to a time before
+    /// 1970.
     pub fn now() -> UnixTime {
-        // A clock that stands before 1970 is unset; the epoch says so to every check of freshness.
+        // If the clock stands before 1970, it was never set. The epoch makes the checks of
+        // freshness fail, as they should.
         UnixTime::from_epoch(SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default())
     }
 }
 
-/// All systems of a process count from here, so that they may share a memory.
+/// Zero of [`Env::elapsed`] for all systems of this process, so that they can share a memory.
 static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 impl Entropy for SystemEntropy {
@@ -132,7 +140,7 @@ impl fmt::Debug for System {
     }
 }
 
-/// Prints nothing that is remembered: it may be a session.
+/// Prints no cached value, because a cached value may be a session.
 impl fmt::Debug for MapMemory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MapMemory").finish_non_exhaustive()

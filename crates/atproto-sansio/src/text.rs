@@ -1,13 +1,15 @@
-//! Untrusted text: what a server or a user wrote, made fit to be shown.
+//! Cleans text from servers and users before it is shown, and parses `Retry-After`.
 
 use std::time::Duration;
 
 use http::{HeaderMap, header};
 
-/// The first 200 visible characters of an untrusted text, with `…` if it has more.
+/// Returns the first 200 visible characters of an untrusted text, followed by `…` if there are
+/// more.
 ///
-/// Control characters are removed, and so are the characters that Unicode uses for writing
-/// direction, joining and tagging: they could move the cursor of a terminal or hide words.
+/// Control characters are removed, because they could move the cursor of a terminal. The characters
+/// that Unicode uses for writing direction, joining and tagging are removed, because they could
+/// hide words.
 ///
 /// ```
 /// use atproto_sansio::printable;
@@ -23,13 +25,16 @@ pub fn printable(text: impl AsRef<str>) -> String {
     shown
 }
 
-/// A text that a person typed or pasted, without the invisible characters that came along.
+/// Returns `text` without control characters and invisible characters, for input that a person
+/// typed or pasted.
 pub fn visible(text: &str) -> String {
     text.chars().filter(|char| !is_invisible(*char)).collect()
 }
 
-/// The `Retry-After` of a response in seconds, a day at most; `None` if it is a date, because a
-/// date needs a clock that agrees with the server's.
+/// Returns the duration in the `Retry-After` header, at most one day.
+///
+/// The result is `None` if the header is missing, malformed or a date. Dates are not supported,
+/// because a date is of use only if the local clock agrees with the server's clock.
 ///
 /// RFC 9110 section 10.2.3.
 pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
@@ -57,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn printable_text_has_no_invisible_characters_and_an_end() {
+    fn printable_text_has_no_invisible_characters_and_is_cut_at_200() {
         // Rule M-03
         assert_eq!(printable("a\u{1b}[31m\r\n\u{202e}b\u{2066}\u{200b}c"), "a[31mbc");
         assert_eq!(printable("x".repeat(200)), "x".repeat(200));
@@ -65,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_may_ask_for_a_day_of_patience_at_most() {
+    fn retry_after_is_limited_to_one_day() {
         let mut headers = HeaderMap::new();
         for (value, expected) in
             [("7", Some(7)), (" 7 ", Some(7)), ("18446744073709551615", Some(86_400)), ("x", None)]

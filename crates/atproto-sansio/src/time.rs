@@ -1,22 +1,22 @@
-//! Wall-clock time as a plain value.
+//! [`UnixTime`]: wall-clock time as a value that the caller supplies.
 
 use std::fmt;
 use std::ops::{Add, Sub};
 use std::time::Duration;
 
-/// Wall-clock time: what has passed since 1970-01-01T00:00:00Z, leap seconds not counted.
+/// Wall-clock time: the duration since 1970-01-01T00:00:00Z, without leap seconds.
 ///
-/// It comes in through [`Env`](crate::Env); nothing here reads a clock.
+/// The caller supplies the present time in [`Env::now`](crate::Env::now). This type reads no clock.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct UnixTime(Duration);
 
 impl UnixTime {
-    /// The time that lies `seconds` after the epoch.
+    /// The time `seconds` after the epoch.
     pub const fn from_secs(seconds: u64) -> Self {
         Self(Duration::from_secs(seconds))
     }
 
-    /// The time that lies `duration` after the epoch.
+    /// The time `duration` after the epoch.
     pub const fn from_epoch(duration: Duration) -> Self {
         Self(duration)
     }
@@ -26,7 +26,7 @@ impl UnixTime {
         self.0.as_secs()
     }
 
-    /// How long after `earlier` this is; zero if it is not after it.
+    /// Duration from `earlier` to `self`; zero if `earlier` is the later time.
     pub const fn since(self, earlier: Self) -> Duration {
         self.0.saturating_sub(earlier.0)
     }
@@ -35,7 +35,7 @@ impl UnixTime {
 impl Add<Duration> for UnixTime {
     type Output = Self;
 
-    /// Saturates at the end of what can be written.
+    /// Adds `duration`; saturates at [`Duration::MAX`] after the epoch.
     fn add(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(duration))
     }
@@ -44,7 +44,7 @@ impl Add<Duration> for UnixTime {
 impl Sub<Duration> for UnixTime {
     type Output = Self;
 
-    /// Saturates at the epoch.
+    /// Subtracts `duration`; saturates at the epoch.
     fn sub(self, duration: Duration) -> Self {
         Self(self.0.saturating_sub(duration))
     }

@@ -1,16 +1,16 @@
-//! Which IP addresses are part of the public internet.
+//! [`is_public`]: the check whether an IP address is part of the public internet.
 //!
-//! A name that a stranger chose can resolve to the machine next door. A driver checks every
-//! address of a [`Reach::Public`](crate::Reach::Public) call with [`is_public`] and connects to
-//! the address that it checked, never to the result of a second look-up.
+//! An untrusted host name can resolve to an address in a private network (server-side request
+//! forgery). A driver checks every address of a [`Reach::Public`](crate::Reach::Public) call with
+//! [`is_public`] and connects to a checked address, never to the result of a second lookup.
 //!
 //! IANA IPv4 and IPv6 Special-Purpose Address Registries.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Whether `address` is a global unicast address that no special-purpose registry claims.
+/// Returns whether `address` is a global unicast address outside the special-purpose registries.
 ///
-/// An IPv6 address that embeds an IPv4 one (mapped, NAT64, 6to4) is judged by what it embeds.
+/// If an IPv6 address embeds an IPv4 address (mapped, NAT64, 6to4), the embedded address decides.
 ///
 /// ```
 /// use atproto_sansio::is_public;
@@ -41,7 +41,7 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
     within(&GLOBAL_UNICAST_V6) && !SPECIAL_V6.iter().any(within)
 }
 
-/// The IPv4 address that a translation prefix carries.
+/// Returns the IPv4 address embedded in an IPv4-mapped, NAT64 or 6to4 address.
 fn embedded_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
     let last = |s: [u16; 8]| Ipv4Addr::from((u32::from(s[6]) << 16) | u32::from(s[7]));
     match address.segments() {

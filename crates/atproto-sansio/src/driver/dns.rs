@@ -1,10 +1,10 @@
-//! DNS TXT lookups as messages: the question, the response codes, the records of an answer.
+//! DNS messages of a TXT lookup: encodes the question and reads the answer.
 //!
-//! A driver sends [`Question::encode`] to a nameserver and gives each message that arrives to
-//! [`Question::read`]. A driver whose resolver library does that itself uses [`absolute`],
-//! [`records`] and [`failure`], so that an answer means the same in every driver.
+//! A driver sends [`Question::encode`] to a nameserver and gives each received message to
+//! [`Question::read`]. If a driver uses a resolver library, it needs only [`absolute`], [`records`]
+//! and [`failure`], so that every driver reads answers in the same way.
 //!
-//! RFC 1035; RFC 5452 for the checks that tell an answer from a forgery.
+//! RFC 1035; RFC 5452 for the checks that detect a forged answer.
 
 use hickory_proto::op::{Message, MessageType, OpCode, Query, ResponseCode};
 use hickory_proto::rr::{DNSClass, Name, RData, Record, RecordType};
@@ -18,22 +18,24 @@ pub struct Question {
     query: Query,
 }
 
-/// The meaning of a message that arrived after a [`Question`] was sent.
+/// The content of a message that arrived after a [`Question`] was sent.
 #[derive(Clone, Debug)]
 #[expect(clippy::exhaustive_enums, reason = "a driver must decide on each of them")]
 pub enum Answer {
-    /// The message does not answer the question: noise, or a forgery. The driver goes on waiting.
+    /// The message does not answer the question; it is unrelated or forged. The driver ignores it
+    /// and waits for the next message.
     Foreign,
-    /// The answer does not fit into a datagram: the driver asks again over TCP.
+    /// The answer does not fit into a datagram. The driver sends the question again over TCP.
     Truncated,
-    /// All TXT records of the name, perhaps none.
+    /// All TXT records of the name; empty if the name has none or does not exist.
     Records(Vec<String>),
-    /// The nameserver failed or refused to answer.
+    /// The nameserver failed, refused to answer, or sent a malformed message.
     Failed(TransportError),
 }
 
 impl Question {
-    /// A question for `name`, taken as an absolute one. `id` must be unpredictable.
+    /// A question for the absolute name `name`. The message id `id` must be unpredictable, because
+    /// it protects against forged answers.
     ///
     /// # Errors
     ///
@@ -42,7 +44,7 @@ impl Question {
         Ok(Self { id, query: Query::query(absolute(name)?, RecordType::TXT) })
     }
 
-    /// The message to send.
+    /// Encodes the message for the nameserver.
     ///
     /// # Errors
     ///
@@ -54,7 +56,7 @@ impl Question {
         message.to_vec().map_err(|_| no_name(&self.query.name().to_ascii()))
     }
 
-    /// The meaning of a message that arrived from the nameserver.
+    /// Reads a message that arrived from the nameserver.
     pub fn read(&self, bytes: &[u8]) -> Answer {
         let Ok(message) = Message::from_vec(bytes) else {
             let is_mine = bytes.starts_with(&self.id.to_be_bytes());
@@ -82,7 +84,7 @@ impl Question {
     }
 }
 
-/// `name` as an absolute name, for which no resolver tries a search domain.
+/// Parses `name` as an absolute name, so that no resolver appends a search domain.
 ///
 /// # Errors
 ///
@@ -93,11 +95,13 @@ pub fn absolute(name: &str) -> Result<Name, TransportError> {
     Ok(absolute)
 }
 
-/// The TXT records of `name`, or of the name that it is an alias of. The strings of one record are
-/// joined without a separator.
+/// Returns the TXT records of `name`. If `name` is an alias (CNAME), returns the records of the
+/// name at the end of the chain of aliases. The strings of one record are joined without a
+/// separator.
 pub fn records(name: &Name, answers: &[Record]) -> Vec<String> {
     let mut owner = name;
-    // Each step of a chain of aliases is one of the answers, so a circle of aliases ends too.
+    // A chain of aliases has at most one step for each answer, so the loop ends even if the aliases
+    // form a circle.
     for _ in answers {
         let alias = of_owner(answers, owner).find_map(|record| match &record.data {
             RData::CNAME(alias) => Some(&alias.0),
@@ -113,7 +117,7 @@ pub fn records(name: &Name, answers: &[Record]) -> Vec<String> {
     texts.map(|text| String::from_utf8_lossy(&text).into_owned()).collect()
 }
 
-/// The error for a response code that says neither that there are records nor that there are none.
+/// Returns the error for a response code other than `NoError` and `NXDomain`.
 pub fn failure(code: ResponseCode) -> TransportError {
     let number = u16::from(code);
     TransportError::new(

@@ -1,7 +1,7 @@
-//! The length of a request's body, as its head declares it.
+//! [`declare_length`]: the `Content-Length` header of a request.
 //!
-//! A head with two lengths, or with a length and a transfer encoding, is read differently by
-//! different servers, so a request whose head contradicts its body is never sent.
+//! Servers read a request with two lengths, or with a length and a transfer encoding, in different
+//! ways (request smuggling). For this reason a request with contradicting headers is never sent.
 //!
 //! RFC 9112 section 6.
 
@@ -12,9 +12,9 @@ use crate::error::{Phase, TransportError};
 
 /// Writes `Content-Length` into `headers` and returns the number of bytes to send.
 ///
-/// `length` is the length of the body, or `None` if a stream does not tell its own. The result is
-/// `None` if neither the body nor `headers` tell it: the body is then sent in chunks. A request
-/// with an empty body gets the header only if its method is `POST`, `PUT` or `PATCH`.
+/// `length` is the length of the body, or `None` for a stream of unknown length. If `headers` has
+/// no `Content-Length` either, the result is `None`, and the driver sends the body in chunks. A
+/// request with an empty body gets the header only if its method is `POST`, `PUT` or `PATCH`.
 ///
 /// ```
 /// use atproto_sansio::declare_length;
@@ -36,10 +36,12 @@ pub fn declare_length(
     length: Option<u64>,
 ) -> Result<Option<u64>, TransportError> {
     if headers.contains_key(TRANSFER_ENCODING) {
-        return Err(not_sent("a request must not have a Transfer-Encoding header of its own"));
+        return Err(not_sent("remove the Transfer-Encoding header: the driver sets it"));
     }
     let declared = match headers.get(CONTENT_LENGTH) {
-        Some(value) => Some(number(value).ok_or_else(|| not_sent("Content-Length is no number"))?),
+        Some(value) => {
+            Some(number(value).ok_or_else(|| not_sent("Content-Length is not a number"))?)
+        }
         None => None,
     };
     match (declared, length) {
@@ -61,7 +63,8 @@ fn number(value: &HeaderValue) -> Option<u64> {
     value.to_str().ok()?.parse().ok()
 }
 
-/// RFC 9110 section 8.6: a server may expect a length for a method that defines a body.
+/// Whether the method defines the meaning of a body, so that a server may expect a length even for
+/// an empty body. RFC 9110 section 8.6.
 fn promises_body(method: &Method) -> bool {
     matches!(*method, Method::POST | Method::PUT | Method::PATCH)
 }
@@ -75,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_length_is_declared_once_and_truthfully() {
+    fn the_declared_length_is_the_length_of_the_body() {
         for (method, declared, length, expected) in [
             (Method::POST, None, Some(4), Ok(Some("4"))),
             (Method::POST, None, Some(0), Ok(Some("0"))),

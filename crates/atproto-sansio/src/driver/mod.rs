@@ -1,5 +1,5 @@
-//! Pure functions that every driver needs: which addresses are public, the length of a request's
-//! body, DNS messages.
+//! Pure functions that every driver needs: the check for public addresses, the `Content-Length` of
+//! a request, DNS messages.
 
 pub(crate) mod address;
 #[cfg(feature = "dns")]

@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn one_private_address_condemns_a_public_name() {
+    fn one_private_address_blocks_a_public_name() {
         // Rule J-06
         let addresses = ["1.1.1.1", "2606:4700::1", "10.0.0.1"].map(|text| text.parse().unwrap());
         let rule = Reach::Public.check_addresses("a.example", &addresses).unwrap_err();

@@ -1,4 +1,4 @@
-//! A reply reaches the call that it answers, and no other.
+//! Tests: a reply reaches the call that it answers, and no other call.
 
 use std::convert::Infallible;
 use std::task::{Poll, ready};
@@ -46,7 +46,7 @@ fn a_machine_that_moves_to_another_flow_panics_and_takes_no_foreign_reply() {
     let mut theirs = get("theirs");
     let mut other = Driver::new(by_fn(|cx: &mut Cx<'_>| {
         if theirs.poll(cx).is_ready() {
-            unreachable!("the reply was stolen before");
+            unreachable!("the reply to this flow's call has not arrived yet");
         }
         moved.poll(cx)
     }));

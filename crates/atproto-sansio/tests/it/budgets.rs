@@ -1,4 +1,4 @@
-//! A flow hands out no more, and takes no longer, than its budget says.
+//! Tests: a flow hands out no more calls, and takes no more time, than its budget allows.
 
 use std::convert::Infallible;
 use std::task::Poll;
@@ -12,7 +12,7 @@ use crate::support::{Driver, by_fn, echo, how, name, names, request};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Asks for what `ask` asks for, and ends in how it was answered.
+/// A machine that asks for the calls of `ask` and ends in the error of each call, if any.
 fn ask<T: Payload>(
     budget: Budget,
     mut ask: impl FnMut(&mut Cx<'_>) -> Vec<Ticket<T>>,
@@ -62,7 +62,7 @@ fn a_request_beyond_the_budget_is_refused_and_never_handed_out() {
 }
 
 #[test]
-fn a_machine_whose_every_request_is_refused_is_told_at_once() {
+fn a_flow_without_requests_in_its_budget_refuses_the_first_at_once() {
     let mut driver = ask(Budget::new(0, SECOND), |cx| vec![https(cx, "1", SECOND)]);
     let Ok(phases) = driver.end();
     assert_eq!(reason(&phases[0]), "the procedure has used up its HTTP requests");
@@ -94,7 +94,7 @@ fn all_calls_but_those_to_a_store_count_against_the_total() {
 }
 
 #[test]
-fn the_usual_budget_is_the_documented_one() {
+fn the_default_budget_is_the_documented_one() {
     let usual = Budget { http: 20, time: Duration::from_secs(60), calls: 256 };
     assert_eq!(Budget::default(), usual);
     let boxed: Box<dyn Machine<Output = _, Error = _>> = Box::new(
@@ -114,7 +114,7 @@ fn a_request_after_the_deadline_is_refused() {
         ask(Budget::new(9, SECOND), |cx| ["1", "2"].map(|path| https(cx, path, SECOND)).into());
     let first = driver.call();
     driver.elapsed += SECOND;
-    assert!(driver.is_waiting(), "the second is refused, the first still flies");
+    assert!(driver.is_waiting(), "the second call is refused, the first is still in flight");
     driver.flow.handle_reply(echo(first));
     let Ok(phases) = driver.end();
     assert_eq!(phases[0], None);
@@ -129,7 +129,7 @@ fn the_time_begins_with_the_first_poll() {
 }
 
 #[test]
-fn after_the_deadline_only_the_store_is_still_called() {
+fn after_the_deadline_only_store_calls_are_handed_out() {
     let late = Budget::new(9, Duration::ZERO);
     assert_eq!(names(&ask(late, |cx| vec![cx.load("load".to_owned())]).calls()), ["load"]);
     assert_eq!(names(&ask(late, |cx| vec![cx.list(String::new())]).calls()), ["store"]);
@@ -158,24 +158,24 @@ fn no_call_is_handed_out_with_more_time_than_is_left() {
         ask(budget, |cx| vec![https(cx, "1", 4 * SECOND), https(cx, "2", 60 * SECOND)]);
     let mut timeout = |elapsed| {
         driver.elapsed += elapsed;
-        let Call::Http(call) = driver.call() else { unreachable!("an HTTP request is wanted") };
+        let Call::Http(call) = driver.call() else { unreachable!("the flow hands out a request") };
         call.timeout
     };
     assert_eq!(timeout(Duration::ZERO), 4 * SECOND, "its own time is shorter");
     assert_eq!(timeout(7 * SECOND), 3 * SECOND);
 
     let Call::Txt(txt) = ask(budget, |cx| vec![cx.txt(String::new(), 60 * SECOND)]).call() else {
-        unreachable!("a look-up is wanted")
+        unreachable!("the flow hands out a DNS lookup")
     };
     assert_eq!(txt.timeout, 10 * SECOND);
     let Call::Sleep(sleep) = ask(budget, |cx| vec![cx.sleep(60 * SECOND)]).call() else {
-        unreachable!("a pause is wanted")
+        unreachable!("the flow hands out a pause")
     };
     assert_eq!(sleep.duration, 10 * SECOND, "a pause does not outlast the procedure");
 }
 
 #[test]
-fn a_refusal_says_why_in_one_sentence() {
+fn an_exhausted_budget_is_named_in_the_error() {
     let mut ticket = None;
     let mut driver = Driver::new(
         by_fn(|cx: &mut Cx<'_>| {

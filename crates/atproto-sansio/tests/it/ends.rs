@@ -1,4 +1,4 @@
-//! What has ended panics when it is polled again, and never sends again.
+//! Tests: a machine or flow that is polled after its end panics, and sends nothing.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::{Poll, ready};
@@ -12,7 +12,8 @@ use http::{Request, Response};
 
 use crate::support::{Driver, Get, by_fn, echo, get, how, lost, lost_by_peer, name};
 
-/// Runs `machine` to its end and polls it once more: whether that panicked, and all that was sent.
+/// Runs `machine` to its end and polls it once more. Returns whether the last poll panicked, and
+/// the names of all calls that were handed out.
 fn polled_again<M: Machine>(mut machine: M, answer: fn(Call) -> Reply) -> (bool, Vec<String>) {
     let mut second = None;
     let mut driver = Driver::new(by_fn(|cx: &mut Cx<'_>| {
@@ -21,7 +22,8 @@ fn polled_again<M: Machine>(mut machine: M, answer: fn(Call) -> Reply) -> (bool,
             None => {
                 let _ = ready!(machine.poll(cx));
                 let panicked = catch_unwind(AssertUnwindSafe(|| drop(machine.poll(cx)))).is_err();
-                // Whatever was asked for by now is handed out before this.
+                // Calls are handed out in order, so every call of the machine comes before this
+                // pause.
                 second.insert((panicked, cx.sleep(Duration::ZERO)))
             }
         };
@@ -71,7 +73,8 @@ fn a_fetch_polled_after_its_end_panics_and_sends_nothing() {
 
 #[test]
 fn a_fetch_that_could_not_make_its_request_panics_when_polled_again_and_sends_nothing() {
-    /// Can make its request only with entropy that was used before.
+    /// Fails to build its first request, because the first byte of the entropy is zero. A second
+    /// attempt would succeed.
     struct Fussy;
 
     impl Endpoint for Fussy {
@@ -102,7 +105,7 @@ fn a_join_polled_after_its_end_panics_and_sends_nothing() {
 }
 
 #[test]
-fn held_is_not_polled_again_and_gives_its_result_once() {
+fn held_does_not_poll_after_the_end_and_gives_its_result_once() {
     let mut held = Held::new(get("x"));
     let mut driver = Driver::new(by_fn(|cx: &mut Cx<'_>| {
         if !held.advance(cx) {
@@ -134,13 +137,13 @@ fn held_can_begin_with_its_result() {
 
 #[test]
 #[should_panic(expected = "a machine waits although it asked for nothing")]
-fn a_machine_that_waits_for_nothing_panics() {
+fn a_machine_that_is_pending_without_a_call_panics() {
     let _ = Driver::new(by_fn(|_| Poll::<Result<(), TransportError>>::Pending)).poll();
 }
 
 #[test]
 #[should_panic(expected = "a machine waits although it asked for nothing")]
-fn a_machine_that_dropped_what_it_waits_for_panics() {
+fn a_machine_that_is_pending_after_it_dropped_its_ticket_panics() {
     let mut driver = Driver::new(by_fn(|cx: &mut Cx<'_>| {
         drop(cx.sleep(Duration::ZERO));
         Poll::<Result<(), TransportError>>::Pending

@@ -1,4 +1,4 @@
-//! Two machines at once.
+//! Tests of `Join`: two machines side by side.
 
 use std::task::Poll;
 
@@ -43,7 +43,7 @@ fn one_error_ends_a_join_at_once_and_withdraws_the_queued_calls_of_the_other() {
 
 #[test]
 fn a_join_inside_a_join_withdraws_its_queued_calls_and_the_rest_goes_on() {
-    /// Goes on after an error.
+    /// Runs the second machine after the first has ended, even if the first has failed.
     struct Forgiving<M: Machine, N>(Held<M>, N);
 
     impl<M: Machine, N: Machine> Machine for Forgiving<M, N> {
@@ -69,7 +69,7 @@ fn either_side_can_fail_first_while_the_other_is_in_flight() {
         let mut calls = driver.calls();
         driver.flow.handle_reply(calls.remove(failing).fail(lost()));
         assert_eq!(driver.end().unwrap_err(), lost_by_peer());
-        assert!(!calls[0].is_wanted(), "the other went with it");
+        assert!(!calls[0].is_wanted(), "the call of the other machine was withdrawn");
     }
 }
 

@@ -1,4 +1,4 @@
-//! A reply larger than the call allows never reaches the machine.
+//! Tests: a reply larger than the limit of its call never reaches the machine.
 
 use std::task::Poll;
 
@@ -8,8 +8,8 @@ use http::{Response, StatusCode};
 
 use crate::support::{Driver, by_fn, how, ok, request};
 
-/// What the machine is told of a reply to a call with this limit.
-fn told(answer: Answer, response: Response<Bytes>) -> Result<Response<Bytes>, TransportError> {
+/// Answers a call that has the limit `answer` with `response`; returns what the machine receives.
+fn received(answer: Answer, response: Response<Bytes>) -> Result<Response<Bytes>, TransportError> {
     let mut ticket = None;
     let mut driver = Driver::new(by_fn(|cx: &mut Cx<'_>| {
         let ticket = &*ticket.get_or_insert_with(|| {
@@ -17,7 +17,7 @@ fn told(answer: Answer, response: Response<Bytes>) -> Result<Response<Bytes>, Tr
         });
         cx.take(ticket)
     }));
-    let Call::Http(call) = driver.call() else { unreachable!("an HTTP request is wanted") };
+    let Call::Http(call) = driver.call() else { unreachable!("the flow hands out a request") };
     assert_eq!(call.answer, answer);
     driver.flow.handle_reply(call.respond.with(Ok(response)));
     match driver.poll() {
@@ -34,24 +34,24 @@ fn with_status(status: StatusCode, body: &'static str) -> Response<Bytes> {
 
 #[test]
 fn a_reply_may_be_as_large_as_the_limit_and_no_larger() {
-    assert_eq!(told(Answer::Buffered(4), ok("1234")).unwrap().body(), "1234");
-    let error = told(Answer::Buffered(4), ok("12345")).unwrap_err();
+    assert_eq!(received(Answer::Buffered(4), ok("1234")).unwrap().body(), "1234");
+    let error = received(Answer::Buffered(4), ok("12345")).unwrap_err();
     assert_eq!(error.phase, Phase::TooLarge);
     assert_eq!(
         error.to_string(),
         "the reply is too large: peer.example.net: 5 bytes where 4 are allowed"
     );
     assert!(!error.surely_not_sent());
-    assert!(told(Answer::Buffered(0), ok("")).is_ok());
+    assert!(received(Answer::Buffered(0), ok("")).is_ok());
 }
 
 #[test]
 fn the_limit_holds_for_every_status() {
     for status in [StatusCode::FOUND, StatusCode::BAD_REQUEST, StatusCode::BAD_GATEWAY] {
-        let error = told(Answer::Buffered(4), with_status(status, "12345")).unwrap_err();
+        let error = received(Answer::Buffered(4), with_status(status, "12345")).unwrap_err();
         assert_eq!(error.phase, Phase::TooLarge);
         assert_eq!(
-            told(Answer::Buffered(5), with_status(status, "12345")).unwrap().status(),
+            received(Answer::Buffered(5), with_status(status, "12345")).unwrap().status(),
             status
         );
     }
@@ -60,15 +60,15 @@ fn the_limit_holds_for_every_status() {
 #[test]
 fn a_streamed_reply_is_a_head_alone_or_an_error_within_its_limit() {
     let streamed = Answer::Streamed { errors: 4 };
-    assert!(told(streamed, ok("")).is_ok());
-    assert!(told(streamed, with_status(StatusCode::UNAUTHORIZED, "1234")).is_ok());
+    assert!(received(streamed, ok("")).is_ok());
+    assert!(received(streamed, with_status(StatusCode::UNAUTHORIZED, "1234")).is_ok());
     for response in [with_status(StatusCode::UNAUTHORIZED, "12345"), ok("12345")] {
-        assert_eq!(told(streamed, response).unwrap_err().phase, Phase::TooLarge);
+        assert_eq!(received(streamed, response).unwrap_err().phase, Phase::TooLarge);
     }
 }
 
 #[test]
-fn an_error_passes_whatever_the_limit() {
+fn an_error_is_not_subject_to_the_size_limit() {
     let mut ticket = None;
     let mut driver = Driver::new(by_fn(|cx: &mut Cx<'_>| {
         let answer = Answer::Buffered(0);

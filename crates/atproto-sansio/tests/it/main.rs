@@ -1,4 +1,4 @@
-//! What the engine guarantees to drivers and to machines, one module for each group of promises.
+//! Tests of the guarantees of the engine to drivers and machines, one module for each group.
 
 mod answers;
 mod budgets;

@@ -1,4 +1,4 @@
-//! The usual memory, and the usual driver.
+//! Tests of `MapMemory` and of the blocking driver `drive`.
 
 use std::sync::Arc;
 use std::task::{Poll, ready};
@@ -46,7 +46,7 @@ fn a_value_can_be_replaced_and_forgotten() {
 }
 
 #[test]
-fn what_expires_first_makes_room() {
+fn a_full_topic_drops_the_value_that_expires_first() {
     let memory = MapMemory::default();
     put(&memory, TOPIC, "a", 30);
     put(&memory, TOPIC, "b", 20);
@@ -77,7 +77,7 @@ fn a_topic_without_room_keeps_nothing() {
 }
 
 #[test]
-fn a_look_up_returns_a_clone_that_outlives_the_value() {
+fn a_lookup_returns_a_clone_that_outlives_the_value() {
     let memory = MapMemory::default();
     put(&memory, TOPIC, "key", 10);
     let value = memory.get(TOPIC, "key", at(0)).unwrap();

@@ -1,4 +1,4 @@
-//! Replies in every order give the same result.
+//! Tests: the result does not depend on the order of the replies.
 
 use std::collections::BTreeSet;
 use std::task::{Poll, ready};
@@ -7,7 +7,7 @@ use atproto_sansio::{Call, Cx, Fetch, Join, Machine, Output, TransportError};
 
 use crate::support::{Driver, Get, echo, get, lost, lost_by_peer, name, orders};
 
-/// One request, then another.
+/// Sends one request, then another, and joins the two texts.
 struct Then(Fetch<Get>, Option<String>, Fetch<Get>);
 
 impl Machine for Then {
@@ -29,7 +29,8 @@ fn machine() -> impl Machine<Output = ((String, String), (String, String)), Erro
     Join::new(Join::new(then("a", "b"), get("c")), Join::new(get("d"), then("e", "f")))
 }
 
-/// Runs the machine with all calls in flight; of those, the one that `rank` puts first is answered.
+/// Runs the machine with all calls in flight, and answers the call with the lowest `rank` first.
+/// Returns the names of the calls in the order of their replies.
 fn run(rank: impl Fn(&Call) -> usize) -> Vec<String> {
     let mut driver = Driver::new(machine());
     let (mut flying, mut answered): (Vec<Call>, _) = (Vec::new(), Vec::new());
@@ -59,7 +60,7 @@ fn replies_in_every_order_give_the_same_result() {
         run(|call| order[names.iter().position(|known| *known == name(call)).unwrap()])
     });
     let seen: BTreeSet<_> = seen.collect();
-    // 6! orders, of which "a before b" and "e before f" are possible.
+    // A quarter of the 6! orders has "a" before "b" and "e" before "f".
     assert_eq!(seen.len(), 180);
 }
 

@@ -1,5 +1,5 @@
-//! Two ways to one answer: how a race goes with a driver that does one thing at a time, and with
-//! one that does all at once.
+//! Tests of a machine that races DNS against HTTPS, with a driver that performs one call at a time
+//! and with a driver that performs all calls at once.
 
 use std::task::Poll;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use atproto_sansio::{Cx, Fetch, Machine, Output, Ticket, TransportError};
 
 use crate::support::{Driver, Get, echo, get, lost, lost_by_peer, name, names};
 
-/// Asks DNS and HTTPS; the first good answer wins.
+/// Asks DNS and HTTPS at the same time, and ends with the first successful answer.
 struct Race {
     txt: Option<Ticket<Vec<String>>>,
     fetch: Option<Fetch<Get>>,

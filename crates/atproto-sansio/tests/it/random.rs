@@ -1,4 +1,4 @@
-//! A random machine with a random driver: whatever happens, the engine keeps its promises.
+//! Property test: the guarantees of the engine hold for random machines with random drivers.
 
 use std::collections::BTreeSet;
 use std::task::Poll;
@@ -18,14 +18,14 @@ enum Plan {
     Txt,
     Sleep,
     Load,
-    /// A request that is against its reach.
+    /// A request whose URL breaks the rules of its reach.
     Refused,
-    /// Asks and changes its mind.
+    /// Asks for a request and drops the ticket at once, then continues.
     Withdrawn(Box<Self>),
     Join(Box<Self>, Box<Self>),
-    /// The second after the first, whatever became of that.
+    /// Runs the second machine after the first, even if the first has failed.
     Then(Box<Self>, Box<Self>),
-    /// The first good result.
+    /// Runs both machines and ends with the first success.
     Race(Box<Self>, Box<Self>),
 }
 
@@ -120,7 +120,7 @@ fn slot(call: &Call) -> String {
 
 proptest! {
     #[test]
-    fn a_flow_keeps_its_promises(
+    fn a_flow_stays_within_its_budget_and_hands_out_no_call_twice(
         plan in plans(),
         http in 0..12_u32,
         calls in 0..24_u32,
@@ -135,7 +135,7 @@ proptest! {
         let mut choose = || choices.next().expect("a cycle has no end");
         let (mut flying, mut slots) = (Vec::new(), BTreeSet::new());
         let (mut https, mut total) = (0, 0);
-        // The time begins with the first poll.
+        // The time budget begins with the first poll.
         let begin = driver.elapsed;
         let mut passed = Duration::ZERO;
         loop {
@@ -145,7 +145,7 @@ proptest! {
             match driver.poll() {
                 Output::Call(call) => {
                     prop_assert!(call.is_wanted());
-                    prop_assert!(slots.insert(slot(&call)), "handed out twice");
+                    prop_assert!(slots.insert(slot(&call)), "the call was handed out twice");
                     total += u32::from(!matches!(call, Call::Store(_)));
                     match &call {
                         Call::Http(http) => {
@@ -164,7 +164,7 @@ proptest! {
                     }
                 }
                 Output::Wait => {
-                    prop_assert!(flying.iter().any(Call::is_wanted), "it waits for nothing");
+                    prop_assert!(flying.iter().any(Call::is_wanted), "no call is in flight");
                 }
                 Output::Done(_) => break,
             }

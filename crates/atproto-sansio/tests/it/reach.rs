@@ -1,4 +1,4 @@
-//! A request against its reach is never handed out.
+//! Tests: a request whose URL breaks the rules of its `Reach` is never handed out.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::task::{Poll, ready};
@@ -16,13 +16,13 @@ fn rule(error: &TransportError) -> &Rule {
 }
 
 #[test]
-fn a_refused_request_is_never_handed_out_and_its_machine_is_told_at_once() {
+fn a_refused_request_is_never_handed_out_and_fails_at_once() {
     let mut polls = 0;
     let mut ticket = None;
     let mut driver = Driver::new(by_fn(|cx: &mut Cx<'_>| {
         polls += 1;
         if ticket.is_none() {
-            // Does not look at the answer before the next poll.
+            // The machine takes the reply in its next poll.
             ticket = Some(cx.http(request("https://169.254.169.254/latest"), how()));
             return Poll::Pending;
         }
@@ -81,7 +81,7 @@ fn the_reach_decides_what_is_handed_out() {
     }
 }
 
-/// Rule J-05 and J-11, as `http::Uri` lets them through.
+/// Rules J-05 and J-11: every spelling that `http::Uri` accepts.
 #[test]
 fn no_spelling_of_a_local_host_is_public() {
     let hosts = "127.0.0.1 127.0.0.1. 127.1 127.0.1 0x7f.1 0x7f000001 0X7F.0.0.1 2130706433 \
@@ -98,8 +98,8 @@ fn no_spelling_of_a_local_host_is_public() {
 }
 
 #[test]
-fn what_a_url_library_reads_as_an_address_is_refused() {
-    // A transport reads the URL again, by WHATWG's rules: both must see the same host.
+fn a_host_that_a_url_library_reads_as_an_address_is_refused() {
+    // A driver parses the URL again by the WHATWG rules, so both parsers must see the same host.
     let digits = ["0", "1", "7", "x", ".", "a", "f", "-", "%2e", "%31", "xn--", "e"];
     for code in 0..digits.len().pow(4) {
         let pick = |place: u32| digits[code / digits.len().pow(place) % digits.len()];
@@ -112,7 +112,7 @@ fn what_a_url_library_reads_as_an_address_is_refused() {
     }
 }
 
-/// Rule J-03 and J-04: each block is refused from its first address to its last.
+/// Rules J-03 and J-04: each block is refused from its first address to its last.
 #[test]
 fn special_blocks_are_refused_from_end_to_end() {
     let v4 = "0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12 \

@@ -1,4 +1,4 @@
-//! `Debug` is where tokens leak: nothing secret is in it.
+//! Tests: `Debug` prints no secret.
 
 use std::fmt::Debug;
 use std::task::Poll;
@@ -14,7 +14,7 @@ use crate::support::{Driver, by_fn, echo, get, how};
 
 const SECRET: &str = "hunter2";
 
-/// Checks `{:?}` and `{:#?}`, the secret as text and as bytes; gives the former.
+/// Checks that `{:?}` and `{:#?}` print the secret neither as text nor as bytes. Returns `{:?}`.
 fn redacted(value: &impl Debug) -> String {
     let bytes = SECRET.bytes().map(|byte| byte.to_string()).collect::<Vec<_>>();
     let plain = format!("{value:?}");
@@ -45,7 +45,7 @@ fn an_http_call_prints_no_header_value_no_query_and_no_body() {
         assert!(printed.contains(part), "{part} is missing in {printed}");
     }
     redacted(&driver.flow);
-    let Output::Call(call) = output else { unreachable!("a call is wanted") };
+    let Output::Call(call) = output else { unreachable!("the flow hands out a call") };
     redacted(&call.unsupported());
 }
 
@@ -105,7 +105,7 @@ fn replies_and_kept_results_print_no_value() {
 
 #[cfg(feature = "std")]
 #[test]
-fn a_memory_and_a_system_print_nothing_that_is_remembered() {
+fn a_memory_and_a_system_print_no_cached_value() {
     use atproto_sansio::{MapMemory, Memory, System, Topic};
 
     let memory = MapMemory::default();

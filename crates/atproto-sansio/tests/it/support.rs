@@ -1,4 +1,4 @@
-//! A world that never changes by itself, and a driver that does one thing at a time.
+//! A test driver with a fixed clock, counted entropy and no cache; endpoints and replies for tests.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -13,7 +13,8 @@ use atproto_sansio::{
 use bytes::Bytes;
 use http::{Request, Response};
 
-/// A flow beside the world that it is polled with.
+/// A flow with the environment that it is polled with. The clock moves only if a test sets
+/// `elapsed`.
 pub(crate) struct Driver<M: Machine> {
     pub(crate) flow: Flow<M>,
     pub(crate) elapsed: Duration,
@@ -35,14 +36,14 @@ impl<M: Machine<Output: Debug, Error: Debug>> Driver<M> {
         })
     }
 
-    /// The next call, which must be there.
+    /// Polls once and returns the call. Panics if the output is not a call.
     pub(crate) fn call(&mut self) -> Call {
         let output = self.poll();
         let Output::Call(call) = output else { unreachable!("{output:?} in place of a call") };
         call
     }
 
-    /// All calls that can be had before a reply.
+    /// Polls until the flow waits, and returns all calls handed out.
     pub(crate) fn calls(&mut self) -> Vec<Call> {
         let mut calls = Vec::new();
         loop {
@@ -58,7 +59,7 @@ impl<M: Machine<Output: Debug, Error: Debug>> Driver<M> {
         matches!(self.poll(), Output::Wait)
     }
 
-    /// The result, which must be there.
+    /// Polls once and returns the result. Panics if the flow has not ended.
     pub(crate) fn end(&mut self) -> Result<M::Output, M::Error> {
         let output = self.poll();
         let Output::Done(result) = output else { unreachable!("{output:?} in place of the end") };
@@ -66,7 +67,7 @@ impl<M: Machine<Output: Debug, Error: Debug>> Driver<M> {
     }
 }
 
-/// Entropy that can be told in advance.
+/// Predictable entropy: each byte is one more than the byte before.
 pub(crate) struct Counter(u8);
 
 impl Entropy for Counter {
@@ -99,7 +100,7 @@ impl Keys for NoKeys {
     }
 }
 
-/// `GET` of a path, ending in the text of the reply.
+/// `GET` of a path of `peer.example.net`. The output is the response body as text.
 #[derive(Clone, Debug)]
 pub(crate) struct Get(pub(crate) &'static str);
 
@@ -124,7 +125,7 @@ pub(crate) fn get(path: &'static str) -> Fetch<Get> {
     Fetch::new(Get(path))
 }
 
-/// A machine in a closure.
+/// A machine whose `poll` is a closure.
 pub(crate) struct ByFn<F>(Budget, F);
 
 pub(crate) fn by_fn<T, E, F>(poll: F) -> ByFn<F>
@@ -173,12 +174,12 @@ pub(crate) fn lost() -> TransportError {
     TransportError::new(Phase::MaybeSent, "the wire was cut")
 }
 
-/// The same, as a machine is told of it.
+/// The error of [`lost`] as a machine receives it: with the host in front.
 pub(crate) fn lost_by_peer() -> TransportError {
     TransportError::new(Phase::MaybeSent, "peer.example.net: the wire was cut")
 }
 
-/// What a call asks for, in a word.
+/// Short name of a call: its path, DNS name, key or kind.
 pub(crate) fn name(call: &Call) -> String {
     match call {
         Call::Http(http) => http.request.uri().path().trim_start_matches('/').to_owned(),
@@ -195,7 +196,7 @@ pub(crate) fn names(calls: &[Call]) -> Vec<String> {
     calls.iter().map(name).collect()
 }
 
-/// A good reply that repeats the name of what was asked for.
+/// A successful reply whose content is the [`name`] of the call.
 pub(crate) fn echo(call: Call) -> Reply {
     let name = name(&call);
     match call {
@@ -208,7 +209,7 @@ pub(crate) fn echo(call: Call) -> Reply {
     }
 }
 
-/// Every order of `0..count`.
+/// All permutations of `0..count`.
 pub(crate) fn orders(count: usize) -> Vec<Vec<usize>> {
     let Some(last) = count.checked_sub(1) else { return vec![Vec::new()] };
     let insert = |order: Vec<usize>| {

@@ -1,4 +1,4 @@
-//! Everything can be moved to another thread and kept there.
+//! Tests: public types can be moved to another thread (`Send`) or shared between threads (`Sync`).
 
 use atproto_sansio::*;
 
@@ -8,7 +8,7 @@ fn is_sent<T: Send + 'static>() {}
 fn is_shared<T: Send + Sync + 'static + ?Sized>() {}
 
 #[test]
-fn all_that_a_driver_or_a_machine_keeps_can_be_sent() {
+fn types_that_drivers_and_machines_keep_can_be_sent() {
     type Reading = Ticket<http::Response<bytes::Bytes>>;
     is_sent::<Call>();
     is_sent::<HttpCall>();
@@ -39,7 +39,7 @@ fn a_flow_can_be_sent_if_its_machine_can() {
 }
 
 #[test]
-fn values_and_what_a_program_brings_can_be_shared() {
+fn values_and_program_traits_can_be_shared() {
     is_shared::<Budget>();
     is_shared::<Deleted>();
     is_shared::<Expect>();
@@ -64,7 +64,7 @@ fn values_and_what_a_program_brings_can_be_shared() {
 
 #[test]
 fn an_async_driver_with_an_environment_of_its_own_can_be_sent() {
-    // The environment lives as long as the match, so across what is awaited within.
+    // The environment lives until the end of the match, so it is held across the `await` inside.
     async fn run<M: Machine>(
         mut flow: Flow<M>,
         entropy: &mut (dyn Entropy + Send),

@@ -1,4 +1,4 @@
-//! Dropping a ticket withdraws its call.
+//! Tests: a dropped ticket withdraws its call.
 
 use std::cell::Cell;
 use std::task::Poll;
@@ -63,14 +63,14 @@ fn the_reply_to_a_withdrawn_call_is_ignored_and_does_not_wake_the_machine() {
     assert!(!withdrawn.is_wanted() && kept.is_wanted());
     driver.flow.handle_reply(echo(withdrawn));
     assert!(driver.is_waiting());
-    assert_eq!(polls.get(), 2, "nobody waits for that reply");
+    assert_eq!(polls.get(), 2, "the reply to a withdrawn call does not wake the machine");
 
     driver.flow.handle_reply(echo(kept));
-    assert_eq!(polls.get(), 2, "a reply alone polls nothing");
+    assert_eq!(polls.get(), 2, "`handle_reply` does not poll the machine");
 }
 
 #[test]
-fn a_machine_is_not_polled_without_news() {
+fn a_machine_is_not_polled_without_a_new_reply() {
     let polls = Cell::new(0);
     let mut ticket = None;
     let mut driver = Driver::new(by_fn(|cx: &mut Cx<'_>| {
@@ -106,7 +106,7 @@ fn a_driver_can_see_that_a_call_is_no_longer_wanted() {
 }
 
 #[test]
-fn a_call_is_not_wanted_once_its_flow_is_gone() {
+fn a_call_is_not_wanted_after_its_flow_was_dropped() {
     let mut ticket = None;
     let mut driver = Driver::new(by_fn(move |cx: &mut Cx<'_>| {
         ticket.get_or_insert_with(|| cx.load("x".to_owned()));

@@ -1,4 +1,4 @@
-//! From an identifier to the account and its server, for a login.
+//! [`ResolveAccount`]: resolves a handle or DID to the account and its server (PDS), for a login.
 //!
 //! ```text
 //!   handle ──▶ document ──▶ end
@@ -6,9 +6,9 @@
 //!   DID ──────────┘
 //! ```
 //!
-//! What this machine guarantees when it ends in `Ok`: the document names a PDS that may be asked;
-//! and if a handle was given, the handle and the document name each other. Of a DID the handle is
-//! not looked at, so that a login by DID costs one request.
+//! Guarantees of `Ok`: the DID document names a PDS at an allowed URL. If a handle was given, the
+//! handle leads to the DID, and the document claims the handle. If a DID was given, its handle is
+//! not checked, so that a login by DID needs one request only.
 //!
 //! atproto OAuth, «Identity Authentication»; atproto Handle, «Handle Resolution».
 
@@ -29,22 +29,23 @@ use crate::syntax::did::Did;
 use crate::syntax::handle::Handle;
 use crate::syntax::identifier::Identifier;
 
-/// An account and its server.
+/// An account, its server (PDS) and its DID document.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Account {
-    /// The account's lasting name.
+    /// Permanent identifier of the account.
     pub did: Did,
-    /// The origin of its server.
+    /// Origin of the account's server (PDS).
     pub pds: Url,
-    /// The document that says so.
+    /// The DID document, the source of `pds`.
     pub document: DidDocument,
 }
 
-/// Finds an account and its server. See [`Resolver::account`](crate::Resolver::account).
+/// Machine of [`Resolver::account`](crate::Resolver::account): resolves a handle or DID to an
+/// [`Account`].
 pub struct ResolveAccount {
     config: Arc<Config>,
-    /// The handle that the document must claim.
+    /// The given handle, which the document must claim; `None` if a DID was given.
     handle: Option<Handle>,
     freshness: Freshness,
     state: State,
@@ -74,7 +75,9 @@ impl ResolveAccount {
         if let Some(handle) = &self.handle
             && document.handle() != Some(handle)
         {
-            // One of them may be an old memory, from before the account changed its handle.
+            // The handle or the document may come from the cache, and be older than a change of the
+            // account's handle. Both are removed from the cache, so that a retry resolves them
+            // again.
             forget(cx, &handle.clone().into());
             return Err(IdentityError::HandleMismatch {
                 input: handle.clone(),

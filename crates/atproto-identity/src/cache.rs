@@ -1,6 +1,6 @@
-//! What is remembered of earlier resolutions, and how to forget it.
+//! The cache of resolved handles and DID documents, and [`Forget`].
 //!
-//! What comes out of the memory passes the same checks as what comes from the network.
+//! Cached values pass the same checks as values from the network.
 //!
 //! atproto OAuth, «Identity Authentication».
 
@@ -17,33 +17,33 @@ use crate::syntax::did::Did;
 use crate::syntax::handle::Handle;
 use crate::syntax::identifier::Identifier;
 
-/// The DIDs of handles, as remembered for nine minutes: handle to DID.
+/// Cache topic of resolved handles: handle to DID, for nine minutes.
 pub const HANDLES: Topic = Topic { name: "atproto-identity: handles", capacity: 1000 };
 
-/// DID documents, as remembered for nine minutes: DID to JSON.
+/// Cache topic of DID documents: DID to JSON, for nine minutes.
 pub const DOCUMENTS: Topic = Topic { name: "atproto-identity: documents", capacity: 1000 };
 
-/// Whether an answer may be one that is remembered.
+/// Whether a resolution may use cached results.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[expect(clippy::exhaustive_enums, reason = "there is no third")]
+#[expect(clippy::exhaustive_enums, reason = "a result is either cached or fresh")]
 pub enum Freshness {
-    /// At most nine minutes old.
+    /// The result may come from the cache, at most nine minutes old.
     Cached,
-    /// Asked for now. The answer is remembered for others.
+    /// The result comes from the network. It is cached for later resolutions.
     Fresh,
 }
 
-/// Forgets what is remembered of an account, so that the next resolution asks anew.
+/// Machine that removes an account from the cache, so that the next resolution uses the network.
 ///
-/// It asks for no call, and is for an app that learns that an identity has changed. Given a handle,
-/// the document of the DID that it leads to is forgotten as well.
+/// For an app that learns that an identity has changed. The machine asks for no call. Given a
+/// handle, it also removes the document of the DID that the cache holds for the handle.
 #[derive(Debug)]
 pub struct Forget {
     identifier: Option<Identifier>,
 }
 
 impl Forget {
-    /// Is going to forget `identifier`.
+    /// A machine that removes `identifier` from the cache.
     pub fn new(identifier: Identifier) -> Self {
         Self { identifier: Some(identifier) }
     }
@@ -54,7 +54,7 @@ impl Machine for Forget {
     type Error = Infallible;
 
     fn poll(&mut self, cx: &mut Cx<'_>) -> Poll<Result<(), Infallible>> {
-        let identifier = self.identifier.take().expect("nothing is forgotten twice");
+        let identifier = self.identifier.take().expect("`Forget` is not polled after its end");
         forget(cx, &identifier);
         Poll::Ready(Ok(()))
     }
@@ -78,7 +78,8 @@ pub(crate) fn recall_did(cx: &Cx<'_>, handle: &Handle, development: bool) -> Opt
     did.check(development).is_ok().then_some(did)
 }
 
-/// Remembers how a resolution ended; that it failed for good, by forgetting what was known.
+/// Updates the cache with the result of a resolution. A transient error leaves the cache as it is;
+/// any other error removes the cached DID.
 pub(crate) fn learn_did(cx: &Cx<'_>, handle: &Handle, result: &Result<Did, IdentityError>) {
     match result {
         Ok(did) => {
@@ -94,7 +95,8 @@ pub(crate) fn recall_document(cx: &Cx<'_>, did: &Did) -> Option<DidDocument> {
     DidDocument::parse(did, cx.recall(DOCUMENTS, did.as_str())?).ok()
 }
 
-/// Remembers how a resolution ended; that it failed for good, by forgetting what was known.
+/// Updates the cache with the result of a resolution. A transient error leaves the cache as it is;
+/// any other error removes the cached document.
 pub(crate) fn learn_document(cx: &Cx<'_>, did: &Did, result: &Result<DidDocument, IdentityError>) {
     match result {
         Ok(document) => {
@@ -105,5 +107,5 @@ pub(crate) fn learn_document(cx: &Cx<'_>, did: &Did, result: &Result<DidDocument
     }
 }
 
-/// A login must not rest on an answer of ten minutes ago.
+/// Lifetime of cached values. A login must not use an answer that is ten minutes old.
 const LIFETIME: Duration = Duration::from_secs(9 * 60);

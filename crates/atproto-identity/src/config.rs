@@ -1,4 +1,4 @@
-//! The settings of resolution, which every machine of this crate is given.
+//! [`Config`]: the settings of resolution, shared by all machines of this crate.
 
 use std::time::Duration;
 
@@ -26,7 +26,8 @@ impl Config {
         if self.development { Reach::Development } else { Reach::Public }
     }
 
-    /// Whether DNS can't know, or is known not to know, the DID of `handle`.
+    /// Whether the DNS lookup is skipped: `handle` is too long for a DNS name, or is below one of
+    /// the `skip_dns_suffixes`.
     pub(crate) fn skips_dns(&self, handle: &Handle) -> bool {
         let handle = handle.as_str();
         let below = |suffix: &String| {
@@ -35,12 +36,13 @@ impl Config {
         handle.len() > MAX_DNS_HANDLE || self.skip_dns_suffixes.iter().any(below)
     }
 
-    /// For DNS over HTTPS, the host, its redirects, and one to spare.
+    /// Budget of a handle: one request for DNS over HTTPS, one for the host, its redirects, and one
+    /// in reserve.
     pub(crate) fn handle_budget(&self) -> Budget {
         Budget::new(3 + u32::from(self.max_redirects), Duration::from_secs(10))
     }
 
-    /// For a handle and a document, in whichever order.
+    /// Budget of a handle and a document, in either order.
     pub(crate) fn identity_budget(&self) -> Budget {
         let (handle, did) = (self.handle_budget(), DID_BUDGET);
         Budget::new(handle.http + did.http, handle.time + did.time)
@@ -63,8 +65,8 @@ impl Default for Config {
     }
 }
 
-/// For one host, or for several directories.
+/// Budget of a DID document: one request to the host of a `did:web`, or several to PLC directories.
 pub(crate) const DID_BUDGET: Budget = Budget::new(6, Duration::from_secs(20));
 
-/// With `_atproto.` before it, a longer one is no DNS name.
+/// Longest handle that is a DNS name with `_atproto.` in front: 253 characters less 9.
 const MAX_DNS_HANDLE: usize = 244;

@@ -1,6 +1,6 @@
-//! Why an identity could not be established.
+//! [`IdentityError`]: the reasons why a resolution fails, and their kinds.
 //!
-//! Text that came from the network is kept short and printed escaped; it is for people only.
+//! Text from the network is cut to 200 characters, without control characters. It is for logs only.
 
 use std::fmt;
 use std::time::Duration;
@@ -13,26 +13,31 @@ use crate::handle_resolution::method::MethodFailure;
 use crate::syntax::did::{Did, DidError};
 use crate::syntax::handle::Handle;
 
-/// Why an identity could not be established.
+/// Error of the resolution of a handle, a DID or an account.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 #[non_exhaustive]
 pub enum IdentityError {
-    /// The handle lies under a domain that is never looked up.
-    #[error("the handle {handle} can't resolve, because .{domain} is reserved")]
+    /// The handle is below a reserved top-level domain, which is never looked up.
+    #[error("the handle {handle} can't be resolved, because .{domain} is reserved")]
     ReservedTld {
         /// The handle.
         handle: Handle,
         /// The reserved top-level domain.
         domain: &'static str,
     },
-    /// The DID is not one that AT Protocol can use.
+    /// AT Protocol can't use the DID.
     #[error(transparent)]
     Did(#[from] DidError),
-    /// The DID is a `did:plc`, and the resolver was given no directory to ask.
-    #[error("{0} can't resolve, because no PLC directory is configured")]
+    /// The DID is a `did:plc`, and
+    /// [`Resolver::with_directories`](crate::Resolver::with_directories) was given an empty list.
+    #[error("{0} can't be resolved, because no PLC directory is configured (`with_directories`)")]
     NoDirectory(Did),
-    /// DNS names more than one DID for the handle, so its owner has to remove all but one.
-    #[error("DNS names {} DIDs for the handle {handle}, where one is allowed", dids.len())]
+    /// DNS names more than one DID for the handle. The owner of the handle must remove all but one
+    /// of the TXT records.
+    #[error(
+        "DNS names {} DIDs for the handle {handle}; its owner must remove all but one of the TXT \
+         records", dids.len()
+    )]
     Ambiguous {
         /// The handle.
         handle: Handle,
@@ -44,135 +49,136 @@ pub enum IdentityError {
     Unresolved {
         /// The handle.
         handle: Handle,
-        /// What each method ended in, the most specific one first.
+        /// Error of each method, the most specific error first.
         failures: Vec<MethodFailure>,
     },
-    /// There is nothing under this name.
+    /// The DNS name, URL or directory has no DID or DID document.
     #[error("nothing was found at {0}")]
     NotFound(String),
-    /// There is something under this name, but not a DID.
+    /// The TXT record or the host of the handle holds a text that is not an allowed DID.
     #[error("{at} holds {found:?}, which is not a DID that AT Protocol allows")]
     InvalidRecord {
-        /// Where it is.
+        /// The TXT record or the URL.
         at: String,
-        /// What is there, cut short.
+        /// The text that was found, cut to 200 characters.
         found: String,
     },
-    /// A redirect leads where it must not, or there are too many.
+    /// The target of a redirect is not allowed, or there are too many redirects.
     #[error("a redirect to {to:?} was not followed: {rule}")]
     Redirect {
-        /// Where it leads, cut short.
+        /// Target of the redirect, cut to 200 characters.
         to: String,
-        /// The rule that it breaks.
+        /// The rule that the redirect breaks.
         rule: &'static str,
     },
-    /// The account was removed from the network for good.
+    /// The PLC directory says that the DID was deactivated for good (410).
     #[error("the account {0} was deleted: its DID is tombstoned")]
     Tombstoned(Did),
-    /// The reply is not what its specification asks for.
+    /// The reply violates its specification.
     #[error("the reply from {from} is malformed: {reason}")]
     Malformed {
-        /// Who sent it.
+        /// The host that sent the reply, or the DID of the document.
         from: String,
-        /// What is wrong with it.
+        /// The error of the parser.
         reason: String,
     },
-    /// The document is that of another DID.
+    /// The `id` of the DID document is another DID.
     #[error("the DID document of {did} claims to be that of {found:?}")]
     DocumentIdMismatch {
         /// The DID that was resolved.
         did: Did,
-        /// The `id` of its document, cut short.
+        /// The `id` of its document, cut to 200 characters.
         found: String,
     },
-    /// The document names no server for the account.
+    /// The DID document has no service entry for a PDS.
     #[error("the DID document of {0} names no PDS, so the account has no server")]
     NoPds(Did),
-    /// The document names a server by something else than the origin of an https URL.
+    /// The PDS in the DID document is not the origin of an https URL.
     #[error("the DID document of {did} names the PDS {endpoint:?}, which can't be used: {rule}")]
     InvalidPdsEndpoint {
-        /// The DID.
+        /// The DID of the document.
         did: Did,
-        /// What the document names, cut short.
+        /// The service endpoint in the document, cut to 200 characters.
         endpoint: String,
-        /// The rule that it breaks.
+        /// The rule that the endpoint breaks.
         rule: &'static str,
     },
-    /// The handle leads to an account that does not claim it.
+    /// The handle leads to a DID whose document does not claim the handle.
     #[error("the handle {input} leads to {did}, whose document claims {}", claim(declared))]
     HandleMismatch {
         /// The handle that was resolved.
         input: Handle,
         /// The DID that it leads to.
         did: Did,
-        /// The handle that the DID document claims.
+        /// The handle that the DID document claims; `None` if it claims no valid handle.
         declared: Option<Handle>,
     },
-    /// A server answered with a status that its specification does not know.
+    /// A server answered with an HTTP status that the specification does not define here.
     #[error("{from} answered with status {}", status.as_u16())]
     Status {
-        /// The host.
+        /// The host or URL of the request.
         from: String,
-        /// The status.
+        /// The HTTP status.
         status: StatusCode,
-        /// How long it asks to be left alone.
+        /// The `Retry-After` header of the response, at most one day.
         retry_after: Option<Duration>,
     },
-    /// A name server answered that it failed.
-    #[error("the name server at {from} failed with code {code}")]
+    /// The DNS over HTTPS service answered with a DNS error.
+    #[error("the name server at {from} failed with DNS response code {code}")]
     Dns {
         /// The host of the DNS over HTTPS service.
         from: String,
         /// The response code (RFC 1035, section 4.1.1).
         code: u16,
     },
-    /// A call brought no reply.
+    /// A call failed, so there is no reply.
     #[error(transparent)]
     Transport(#[from] TransportError),
 }
 
-/// The kinds of [`IdentityError`]. They are stable: a program may decide by them.
+/// The kinds of [`IdentityError`]. The kinds are stable, so a program may match on them.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum IdentityErrorKind {
-    /// The handle lies under a domain that is never looked up.
+    /// The handle is below a reserved top-level domain, which is never looked up.
     ReservedTld,
-    /// The DID breaks a rule of the syntax or of its method.
+    /// The DID breaks a rule of the DID syntax or of its method.
     InvalidDid,
-    /// The DID is of a method that is not, or not here, supported.
+    /// AT Protocol does not use the DID method, or no PLC directory is configured.
     UnsupportedMethod,
     /// DNS names more than one DID for the handle.
     Ambiguous,
-    /// There is nothing under this name.
+    /// The DNS name, URL or directory has no DID or DID document.
     NotFound,
-    /// There is something under this name, but not a DID.
+    /// The TXT record or the host of the handle holds a text that is not an allowed DID.
     InvalidRecord,
-    /// A redirect leads where it must not, or there are too many.
+    /// The target of a redirect is not allowed, or there are too many redirects.
     Redirect,
-    /// The account was removed from the network for good.
+    /// The PLC directory says that the DID was deactivated for good.
     Tombstoned,
-    /// A reply is not what its specification asks for.
+    /// A reply violates its specification.
     Malformed,
-    /// The document is that of another DID.
+    /// The `id` of the DID document is another DID.
     DocumentIdMismatch,
-    /// The document names no server.
+    /// The DID document has no service entry for a PDS.
     NoPds,
-    /// The document names a server that can't be used.
+    /// The PDS in the DID document is not the origin of an https URL.
     InvalidPdsEndpoint,
-    /// The handle leads to an account that does not claim it.
+    /// The handle leads to a DID whose document does not claim the handle.
     HandleMismatch,
-    /// A server answered with an unexpected status.
+    /// A server answered with an unexpected HTTP status.
     Status,
-    /// A name server answered that it failed.
+    /// The DNS over HTTPS service answered with a DNS error.
     Dns,
-    /// A call brought no reply.
+    /// A call failed, so there is no reply.
     Transport,
-    /// A policy forbade the call: it would have gone where it must not.
+    /// The network policy forbids the call; see [`Rule`](atproto_sansio::Rule).
     Blocked,
 }
 
 impl IdentityError {
-    /// What happened, as a value to decide by. Of several failures, the most specific one counts.
+    /// Returns the kind of the error. For [`Unresolved`](Self::Unresolved), it is the kind of the
+    /// most specific failure, or `NotFound` if there is none.
     pub fn kind(&self) -> IdentityErrorKind {
         match self {
             Self::ReservedTld { .. } => IdentityErrorKind::ReservedTld,
@@ -204,7 +210,8 @@ impl IdentityError {
         }
     }
 
-    /// Whether the same question may have an answer later: the network or a server blinked.
+    /// Returns whether the same resolution can succeed later, because the error is a temporary
+    /// failure of the network or of a server. 5xx and 429 are temporary.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Unresolved { failures, .. } => {
@@ -231,7 +238,7 @@ impl IdentityError {
         }
     }
 
-    /// How long the server that decided the matter asks to be left alone.
+    /// Returns the `Retry-After` of the response that caused the error, if it has one.
     pub fn retry_after(&self) -> Option<Duration> {
         let decisive = match self {
             Self::Unresolved { failures, .. } => &failures.first()?.error,

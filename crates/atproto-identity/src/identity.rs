@@ -1,13 +1,13 @@
-//! From an identifier to the account, its server and its verified handle.
+//! [`ResolveIdentity`]: resolves a handle or DID to the account, its server and its verified
+//! handle.
 //!
 //! ```text
 //!   account ──┬─ by DID, claims a handle ──▶ handle ──▶ end
 //!             └─ by handle, or claims none ───────────▶ end
 //! ```
 //!
-//! What this machine guarantees when it ends in `Ok`, beyond what holds for an [`Account`]: a
-//! handle that it gives leads to the DID. A handle that can't be verified is left out, and is no
-//! reason to fail.
+//! Guarantees of `Ok`: those of [`Account`], and a returned handle leads to the DID. If a DID was
+//! given and its handle can't be verified, the handle is `None`, and the machine does not fail.
 //!
 //! atproto Handle, «Handle Resolution» and «Invalid Handles».
 
@@ -28,26 +28,28 @@ use crate::syntax::did::Did;
 use crate::syntax::handle::Handle;
 use crate::syntax::identifier::Identifier;
 
-/// Who an account is, and where it lives.
+/// An account with its DID, verified handle, server (PDS) and DID document.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Identity {
-    /// The account's lasting name: the key to keep things under.
+    /// Permanent identifier of the account. Programs store data of the account under the DID,
+    /// because the handle can change.
     pub did: Did,
-    /// The handle, if it and the account name each other: for display. `None` is what services
-    /// show as [`Handle::PLACEHOLDER`].
+    /// Handle of the account, for display. It leads to the DID, and the DID document claims it.
+    /// `None` if there is no such handle; services then show [`Handle::PLACEHOLDER`].
     pub handle: Option<Handle>,
-    /// The origin of the account's server.
+    /// Origin of the account's server (PDS).
     pub pds: Url,
-    /// The document that says so.
+    /// The DID document, the source of `pds`.
     pub document: DidDocument,
 }
 
-/// Finds an account, its server, and its verified handle. See [`Resolver::identity`](crate::Resolver::identity).
+/// Machine of [`Resolver::identity`](crate::Resolver::identity): resolves a handle or DID to an
+/// [`Identity`].
 pub struct ResolveIdentity {
     config: Arc<Config>,
     freshness: Freshness,
-    /// Whether the handle that the document claims is still to be verified.
+    /// Whether a DID was given, so that the handle in its document must still be verified.
     by_did: bool,
     state: State,
 }
@@ -83,7 +85,7 @@ impl Machine for ResolveIdentity {
                             );
                             self.state = State::Handle(Box::new(account), resolve);
                         }
-                        // By handle, what is claimed is what was given.
+                        // If a handle was given, `ResolveAccount` has verified it already.
                         handle => return Poll::Ready(Ok(Identity::new(account, handle))),
                     }
                 }

@@ -1,6 +1,6 @@
-//! What all requests of this crate have in common.
+//! Helpers for the requests of this crate.
 //!
-//! They are plain `GET`s of public data: no cookies, no credentials, no referrer.
+//! All requests are plain `GET` requests for public data: no cookies, no credentials, no referrer.
 
 use atproto_sansio::{Body, Phase, TransportError, printable, retry_after};
 use bytes::Bytes;
@@ -8,16 +8,16 @@ use http::{Request, Response, StatusCode, header};
 
 use crate::error::IdentityError;
 
-/// `GET url`
+/// Builds the request `GET <url>` with the header `Accept: <accept>`.
 pub(crate) fn get(url: &str, accept: &'static str) -> Result<Request<Body>, IdentityError> {
     Request::get(url)
         .header(header::ACCEPT, accept)
         .body(Body::Bytes(Bytes::new()))
-        // Without the URL: an operator's may hold a key.
+        // The error does not print the URL, because the URL of a configured service may hold a key.
         .map_err(|error| TransportError::new(Phase::NotSent, error.to_string()).into())
 }
 
-/// The error for a status that the specification does not know.
+/// Returns the error for a status that the specification does not define for the request to `from`.
 pub(crate) fn unexpected(from: &str, response: &Response<Bytes>) -> IdentityError {
     IdentityError::Status {
         from: printable(from),
@@ -26,17 +26,18 @@ pub(crate) fn unexpected(from: &str, response: &Response<Bytes>) -> IdentityErro
     }
 }
 
-/// Whether there is nothing, as opposed to a server that can't say.
+/// Whether the server says that there is nothing at the URL: 404 or 410. Other error statuses leave
+/// the question open.
 pub(crate) fn is_absent(status: StatusCode) -> bool {
     status == StatusCode::NOT_FOUND || status == StatusCode::GONE
 }
 
-/// The body as text, or why it is none.
+/// Returns the body as text; fails if it is not UTF-8.
 pub(crate) fn utf8<'a>(from: &str, body: &'a [u8]) -> Result<&'a str, IdentityError> {
     std::str::from_utf8(body).map_err(|_| malformed(from, "it is not UTF-8"))
 }
 
 pub(crate) fn malformed(from: &str, reason: impl ToString) -> IdentityError {
-    // A parser's reason quotes what it has read.
+    // The reason of a parser quotes the untrusted input, so it is cleaned.
     IdentityError::Malformed { from: from.to_owned(), reason: printable(reason.to_string()) }
 }

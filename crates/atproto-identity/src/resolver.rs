@@ -1,4 +1,4 @@
-//! What resolution is allowed to ask, and how long it may take.
+//! [`Resolver`]: the configuration of resolution, and the constructor of its machines.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::syntax::did::Did;
 use crate::syntax::handle::Handle;
 use crate::syntax::identifier::Identifier;
 
-/// The configuration of resolution, and where its machines come from. Clones are cheap.
+/// Configuration of resolution; creates the machines. Clones are cheap.
 ///
 /// ```
 /// use std::time::Duration;
@@ -32,58 +32,62 @@ pub struct Resolver {
 }
 
 impl Resolver {
-    /// Asks the public PLC directory, DNS, and the hosts that handles and DIDs name.
+    /// A resolver with the default settings: it asks <https://plc.directory>, the DNS of the
+    /// driver, and the hosts that handles and DIDs name.
     pub fn new() -> Self {
         Self { config: Arc::default() }
     }
 
-    /// The PLC directories to ask, in order, in place of <https://plc.directory>.
+    /// Sets the PLC directories to ask, in order, in place of <https://plc.directory>.
     ///
-    /// The next one is asked when one can't be reached, fails, or wants to be left alone; never
-    /// when one says that there is no such DID. Each is trusted with the identity of every
-    /// `did:plc`. Without any, `did:plc` is not supported.
+    /// If a directory can't be reached, fails (5xx) or limits the rate (429), the next one is
+    /// asked. If a directory answers that there is no such DID, no other is asked. Each directory
+    /// is trusted with the identity of every `did:plc`. If the list is empty, `did:plc` is not
+    /// supported.
     pub fn with_directories(self, directories: impl IntoIterator<Item = Url>) -> Self {
         let directories = directories.into_iter().collect();
         self.with(|config| config.directories = directories)
     }
 
-    /// Asks this service for TXT records, as JSON over HTTPS, in place of the driver's DNS.
+    /// Sets a DNS over HTTPS service (JSON form) for TXT records, in place of the driver's DNS.
     ///
-    /// For drivers without DNS, and for networks whose name servers can't be trusted.
+    /// For drivers without DNS, and for networks with nameservers that can't be trusted. The
+    /// service is trusted with the DNS records of every handle.
     pub fn with_dns_over_https(self, service: Url) -> Self {
         self.with(|config| config.dns_over_https = Some(service))
     }
 
-    /// Allows what only a development network has: `.test`, `localhost`, plain http to them.
+    /// Allows the names of a development network, `.test` and `localhost`, and plain http to them.
     ///
-    /// The driver must be built for development, too.
+    /// The driver must be built for development networks, too; otherwise it refuses the requests.
     pub fn development(self) -> Self {
         self.with(|config| config.development = true)
     }
 
-    /// How long DNS is still waited for once HTTPS has brought a DID; half a second by default.
+    /// Sets the time that DNS still gets after HTTPS has returned a DID; 500 ms by default.
     pub fn with_dns_grace(self, grace: Duration) -> Self {
         self.with(|config| config.dns_grace = grace)
     }
 
-    /// The time for each method of resolving a handle; three seconds by default.
+    /// Sets the time limit of each method of resolving a handle (DNS, HTTPS); 3 s by default.
     ///
-    /// If there are redirects, all of them together get this time once more.
+    /// If the host redirects, all redirects together get this time once more.
     pub fn with_handle_timeout(self, timeout: Duration) -> Self {
         self.with(|config| config.handle_timeout = timeout)
     }
 
-    /// The time to fetch a DID document from one place; ten seconds by default.
+    /// Sets the time limit of one request for a DID document; 10 s by default.
     pub fn with_document_timeout(self, timeout: Duration) -> Self {
         self.with(|config| config.document_timeout = timeout)
     }
 
-    /// How many redirects are followed from the host of a handle; five by default.
+    /// Sets how many redirects of the host of a handle are followed; 5 by default.
     pub fn with_max_redirects(self, max: u8) -> Self {
         self.with(|config| config.max_redirects = max)
     }
 
-    /// Domains below which no handle has TXT records, so that asking is a waste; none by default.
+    /// Sets domains whose handles have no TXT records, so that the DNS lookup is skipped for all
+    /// handles below them; none by default.
     pub fn with_skip_dns_suffixes<S: Into<String>>(
         self,
         suffixes: impl IntoIterator<Item = S>,
@@ -93,27 +97,28 @@ impl Resolver {
         self.with(|config| config.skip_dns_suffixes = suffixes)
     }
 
-    /// Whether this is for a development network.
+    /// Returns whether [`development`](Self::development) was called.
     pub fn is_development(&self) -> bool {
         self.config.development
     }
 
-    /// Finds the DID that `handle` leads to. Whether the DID claims the handle is not checked.
+    /// Resolves `handle` to its DID. Does not check that the DID document claims the handle.
     pub fn handle(&self, handle: Handle, freshness: Freshness) -> ResolveHandle {
         ResolveHandle::new(Arc::clone(&self.config), handle, freshness)
     }
 
-    /// Fetches the document of `did`.
+    /// Resolves `did` to its DID document.
     pub fn did(&self, did: Did, freshness: Freshness) -> ResolveDid {
         ResolveDid::new(Arc::clone(&self.config), did, freshness)
     }
 
-    /// Finds an account and its server, for a login: no more requests than that takes.
+    /// Resolves `identifier` to the account and its server, for a login. If `identifier` is a DID,
+    /// its handle is not verified, which saves requests.
     pub fn account(&self, identifier: Identifier, freshness: Freshness) -> ResolveAccount {
         ResolveAccount::new(Arc::clone(&self.config), identifier, freshness)
     }
 
-    /// Finds an account, its server, and its verified handle.
+    /// Resolves `identifier` to the account, its server and its verified handle.
     pub fn identity(&self, identifier: Identifier, freshness: Freshness) -> ResolveIdentity {
         ResolveIdentity::new(Arc::clone(&self.config), identifier, freshness)
     }

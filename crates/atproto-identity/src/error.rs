@@ -35,8 +35,8 @@ pub enum IdentityError {
     /// DNS names more than one DID for the handle. The owner of the handle must remove all but one
     /// of the TXT records.
     #[error(
-        "DNS names {} DIDs for the handle {handle}; its owner must remove all but one of the TXT \
-         records", dids.len()
+        "DNS names {} DIDs for the handle {handle}; its owner must remove all but one TXT record",
+        dids.len()
     )]
     Ambiguous {
         /// The handle.

@@ -1,13 +1,14 @@
-//! Asks one PLC directory after another.
+//! [`AskDirectories`]: asks the PLC directories in order until one answers.
 //!
 //! ```text
 //!   ┌──▶ directory ──▶ document, or a final error
 //!   └───────┘
-//!   no answer
+//!   transient error
 //! ```
 //!
-//! Answers of several directories are never compared or merged. That one knows no such DID, or that
-//! it was given up, is an answer.
+//! The first answer counts: answers of several directories are never compared or merged. A
+//! directory also answers if it says that there is no such DID (404), or that the DID is tombstoned
+//! (410).
 
 use std::sync::Arc;
 use std::task::{Poll, ready};
@@ -20,7 +21,7 @@ use crate::did_resolution::plc::PlcDocument;
 use crate::error::IdentityError;
 use crate::syntax::did::Did;
 
-/// Fetches the document of a `did:plc` from the first directory that has an answer.
+/// Machine that fetches the document of a `did:plc` from the first directory that answers.
 pub(crate) struct AskDirectories {
     config: Arc<Config>,
     did: Did,

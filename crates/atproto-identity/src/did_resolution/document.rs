@@ -1,7 +1,7 @@
-//! DID documents, as far as AT Protocol reads them.
+//! [`DidDocument`]: the parser of the members of a DID document that AT Protocol uses.
 //!
-//! Lenient where it does not matter (unknown members, entries of other shapes), strict where it
-//! does: what is read must not be there twice, and the first matching entry decides.
+//! Unknown members, and entries of other shapes, are ignored. Members that are read must not be
+//! there twice. Of several matching entries, the first one counts.
 //!
 //! atproto DID, «DID Documents»; W3C DID Core, section 5.
 
@@ -21,23 +21,24 @@ use crate::request::{malformed, utf8};
 use crate::syntax::did::Did;
 use crate::syntax::handle::Handle;
 
-/// A DID document that is known to be that of its DID.
+/// A DID document whose `id` was checked against the requested DID.
 #[derive(Clone, Eq, PartialEq)]
 pub struct DidDocument {
     did: Did,
     handle: Option<Handle>,
-    /// As it stands there; what is not a string is kept as its JSON, which no URL rule accepts.
+    /// Service endpoint as the document gives it, not yet checked. If it is not a string, this is
+    /// its JSON text, which is never a valid URL.
     pds: Option<String>,
     json: Bytes,
 }
 
 impl DidDocument {
-    /// Reads `json`, which claims to be the document of `did`.
+    /// Parses `json` as the document of `did`.
     ///
     /// # Errors
     ///
-    /// It is not a JSON object, what is read of it is there twice, or its `id` is not `did`, byte
-    /// for byte.
+    /// Fails with `Malformed` if `json` is not a JSON object, or if a member that is read is there
+    /// twice. Fails with `DocumentIdMismatch` if `id` differs from `did` in any byte.
     pub fn parse(did: &Did, json: Bytes) -> Result<Self, IdentityError> {
         let from = did.as_str();
         let wire: Wire<'_> = object(from, utf8(from, &json)?)?;
@@ -50,25 +51,27 @@ impl DidDocument {
         Ok(Self { did: did.clone(), handle, pds, json })
     }
 
-    /// The DID that the document is about.
+    /// The DID of the document.
     pub fn did(&self) -> &Did {
         &self.did
     }
 
-    /// The handle that the account claims: the first valid one in `alsoKnownAs`.
+    /// The handle that the document claims: the first valid handle in `alsoKnownAs`.
     ///
-    /// A claim is not a proof. The handle must lead back to this DID.
+    /// The claim is not verified: the handle must be resolved, and lead back to this DID.
     pub fn handle(&self) -> Option<&Handle> {
         self.handle.as_ref()
     }
 
-    /// The origin of the account's server: the first matching entry in `service`.
+    /// The origin of the account's server: the endpoint of the first `#atproto_pds` entry of type
+    /// `AtprotoPersonalDataServer` in `service`.
     ///
-    /// Plain http and local hosts are for `development` only.
+    /// With `development`, plain http and local hosts are allowed.
     ///
     /// # Errors
     ///
-    /// There is no such entry, or the first one does not name the origin of an https URL.
+    /// Fails with `NoPds` if there is no such entry. Fails with `InvalidPdsEndpoint` if the first
+    /// such entry is not the origin of an https URL.
     pub fn pds(&self, development: bool) -> Result<Url, IdentityError> {
         let Some(endpoint) = &self.pds else {
             return Err(IdentityError::NoPds(self.did.clone()));
@@ -80,7 +83,7 @@ impl DidDocument {
         })
     }
 
-    /// The whole document, as it came.
+    /// The whole document, as the server sent it.
     pub fn json(&self) -> &Bytes {
         &self.json
     }
@@ -96,7 +99,8 @@ impl fmt::Debug for DidDocument {
     }
 }
 
-/// Deserializing refuses a member that is there twice; unknown members are skipped.
+/// The members of a DID document. Serde refuses a member that is there twice, and skips unknown
+/// ones.
 #[derive(Deserialize)]
 struct Wire<'a> {
     id: String,
@@ -116,7 +120,7 @@ struct Service {
     endpoint: Value,
 }
 
-/// Reads a JSON object; serde by itself would take an array for a struct.
+/// Parses a JSON object. The check is necessary because serde would accept an array for a struct.
 fn object<'a, T: Deserialize<'a>>(from: &str, json: &'a str) -> Result<T, IdentityError> {
     if !is_object(json) {
         return Err(malformed(from, "it is not a JSON object"));
@@ -167,7 +171,7 @@ mod tests {
         DidDocument::parse(&DID.parse().unwrap(), Bytes::copy_from_slice(json.as_bytes()))
     }
 
-    /// A document with these members beside its `id`.
+    /// Parses a document with `id` and the given members.
     fn with(members: &str) -> DidDocument {
         parse(&format!(r#"{{"id":"{DID}",{members}}}"#)).unwrap()
     }

@@ -1,4 +1,4 @@
-//! From a DID to its document.
+//! Resolution of a DID to its DID document.
 
 pub(crate) mod directories;
 pub(crate) mod document;

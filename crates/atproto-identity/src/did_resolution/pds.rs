@@ -1,7 +1,7 @@
-//! The origin of an account's server.
+//! [`origin`]: checks the service endpoint of an account's server (PDS).
 //!
-//! Everything that follows (metadata, tokens, requests) is sent to what this returns, so it is an
-//! origin and nothing else, and one that may be asked at all.
+//! Metadata requests, tokens and API requests go to the returned URL. For this reason it must be an
+//! origin (scheme, host, port), and the network policy must allow it.
 //!
 //! atproto DID, «DID Documents».
 
@@ -9,7 +9,7 @@ use atproto_sansio::Reach;
 use http::Uri;
 use url::Url;
 
-/// The origin that `endpoint` names, or the rule that it breaks.
+/// Parses `endpoint` as an origin. The error is the rule that `endpoint` breaks.
 pub(crate) fn origin(endpoint: &str, development: bool) -> Result<Url, &'static str> {
     let plain = |c: char| c.is_ascii_graphic() && !"\\?#@".contains(c);
     if !endpoint.chars().all(plain) {
@@ -18,7 +18,7 @@ pub(crate) fn origin(endpoint: &str, development: bool) -> Result<Url, &'static 
     let Some((_, rest)) = endpoint.split_once("://") else {
         return Err("it is not a URL");
     };
-    // Before the parser takes `/a/..` away.
+    // This check comes before `Url::parse`, because the parser would reduce `/a/..` to `/`.
     if rest.strip_suffix('/').unwrap_or(rest).contains('/') {
         return Err("only scheme, host and port are allowed");
     }

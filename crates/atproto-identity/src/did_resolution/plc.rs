@@ -2,8 +2,8 @@
 //!
 //! Asks a PLC directory for the document of a `did:plc`.
 //!
-//! The directory is configured, and trusted to speak for every `did:plc`. That it knows no such DID
-//! and that it knows that the DID was given up are two answers, and both are final.
+//! The directory comes from the configuration and is trusted for every `did:plc`. Status 404 means
+//! that there is no such DID, 410 that the DID is tombstoned; both answers are final.
 //!
 //! atproto DID, «Blessed DID Methods»; did:plc, «DID Resolution».
 
@@ -19,7 +19,7 @@ use crate::error::IdentityError;
 use crate::request::{get, unexpected};
 use crate::syntax::did::Did;
 
-/// The document of a `did:plc`, as one directory has it.
+/// Endpoint of one PLC directory for the document of a `did:plc`.
 #[derive(Debug)]
 pub(crate) struct PlcDocument {
     pub(crate) directory: Url,
@@ -32,7 +32,7 @@ impl Endpoint for PlcDocument {
     type Error = IdentityError;
 
     fn request(&self, _: Fresh<'_>) -> Result<Request<Body>, IdentityError> {
-        // A checked did:plc has no character that a path would have to escape.
+        // A checked `did:plc` has no character that must be escaped in a path.
         let directory = self.directory.as_str().trim_end_matches('/');
         get(&format!("{directory}/{}", self.did), ACCEPT)
     }

@@ -1,13 +1,13 @@
-//! From a DID to its document.
+//! [`ResolveDid`]: resolves a DID to its DID document.
 //!
 //! ```text
 //!   begin ──┬─ did:plc ─▶ directories ────▶ end
 //!           ├─ did:web ─▶ host ───────────▶ end
-//!           └─ remembered, or not usable ─▶ end
+//!           └─ cached, or not supported ──▶ end
 //! ```
 //!
-//! What this machine guarantees when it ends in `Ok`: the document is the one that the DID's method
-//! gives, now or within the last nine minutes, and its `id` is the DID, byte for byte.
+//! Guarantees of `Ok`: the document comes from the PLC directory or from the host of the `did:web`,
+//! now or within the last nine minutes. Its `id` equals the DID, byte for byte.
 //!
 //! atproto DID, «Blessed DID Methods» and «DID Documents».
 
@@ -26,7 +26,7 @@ use crate::error::IdentityError;
 use crate::syntax::did::Did;
 use crate::syntax::did_method::DidMethod;
 
-/// Fetches the document of a DID. See [`Resolver::did`](crate::Resolver::did).
+/// Machine of [`Resolver::did`](crate::Resolver::did): resolves a DID to its [`DidDocument`].
 pub struct ResolveDid {
     config: Arc<Config>,
     did: Did,
@@ -46,7 +46,7 @@ impl ResolveDid {
         Self { config, did, freshness, state: State::Begin }
     }
 
-    /// Whom to ask.
+    /// Checks the DID and returns the state for its method: PLC directories, or the `did:web` host.
     fn begin(&self) -> Result<State, IdentityError> {
         let (config, did) = (Arc::clone(&self.config), self.did.clone());
         match did.check(config.development)? {

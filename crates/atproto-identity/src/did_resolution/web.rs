@@ -2,8 +2,8 @@
 //!
 //! Asks the host of a `did:web` for its document.
 //!
-//! The host is a stranger. Nothing but 200 is an answer: a redirect would let another host speak
-//! for the DID.
+//! The host is untrusted. Only status 200 has a document. Redirects are not followed, because
+//! another host could then control the DID.
 //!
 //! atproto DID, «Blessed DID Methods»; did:web, «Read (Resolve)».
 
@@ -20,7 +20,7 @@ use crate::request::{get, is_absent, unexpected};
 use crate::syntax::did::Did;
 use crate::syntax::did_method::web_url;
 
-/// The document of a `did:web` that passed its check.
+/// Endpoint of the host of a `did:web` for its document. The DID has passed [`Did::check`].
 #[derive(Debug)]
 pub(crate) struct WebDocument {
     pub(crate) did: Did,

@@ -1,7 +1,8 @@
 //! TXT `_atproto.<handle>`
 //!
-//! One record says `did=` and the DID. A second one that names another DID makes the handle
-//! ambiguous, and then no other method may decide either: whoever can add a record could choose.
+//! Looks up the TXT records of a handle. One record has the value `did=<DID>`. If the records name
+//! several DIDs, the handle is ambiguous, and the result of HTTPS is not used either, because an
+//! attacker who can add a record could otherwise choose the DID.
 //!
 //! atproto Handle, «DNS TXT Method».
 
@@ -17,14 +18,14 @@ use crate::handle_resolution::method::Method;
 use crate::syntax::did::Did;
 use crate::syntax::handle::Handle;
 
-/// Resolves a handle by its TXT records.
+/// Machine that resolves a handle by its DNS TXT records.
 pub(crate) struct ByDns {
     handle: Handle,
     config: Arc<Config>,
     records: Records,
 }
 
-/// Who is asked for the records.
+/// Source of the TXT records: the driver's DNS, or a DNS over HTTPS service.
 enum Records {
     Driver(Option<Ticket<Vec<String>>>),
     Service(Box<Fetch<TxtOverHttps>>),
@@ -43,7 +44,7 @@ impl ByDns {
         Self { handle, config, records }
     }
 
-    /// Which method this is.
+    /// The method for error messages: DNS, or DNS over HTTPS if a service is configured.
     pub(crate) fn method(config: &Arc<Config>) -> Method {
         match config.dns_over_https {
             Some(_) => Method::DnsOverHttps,
@@ -73,7 +74,8 @@ fn name(handle: &Handle) -> String {
     format!("_atproto.{handle}")
 }
 
-/// The DID that the records name.
+/// Returns the DID in the `did=` records. Fails if there is none, if there are several, or if AT
+/// Protocol does not allow it.
 fn named_did(handle: &Handle, records: &[String], development: bool) -> Result<Did, IdentityError> {
     let values: Vec<&str> = records.iter().filter_map(|text| text.strip_prefix("did=")).collect();
     let mut dids: Vec<Did> = Vec::new();
@@ -134,7 +136,7 @@ mod tests {
                 Err(Kind::NotFound),
             ),
             (&["did:web:a.com"], Err(Kind::NotFound)),
-            // The strings of a record are joined by whoever asked, records never.
+            // The driver joins the strings within a record, but separate records are never joined.
             (&["did=did:plc:aaaaaaaaaaaa", "aaaaaaaaaaaa"], Err(Kind::InvalidRecord)),
             (&["did="], Err(Kind::InvalidRecord)),
             (&["did= did:web:a.com"], Err(Kind::InvalidRecord)),

@@ -1,4 +1,4 @@
-//! Asks the host that a handle names, and follows its redirects.
+//! Asks the host of a handle for its DID, and follows redirects.
 //!
 //! ```text
 //!   ┌──▶ host ──▶ DID
@@ -6,7 +6,7 @@
 //!   redirect
 //! ```
 //!
-//! Each hop is a call of its own, so that each is checked and counted like the first.
+//! Each redirect is a new HTTP call, so that its URL is checked and counted like the first one.
 
 use std::sync::Arc;
 use std::task::{Poll, ready};
@@ -21,11 +21,12 @@ use crate::handle_resolution::well_known::{self, Answer, WellKnown};
 use crate::syntax::did::Did;
 use crate::syntax::handle::Handle;
 
-/// Resolves a handle by the host that it names.
+/// Machine that resolves a handle by an HTTPS request to the host of the same name.
 pub(crate) struct ByHttps {
     config: Arc<Config>,
     hops_left: u8,
-    /// When all redirects together have taken too long.
+    /// Deadline of all redirects together, on the scale of `Cx::elapsed`; set by the first
+    /// redirect.
     deadline: Option<Duration>,
     host: Fetch<WellKnown>,
 }
@@ -41,12 +42,13 @@ impl ByHttps {
 
     fn follow(&mut self, url: Url, elapsed: Duration) -> Result<(), IdentityError> {
         let Some(hops_left) = self.hops_left.checked_sub(1) else {
-            let rule = "there were too many before it";
+            let rule = "there are more redirects than `with_max_redirects` allows";
             return Err(IdentityError::Redirect { to: printable(url.as_str()), rule });
         };
         self.hops_left = hops_left;
         let config = &self.config;
-        // Not counted from the start: the first call may have waited in a driver's queue.
+        // The time of the redirects begins with the first redirect, not with the first request,
+        // because the first request may have waited in the queue of the driver.
         let latest = elapsed.saturating_add(config.handle_timeout);
         let deadline = *self.deadline.get_or_insert(latest);
         let timeout = deadline.saturating_sub(elapsed);

@@ -1,10 +1,10 @@
 //! `GET <service>?name=_atproto.<handle>&type=TXT`
 //!
-//! Asks a configured service for TXT records, for drivers that have no DNS of their own.
+//! Asks a configured DNS over HTTPS service for TXT records, for drivers without DNS.
 //!
-//! The service is trusted as a name server is. A record comes in the notation of zone files: as
-//! several quoted strings, which are joined. Some services leave the quotes out; then the text is
-//! taken as it stands.
+//! The service is trusted in the same way as a nameserver. A record has the notation of zone files:
+//! several quoted strings, which this module joins. Some services leave out the quotes; the text is
+//! then used unchanged.
 //!
 //! The JSON form of DNS over HTTPS (`application/dns-json`); RFC 1035, sections 3.3.14 and 5.1.
 
@@ -18,7 +18,7 @@ use crate::config::Config;
 use crate::error::IdentityError;
 use crate::request::{get, malformed, unexpected, utf8};
 
-/// The TXT records of `name`, asked for over HTTPS.
+/// Endpoint of the DNS over HTTPS service for the TXT records of one name.
 #[derive(Debug)]
 pub(crate) struct TxtOverHttps {
     url: Url,
@@ -53,7 +53,7 @@ impl Endpoint for TxtOverHttps {
             return Err(unexpected(&self.from, &response));
         }
         let text = utf8(&self.from, response.body())?;
-        // Serde by itself would take an array for a struct.
+        // Serde would accept a JSON array in place of a struct.
         if !text.trim_start().starts_with('{') {
             return Err(malformed(&self.from, "it is not a JSON object"));
         }
@@ -65,7 +65,7 @@ impl Endpoint for TxtOverHttps {
             code => return Err(IdentityError::Dns { from: self.from.clone(), code }),
         }
         let records = reply.answer.unwrap_or_default().into_iter();
-        // A name that is an alias has its CNAME among the answers.
+        // If the name is an alias, the answer contains its CNAME record, too.
         records
             .filter(|record| record.kind == TXT)
             .map(|record| {
@@ -91,7 +91,8 @@ struct Record {
     data: String,
 }
 
-/// The strings of one record, unquoted and joined without a separator.
+/// Unquotes the strings of one record and joins them without a separator. `None` if they are not
+/// quoted properly.
 fn joined(data: &str) -> Option<String> {
     if !data.starts_with('"') {
         return Some(data.to_owned());
@@ -101,11 +102,12 @@ fn joined(data: &str) -> Option<String> {
     while let Some((b'"', after)) = rest.split_first() {
         rest = unquote(after, &mut text)?.trim_ascii_start();
     }
-    // What is no text can't be a DID; the substitute character says so to the parser.
+    // Bytes that are not UTF-8 become U+FFFD, which the parser of DIDs rejects.
     rest.is_empty().then(|| String::from_utf8_lossy(&text).into_owned())
 }
 
-/// Reads up to the closing quote, and returns what follows it.
+/// Appends the string up to the closing quote to `text`, and returns the rest after the quote.
+/// `None` if the quote is missing or an escape is malformed.
 fn unquote<'a>(mut rest: &'a [u8], text: &mut Vec<u8>) -> Option<&'a [u8]> {
     loop {
         rest = match rest {

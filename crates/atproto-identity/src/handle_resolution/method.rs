@@ -1,4 +1,4 @@
-//! The ways from a handle to its DID, and what each of them ended in.
+//! [`Method`]: the methods of resolving a handle, and the ranking of their errors.
 
 use std::fmt;
 
@@ -6,25 +6,25 @@ use atproto_sansio::{Phase, TransportError};
 
 use crate::error::{IdentityError, IdentityErrorKind};
 
-/// A way from a handle to its DID.
+/// A method of resolving a handle to its DID.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub enum Method {
-    /// TXT records.
+    /// DNS TXT records, from the driver's DNS.
     Dns,
-    /// TXT records, asked for through a configured service.
+    /// DNS TXT records, from a configured DNS over HTTPS service.
     DnsOverHttps,
-    /// A file on the host that the handle names.
+    /// The file `/.well-known/atproto-did` on the host of the handle.
     Https,
 }
 
-/// What one method ended in.
+/// A method and the error that it ended in.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[expect(clippy::exhaustive_structs, reason = "it is a pair")]
 pub struct MethodFailure {
-    /// The method.
+    /// The method that failed.
     pub method: Method,
-    /// Why it brought no DID.
+    /// Error of the method.
     pub error: IdentityError,
 }
 
@@ -34,12 +34,13 @@ impl MethodFailure {
         failures.sort_by_key(Self::rank);
     }
 
-    /// The lower, the more it says about the handle.
+    /// Rank of the error; a lower rank is more specific to the handle.
     fn rank(&self) -> u8 {
         use IdentityErrorKind as Kind;
         match (&self.error, self.error.kind()) {
-            // Next to a name server that knows of no DID, a host that can't be reached says the
-            // same: there is nothing. Without one, it may be the network of this machine.
+            // If DNS answers that there is no DID, and the host can't be reached, the handle has no
+            // DID: `NotFound` of DNS (3) comes before this error. If DNS failed, too, its error (2)
+            // comes first, because the network of this machine may be down.
             (IdentityError::Transport(TransportError { phase: Phase::NotSent, .. }), _)
                 if self.method == Method::Https =>
             {

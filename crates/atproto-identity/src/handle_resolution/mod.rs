@@ -1,4 +1,4 @@
-//! From a handle to its DID.
+//! Resolution of a handle to its DID, by DNS and HTTPS.
 
 pub(crate) mod by_dns;
 pub(crate) mod by_https;

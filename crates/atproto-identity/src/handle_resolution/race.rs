@@ -1,14 +1,15 @@
-//! DNS and HTTPS beside each other.
+//! [`Race`]: resolves a handle by DNS and HTTPS at the same time.
 //!
 //! ```text
-//!   race ──┬─ DNS: a DID, or more than one ──▶ end
-//!          ├─ DNS: none, HTTPS: any ─────────▶ end
-//!          └─ HTTPS: a DID ──▶ grace ────────▶ end
+//!   race ──┬─ DNS: one DID, or several ─────▶ end
+//!          ├─ DNS: no DID; HTTPS has ended ─▶ end
+//!          └─ HTTPS: a DID ──▶ grace ───────▶ end
 //! ```
 //!
-//! Both are asked at once, DNS first. A driver that performs one call after another thus asks DNS,
-//! and if that brings a DID the request that waits behind it is never sent. One that performs them
-//! together may have the answer of HTTPS first; DNS then gets a little more time, since it wins.
+//! Both calls are queued at once, DNS first. A driver that performs one call at a time asks DNS
+//! first; if DNS returns a DID, the HTTPS request is withdrawn before it is sent. With a driver
+//! that performs both calls at once, HTTPS may answer first. DNS then gets a grace period, because
+//! the result of DNS has priority.
 //!
 //! atproto Handle, «Resolution Best Practices».
 
@@ -26,11 +27,11 @@ use crate::handle_resolution::method::{Method, MethodFailure};
 use crate::syntax::did::Did;
 use crate::syntax::handle::Handle;
 
-/// Resolves a handle by both methods.
+/// Machine that resolves a handle by both methods.
 pub(crate) struct Race {
     handle: Handle,
     dns_method: Method,
-    /// `None` where DNS can't know the handle; then HTTPS runs alone.
+    /// `None` if the DNS lookup is skipped ([`Config::skips_dns`]); HTTPS then runs alone.
     dns: Option<Held<ByDns>>,
     https: Held<ByHttps>,
     grace: Duration,
@@ -50,13 +51,13 @@ impl Race {
         }
     }
 
-    /// Ready when DNS has had its grace.
+    /// Ready when the grace period of DNS has ended.
     fn wait_for_dns(&mut self, cx: &mut Cx<'_>) -> Poll<()> {
         if self.grace.is_zero() {
             return Poll::Ready(());
         }
         let pause = &*self.pause.get_or_insert_with(|| cx.sleep(self.grace));
-        // A driver that can't pause leaves no choice but to go on.
+        // If the driver does not support pauses, the grace period ends at once.
         cx.take(pause).map(drop)
     }
 
@@ -91,7 +92,7 @@ impl Machine for Race {
     }
 }
 
-/// What DNS alone decides: a DID, or that there are several.
+/// Takes the result of DNS if it decides the race: one DID, or several (`Ambiguous`).
 fn take_decision(dns: &mut Held<ByDns>) -> Option<Result<Did, IdentityError>> {
     match dns.result()? {
         Ok(_) | Err(IdentityError::Ambiguous { .. }) => dns.take(),

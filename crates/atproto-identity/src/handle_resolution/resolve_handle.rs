@@ -1,12 +1,12 @@
-//! From a handle to its DID.
+//! [`ResolveHandle`]: resolves a handle to its DID.
 //!
 //! ```text
 //!   begin ──┬─▶ race of DNS and HTTPS ──▶ end
-//!           └─ remembered, or reserved ─▶ end
+//!           └─ cached, or reserved ─────▶ end
 //! ```
 //!
-//! What this machine guarantees when it ends in `Ok`: the domain's DNS or host names this one DID,
-//! now or within the last nine minutes. It does not guarantee that the DID claims the handle.
+//! Guarantee of `Ok`: the DNS or the host of the handle names this DID and no other, now or within
+//! the last nine minutes. The machine does not check that the DID document claims the handle.
 //!
 //! atproto Handle, «Handle Resolution».
 
@@ -24,7 +24,7 @@ use crate::syntax::did::Did;
 use crate::syntax::handle::Handle;
 use crate::syntax::hostname;
 
-/// Finds the DID that a handle leads to. See [`Resolver::handle`](crate::Resolver::handle).
+/// Machine of [`Resolver::handle`](crate::Resolver::handle): resolves a handle to its [`Did`].
 pub struct ResolveHandle {
     config: Arc<Config>,
     handle: Handle,
@@ -43,7 +43,7 @@ impl ResolveHandle {
         Self { config, handle, freshness, state: State::Begin }
     }
 
-    /// Refuses a handle under a reserved domain, before anything is asked.
+    /// Refuses a handle below a reserved top-level domain, before any call.
     fn check_resolvable(&self) -> Result<(), IdentityError> {
         match hostname::reserved_domain(self.handle.as_str(), self.config.development) {
             Some(domain) => Err(IdentityError::ReservedTld { handle: self.handle.clone(), domain }),

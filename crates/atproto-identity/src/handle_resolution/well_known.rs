@@ -1,9 +1,10 @@
 //! `GET https://<handle>/.well-known/atproto-did`
 //!
-//! The host that a handle names says which DID it belongs to: the body is the DID and nothing else.
+//! Asks the host of a handle for its DID. The body of the response is the DID and nothing else.
 //!
-//! The host is a stranger. A redirect is read here and judged before anybody follows it: to https
-//! on its own port only. A web page that answers everything with 200 is not a DID.
+//! The host is untrusted. A redirect is checked before it is followed: only to https on the default
+//! port. If the host answers every URL with a web page and status 200, the body is not a DID, and
+//! the method fails.
 //!
 //! atproto Handle, «HTTPS well-known Method».
 
@@ -20,7 +21,7 @@ use crate::syntax::did::Did;
 use crate::syntax::handle::Handle;
 use crate::syntax::hostname;
 
-/// One request to a host that may know the DID of a handle.
+/// Endpoint of the host of a handle, or of a redirect target.
 #[derive(Debug)]
 pub(crate) struct WellKnown {
     pub(crate) url: String,
@@ -28,14 +29,14 @@ pub(crate) struct WellKnown {
     pub(crate) development: bool,
 }
 
-/// What a host says.
+/// Answer of a host: the DID, or the URL of a redirect.
 #[derive(Debug, Eq, PartialEq)]
 pub(crate) enum Answer {
     Did(Did),
     Redirect(Url),
 }
 
-/// Where the host of `handle` is asked.
+/// Returns the URL of the DID of `handle`. In development, `.test` handles use plain http.
 pub(crate) fn url(handle: &Handle, development: bool) -> String {
     let plain = development && hostname::is_test(handle.as_str());
     let scheme = if plain { "http" } else { "https" };
@@ -79,12 +80,12 @@ impl Endpoint for WellKnown {
 }
 
 impl WellKnown {
-    /// Where a redirect leads, if it may be followed.
+    /// Returns the URL of the redirect `location`; fails if it must not be followed.
     fn next(&self, location: &str) -> Result<Url, IdentityError> {
         let refused = |rule| IdentityError::Redirect { to: printable(location), rule };
         let here = Url::parse(&self.url).map_err(|_| refused("there is no URL to start from"))?;
         let next = here.join(location).map_err(|_| refused("it is not a URL"))?;
-        // A step from https to http would undo what TLS has proven of the host.
+        // A redirect from https to http is refused, because TLS would no longer prove the host.
         if next.scheme() != "https" && !(self.development && next.scheme() == here.scheme()) {
             return Err(refused("only https URLs are allowed"));
         }
@@ -95,7 +96,8 @@ impl WellKnown {
     }
 }
 
-/// The target of a redirect. One without a target is an answer like any other.
+/// Returns the `Location` of a redirect; `None` if the status is not a redirect, or if the header
+/// is missing.
 fn redirect(response: &Response<Bytes>) -> Option<String> {
     let is_redirect = matches!(
         response.status(),
@@ -109,7 +111,7 @@ fn redirect(response: &Response<Bytes>) -> Option<String> {
     Some(String::from_utf8_lossy(location.as_bytes()).into_owned())
 }
 
-/// The longest DID, and white space.
+/// Size limit: a DID has at most 2048 characters; the rest is for white space.
 const MAX_BODY: usize = 4 * 1024;
 
 #[cfg(test)]

@@ -4,12 +4,12 @@ use atproto_sansio::Phase;
 
 use crate::adapter::{Adapter, send};
 use crate::requests::{get, how, post};
-use crate::server::{Server, nobody};
+use crate::server::{Server, closed_port};
 
 /// If the server refuses the connection, the phase is `NotSent`, and the error contains no query
 /// and no body.
 pub fn a_refused_connection_was_not_sent(adapter: &impl Adapter) {
-    let url = format!("http://{}/?secret", nobody().unwrap());
+    let url = format!("http://{}/?secret", closed_port().unwrap());
     let error = send(adapter, post(url, "hidden"), how()).unwrap_err();
     assert_eq!(error.phase, Phase::NotSent, "{error}");
     assert!(!error.detail.contains("secret") && !error.detail.contains("hidden"));

@@ -28,5 +28,5 @@ pub use adapter::{Adapter, Outcome, send, send_reaching};
 pub use machines::{NoKeys, Once, Twice, Txt};
 pub use requests::{OK, get, how, post};
 pub use scenario::{Scenario, all, scenarios};
-pub use server::{Peer, Received, Server, Stream, nobody};
+pub use server::{Peer, Received, Server, Stream, closed_port};
 pub use settings::Settings;

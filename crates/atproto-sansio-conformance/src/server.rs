@@ -190,7 +190,7 @@ impl Received {
 /// # Errors
 ///
 /// Fails if no port is free.
-pub fn nobody() -> io::Result<SocketAddr> {
+pub fn closed_port() -> io::Result<SocketAddr> {
     TcpListener::bind("127.0.0.1:0")?.local_addr()
 }
 

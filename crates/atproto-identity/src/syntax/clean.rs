@@ -1,10 +1,11 @@
-//! What people type and paste, made ready for a parser.
+//! [`clean`]: prepares text that a person typed or pasted for the parser of handles and DIDs.
 //!
-//! Only for text that comes from a person: in data, none of what is removed here is allowed.
+//! Only for text from a person. In data from a server, the removed characters are errors.
 //!
 //! atproto Handle, «Usage and Implementation Guidelines».
 
-/// `input` without invisible characters, white space around it, one leading `@`, and `at://`.
+/// Removes invisible characters, white space around the text, one leading `@`, and a leading
+/// `at://`.
 pub(crate) fn clean(input: &str) -> String {
     let visible: String = input.chars().filter(|&c| !is_invisible(c)).collect();
     let text = visible.trim_matches(|c: char| c.is_ascii_whitespace());
@@ -16,8 +17,8 @@ pub(crate) fn clean(input: &str) -> String {
     text.to_owned()
 }
 
-/// Characters that come along with copied text: soft hyphen, zero-width characters, marks of
-/// writing direction, byte-order mark.
+/// Whether `c` is an invisible character of copied text: soft hyphen, zero-width character, mark of
+/// writing direction, or byte-order mark.
 fn is_invisible(c: char) -> bool {
     matches!(c,
         '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
@@ -42,7 +43,7 @@ mod tests {
             ("\u{202a}@alice.com\u{202c}", "alice.com"),
             ("\u{2066} alice\u{200b}.com \u{2069}", "alice.com"),
             ("\u{feff}did:plc:x", "did:plc:x"),
-            // One of each is taken away; the rest is for the parser to refuse.
+            // Only one prefix of each kind is removed; the parser then rejects the rest.
             ("@@alice.com", "@alice.com"),
             ("@ alice.com", " alice.com"),
             ("at://at://alice.com", "at://alice.com"),

@@ -1,7 +1,7 @@
-//! DIDs: the lasting names of accounts.
+//! [`Did`]: the permanent identifier of an account.
 //!
-//! Parsing checks the syntax that all methods share and keeps every byte: DIDs are compared as they
-//! are. Whether AT Protocol can use one is a second question, answered by [`Did::check`].
+//! The parser checks the syntax that all DID methods share, and keeps every byte, because DIDs are
+//! compared byte for byte. [`Did::check`] checks whether AT Protocol allows the DID.
 //!
 //! atproto DID, «AT Protocol DID Identifier Syntax».
 
@@ -13,7 +13,7 @@ use thiserror::Error;
 
 use crate::syntax::did_method::{DidMethod, check_method};
 
-/// The lasting name of an account; of any method, and compared byte for byte.
+/// The permanent identifier of an account: a DID of any method, compared byte for byte.
 ///
 /// ```
 /// use atproto_identity::{Did, DidMethod};
@@ -26,30 +26,30 @@ use crate::syntax::did_method::{DidMethod, check_method};
 #[serde(try_from = "String", into = "String")]
 pub struct Did(String);
 
-/// What is wrong with a DID, or with a text that was taken for one.
+/// Error of a text that is not a DID, or of a DID that AT Protocol does not allow.
 ///
-/// A fourth case, a good DID that does not resolve, is an [`IdentityError`](crate::IdentityError).
+/// If an allowed DID can't be resolved, the error is an [`IdentityError`](crate::IdentityError).
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 #[non_exhaustive]
 pub enum DidError {
-    /// It is no DID at all.
+    /// The text is not a DID. The string is the rule that it breaks.
     #[error("not a DID: {0}")]
     Syntax(&'static str),
-    /// It is a DID of a method that AT Protocol does not use.
+    /// AT Protocol does not use the method of the DID. The string is the name of the method.
     #[error("AT Protocol uses did:plc and did:web, not did:{0}")]
     UnsupportedMethod(String),
-    /// It is a DID of a method that AT Protocol uses, but not one that the method allows.
+    /// AT Protocol uses the method, but the DID breaks a rule of the method.
     #[error("not a did:{method} that AT Protocol allows: {reason}")]
     Method {
         /// `plc` or `web`.
         method: &'static str,
-        /// The rule that it breaks.
+        /// The rule that the DID breaks.
         reason: &'static str,
     },
 }
 
 impl Did {
-    /// Checks the syntax that all methods share.
+    /// Parses a DID of any method. The syntax is the one that all methods share.
     pub fn parse(text: &str) -> Result<Self, DidError> {
         match broken_rule(text) {
             Some(rule) => Err(DidError::Syntax(rule)),
@@ -57,9 +57,10 @@ impl Did {
         }
     }
 
-    /// Checks whether AT Protocol can use it, and says by which method it resolves.
+    /// Checks that AT Protocol allows the DID, and returns its method.
     ///
-    /// `did:web:localhost`, with a port or without, and `.test` are for `development` only.
+    /// `did:web:localhost` (with or without a port) and `.test` hosts are allowed with
+    /// `development` only.
     pub fn check(&self, development: bool) -> Result<DidMethod, DidError> {
         check_method(self, development)
     }
@@ -69,32 +70,32 @@ impl Did {
         &self.0
     }
 
-    /// The name of the method, and what follows it.
+    /// The name of the method, and the identifier after it.
     pub(crate) fn parts(&self) -> (&str, &str) {
         self.0.strip_prefix(SCHEME).and_then(|rest| rest.split_once(':')).unwrap_or_default()
     }
 }
 
-/// The first rule of the generic syntax that `text` breaks.
+/// Returns the first rule of the generic DID syntax that `text` breaks.
 fn broken_rule(text: &str) -> Option<&'static str> {
     let Some((method, rest)) = text.strip_prefix(SCHEME).and_then(|rest| rest.split_once(':'))
     else {
-        return Some("it has the form did:method:identifier");
+        return Some("it must have the form did:method:identifier");
     };
     let allowed = |c: char| c.is_ascii_alphanumeric() || "._:%-".contains(c);
     if method.is_empty() || !method.bytes().all(|c| c.is_ascii_lowercase()) {
-        return Some("its method has only lower-case letters");
+        return Some("its method must have only lower-case letters");
     }
     if rest.is_empty() {
         return Some("its identifier is empty");
     }
     if !rest.chars().all(allowed) {
-        return Some("its identifier has only letters, digits, and . _ : % -");
+        return Some("its identifier must have only letters, digits, and . _ : % -");
     }
     if rest.ends_with([':', '%']) {
         return Some("its identifier can't end with a colon or a percent sign");
     }
-    (text.len() > MAX_LENGTH).then_some("it has at most 2048 characters")
+    (text.len() > MAX_LENGTH).then_some("it must have at most 2048 characters")
 }
 
 impl FromStr for Did {

@@ -1,20 +1,20 @@
-//! The two DID methods of AT Protocol, and which of their DIDs it allows.
+//! [`DidMethod`]: the two DID methods of AT Protocol, and the rules for their DIDs.
 //!
-//! A `did:web` becomes the host of a URL, so it must be a plain public hostname; percent-encoding
-//! is refused but for the one colon before a development port.
+//! The identifier of a `did:web` becomes the host of a URL, so it must be a public hostname without
+//! percent-encoding. In development, `localhost` may have a port after an encoded colon (`%3A`).
 //!
 //! atproto DID, «Blessed DID Methods».
 
 use crate::syntax::did::{Did, DidError};
 use crate::syntax::hostname;
 
-/// How a DID of AT Protocol resolves.
+/// A DID method that AT Protocol allows.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[expect(clippy::exhaustive_enums, reason = "the specification blesses exactly these")]
+#[expect(clippy::exhaustive_enums, reason = "the specification allows exactly these methods")]
 pub enum DidMethod {
-    /// By asking a directory.
+    /// `did:plc`: a PLC directory has the document.
     Plc,
-    /// By asking the host that it names.
+    /// `did:web`: the host in the DID has the document.
     Web,
 }
 
@@ -31,7 +31,7 @@ pub(crate) fn check_method(did: &Did, development: bool) -> Result<DidMethod, Di
     }
 }
 
-/// Where the document of a `did:web` is, if the DID passes [`Did::check`].
+/// Returns the URL of the document of a `did:web`. The DID must have passed [`Did::check`].
 pub(crate) fn web_url(did: &Did) -> String {
     let (_, identifier) = did.parts();
     match localhost_port(identifier) {
@@ -44,27 +44,27 @@ pub(crate) fn web_url(did: &Did) -> String {
 fn plc_rule(identifier: &str) -> Option<&'static str> {
     let base32 = |c: u8| matches!(c, b'a'..=b'z' | b'2'..=b'7');
     let good = identifier.len() == PLC_LENGTH && identifier.bytes().all(base32);
-    (!good).then_some("its identifier has 24 characters of a-z and 2-7")
+    (!good).then_some("its identifier must have 24 characters of a-z and 2-7")
 }
 
 fn web_rule(identifier: &str, development: bool) -> Option<&'static str> {
     if localhost_port(identifier).is_some() {
-        return (!development).then_some("localhost is for development only");
+        return (!development).then_some("localhost is allowed in development only");
     }
     if identifier.contains(':') {
-        return Some("it names a host, without a path");
+        return Some("it must name a host, without a path");
     }
     if identifier.contains('%') {
-        return Some("it names a host, without a port or percent-encoding");
+        return Some("it must name a host, without a port or percent-encoding");
     }
     if hostname::check(identifier).is_err() {
         return Some("its host is not a public DNS name");
     }
     hostname::reserved_domain(identifier, development)
-        .map(|_| "its host lies under a reserved top-level domain")
+        .map(|_| "its host is below a reserved top-level domain")
 }
 
-/// The port of `localhost`, empty for the default one; `None` for any other host.
+/// Returns the port of `localhost`, or an empty string if it has none. `None` for any other host.
 fn localhost_port(identifier: &str) -> Option<&str> {
     let rest = identifier.strip_prefix("localhost")?;
     if rest.is_empty() {

@@ -1,7 +1,7 @@
-//! Handles: the names that people have.
+//! [`Handle`]: the name of an account for people, a hostname in lower case.
 //!
-//! A handle is a hostname in lower case. It says nothing until it was resolved and the DID document
-//! claims it back; the lasting name of an account is its [`Did`](crate::Did).
+//! A parsed handle is not verified: it must be resolved, and the DID document must claim it. The
+//! permanent identifier of an account is its [`Did`](crate::Did).
 //!
 //! atproto Handle, «Handle Identifier Syntax».
 
@@ -27,47 +27,48 @@ use crate::syntax::hostname;
 #[serde(try_from = "String", into = "String")]
 pub struct Handle(String);
 
-/// What is wrong with a text that was taken for a handle.
+/// Error of a text that is not a handle: the rule that it breaks.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 #[non_exhaustive]
 pub enum HandleError {
-    /// There is no text.
+    /// The text is empty.
     #[error("a handle can't be empty")]
     Empty,
-    /// A character that no handle has.
+    /// The text has a character other than ASCII letters, digits, hyphens and dots.
     #[error("a handle has only letters, digits, hyphens and dots, not {0:?}")]
     Character(char),
-    /// More than 253 characters.
+    /// The text has more than 253 characters.
     #[error("a handle has at most 253 characters, not {0}")]
     TooLong(usize),
-    /// A label without characters: two dots in a row, or one at an end.
-    #[error("a handle can't begin or end with a dot, or have two in a row")]
+    /// A label is empty: the text begins or ends with a dot, or has two dots in a row.
+    #[error("a handle can't begin or end with a dot, or have two dots in a row")]
     EmptyLabel,
-    /// A label of more than 63 characters.
-    #[error("the part of a handle between two dots has at most 63 characters")]
+    /// A label has more than 63 characters.
+    #[error("each part of a handle between two dots has at most 63 characters")]
     LabelTooLong,
-    /// A label that begins or ends with a hyphen.
+    /// A label begins or ends with a hyphen.
     #[error("no part of a handle begins or ends with a hyphen")]
     Hyphen,
-    /// No dot: half a handle, or a user name.
-    #[error("a handle is a whole domain name, such as alice.bsky.social")]
+    /// The text has no dot, for example a user name or the first part of a handle.
+    #[error("a handle is a whole domain name with a dot, such as alice.bsky.social")]
     OneLabel,
     /// The last label begins with a digit, as in an IP address.
     #[error("the last part of a handle can't begin with a digit")]
     Digit,
-    /// `handle.invalid`, which stands for the lack of a handle.
+    /// The text is `handle.invalid`, the placeholder for a missing handle.
     #[error("handle.invalid stands for a missing handle, so nobody can log in with it")]
     Placeholder,
 }
 
 impl Handle {
-    /// What services show where an account has no verified handle.
+    /// The name that services show for an account without a verified handle.
     pub const PLACEHOLDER: &str = "handle.invalid";
 
-    /// Reads what a person typed or pasted.
+    /// Parses a handle that a person typed or pasted.
     ///
-    /// White space around it, one leading `@`, a leading `at://`, and invisible characters are
-    /// taken away. None of them is allowed anywhere else: for data, use [`str::parse`].
+    /// White space around the text, one leading `@`, a leading `at://`, and invisible characters
+    /// are removed. Handles in data must not have them: for data, use [`str::parse`]. The
+    /// placeholder `handle.invalid` is rejected.
     ///
     /// ```
     /// use atproto_identity::Handle;
@@ -89,7 +90,7 @@ impl Handle {
         &self.0
     }
 
-    /// Whether this is `handle.invalid`.
+    /// Returns whether the handle is `handle.invalid`.
     pub fn is_placeholder(&self) -> bool {
         self.0 == Self::PLACEHOLDER
     }

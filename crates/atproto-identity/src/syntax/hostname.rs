@@ -1,7 +1,7 @@
-//! The rules that handles and the hosts of `did:web` share.
+//! Hostname rules for handles and for the hosts of `did:web`.
 //!
-//! Being a hostname and being resolvable are two questions: a name under a reserved domain is
-//! well-formed, may stand in a record, and is still never looked up.
+//! A well-formed hostname is not always resolvable: a name below a reserved top-level domain is
+//! well-formed and may be in a document, but is never looked up.
 //!
 //! atproto Handle, «Handle Identifier Syntax» and «Additional Non-Syntax Restrictions»; RFC 6761.
 
@@ -39,9 +39,9 @@ pub(crate) fn check(name: &str) -> Result<(), HandleError> {
     Ok(())
 }
 
-/// The reserved top-level domain that `name` lies under, if it does.
+/// Returns the reserved top-level domain that `name` is below; `None` if there is none.
 ///
-/// In development `.test` is a domain like any other.
+/// With `development`, `.test` is not reserved.
 pub(crate) fn reserved_domain(name: &str, development: bool) -> Option<&'static str> {
     let last = name.rsplit('.').next().unwrap_or_default();
     RESERVED
@@ -50,7 +50,7 @@ pub(crate) fn reserved_domain(name: &str, development: bool) -> Option<&'static 
         .filter(|&reserved| !(development && reserved == TEST))
 }
 
-/// Whether `name` lies under `.test`.
+/// Whether `name` is below `.test`.
 pub(crate) fn is_test(name: &str) -> bool {
     reserved_domain(name, false) == Some(TEST)
 }

@@ -1,4 +1,4 @@
-//! What names an account: a handle or a DID.
+//! [`Identifier`]: a handle or a DID.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,7 +9,7 @@ use crate::syntax::clean::clean;
 use crate::syntax::did::{Did, DidError};
 use crate::syntax::handle::{Handle, HandleError};
 
-/// What names an account: a handle or a DID.
+/// A handle or a DID, as the identifier of an account.
 ///
 /// ```
 /// use atproto_identity::Identifier;
@@ -19,37 +19,38 @@ use crate::syntax::handle::{Handle, HandleError};
 /// # Ok::<(), atproto_identity::IdentifierError>(())
 /// ```
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-#[expect(clippy::exhaustive_enums, reason = "the specification knows no other")]
+#[expect(clippy::exhaustive_enums, reason = "the specification defines no other identifier")]
 pub enum Identifier {
-    /// A name that people have.
+    /// A handle, which can change.
     Handle(Handle),
-    /// A name that lasts.
+    /// A DID, which is permanent.
     Did(Did),
 }
 
-/// Why a text names no account.
+/// Error of a text that is neither a handle nor a DID.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 #[non_exhaustive]
 pub enum IdentifierError {
-    /// It is a URL.
+    /// The text contains `://`.
     #[error("this is a URL; give a handle such as alice.bsky.social, or a DID")]
     Url,
-    /// It begins like a DID.
+    /// The text begins with `did:` and is not a DID.
     #[error(transparent)]
     Did(#[from] DidError),
-    /// It could only be a handle.
+    /// The text is neither a URL nor begins with `did:`, and is not a handle.
     #[error(transparent)]
     Handle(#[from] HandleError),
 }
 
 impl Identifier {
-    /// Reads what a person typed or pasted.
+    /// Parses a handle or DID that a person typed or pasted.
     ///
-    /// Beyond what [`Handle::from_user_input`] forgives, a `did:plc` may be in upper case.
+    /// The text is cleaned as in [`Handle::from_user_input`]. A `did:plc` in upper case is
+    /// accepted.
     pub fn from_user_input(input: &str) -> Result<Self, IdentifierError> {
         let text = clean(input);
         let lower = text.to_ascii_lowercase();
-        // A did:web keeps its case: its document must name it byte for byte.
+        // A `did:web` keeps its case, because the `id` of its document must equal it byte for byte.
         let text = if lower.starts_with("did:plc:") { lower } else { text };
         match text.parse()? {
             Self::Handle(handle) if handle.is_placeholder() => Err(HandleError::Placeholder.into()),

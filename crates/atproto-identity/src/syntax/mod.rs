@@ -1,4 +1,4 @@
-//! Names as text: what is well-formed, and what people type.
+//! Parsers of handles, DIDs and hostnames.
 
 pub(crate) mod clean;
 pub(crate) mod did;

@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_json_object_is_malformed() {
+    fn a_document_that_is_not_a_json_object_is_malformed() {
         // Rule J-24
         for json in [
             String::new(),

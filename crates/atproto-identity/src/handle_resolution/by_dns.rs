@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn one_did_is_named_or_none() {
+    fn the_records_name_exactly_one_did() {
         // Rules, N-03
         let a = || Ok(A.replace("did=", ""));
         for (records, expected) in [

@@ -5,8 +5,8 @@
 //!           └─ cached, or reserved ─────▶ end
 //! ```
 //!
-//! Guarantee of `Ok`: the DNS or the host of the handle names this DID and no other, now or within
-//! the last nine minutes. The machine does not check that the DID document claims the handle.
+//! Guarantee of `Ok`: the DNS or the host of the handle names this DID, now or within the last nine
+//! minutes. The machine does not check that the DID document claims the handle.
 //!
 //! atproto Handle, «Handle Resolution».
 

@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_redirect_is_judged_before_it_is_followed() {
+    fn a_redirect_is_checked_before_it_is_followed() {
         // Rules A-49, J-10
         for (location, next) in [
             ("/elsewhere", Some("https://alice.com/elsewhere")),

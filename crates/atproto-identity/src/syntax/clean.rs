@@ -32,7 +32,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_comes_with_copied_text_is_removed() {
+    fn invisible_characters_and_prefixes_of_typed_text_are_removed() {
         // Rule A-07
         for (input, text) in [
             ("alice.com", "alice.com"),

@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn a_plc_has_32_characters() {
+    fn a_did_plc_has_32_characters() {
         // Rule A-21
         assert_eq!(check("did:plc:z72i7hdynmk6r22z27h6tvur", false), Ok(DidMethod::Plc));
         for text in [
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn a_web_names_a_public_host() {
+    fn a_did_web_names_a_public_host() {
         // Rules
         for text in ["did:web:blueskyweb.xyz", "did:web:Example.com", "did:web:a-b.co.uk"] {
             assert_eq!(check(text, false), Ok(DidMethod::Web), "{text}");
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn the_three_ways_to_be_wrong_differ() {
+    fn syntax_method_and_identifier_errors_differ() {
         // Rule A-24
         assert!(matches!(Did::parse("did:plc:"), Err(DidError::Syntax(_))));
         assert_eq!(check("did:key:z6Mk", false), Err(DidError::UnsupportedMethod("key".into())));

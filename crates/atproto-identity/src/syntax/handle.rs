@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_refused_for_what_is_wrong() {
+    fn the_error_names_the_broken_rule_of_a_handle() {
         // Rules
         use HandleError::{
             Character, Digit, Empty, EmptyLabel, Hyphen, LabelTooLong, OneLabel, TooLong,
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn people_may_not_log_in_with_the_placeholder() {
+    fn the_placeholder_is_not_accepted_as_user_input() {
         // Rule A-06
         assert_eq!(Handle::from_user_input("@Handle.Invalid"), Err(HandleError::Placeholder));
         assert!("handle.invalid".parse::<Handle>().unwrap().is_placeholder());

@@ -112,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn input_is_told_apart_by_its_beginning() {
+    fn the_beginning_of_the_input_decides_between_handle_did_and_url() {
         // Rules
         let plc = "did:plc:z72i7hdynmk6r22z27h6tvur";
         for (input, text) in [

@@ -1,4 +1,4 @@
-//! DID documents from directories and hosts.
+//! Tests of DID documents from PLC directories and `did:web` hosts.
 
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ fn kind(resolver: &Resolver, did: &str, net: &Net) -> Kind {
 }
 
 #[test]
-fn a_plc_is_one_request_to_the_directory() {
+fn a_did_plc_takes_one_request_to_the_directory() {
     // Rule A-65
     let net = Net::default().page(ONE, 200, document(DID));
     let run = net.in_turn(Resolver::new().did(DID.parse().unwrap(), Freshness::Fresh));
@@ -83,7 +83,7 @@ fn an_answer_is_final_even_if_another_directory_differs() {
 }
 
 #[test]
-fn when_no_directory_answers_the_last_one_is_told() {
+fn if_no_directory_answers_the_last_error_is_returned() {
     let net = Net::default().page(ONE, 500, "").page(TWO, 503, "");
     let error = resolve(&mirrored(), DID, &net).unwrap_err();
     assert_eq!(error.to_string(), "mirror.internal answered with status 503");
@@ -96,20 +96,20 @@ fn when_no_directory_answers_the_last_one_is_told() {
 }
 
 #[test]
-fn a_server_says_how_long_to_wait() {
+fn retry_after_is_returned_up_to_one_day() {
     let net = Net::default().page(ONE, 429, "");
     assert_eq!(resolve(&Resolver::new(), DID, &net).unwrap_err().retry_after(), None);
     let net = net.page_with(ONE, 429, ("retry-after", "7"));
     let error = resolve(&Resolver::new(), DID, &net).unwrap_err();
     assert_eq!(error.retry_after(), Some(Duration::from_secs(7)));
-    // Nobody makes us wait for longer than a day.
+    // A longer `Retry-After` is reduced to one day.
     let net = net.page_with(ONE, 429, ("retry-after", "18446744073709551615"));
     let error = resolve(&Resolver::new(), DID, &net).unwrap_err();
     assert_eq!(error.retry_after(), Some(Duration::from_secs(86_400)));
 }
 
 #[test]
-fn a_web_is_one_request_to_its_host() {
+fn a_did_web_takes_one_request_to_its_host() {
     // Rule A-67
     let did = "did:web:alice.com";
     let net = Net::default().page(WEB, 200, document(did));
@@ -137,7 +137,7 @@ fn localhost_is_asked_over_plain_http_in_development() {
 }
 
 #[test]
-fn an_error_quotes_little_of_what_a_stranger_wrote() {
+fn an_error_quotes_at_most_200_characters_of_a_document() {
     // Rule M-03
     let long = format!("{}\u{1b}", "x".repeat(100_000));
     let quoted = serde_json::to_string(&long).unwrap();

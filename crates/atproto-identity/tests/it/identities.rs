@@ -1,4 +1,4 @@
-//! Accounts and identities: both directions between handle and DID.
+//! Tests of accounts and identities: the handle leads to the DID, and the DID claims the handle.
 
 use atproto_identity::{
     Freshness, Identifier, Identity, IdentityError, IdentityErrorKind as Kind, Resolver,
@@ -17,7 +17,7 @@ fn document(names: &str) -> String {
     net::document(DID, names, "https://pds.com")
 }
 
-/// Alice's handle leads to her DID, whose document claims `names`.
+/// A network in which Alice's handle leads to her DID, and the document claims `names`.
 fn alice(names: &str) -> Net {
     Net::default().txt(NAME, &[&format!("did={DID}")]).page(PLC, 200, document(names))
 }
@@ -90,7 +90,7 @@ fn an_account_without_a_verified_handle_is_still_an_account() {
 }
 
 #[test]
-fn a_login_costs_no_request_too_many() {
+fn a_login_takes_the_fewest_requests() {
     let net = alice(r#"["at://alice.com"]"#);
     let resolver = Resolver::new();
     let plc = format!("GET {PLC}");

@@ -1,6 +1,6 @@
-//! Resolution against a scripted network.
+//! Tests of resolution against a scripted network.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests are tests")]
+#![expect(clippy::unwrap_used, reason = "an `unwrap` in a test helper fails the test")]
 
 mod documents;
 mod identities;

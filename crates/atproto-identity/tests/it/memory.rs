@@ -1,4 +1,4 @@
-//! What is remembered, for how long, and how it is forgotten.
+//! Tests of the cache: lifetime, removal, and checks of cached values.
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ fn by(identifier: &str) -> Identifier {
     identifier.parse().unwrap()
 }
 
-/// What is asked to resolve Alice's handle.
+/// Resolves Alice's handle and returns the calls.
 fn asked(world: &World, net: &Net, freshness: Freshness) -> Vec<String> {
     let run = world.in_turn(net, Resolver::new().identity(by("alice.com"), freshness));
     run.result.unwrap();
@@ -35,7 +35,7 @@ fn asked(world: &World, net: &Net, freshness: Freshness) -> Vec<String> {
 }
 
 #[test]
-fn an_answer_serves_for_nine_minutes() {
+fn an_answer_is_cached_for_nine_minutes() {
     // Rules
     let world = World::default();
     assert_eq!(asked(&world, &alice(), Freshness::Fresh), ALL);
@@ -48,7 +48,7 @@ fn an_answer_serves_for_nine_minutes() {
 }
 
 #[test]
-fn what_is_forgotten_is_asked_anew() {
+fn a_removed_value_is_resolved_again() {
     // Rule A-99
     let world = World::default();
     asked(&world, &alice(), Freshness::Fresh);
@@ -61,13 +61,13 @@ fn what_is_forgotten_is_asked_anew() {
 }
 
 #[test]
-fn a_failure_for_good_is_remembered_by_forgetting() {
+fn a_final_error_removes_the_cached_document() {
     let world = World::default();
     asked(&world, &alice(), Freshness::Fresh);
     let resolve = |net: &Net, freshness| {
         world.in_turn(net, Resolver::new().did(DID.parse().unwrap(), freshness)).result
     };
-    // A directory that blinks takes nothing away.
+    // A transient error leaves the cached document in place; a final error removes it.
     assert!(resolve(&Net::default().page(PLC, 500, ""), Freshness::Fresh).is_err());
     assert!(resolve(&Net::default(), Freshness::Cached).is_ok());
     assert!(resolve(&Net::default().page(PLC, 410, ""), Freshness::Fresh).is_err());
@@ -75,10 +75,10 @@ fn a_failure_for_good_is_remembered_by_forgetting() {
 }
 
 #[test]
-fn an_old_memory_does_not_keep_a_new_handle_out() {
+fn a_mismatch_with_a_cached_document_removes_it() {
     let world = World::default();
     asked(&world, &alice(), Freshness::Fresh);
-    // The account takes another handle, and then its first one again.
+    // The cache holds a document from a time when the account had another handle.
     let before = document("before.com");
     world.memory.put(DOCUMENTS, DID, Bytes::from(before), Duration::MAX);
     let machine = || Resolver::new().identity(by("alice.com"), Freshness::Cached);
@@ -87,7 +87,7 @@ fn an_old_memory_does_not_keep_a_new_handle_out() {
 }
 
 #[test]
-fn what_is_remembered_is_checked_like_news() {
+fn cached_values_pass_the_checks_of_fresh_ones() {
     let world = World::default();
     for (handle, document) in [
         ("did:key:z6Mk", "{}"),

@@ -1,4 +1,4 @@
-//! A network that answers by script, and the ways to drive a machine over it.
+//! A scripted network, and test drivers that run a machine over it.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -13,9 +13,9 @@ use atproto_sansio::{
 use bytes::Bytes;
 use http::Response;
 
-/// What is asked for, as `TXT <name>`, `GET <url>` or `SLEEP <ms>`, and what comes back.
+/// A scripted network: the answer to each call, keyed by `TXT <name>`, `GET <url>` or `SLEEP <ms>`.
 ///
-/// By default there are no records, every page is a 404, and a pause passes.
+/// By default a name has no records, a page is a 404, and a pause ends at once.
 #[derive(Clone, Default)]
 pub(crate) struct Net {
     answers: BTreeMap<String, Answer>,
@@ -28,14 +28,14 @@ enum Answer {
     Failure(Phase),
 }
 
-/// How a machine ended, and what it was heard to ask for.
+/// Result of a machine, and the calls that it asked for, in order.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Run<T, E> {
     pub(crate) result: Result<T, E>,
     pub(crate) asked: Vec<String>,
 }
 
-/// Where a machine runs: a memory, and a clock that each reply moves by one step.
+/// Environment of a machine: a cache, and a clock that each reply moves by `step`.
 #[derive(Default)]
 pub(crate) struct World {
     pub(crate) memory: MapMemory,
@@ -119,7 +119,7 @@ impl Net {
                 choice
             });
             runs.push(run);
-            // The last choice that has an alternative takes it; those after it begin anew.
+            // The last choice with an alternative left moves on; the choices after it start again.
             while taken.pop_if(|(choice, open)| *choice + 1 == *open).is_some() {}
             choices = taken.iter().map(|&(choice, _)| choice).collect();
             match choices.last_mut() {
@@ -129,7 +129,8 @@ impl Net {
         }
     }
 
-    /// The one result that all orders have.
+    /// Runs the machine in every order of replies, checks that all results are equal, and returns
+    /// it.
     pub(crate) fn in_any_order<M>(&self, machine: impl Fn() -> M) -> Result<M::Output, M::Error>
     where
         M: Machine<Output: Debug + PartialEq, Error: Debug + PartialEq>,
@@ -161,7 +162,8 @@ impl World {
         }
     }
 
-    /// Runs `machine` with all its calls outstanding; `choose` says which is answered next.
+    /// Runs `machine` with all its calls in flight. `choose` gets the number of calls in flight and
+    /// returns the index of the call to answer next.
     pub(crate) fn run<M: Machine>(
         &self,
         net: &Net,
@@ -198,7 +200,7 @@ impl World {
     }
 }
 
-/// The document of `did` with these names and this server.
+/// The DID document of `did` with the given `alsoKnownAs` (JSON) and PDS.
 pub(crate) fn document(did: &str, names: &str, pds: &str) -> String {
     let service = serde_json::json!([{
         "id": "#atproto_pds",
@@ -208,7 +210,7 @@ pub(crate) fn document(did: &str, names: &str, pds: &str) -> String {
     format!(r#"{{"id":"{did}","alsoKnownAs":{names},"service":{service}}}"#)
 }
 
-/// What the engine answers where a policy forbids a call.
+/// The phase of a call that the network policy forbids.
 pub(crate) fn blocked() -> Phase {
     Phase::Blocked(Box::new(Rule::because("as scripted")))
 }
@@ -222,7 +224,7 @@ fn name(call: &Call) -> String {
     }
 }
 
-/// Resolution needs neither entropy nor keys.
+/// Entropy and keys that panic when used, because resolution needs neither.
 struct Unused;
 
 impl Entropy for Unused {

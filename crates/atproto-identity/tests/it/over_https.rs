@@ -1,4 +1,4 @@
-//! TXT records from a configured service.
+//! Tests of TXT records from a DNS over HTTPS service.
 
 use atproto_identity::{
     Did, Freshness, IdentityError, IdentityErrorKind as Kind, Method, Resolver,
@@ -18,7 +18,7 @@ fn resolve(net: &Net) -> Result<Did, IdentityError> {
     net.in_any_order(|| resolver.handle("alice.com".parse().unwrap(), Freshness::Fresh))
 }
 
-/// A reply with these answers, which all are TXT records.
+/// The JSON body of the service, with one TXT record for each element of `records`.
 fn records(records: &[&str]) -> String {
     let answers: Vec<String> = records
         .iter()
@@ -55,7 +55,7 @@ fn only_txt_records_count() {
 }
 
 #[test]
-fn two_dids_are_none() {
+fn two_dids_from_the_service_are_ambiguous() {
     let reply = records(&[&format!("\"did={A}\""), &format!("\"did={B}\"")]);
     let net = Net::default().page(ASK, 200, reply);
     assert_eq!(resolve(&net).unwrap_err().kind(), Kind::Ambiguous);
@@ -90,7 +90,7 @@ fn without_an_answer_the_host_is_asked() {
 }
 
 #[test]
-fn an_error_quotes_little_of_the_reply() {
+fn an_error_quotes_at_most_200_characters_of_the_reply() {
     // Rule M-03
     let reply = format!(r#"{{"Status":"{}"}}"#, "x".repeat(10_000));
     let text = resolve(&Net::default().page(ASK, 200, reply)).unwrap_err().to_string();

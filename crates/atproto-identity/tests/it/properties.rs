@@ -1,4 +1,4 @@
-//! What holds for any input.
+//! Property tests of parsers and machines, and tests of machines that are polled after their end.
 
 use std::convert::Infallible;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -34,7 +34,7 @@ fn machines_and_outputs_move_between_threads() {
     movable::<Resolver>();
 }
 
-/// Polls a machine once more than it may be.
+/// Runs a machine to its end, polls it once more, and checks that the last poll panics.
 struct TooOften<M>(M);
 
 impl<M: Machine> Machine for TooOften<M> {
@@ -44,18 +44,18 @@ impl<M: Machine> Machine for TooOften<M> {
     fn poll(&mut self, cx: &mut Cx<'_>) -> Poll<Result<(), Infallible>> {
         let _ = ready!(self.0.poll(cx));
         let again = catch_unwind(AssertUnwindSafe(|| self.0.poll(cx).is_ready()));
-        assert!(again.is_err(), "it went on after its end");
+        assert!(again.is_err(), "the machine did not panic after its end");
         Poll::Ready(Ok(()))
     }
 }
 
 #[test]
-fn a_machine_does_not_outlive_its_end() {
+fn a_machine_polled_after_its_end_panics() {
     let good = (0..15).filter(|n| [0, 5, 10].contains(n)).fold(Net::default(), event);
     let resolver = Resolver::new();
     for net in [good, Net::default()] {
         for freshness in [Freshness::Fresh, Freshness::Cached] {
-            // The second round ends in what was remembered of the first.
+            // The second round ends with the cached results of the first round.
             let world = World::default();
             for _ in 0..2 {
                 for name in ["alice.com", "alice.local", "handle.invalid"] {
@@ -78,7 +78,7 @@ fn a_machine_does_not_outlive_its_end() {
     }
 }
 
-/// One of the things that may happen to Alice's resolution.
+/// Adds one of 15 events of Alice's resolution to the network: a record, a page, or a failure.
 fn event(net: Net, event: u8) -> Net {
     let document = net::document(DID, r#"["at://alice.com"]"#, "https://pds.com");
     match event {
@@ -136,7 +136,7 @@ proptest! {
     }
 
     #[test]
-    fn what_looks_like_a_name_is_a_name(
+    fn any_hostname_is_a_handle(
         handle in "([a-z0-9]([a-z0-9-]{0,9}[a-z0-9])?\\.){1,4}[a-z]([a-z0-9-]{0,9}[a-z0-9])?",
     ) {
         assert_eq!(handle.parse::<Handle>().unwrap().as_str(), handle);

@@ -1,4 +1,4 @@
-//! DNS and HTTPS beside each other.
+//! Tests of the race of DNS and HTTPS for a handle.
 
 use std::time::Duration;
 
@@ -67,7 +67,7 @@ fn dns_wins_unless_its_grace_is_over() {
     let net = Net::default().txt(NAME, &[&record(A)]).page(URL, 200, B);
     let runs = net.in_every_order(alice);
     let results: Vec<_> = runs.into_iter().map(|run| run.result.unwrap()).collect();
-    // In the last one the pause ended before DNS answered.
+    // In the last run the grace period ended before DNS answered.
     assert_eq!(results, [did(A), did(A), did(B)]);
 }
 
@@ -89,7 +89,7 @@ fn one_call_at_a_time_never_sends_https_when_dns_answers() {
 }
 
 #[test]
-fn two_dids_in_dns_are_none_whatever_https_says() {
+fn two_dids_in_dns_are_ambiguous_whatever_https_answers() {
     // Rule N-03
     let ambiguous = [record(A), record(B)];
     let records: Vec<&str> = ambiguous.iter().map(String::as_str).collect();
@@ -101,7 +101,7 @@ fn two_dids_in_dns_are_none_whatever_https_says() {
         assert_eq!(error.kind(), Kind::Ambiguous);
         assert!(!error.is_transient());
     }
-    // Where HTTPS has a DID, only a DNS that is later than its grace goes unheard.
+    // If HTTPS has a DID, the ambiguous answer of DNS is ignored only after its grace period.
     let net = Net::default().txt(NAME, &records).page(URL, 200, A);
     let results: Vec<_> = net.in_every_order(alice).into_iter().map(|run| run.result).collect();
     assert_eq!(results[0].as_ref().unwrap_err().kind(), Kind::Ambiguous);
@@ -110,7 +110,7 @@ fn two_dids_in_dns_are_none_whatever_https_says() {
 }
 
 #[test]
-fn a_driver_that_cannot_pause_goes_on() {
+fn without_pauses_dns_has_no_grace_period() {
     let net = Net::default().page(URL, 200, A).fails(SLEEP, Phase::Unsupported);
     assert_eq!(net.in_any_order(alice), Ok(did(A)));
 
@@ -125,7 +125,7 @@ fn a_driver_that_cannot_pause_goes_on() {
 }
 
 #[test]
-fn both_failures_are_told_and_the_most_specific_one_leads() {
+fn the_error_lists_both_failures_the_most_specific_one_first() {
     // Rules, M-05
     use Method::{Dns, Https};
     let junk = Net::default().txt(NAME, &["did=junk"]);
@@ -168,7 +168,7 @@ fn both_failures_are_told_and_the_most_specific_one_leads() {
 }
 
 #[test]
-fn an_error_reads_well() {
+fn the_error_of_a_handle_names_the_record_and_the_url() {
     let net = Net::default().txt(NAME, &["did=ev\u{1b}il"]);
     assert_eq!(
         net.in_any_order(alice).unwrap_err().to_string(),
@@ -222,9 +222,9 @@ fn dns_is_skipped_below_configured_domains() {
 }
 
 #[test]
-fn a_resolution_ends_with_its_time() {
+fn a_resolution_ends_when_its_time_budget_is_used_up() {
     let world = World { step: Duration::from_secs(11), ..World::default() };
     let run = world.in_turn(&Net::default().page(URL, 200, A), alice());
     assert_eq!(run.asked, [TXT]);
-    assert!(run.result.unwrap_err().to_string().contains("the time for the whole procedure"));
+    assert!(run.result.unwrap_err().to_string().contains("the procedure has used up its time"));
 }

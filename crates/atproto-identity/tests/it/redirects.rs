@@ -1,4 +1,4 @@
-//! The host of a handle, and where it sends us.
+//! Tests of the HTTPS method: redirects and answers of the host of a handle.
 
 use std::time::Duration;
 
@@ -59,7 +59,7 @@ fn a_redirect_leads_to_https_on_its_own_port_on_a_public_host() {
         ("https://alice.com:8443/did", Kind::Redirect),
         ("ftp://alice.com/did", Kind::Redirect),
         ("data:text/plain,did", Kind::Redirect),
-        // These the engine refuses, before anything is sent.
+        // The engine refuses these URLs before anything is sent.
         ("https://127.0.0.1/did", Kind::Blocked),
         ("https://2130706433/did", Kind::Blocked),
         ("https://[::1]/did", Kind::Blocked),
@@ -74,12 +74,12 @@ fn a_redirect_leads_to_https_on_its_own_port_on_a_public_host() {
 }
 
 #[test]
-fn what_is_not_a_did_is_not_taken_for_one() {
+fn a_page_that_is_not_a_did_is_refused() {
     // Rules, J-20
     let page = |body: String| Net::default().page(URL, 200, body);
     assert_eq!(alice(&page("<!doctype html><html></html>".into())), Err(Kind::InvalidRecord));
     assert_eq!(alice(&page(format!("{DID}{}", "\n".repeat(4096 - DID.len())))), Ok(DID.into()));
-    // Beyond 4 KiB it never reaches us.
+    // A body of more than 4 KiB fails with `TooLarge`.
     let error =
         resolve(&Resolver::new(), &page(format!("{DID}{}", "\n".repeat(4096)))).unwrap_err();
     assert!(error.to_string().contains("too large"), "{error}");
@@ -90,7 +90,7 @@ fn what_is_not_a_did_is_not_taken_for_one() {
 
 #[test]
 fn all_redirects_together_have_the_time_of_one_call() {
-    // Two seconds a reply: DNS, the host, and two hops; then the three seconds are over.
+    // Each reply takes 2 s. After DNS, the host and two redirects, the limit of 3 s has passed.
     let run = |hops| {
         let world = World { step: Duration::from_secs(2), ..World::default() };
         let machine = Resolver::new().handle("alice.com".parse().unwrap(), Freshness::Fresh);
@@ -104,7 +104,7 @@ fn all_redirects_together_have_the_time_of_one_call() {
 }
 
 #[test]
-fn a_host_that_cannot_be_reached_is_told() {
+fn an_unreachable_host_is_a_transport_error() {
     let net = Net::default().fails(&format!("GET {URL}"), Phase::MaybeSent);
     assert_eq!(alice(&net), Err(Kind::Transport));
 }

@@ -1,4 +1,4 @@
-//! What is refused before anything is asked.
+//! Tests: reserved and unsupported names are refused before any call.
 
 use atproto_identity::{Freshness, IdentityErrorKind as Kind, Resolver};
 
@@ -6,7 +6,7 @@ use crate::net::{self, Net};
 
 const DID: &str = "did:plc:aaaaaaaaaaaaaaaaaaaaaaaa";
 
-/// What resolving `identifier` ends in; nothing may have been asked.
+/// Resolves `identifier`, checks that there was no call, and returns the kind of the error.
 fn refused(resolver: &Resolver, identifier: &str) -> Kind {
     let identifier = identifier.parse().unwrap();
     let run = Net::default().in_turn(resolver.identity(identifier, Freshness::Cached));
@@ -52,7 +52,7 @@ fn test_and_localhost_are_for_development() {
 }
 
 #[test]
-fn a_did_that_is_not_for_atproto_is_never_looked_up() {
+fn a_did_that_atproto_does_not_allow_is_never_looked_up() {
     // Rule A-24
     for (did, kind) in [
         ("did:key:z6Mk", Kind::UnsupportedMethod),

@@ -69,7 +69,7 @@ impl<M: Machine> Flow<M> {
                 }
             }
             let Some((call, until)) = self.mailbox.next_call() else {
-                assert!(self.mailbox.is_waiting(), "a machine waits although it asked for nothing");
+                assert!(self.mailbox.is_waiting(), "a machine is pending without an outstanding call");
                 return Output::Wait;
             };
             match self.admit(call, deadline.min(until).saturating_sub(env.elapsed)) {

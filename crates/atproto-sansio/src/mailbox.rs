@@ -68,7 +68,7 @@ impl Mailbox {
     ) -> Ticket<T> {
         let slot = self.next;
         self.next += 1;
-        assert!(slot < MAX_ASKED, "a machine asks without end");
+        assert!(slot < MAX_ASKED, "a machine asked for more than {MAX_ASKED} calls");
         let wanted = Arc::new(());
         let ticket = Arc::downgrade(&wanted);
         let address = Address { flow: Arc::clone(&self.identity), slot };

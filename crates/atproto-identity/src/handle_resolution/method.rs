@@ -20,7 +20,7 @@ pub enum Method {
 
 /// A method and the error that it ended in.
 #[derive(Clone, Debug, Eq, PartialEq)]
-#[expect(clippy::exhaustive_structs, reason = "it is a pair")]
+#[expect(clippy::exhaustive_structs, reason = "a failure has a method and an error, nothing else")]
 pub struct MethodFailure {
     /// The method that failed.
     pub method: Method,

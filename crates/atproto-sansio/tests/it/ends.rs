@@ -136,13 +136,13 @@ fn held_can_begin_with_its_result() {
 }
 
 #[test]
-#[should_panic(expected = "a machine waits although it asked for nothing")]
+#[should_panic(expected = "a machine is pending without an outstanding call")]
 fn a_machine_that_is_pending_without_a_call_panics() {
     let _ = Driver::new(by_fn(|_| Poll::<Result<(), TransportError>>::Pending)).poll();
 }
 
 #[test]
-#[should_panic(expected = "a machine waits although it asked for nothing")]
+#[should_panic(expected = "a machine is pending without an outstanding call")]
 fn a_machine_that_is_pending_after_it_dropped_its_ticket_panics() {
     let mut driver = Driver::new(by_fn(|cx: &mut Cx<'_>| {
         drop(cx.sleep(Duration::ZERO));
@@ -152,7 +152,7 @@ fn a_machine_that_is_pending_after_it_dropped_its_ticket_panics() {
 }
 
 #[test]
-#[should_panic(expected = "a machine waits although it asked for nothing")]
+#[should_panic(expected = "a machine is pending without an outstanding call")]
 fn a_machine_that_dropped_the_only_call_in_flight_panics() {
     let mut tickets = Vec::new();
     let mut driver = Driver::new(by_fn(|cx: &mut Cx<'_>| {

@@ -40,7 +40,7 @@ impl<'a> Cx<'a> {
         }
     }
 
-    /// Wall-clock time.
+    /// Wall-clock time of this poll.
     pub fn now(&self) -> UnixTime {
         self.now
     }
@@ -50,7 +50,7 @@ impl<'a> Cx<'a> {
         self.elapsed
     }
 
-    /// A source of unpredictable bytes.
+    /// The source of unpredictable bytes, for keys, nonces and identifiers.
     pub fn entropy(&mut self) -> &mut dyn Entropy {
         self.entropy
     }

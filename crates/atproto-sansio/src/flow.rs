@@ -69,7 +69,10 @@ impl<M: Machine> Flow<M> {
                 }
             }
             let Some((call, until)) = self.mailbox.next_call() else {
-                assert!(self.mailbox.is_waiting(), "a machine is pending without an outstanding call");
+                assert!(
+                    self.mailbox.is_waiting(),
+                    "a machine is pending without an outstanding call"
+                );
                 return Output::Wait;
             };
             match self.admit(call, deadline.min(until).saturating_sub(env.elapsed)) {

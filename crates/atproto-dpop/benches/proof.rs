@@ -1,5 +1,5 @@
-//! How long a proof takes, beside the signature alone: `cargo bench -p atproto-dpop`.
-#![expect(clippy::disallowed_methods, reason = "a bench looks at the clock")]
+//! Time of a whole proof compared to its signature alone; run by `cargo bench -p atproto-dpop`.
+#![expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -21,7 +21,7 @@ fn main() {
     };
     let message = [b'x'; 400];
     let (mut signatures, mut proofs) = (Vec::new(), Vec::new());
-    // Interleaved, so that both see the same machine.
+    // The two measurements alternate, so that other load on the machine affects both equally.
     for _ in 0..2000 {
         signatures.push(time(|| _ = black_box(signer.sign(black_box(&message)))));
         proofs.push(time(|| drop(black_box(key.prove(black_box(&proof))))));

@@ -1,32 +1,32 @@
-//! `WWW-Authenticate`: the challenges of a refused request.
+//! Parser of `WWW-Authenticate`: the authentication challenges of a rejected request.
 //!
-//! One header may hold several challenges and several headers may be there; both a parameter and a
-//! new challenge follow a comma. Each parameter is attributed to its own scheme.
-//! RFC 9110 section 11.6.1.
+//! A response may have several such headers, and each header may hold several challenges. A comma
+//! separates parameters as well as challenges. The parser assigns each parameter to its own
+//! challenge. RFC 9110 section 11.6.1.
 
 use http::{HeaderMap, header};
 
-/// One challenge: a scheme and what it says.
+/// One challenge of a `WWW-Authenticate` header: a scheme with parameters or with a token68.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Challenge {
-    /// The scheme, in lower case.
+    /// Authentication scheme in lower case, for example `dpop`.
     pub scheme: String,
-    /// The parameters, names in lower case, in their order.
+    /// Parameters as name and value, in the order of the header; the names are in lower case.
     pub params: Vec<(String, String)>,
-    /// The lone token of schemes that use one instead of parameters.
+    /// Token of schemes that have a single token instead of parameters, for example `Negotiate`.
     pub token68: Option<String>,
 }
 
 impl Challenge {
-    /// The first parameter of this name, which is given in lower case.
+    /// Returns the value of the first parameter with this name; `name` must be in lower case.
     pub fn param(&self, name: &str) -> Option<&str> {
         self.params.iter().find(|(param, _)| param == name).map(|(_, value)| value.as_str())
     }
 }
 
-/// All challenges of a response. What can't be read is left out, from there to the end of its
-/// header line.
+/// Parses all challenges of a response. If a header is malformed, the rest of this header is
+/// ignored; the challenges before the malformed part and the other headers are kept.
 ///
 /// ```
 /// # let mut headers = http::HeaderMap::new();
@@ -42,7 +42,8 @@ impl Challenge {
 pub fn challenges(headers: &HeaderMap) -> Vec<Challenge> {
     let mut challenges = Vec::new();
     for line in headers.get_all(header::WWW_AUTHENTICATE) {
-        // Descriptions may hold any bytes; only ASCII is ever compared.
+        // A description may hold any bytes. Replacing invalid UTF-8 is safe, because only ASCII is
+        // compared.
         let line = String::from_utf8_lossy(line.as_bytes());
         let mut rest = Rest(&line);
         while rest.challenge(&mut challenges).is_some() {}
@@ -50,11 +51,11 @@ pub fn challenges(headers: &HeaderMap) -> Vec<Challenge> {
     challenges
 }
 
-/// What is not read yet.
+/// Rest of the header that is not parsed yet.
 struct Rest<'a>(&'a str);
 
 impl<'a> Rest<'a> {
-    /// Reads one challenge; `None` at the end and at what can't be read.
+    /// Parses one challenge; `None` at the end of the header and at a malformed part.
     fn challenge(&mut self, challenges: &mut Vec<Challenge>) -> Option<()> {
         self.skip_separators();
         let scheme = self.token()?;
@@ -68,7 +69,7 @@ impl<'a> Rest<'a> {
             challenge.token68 = Some(token68.to_owned());
             return Some(());
         }
-        // A name without `=` is the scheme of the next challenge: it stays for the next round.
+        // A name without `=` is the scheme of the next challenge, so it is left for the next call.
         loop {
             let before = self.0;
             self.skip_separators();
@@ -114,7 +115,8 @@ impl<'a> Rest<'a> {
         (!token.is_empty()).then_some(token)
     }
 
-    /// A token68 stands alone: the end or a comma follows it, and it is no name of a parameter.
+    /// Parses a token68. After a token68 comes a comma or the end of the header, which
+    /// distinguishes it from the name of a parameter.
     fn token68(&mut self) -> Option<&'a str> {
         let before = self.0;
         let text = self.take_while(|char| char.is_ascii_alphanumeric() || "-._~+/".contains(char));
@@ -164,7 +166,7 @@ mod tests {
         challenges(&headers)
     }
 
-    /// `scheme(name=value;…)` or `scheme:token68`, joined by spaces.
+    /// Formats challenges as `scheme(name=value;…)` or `scheme:token68`, separated by spaces.
     fn shown(lines: &[&str]) -> String {
         let show = |challenge: &Challenge| match &challenge.token68 {
             Some(token) => format!("{}:{token}", challenge.scheme),
@@ -216,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_ends_its_line_only() {
+    fn a_malformed_header_does_not_affect_other_headers() {
         assert_eq!(shown(&[r#"DPoP error="open"#, "Bearer error=x"]), "dpop() bearer(error=x)");
         assert_eq!(shown(&["=x, DPoP error=y"]), "");
         assert_eq!(shown(&["DPoP error=x y=z, Bearer a=b"]), "dpop(error=x)");

@@ -1,49 +1,56 @@
-//! What can keep a proof from being made.
+//! Errors of keys and of proofs.
 
 use std::fmt;
 
 use atproto_sansio::KeyError;
 
-/// Why no proof could be made or no key be read.
+/// Reason for which a proof can't be signed, a request can't carry a proof, or a key can't be read.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum DpopError {
-    /// The key can't sign, or is no P-256 key.
+    /// The crypto backend can't import the key or can't sign with it.
     Key(KeyError),
-    /// A key's JSON is not the JWK of a P-256 key: what is wrong with it.
+    /// A text is not the JWK of a P-256 key. The value names the rule that is violated.
     Jwk(&'static str),
-    /// A PEM file does not hold a P-256 key: what it holds.
+    /// A PEM text does not hold a P-256 private key. The value names its content.
     Pem(&'static str),
-    /// The URL of a request can't be a proof's `htu`.
+    /// The request has no absolute `http` or `https` URL, so its proof can't have an `htu`.
     Htu,
-    /// The access token can't stand in a header.
+    /// The access token is empty, or has characters other than visible ASCII.
     Token,
-    /// A signature that was made elsewhere does not belong to the key.
+    /// The signature of a remote signer does not verify with the public key.
     Signature,
-    /// A claim has a character that would end it, such as a quotation mark: which claim.
+    /// A claim of a proof has a quotation mark, a backslash, or a character that is not visible
+    /// ASCII. The value is the name of the claim.
     Claim(&'static str),
 }
 
 impl fmt::Display for DpopError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Key(error) => write!(f, "the DPoP key can't be used: {error}"),
+            Self::Key(error) => write!(f, "the P-256 key can't be used: {error}"),
             Self::Jwk(what) => {
                 write!(f, "not the JWK of a P-256 key (RFC 7518 section 6.2): {what}")
             }
             Self::Pem(what) => write!(f, "not a P-256 private key in PEM: {what}"),
-            Self::Htu => {
-                f.write_str("a DPoP proof needs an absolute http(s) URL (RFC 9449 section 4.2)")
-            }
-            Self::Signature => {
-                f.write_str("the signature that was made elsewhere is not the key's")
-            }
+            Self::Htu => f.write_str(
+                "a DPoP proof needs a request with an absolute http or https URL \
+                 (RFC 9449 section 4.2)",
+            ),
+            Self::Signature => f.write_str(
+                "the signature of the remote signer does not verify with the public key; check \
+                 that the key id and the public JWK are of the same key",
+            ),
             Self::Claim(name) => {
-                write!(f, "the value of the claim `{name}` has a character that it must not have")
+                write!(
+                    f,
+                    "the claim `{name}` of a DPoP proof has a character that is not allowed; only \
+                     visible ASCII without quotation marks and backslashes is"
+                )
             }
             Self::Token => f.write_str(
-                "the access token has characters that no Authorization header may carry \
-                 (RFC 9449 section 7.1)",
+                "the access token is empty or has characters that no Authorization header may \
+                 carry (RFC 9449 section 7.1)",
             ),
         }
     }

@@ -1,7 +1,7 @@
 //! `ES256` in pure Rust: ECDSA on P-256 with SHA-256.
 //!
-//! Signatures are deterministic (RFC 6979) and of the fixed form `r || s` that JOSE wants, never
-//! DER. RFC 7518 section 3.4.
+//! Signatures are deterministic (RFC 6979). They have the format of JOSE, `r || s` with 32 bytes
+//! each, never DER. RFC 7518 section 3.4.
 
 use std::sync::Arc;
 
@@ -10,7 +10,8 @@ use p256::ecdsa::signature::{Signer as _, Verifier as _};
 use p256::ecdsa::{Signature, SigningKey, VerifyingKey};
 use zeroize::Zeroize;
 
-/// Makes and imports keys that sign in this process.
+/// Crypto backend in pure Rust, whose keys are held in the memory of this process and can be
+/// exported.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct P256Keys;
 
@@ -19,7 +20,9 @@ struct P256Signer {
     public: [u8; 64],
 }
 
-/// Whether `signature` is the one of `message` by the key whose public point is `public`.
+/// Returns whether `signature` (`r` and `s`) is the `ES256` signature of `message` by the key with
+/// the public point `public` (`x` and `y`, 32 bytes each). Returns false if the point is not on the
+/// curve.
 pub fn verify(public: &[u8; 64], message: &[u8], signature: &[u8; 64]) -> bool {
     let mut point = [4; 65]; // uncompressed, SEC 1 section 2.3.3
     point[1..].copy_from_slice(public);
@@ -28,7 +31,7 @@ pub fn verify(public: &[u8; 64], message: &[u8], signature: &[u8; 64]) -> bool {
     key.verify(message, &signature).is_ok()
 }
 
-/// The public point of `x` and `y`, if it lies on the curve.
+/// Whether the point `public` (`x` and `y`, 32 bytes each) is on the P-256 curve.
 pub(crate) fn is_on_curve(public: &[u8; 64]) -> bool {
     let mut point = [4; 65];
     point[1..].copy_from_slice(public);
@@ -40,16 +43,17 @@ impl Keys for P256Keys {
         let mut scalar = [0; 32];
         for attempt in 0_u8.. {
             entropy.fill(&mut scalar);
-            // So that it comes to an end even where the entropy never changes.
+            // Each attempt changes the scalar, so that the loop ends even if the entropy source
+            // returns the same bytes each time.
             scalar[31] ^= attempt;
             let imported = self.import(&SecretKey::new(scalar));
             scalar.zeroize();
-            // All but one in 2^32 scalars are in range.
+            // Only about one random scalar in 2^32 is out of the range of P-256.
             if let Ok(signer) = imported {
                 return signer;
             }
         }
-        unreachable!("of 256 scalars that differ one is in range")
+        unreachable!("at least one of 256 different scalars is in the range of P-256")
     }
 
     fn import(&self, scalar: &SecretKey) -> Result<Arc<dyn Signer>, KeyError> {
@@ -60,7 +64,7 @@ impl Keys for P256Keys {
             .as_bytes()
             .get(1..)
             .and_then(|xy| xy.try_into().ok())
-            .ok_or(KeyError("the public point has no x and y"))?;
+            .ok_or(KeyError("the public point has no coordinates x and y"))?;
         Ok(Arc::new(P256Signer { key, public }))
     }
 }
@@ -71,8 +75,10 @@ impl Signer for P256Signer {
     }
 
     fn sign(&self, message: &[u8]) -> Result<[u8; 64], KeyError> {
-        let signature: Signature =
-            self.key.try_sign(message).map_err(|_| KeyError("the signature came out as zero"))?;
+        let signature: Signature = self
+            .key
+            .try_sign(message)
+            .map_err(|_| KeyError("ECDSA signing failed, because r or s is zero"))?;
         Ok(signature.to_bytes().into())
     }
 

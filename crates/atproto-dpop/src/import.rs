@@ -1,4 +1,4 @@
-//! Private keys as files have them: PKCS#8, SEC 1, JWK.
+//! Parser of private keys in the formats PKCS#8, SEC 1 and JWK.
 //!
 //! RFC 5208, RFC 5915, RFC 7518 section 6.2.
 
@@ -10,22 +10,23 @@ use zeroize::Zeroize;
 use crate::error::DpopError;
 use crate::jwk::{Jwk, decode_32};
 
-/// A private key that was read, and the name that its file gives it.
+/// Private P-256 key read from a text, with its `kid` if the text has one.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct PrivateKey {
-    /// The private scalar, for [`Keys::import`](atproto_sansio::Keys::import).
+    /// Private scalar, the argument of [`Keys::import`](atproto_sansio::Keys::import).
     pub scalar: SecretKey,
-    /// The `kid` of a JWK that has one.
+    /// Member `kid` of a JWK; `None` if the JWK has none, and for PEM.
     pub kid: Option<String>,
 }
 
 impl PrivateKey {
-    /// Reads a P-256 key: PEM (`PRIVATE KEY` or `EC PRIVATE KEY`) or a JWK with `d`.
+    /// Reads an unencrypted P-256 key: PEM (`PRIVATE KEY` or `EC PRIVATE KEY`), or a JWK with `d`.
     ///
     /// # Errors
     ///
-    /// It is something else, encrypted, or a key of another kind.
+    /// [`DpopError::Pem`] or [`DpopError::Jwk`] if the text has another format, or if the key is
+    /// encrypted, public, or not a P-256 key.
     pub fn parse(text: &str) -> Result<Self, DpopError> {
         let text = text.trim();
         if text.starts_with('{') { Self::from_jwk(text) } else { Self::from_pem(text) }
@@ -36,11 +37,11 @@ impl PrivateKey {
         let key = if pem.contains("-----BEGIN PRIVATE KEY-----") {
             p256::SecretKey::from_pkcs8_pem(pem).ok()
         } else if pem.contains("-----BEGIN EC PRIVATE KEY-----") {
-            // OpenSSL writes the curve's parameters before the key.
+            // OpenSSL writes a block `EC PARAMETERS` before the key; the parser skips this block.
             let start = pem.find("-----BEGIN EC PRIVATE KEY-----").unwrap_or_default();
             p256::SecretKey::from_sec1_pem(pem.split_at(start).1).ok()
         } else if pem.contains("ENCRYPTED") {
-            return refused("it is encrypted; decrypt it first");
+            return refused("it is encrypted; decrypt it first, with `openssl pkey`");
         } else if pem.contains("-----BEGIN RSA PRIVATE KEY-----") {
             return refused("it is an RSA key");
         } else if pem.contains("PUBLIC KEY-----") {
@@ -79,7 +80,7 @@ mod tests {
     use super::*;
     use crate::es256::P256Keys;
 
-    // One key, as openssl writes it in three ways; and a key of another curve.
+    // One P-256 key in three formats, and a P-384 key.
     const SEC1: &str = "-----BEGIN EC PARAMETERS-----
 BggqhkjOPQMBBw==
 -----END EC PARAMETERS-----
@@ -119,7 +120,7 @@ La7v3MLGQhNctsE2pVsvNCWnJD+k/jlXRETJ+i81zuPj6gxH1wiULpA=
     }
 
     #[test]
-    fn what_is_no_p256_key_is_told_apart() {
+    fn the_error_names_the_kind_of_an_unsupported_key() {
         for (text, what) in [
             ("", "neither"),
             ("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----", "malformed"),

@@ -1,4 +1,4 @@
-//! The public part of a P-256 key as a JWK, and its thumbprint.
+//! Public P-256 keys in JWK format, and their thumbprints.
 //!
 //! RFC 7517; RFC 7518 section 6.2; RFC 7638.
 
@@ -11,20 +11,20 @@ use sha2::{Digest, Sha256};
 use crate::error::DpopError;
 use crate::es256;
 
-/// A public P-256 key: `kty`, `crv`, `x` and `y`, and never `d`.
+/// Public P-256 key with the members `kty`, `crv`, `x` and `y`, never `d`.
 ///
-/// A value of this type is a point on the curve.
+/// [`Jwk::new`] and `Deserialize` reject points that are not on the curve.
 #[derive(Clone, Copy, Eq, PartialEq)]
 pub struct Jwk {
     point: [u8; 64],
 }
 
 impl Jwk {
-    /// The key with this public point, `x` and `y` of 32 bytes each.
+    /// Creates the key with the public point `point`: `x` and `y`, 32 bytes each.
     ///
     /// # Errors
     ///
-    /// The point is not on the curve.
+    /// [`DpopError::Jwk`] if the point is not on the P-256 curve.
     pub fn new(point: [u8; 64]) -> Result<Self, DpopError> {
         if es256::is_on_curve(&point) {
             Ok(Self { point })
@@ -33,7 +33,7 @@ impl Jwk {
         }
     }
 
-    /// The key with these members.
+    /// Creates the key from the members of a JWK, and checks that its point is on the curve.
     pub(crate) fn from_members(kty: &str, crv: &str, x: &str, y: &str) -> Result<Self, DpopError> {
         if kty != "EC" || crv != "P-256" {
             return Err(DpopError::Jwk("`kty` must be EC and `crv` P-256"));
@@ -49,23 +49,25 @@ impl Jwk {
         Self::new(point)
     }
 
-    /// A signer vouches for its own point.
+    /// Creates the key of a signer without checking its point, because a signer has a valid key.
     pub(crate) fn of_signer(point: &[u8; 64]) -> Self {
         Self { point: *point }
     }
 
-    /// `x` and `y`, 32 bytes each.
+    /// Public point: `x` and `y`, 32 bytes each.
     pub fn point(&self) -> &[u8; 64] {
         &self.point
     }
 
-    /// The members in the order that RFC 7638 section 3.3 asks for, without white space.
+    /// Returns the JWK as JSON with its members in alphabetical order and without white space,
+    /// which is the input of the thumbprint (RFC 7638 section 3.3).
     pub fn to_json(&self) -> String {
         let [x, y] = self.coordinates();
         format!(r#"{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}"#)
     }
 
-    /// The SHA-256 thumbprint of RFC 7638 in base64url: `jkt`, and a good `kid`.
+    /// Returns the SHA-256 thumbprint of the JWK in base64url (RFC 7638): the `jkt` of RFC 9449,
+    /// and suitable as a `kid`.
     pub fn thumbprint(&self) -> String {
         Base64UrlUnpadded::encode_string(&Sha256::digest(self.to_json()))
     }
@@ -76,10 +78,11 @@ impl Jwk {
     }
 }
 
-/// 32 bytes in base64url, as every coordinate and scalar of P-256 is written.
+/// Decodes a coordinate or a private scalar of P-256; `None` unless `text` is 32 bytes in
+/// base64url.
 pub(crate) fn decode_32(text: &str) -> Option<[u8; 32]> {
     let mut bytes = [0; 32];
-    // The decoder wants room for what it decodes, and decodes what it has room for.
+    // The decoder rejects texts of more than 32 bytes, but accepts shorter texts.
     let decoded = Base64UrlUnpadded::decode(text, &mut bytes).ok()?.len();
     (decoded == 32).then_some(bytes)
 }
@@ -121,14 +124,14 @@ impl fmt::Debug for Jwk {
 mod tests {
     use super::*;
 
-    /// RFC 9449 section 4.1: the key of its examples.
+    /// Public key of the examples in RFC 9449 section 4.1.
     const EXAMPLE: &str = r#"{"kty":"EC","x":"l8tFrhx-34tV3hRICRDY9zCkDlpBhF42UQUfWVAWBFs",
         "y":"9VE4jf_Ok_o64zbTTlcuNJajHmt6v9TDVrU0CdvGRDA","crv":"P-256"}"#;
 
     #[test]
     fn the_thumbprint_of_the_rfc_9449_key_is_the_one_it_states() {
         let jwk: Jwk = serde_json::from_str(EXAMPLE).unwrap();
-        // RFC 9449 section 6.1: the `jkt` of the same key.
+        // `jkt` of the same key in RFC 9449 section 6.1
         assert_eq!(jwk.thumbprint(), "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I");
     }
 
@@ -140,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_p256_key_is_refused() {
+    fn a_jwk_that_is_not_a_p256_key_is_refused() {
         for (from, to) in [
             ("EC", "RSA"),
             ("P-256", "P-384"),

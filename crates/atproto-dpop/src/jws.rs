@@ -1,33 +1,34 @@
-//! JWS compact serialization with `ES256`, written into one buffer.
+//! Compact serialization of a JWS (`header.payload.signature`) with `ES256`, in one buffer.
 //!
 //! RFC 7515 section 3.1.
 
 use atproto_sansio::{KeyError, Signer};
 use base64ct::{Base64UrlUnpadded, Encoder, Encoding};
 
-/// A protected header, encoded once for all the objects that carry it.
+/// Protected header of a JWS, encoded once. All JWS with the same header share the encoding.
 #[derive(Clone, Debug)]
 pub struct JwsHeader {
     encoded: String,
 }
 
-/// A JWS that lacks its signature: for keys that sign elsewhere.
+/// A JWS without its signature: `header.payload`. A local key signs it with [`sign`](Self::sign);
+/// the signature of a remote signer is added with [`finish`](Self::finish).
 #[derive(Debug)]
 #[must_use]
 pub struct Unsigned {
-    /// `header.payload`, with room for `.signature`.
+    /// `header.payload`, with capacity for `.signature`.
     buffer: Vec<u8>,
 }
 
 const SIGNATURE_LEN: usize = 86; // 64 bytes in base64url
 
 impl JwsHeader {
-    /// The header whose JSON is `json`.
+    /// Encodes `json` in base64url. The syntax of `json` is not checked.
     pub fn new(json: &str) -> Self {
         Self { encoded: Base64UrlUnpadded::encode_string(json.as_bytes()) }
     }
 
-    /// Puts the header before a payload, which is the concatenation of `pieces`.
+    /// Encodes `header.payload`. The payload is the concatenation of `pieces`.
     pub fn with_payload(&self, pieces: &[&str]) -> Unsigned {
         let header = self.encoded.as_bytes();
         let payload_len = pieces.iter().map(|piece| piece.len()).sum::<usize>();
@@ -49,29 +50,31 @@ impl JwsHeader {
 }
 
 impl Unsigned {
-    /// What [`message`](Self::message) gave, to be finished elsewhere or later.
+    /// Restores an unsigned JWS from the bytes of its [`message`](Self::message), so that the
+    /// signature of a remote signer can be added later.
     pub fn of_message(message: &[u8]) -> Self {
         let mut buffer = Vec::with_capacity(message.len() + 1 + SIGNATURE_LEN);
         buffer.extend_from_slice(message);
         Self { buffer }
     }
 
-    /// What is to be signed.
+    /// Bytes that the signature covers: `header.payload`, both parts in base64url.
     pub fn message(&self) -> &[u8] {
         &self.buffer
     }
 
-    /// Signs in place and serializes.
+    /// Signs with `signer` and returns the bytes of `header.payload.signature`.
     ///
     /// # Errors
     ///
-    /// The signer can't sign.
+    /// Fails if `signer` can't sign.
     pub fn sign(self, signer: &dyn Signer) -> Result<Vec<u8>, KeyError> {
         let signature = signer.sign(self.message())?;
         Ok(self.finish(&signature))
     }
 
-    /// Serializes with a signature made elsewhere: `r` and `s`, 32 bytes each.
+    /// Adds `signature` (`r` and `s`, 32 bytes each) and returns the bytes of
+    /// `header.payload.signature`. The signature is not verified; see [`verify`](crate::verify).
     pub fn finish(self, signature: &[u8; 64]) -> Vec<u8> {
         let Self { mut buffer } = self;
         let mut encoded = [0; SIGNATURE_LEN];
@@ -82,7 +85,7 @@ impl Unsigned {
     }
 }
 
-const ROOM: &str = "the buffer has room for exactly this";
+const ROOM: &str = "the buffer has exactly the length of the encoded text";
 
 const fn encoded_len(bytes: usize) -> usize {
     (bytes * 4).div_ceil(3)
@@ -119,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn pieces_are_encoded_as_one() {
+    fn pieces_are_encoded_like_their_concatenation() {
         let header = JwsHeader::new("{}");
         for text in ["", "a", "ab", "abc", "abcd", "abcdefghij"] {
             let whole = header.with_payload(&[text]);

@@ -1,6 +1,6 @@
-//! A key that proves possession: made for one login, kept for its session.
+//! DPoP keys, which sign DPoP proofs. A login generates a new key, and its session keeps the key.
 //!
-//! The public JWK and the encoded JOSE header are made once per key. RFC 9449 section 4.2.
+//! The public JWK and the JOSE header are encoded once per key. RFC 9449 section 4.2.
 
 use std::fmt;
 use std::sync::Arc;
@@ -18,7 +18,8 @@ use crate::jwk::{Jwk, decode_32};
 use crate::jws::JwsHeader;
 use crate::proof::Proof;
 
-/// A key that proves possession. Cheap to clone; `Debug` shows its thumbprint only.
+/// P-256 key of one session, to which the tokens are bound. Clones share one key in memory. `Debug`
+/// shows the thumbprint only.
 #[derive(Clone)]
 pub struct DpopKey(Arc<Parts>);
 
@@ -30,12 +31,12 @@ struct Parts {
 }
 
 impl DpopKey {
-    /// A new key.
+    /// Generates a key in the crypto backend `keys`, usually [`P256Keys`].
     pub fn generate(keys: &dyn Keys, entropy: &mut dyn Entropy) -> Self {
         Self::new(keys.generate(entropy))
     }
 
-    /// The key of `signer`.
+    /// Wraps a key of a crypto backend. The public point of `signer` is not checked.
     pub fn new(signer: Arc<dyn Signer>) -> Self {
         let jwk = Jwk::of_signer(signer.public());
         let header = JwsHeader::new(&format!(
@@ -45,11 +46,11 @@ impl DpopKey {
         Self(Arc::new(Parts { thumbprint: jwk.thumbprint(), signer, jwk, header }))
     }
 
-    /// Reads a private JWK: the public members and `d`.
+    /// Reads a private JWK with `kty`, `crv`, `x`, `y` and `d` into the crypto backend `keys`.
     ///
     /// # Errors
     ///
-    /// It is no P-256 key, or `d` does not belong to `x` and `y`.
+    /// Fails if `json` is not the private JWK of a P-256 key, or if `d` does not match `x` and `y`.
     pub fn from_jwk(json: &str, keys: &dyn Keys) -> Result<Self, DpopError> {
         let malformed = |_| DpopError::Jwk("it must be JSON with kty, crv, x, y and d");
         let jwk: Jwk = serde_json::from_str(json).map_err(malformed)?;
@@ -63,12 +64,12 @@ impl DpopKey {
         scalar.zeroize();
         let key = Self::new(keys.import(&secret)?);
         if key.0.jwk != *jwk {
-            return Err(DpopError::Jwk("`d` does not belong to `x` and `y`"));
+            return Err(DpopError::Jwk("`d` is not the private key of `x` and `y`"));
         }
         Ok(key)
     }
 
-    /// Writes the private JWK, unless the key can't leave its backend.
+    /// Returns the private JWK; `None` if the crypto backend can't export the key.
     pub fn to_jwk(&self) -> Option<SecretString> {
         let scalar = self.0.signer.export()?;
         let d = Zeroizing::new(Base64UrlUnpadded::encode_string(scalar.expose()));
@@ -79,42 +80,46 @@ impl DpopKey {
         )))
     }
 
-    /// The public key.
+    /// Public part of the key.
     pub fn jwk(&self) -> &Jwk {
         &self.0.jwk
     }
 
-    /// The RFC 7638 thumbprint: the `jkt` that a server binds tokens to.
+    /// SHA-256 thumbprint of the public JWK in base64url (RFC 7638). A server binds tokens to this
+    /// value, which RFC 9449 calls `jkt`.
     pub fn thumbprint(&self) -> &str {
         &self.0.thumbprint
     }
 
-    /// Signs `proof`: the value of the `DPoP` header.
+    /// Signs `proof` and returns the value of the `DPoP` header, which is marked as sensitive.
     ///
     /// # Errors
     ///
-    /// The key can't sign.
+    /// [`DpopError::Claim`] if a claim has a character that is not allowed; [`DpopError::Key`] if
+    /// the key can't sign.
     pub fn prove(&self, proof: &Proof<'_>) -> Result<HeaderValue, DpopError> {
         let jws = proof.unsigned(&self.0.header)?.sign(&*self.0.signer)?;
         let mut value = HeaderValue::from_maybe_shared(bytes::Bytes::from(jws))
-            .expect("base64url and full stops are header characters");
+            .expect("base64url and full stops are allowed in a header value");
         value.set_sensitive(true);
         Ok(value)
     }
 }
 
-/// Borrows, so that no copy of the scalar is left behind.
+/// Private member of a JWK. It borrows from the JSON, so that no copy of the secret stays in
+/// memory.
 #[derive(Deserialize)]
 struct Private<'a> {
     d: &'a str,
 }
 
 impl Serialize for DpopKey {
-    /// Writes the private JWK. A key that can't leave its backend is an error.
+    /// Writes the private JWK. Fails if the crypto backend can't export the key.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let scalar = self.0.signer.export();
-        let scalar =
-            scalar.ok_or_else(|| ser::Error::custom("this DPoP key can't leave its backend"))?;
+        let scalar = scalar.ok_or_else(|| {
+            ser::Error::custom("the crypto backend of this DPoP key can't export the key")
+        })?;
         let d = Zeroizing::new(Base64UrlUnpadded::encode_string(scalar.expose()));
         let [x, y] = self.0.jwk.coordinates();
         let mut jwk = serializer.serialize_struct("DpopKey", 5)?;
@@ -128,7 +133,7 @@ impl Serialize for DpopKey {
 }
 
 impl<'de> Deserialize<'de> for DpopKey {
-    /// Reads the private JWK into a key of [`P256Keys`].
+    /// Reads a private JWK into a key of [`P256Keys`].
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
         struct Members {
@@ -156,7 +161,7 @@ impl fmt::Debug for DpopKey {
 mod tests {
     use super::*;
 
-    /// RFC 7515 appendix A.3.
+    /// Private key of RFC 7515 appendix A.3.
     const EXAMPLE: &str = r#"{"kty":"EC","crv":"P-256",
         "x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
         "y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0",
@@ -176,7 +181,7 @@ mod tests {
     fn a_scalar_of_another_key_is_refused() {
         let mixed = EXAMPLE.replace("jpsQ", "jpsR");
         let error = DpopKey::from_jwk(&mixed, &P256Keys).unwrap_err();
-        assert_eq!(error, DpopError::Jwk("`d` does not belong to `x` and `y`"));
+        assert_eq!(error, DpopError::Jwk("`d` is not the private key of `x` and `y`"));
         for broken in
             ["{}", "", "[]", &EXAMPLE.replace("\"d\"", "\"e\""), &EXAMPLE.replace("jpsQ", "")]
         {

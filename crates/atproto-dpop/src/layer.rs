@@ -1,15 +1,16 @@
-//! `Dpop<E>`: sends an endpoint's request with a proof, learns the nonce, and sends again where the
-//! server asked for a nonce, for another nonce, or for another time: once for each of these reasons.
+//! `Dpop<E>` sends the request of an endpoint with a DPoP proof. `Dpop` retries at most once for
+//! each of three reasons: the proof had no nonce, the server no longer accepts the nonce, or the
+//! server's clock differs from the local clock.
 //!
 //! ```text
 //! Unsent ──── sign, send ───▶ Sent ──── response ───▶ Ended
 //!    ▲                          │
 //!    ├── use_dpop_nonce ────────┤
-//!    └── clock is off ──────────┘
+//!    └── clock is wrong ────────┘
 //! ```
 //!
-//! Whatever the status, the nonce of every response is learned. A retry asks the endpoint for its
-//! request again, so that nothing that must be fresh is sent twice.
+//! The nonce of every response is cached, also that of an error response. For a retry, the endpoint
+//! builds a new request, so that single-use values such as `jti` are never sent twice.
 //!
 //! RFC 9449 sections 8 and 9; atproto OAuth, «DPoP».
 
@@ -30,10 +31,11 @@ use crate::proof::{self, Proof};
 use crate::skew::ClockOffset;
 use crate::token::AccessToken;
 
-/// Sends an endpoint's request with a DPoP proof.
+/// Sends the request of an endpoint with a DPoP proof, and retries if the server demands a nonce.
 ///
-/// Without a token the peer is an authorization server, with one it is a resource server; the two
-/// ask for a nonce in different ways.
+/// Without an access token, the server is treated as an authorization server; with an access token
+/// ([`bound_to`](Self::bound_to)), as a resource server. The two demand a nonce in different ways
+/// (RFC 9449 sections 8 and 9).
 #[derive(Debug)]
 pub struct Dpop<E> {
     endpoint: E,
@@ -44,14 +46,14 @@ pub struct Dpop<E> {
     state: State,
 }
 
-/// What may still be tried again: each once.
+/// Retries that are still allowed. Each field is set to false by the retry for its reason.
 #[derive(Debug)]
 struct Retries {
-    /// There was no nonce to send.
+    /// Retry because the proof had no nonce.
     first_nonce: bool,
-    /// The nonce that was sent is not accepted any more.
+    /// Retry because the server no longer accepts the nonce of the proof.
     stale_nonce: bool,
-    /// The clock is far from the server's.
+    /// Retry because the local clock is far from the server's clock.
     clock: bool,
 }
 
@@ -71,17 +73,18 @@ struct Sent {
     repeatable: bool,
 }
 
-/// What an endpoint made of the last response, and whether that response kept to RFC 9449.
+/// Output of an endpoint, and whether its response lacked the nonce that atproto requires.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[must_use]
 pub struct DpopReply<T> {
-    /// The endpoint's output.
+    /// Output of the endpoint, parsed from the last response.
     pub output: T,
-    /// The response had a 2xx status and no valid `DPoP-Nonce`, which atproto demands.
+    /// True if the response had a 2xx status but no valid `DPoP-Nonce` header. The atproto profile
+    /// requires this header.
     pub nonce_missing: bool,
 }
 
-/// What the server wants before it answers.
+/// Correction that a server demands in an error response before it processes the request.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Demand {
     Nonce,
@@ -91,7 +94,7 @@ enum Demand {
 const DPOP: HeaderName = HeaderName::from_static("dpop");
 
 impl<E: Endpoint> Dpop<E> {
-    /// A request to an authorization server, proved by `key`.
+    /// Wraps a request to an authorization server; `key` signs the proofs.
     pub fn new(endpoint: E, key: &DpopKey) -> Self {
         Self {
             endpoint,
@@ -103,32 +106,35 @@ impl<E: Endpoint> Dpop<E> {
         }
     }
 
-    /// The same request to a resource server, with the access token that is bound to the key.
+    /// Sends the request to a resource server instead, with an access token that is bound to the
+    /// key.
     pub fn bound_to(self, token: &AccessToken) -> Self {
         Self { token: Some(token.clone()), ..self }
     }
 
-    /// The nonce to begin with if the memory has none for its origin.
+    /// Sets the nonce of the first attempt for the case that no nonce is cached for its origin.
     pub fn with_hint(self, hint: Option<NonceHint>) -> Self {
         Self { hint, ..self }
     }
 
-    /// The endpoint, for options that are set before the first poll.
+    /// Mutable access to the endpoint, for options that must be set before the first poll.
     pub fn endpoint_mut(&mut self) -> &mut E {
         &mut self.endpoint
     }
 
-    /// The last nonce that was learned, to be stored with what a later process goes on from.
+    /// Returns the nonce of the last response that had a nonce, or else the hint of
+    /// [`with_hint`](Self::with_hint). Store it for a later process whose cache is empty.
     pub fn hint(&self) -> Option<&NonceHint> {
         self.hint.as_ref()
     }
 
-    /// Whether the server may have seen the request and its answer is still awaited.
+    /// Whether a driver has taken the HTTP call and no reply was processed. The server may have
+    /// seen the request.
     pub fn is_in_flight(&self, cx: &Cx<'_>) -> bool {
         matches!(&self.state, State::Sent(sent) if cx.is_handed_out(&sent.ticket))
     }
 
-    /// The time of the server that the endpoint names.
+    /// Returns the time of the endpoint's server: the local time plus the cached clock offset.
     fn server_time(&self, cx: &Cx<'_>) -> UnixTime {
         let origin = self.endpoint.url().map(|url| url.origin().ascii_serialization());
         let offset = origin.map(|origin| ClockOffset::recall(cx, &origin));
@@ -150,7 +156,8 @@ impl<E: Endpoint> Dpop<E> {
         Ok(Sent { ticket, origin, nonce, offset, repeatable })
     }
 
-    /// Puts the proof, and the token if there is one, into the request; exactly one of each.
+    /// Sets the `DPoP` header and, if there is an access token, the `Authorization` header. Values
+    /// that the endpoint has set are replaced, so that the request has exactly one of each.
     fn prove(
         &self,
         request: &mut Request<Body>,
@@ -176,7 +183,8 @@ impl<E: Endpoint> Dpop<E> {
         Ok(())
     }
 
-    /// Whether the server's demand can be met by sending once more.
+    /// Whether a retry can meet the server's demand. If so, the retry is counted, and a new clock
+    /// offset is cached.
     fn may_retry(&mut self, cx: &Cx<'_>, sent: &Sent, response: &Response<Bytes>) -> bool {
         if !sent.repeatable {
             return false;
@@ -226,16 +234,17 @@ where
                 State::Unsent(_) => {
                     let now = self.server_time(cx);
                     let State::Unsent(draft) = &mut self.state else {
-                        unreachable!("the state was just looked at")
+                        unreachable!("the state was matched above")
                     };
                     let request = ready!(draft.poll(&self.endpoint, now, cx));
-                    self.state = State::Ended; // stays so if the request can't be made
+                    // If the request can't be built, the machine has ended.
+                    self.state = State::Ended;
                     self.state = State::Sent(self.send(request?, cx)?);
                 }
                 State::Sent(sent) => {
                     let answer = ready!(cx.take(&sent.ticket));
                     let State::Sent(sent) = std::mem::replace(&mut self.state, State::Ended) else {
-                        unreachable!("the state was just looked at")
+                        unreachable!("the state was matched above")
                     };
                     let response = answer?;
                     let nonce = nonce::of_response(response.headers());
@@ -254,13 +263,15 @@ where
                     let output = self.endpoint.response(response)?;
                     return Poll::Ready(Ok(DpopReply { output, nonce_missing }));
                 }
-                State::Ended => unreachable!("a DPoP request is not polled after its end"),
+                State::Ended => unreachable!("`Dpop` is not polled after its end"),
             }
         }
     }
 }
 
-/// A resource server asks by a `DPoP` challenge, an authorization server by an OAuth error.
+/// Reads the demand of an error response. A resource server sends it in a `DPoP` challenge (401),
+/// an authorization server in an OAuth error in the body (400 or 401) or in a `DPoP` challenge
+/// (401).
 fn demand(is_resource: bool, response: &Response<Bytes>) -> Option<Demand> {
     #[derive(Deserialize)]
     struct OAuthError {
@@ -269,8 +280,9 @@ fn demand(is_resource: bool, response: &Response<Bytes>) -> Option<Demand> {
 
     let demand = |error: &str| match error {
         "use_dpop_nonce" => Some(Demand::Nonce),
-        // An assertion has a time too, and servers have less patience with it than with a proof. They
-        // look at it before they act (RFC 6749 section 5.2), so it can be made anew.
+        // A client assertion has times, too, and servers tolerate a smaller clock difference there
+        // than in a proof. A server checks the assertion before it acts on the request (RFC 6749
+        // section 5.2), so a retry with a new assertion is safe.
         "invalid_dpop_proof" | "invalid_client" => Some(Demand::Time),
         _ => None,
     };

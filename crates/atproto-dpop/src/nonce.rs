@@ -1,4 +1,4 @@
-//! Server nonces: learned from every response, remembered by origin.
+//! DPoP nonces of servers: read from the `DPoP-Nonce` header of every response, cached by origin.
 //!
 //! RFC 9449 section 8; atproto OAuth, «DPoP».
 
@@ -9,40 +9,43 @@ use bytes::Bytes;
 use http::HeaderMap;
 use serde::{Deserialize, Serialize};
 
-/// What is remembered: the last nonce of each origin.
+/// Cache topic of nonces: the last nonce of each origin, with the time when it was learned.
 pub const NONCES: Topic = Topic { name: "dpop-nonce", capacity: 1024 };
 
-/// The longest life that a server may give a nonce.
+/// Time after which a cached nonce is dropped. A server may accept a nonce for 5 minutes at most.
 const LIFETIME: Duration = Duration::from_secs(5 * 60);
 
-/// A longer one is no nonce but an attempt to fill the memory.
+/// Longest accepted nonce in bytes. Longer values are ignored, so that a server can't fill the
+/// cache.
 const MAX_LEN: usize = 1024;
 
-/// The last nonce that a server gave, for a process that starts with an empty memory.
+/// Last nonce of a server, stored for a later process whose cache is empty.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct NonceHint {
-    /// The server: scheme, host and port.
+    /// Origin of the server: scheme, host and port, for example `https://bsky.social`.
     pub origin: String,
-    /// Its nonce.
+    /// Last `DPoP-Nonce` of this server.
     pub nonce: String,
 }
 
-/// The nonce of a response, if it carries exactly one valid one.
+/// Returns the nonce of a response, if the response has exactly one `DPoP-Nonce` header and its
+/// value is valid.
 pub(crate) fn of_response(headers: &HeaderMap) -> Option<&str> {
     let mut values = headers.get_all("dpop-nonce").iter();
     let (Some(value), None) = (values.next(), values.next()) else { return None };
     value.to_str().ok().filter(|nonce| is_valid(nonce))
 }
 
-/// RFC 9449 section 8.1: at least one NQCHAR, and nothing else.
+/// Whether `nonce` has 1 to 1024 characters, all of them `NQCHAR` (RFC 9449 section 8.1).
 pub(crate) fn is_valid(nonce: &str) -> bool {
     let valid = |byte: u8| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e);
     !nonce.is_empty() && nonce.len() <= MAX_LEN && nonce.bytes().all(valid)
 }
 
-/// How long ago the server at `origin` gave the nonce that is remembered, if one is.
+/// Returns how long ago the cached nonce of `origin` was learned; `None` if no nonce is cached.
 ///
-/// A request that can't be repeated is better not sent with an old one.
+/// The server may reject an old nonce. Before a request that can't be sent twice, such as a request
+/// with a streamed body, obtain a new nonce with another request.
 pub fn nonce_age(cx: &Cx<'_>, origin: &str) -> Option<Duration> {
     let (learned, _) = split(&cx.recall(NONCES, origin)?)?;
     Some(cx.elapsed().saturating_sub(learned))
@@ -52,7 +55,8 @@ pub(crate) fn recall(cx: &Cx<'_>, origin: &str) -> Option<String> {
     split(&cx.recall(NONCES, origin)?).map(|(_, nonce)| nonce)
 }
 
-/// What is remembered is when the nonce was learned, in milliseconds, and the nonce.
+/// Caches a nonce after 8 bytes with the time when it was learned: milliseconds of `Cx::elapsed`,
+/// big endian.
 pub(crate) fn remember(cx: &Cx<'_>, origin: &str, nonce: &str) {
     let learned = u64::try_from(cx.elapsed().as_millis()).unwrap_or(u64::MAX);
     let value = [&learned.to_be_bytes(), nonce.as_bytes()].concat();

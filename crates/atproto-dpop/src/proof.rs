@@ -1,7 +1,8 @@
-//! A DPoP proof: the claims of one HTTP request, signed by the key that the tokens are bound to.
+//! Builds DPoP proofs: JWTs about one HTTP request, signed by the key that the tokens are bound to.
 //!
-//! It carries `jti`, `htm`, `htu` and `iat`, and `nonce` and `ath` where they apply; no `iss` and
-//! no `exp`. RFC 9449 section 4.2; atproto OAuth, «DPoP».
+//! A proof carries `jti`, `htm`, `htu` and `iat`. If a nonce of the server is known, the proof
+//! carries `nonce`; if the request has an access token, `ath`. No proof carries `iss` or `exp`.
+//! RFC 9449 section 4.2; atproto OAuth, «DPoP».
 
 use std::io::Write;
 
@@ -12,24 +13,26 @@ use url::Url;
 use crate::error::DpopError;
 use crate::jws::{JwsHeader, Unsigned};
 
-/// The claims of one proof. A proof is for one HTTP attempt: a retry needs another one.
+/// Claims of one DPoP proof. A proof is valid for one HTTP attempt; a retry needs a new proof.
 #[derive(Clone, Copy, Debug)]
 pub struct Proof<'a> {
-    /// 128 unpredictable bits, written in base64url.
+    /// Unique id of the proof: 16 random bytes, which the proof contains in base64url.
     pub jti: [u8; 16],
-    /// The method, as sent.
+    /// HTTP method of the request, for example `POST`.
     pub htm: &'a str,
-    /// The URL without query and fragment, as [`htu`] makes it.
+    /// URL of the request without query and fragment, as [`htu`] returns it.
     pub htu: &'a str,
-    /// Seconds since the epoch.
+    /// Time of the proof in seconds since the Unix epoch.
     pub iat: u64,
-    /// The nonce that the server asked for, if it did.
+    /// Last `DPoP-Nonce` of the server; `None` if no nonce is known.
     pub nonce: Option<&'a str>,
-    /// The hash of the access token that goes with the request, if one does.
+    /// Hash of the access token in the request ([`AccessToken::ath`](crate::AccessToken::ath));
+    /// `None` for requests to an authorization server.
     pub ath: Option<&'a str>,
 }
 
-/// The URL of a request, as `htu` and origin are read from it.
+/// Parses the URL of a request and removes user information, query and fragment. `htu` and the
+/// origin are read from the result.
 pub(crate) fn target(uri: &Uri) -> Result<Url, DpopError> {
     let mut url = Url::parse(&uri.to_string()).map_err(|_| DpopError::Htu)?;
     if !matches!(url.scheme(), "http" | "https") {
@@ -41,8 +44,8 @@ pub(crate) fn target(uri: &Uri) -> Result<Url, DpopError> {
     Ok(url)
 }
 
-/// The `htu` of a request: its URL without user information, query and fragment, normalized as the
-/// WHATWG URL standard serializes it.
+/// Returns the `htu` of a request: its URL without user information, query and fragment, normalized
+/// as the WHATWG URL standard serializes URLs.
 ///
 /// ```
 /// let uri = "https://PDS.example.com:443/xrpc/a.b.c?x=1".parse().unwrap();
@@ -51,13 +54,14 @@ pub(crate) fn target(uri: &Uri) -> Result<Url, DpopError> {
 ///
 /// # Errors
 ///
-/// The URL is not an absolute http(s) one.
+/// [`DpopError::Htu`] if `uri` is not an absolute `http` or `https` URL.
 pub fn htu(uri: &Uri) -> Result<String, DpopError> {
     target(uri).map(String::from)
 }
 
 impl Proof<'_> {
-    /// The claims as JSON, in one buffer after the header.
+    /// Encodes `header` and the claims as an unsigned JWS in one buffer. The claims have a fixed
+    /// order.
     pub(crate) fn unsigned(&self, header: &JwsHeader) -> Result<Unsigned, DpopError> {
         let claims = [
             ("htm", Some(self.htm)),
@@ -66,7 +70,8 @@ impl Proof<'_> {
             ("ath", self.ath),
         ];
         for (name, value) in claims {
-            // None of them needs an escape, so none is written.
+            // The claims are written without JSON escapes, so a character that needs an escape is
+            // rejected.
             if !value
                 .unwrap_or_default()
                 .bytes()
@@ -76,7 +81,8 @@ impl Proof<'_> {
             }
         }
         let mut jti = [0; 22];
-        let jti = Base64UrlUnpadded::encode(&self.jti, &mut jti).expect("16 bytes take 22");
+        let jti = Base64UrlUnpadded::encode(&self.jti, &mut jti)
+            .expect("16 bytes are 22 characters in base64url");
         let mut iat = [0; 20];
         let iat = decimal(self.iat, &mut iat);
         let (nonce_name, nonce) = member(r#","nonce":""#, self.nonce);
@@ -122,7 +128,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_claim_can_bring_another_with_it() {
+    fn a_claim_that_would_add_another_claim_is_refused() {
         let proof =
             Proof { jti: [0; 16], htm: "GET", htu: "https://a.b/", iat: 0, nonce: None, ath: None };
         let header = JwsHeader::new("{}");
@@ -139,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn htu_is_the_url_without_its_query_as_it_is_serialized() {
+    fn htu_is_the_normalized_url_without_its_query() {
         // Rule E-06
         for (uri, expected) in [
             ("https://a.example", "https://a.example/"),

@@ -1,7 +1,8 @@
-//! How far a server's clock is from ours, learned when it refuses a proof, or what the
-//! client proves itself with, for its time.
+//! Difference between a server's clock and the local clock, learned from the `Date` header if the
+//! server rejects a DPoP proof or a client assertion.
 //!
-//! A user's clock may be minutes off; the server's `Date` header says by how much.
+//! The clock of a user's machine may be wrong by minutes. After the first rejection, proofs and
+//! assertions for this server carry the server's time.
 
 use std::time::{Duration, SystemTime};
 
@@ -9,18 +10,19 @@ use atproto_sansio::{Cx, Topic, UnixTime};
 use bytes::Bytes;
 use http::{HeaderMap, header};
 
-/// What is remembered: the clock offset of each origin.
+/// Cache topic of clock offsets: seconds by which the clock of an origin is ahead of the local
+/// clock.
 pub const CLOCK_OFFSETS: Topic = Topic { name: "clock-offset", capacity: 256 };
 
 const LIFETIME: Duration = Duration::from_secs(60 * 60);
 
-/// A smaller difference is no reason for a refusal.
+/// Seconds. If two offsets differ by no more than this, the clock is not the reason of a rejection.
 const NOTICEABLE: i64 = 20;
 
-/// A larger one is not a clock to follow.
+/// Seconds. If a `Date` header differs by more than this, its offset is ignored.
 const CREDIBLE: i64 = 24 * 60 * 60;
 
-/// Seconds that a server's clock is ahead of ours.
+/// Seconds by which a server's clock is ahead of the local clock; negative if it is behind.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(crate) struct ClockOffset(i64);
 
@@ -37,7 +39,8 @@ impl ClockOffset {
         cx.remember(CLOCK_OFFSETS, origin, bytes, LIFETIME);
     }
 
-    /// The offset that the `Date` of a response shows, if it is credible.
+    /// Computes the offset from the `Date` header of a response; `None` if the header is missing or
+    /// malformed, or if the offset is more than a day.
     pub(crate) fn of_response(headers: &HeaderMap, now: UnixTime) -> Option<Self> {
         let date = headers.get(header::DATE)?.to_str().ok()?;
         let date = httpdate::parse_http_date(date).ok()?;
@@ -46,12 +49,13 @@ impl ClockOffset {
         (seconds.abs() <= CREDIBLE).then_some(Self(seconds))
     }
 
-    /// Whether a proof made with `self` could be refused by a server whose offset is `other`.
+    /// Whether the two offsets differ by more than 20 seconds, so that a server with the offset
+    /// `self` may reject a proof that was signed with the offset `other`.
     pub(crate) fn is_far_from(self, other: Self) -> bool {
         (self.0 - other.0).abs() > NOTICEABLE
     }
 
-    /// The server's time.
+    /// Converts the local time `now` to the server's time.
     pub(crate) fn apply(self, now: UnixTime) -> UnixTime {
         let distance = Duration::from_secs(self.0.unsigned_abs());
         if self.0 < 0 { now - distance } else { now + distance }

@@ -1,4 +1,4 @@
-//! A DPoP-bound access token, with what is computed from it once.
+//! DPoP-bound access tokens, whose hash `ath` is computed once.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,7 +10,8 @@ use sha2::{Digest, Sha256};
 
 use crate::error::DpopError;
 
-/// A DPoP-bound access token: opaque, redacted, cheap to clone.
+/// DPoP-bound access token with its `ath`. Clones share one token in memory. `Debug` hides the
+/// token.
 #[derive(Clone)]
 pub struct AccessToken(Arc<Parts>);
 
@@ -20,11 +21,12 @@ struct Parts {
 }
 
 impl AccessToken {
-    /// Takes a token over.
+    /// Checks the characters of `token` and computes its hash.
     ///
     /// # Errors
     ///
-    /// It is empty or has characters other than visible ASCII, which no header may carry.
+    /// [`DpopError::Token`] if the token is empty, or if it has characters other than visible
+    /// ASCII, which an `Authorization` header may not carry.
     pub fn new(token: impl Into<String>) -> Result<Self, DpopError> {
         let token = SecretString::new(token);
         let text = token.expose();
@@ -35,17 +37,18 @@ impl AccessToken {
         Ok(Self(Arc::new(Parts { token, ath })))
     }
 
-    /// The token itself.
+    /// Returns the token in clear text, a secret.
     pub fn expose(&self) -> &str {
         self.0.token.expose()
     }
 
-    /// The base64url SHA-256 of the token, which a proof carries beside it.
+    /// SHA-256 hash of the token in base64url, the `ath` claim of proofs that are sent with the
+    /// token.
     pub fn ath(&self) -> &str {
         &self.0.ath
     }
 
-    /// The value of the `Authorization` header (RFC 9449 section 7.1).
+    /// Builds the value of the `Authorization` header, `DPoP <token>` (RFC 9449 section 7.1).
     pub(crate) fn authorization(&self) -> Result<HeaderValue, DpopError> {
         let text = format!("DPoP {}", self.expose());
         let mut value = HeaderValue::try_from(text).map_err(|_| DpopError::Token)?;
@@ -65,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ath_is_that_of_rfc_9449() {
+    fn ath_equals_the_example_of_rfc_9449() {
         // RFC 9449 section 7.1
         let token = AccessToken::new("Kz~8mXK1EalYznwH-LC-1fBAo.4Ljp~zsPE_NeO.gxU").unwrap();
         assert_eq!(token.ath(), "fUHyO2r2Z3DZ53EsNrWBb0xWXoaNy59IiKCAqksmQEo");

@@ -1,4 +1,5 @@
-//! What a proof costs, counted: the public key, the header and `ath` are not made again.
+//! Cost of a proof in heap allocations. The JWK, the JOSE header and `ath` are computed once, not
+//! for each proof.
 
 use atproto_dpop::{AccessToken, DpopKey, P256Keys, Proof};
 use atproto_sansio::SystemEntropy;

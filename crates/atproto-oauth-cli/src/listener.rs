@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_browser_of_the_login_is_taken() {
+    fn only_the_callback_of_this_login_is_accepted() {
         // Rule L-20
         let listener = Listener::bind("/callback").unwrap();
         let address = listener.address;
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_comes() {
+    fn the_wait_ends_if_no_browser_comes() {
         let listener = Listener::bind("/callback").unwrap();
         assert!(listener.wait("state", Duration::from_millis(60)).unwrap().is_none());
     }

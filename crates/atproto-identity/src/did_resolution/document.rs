@@ -160,6 +160,12 @@ fn first_pds(did: &Did, service: Option<&RawValue>) -> Result<Option<String>, Id
 const PDS_ID: &str = "#atproto_pds";
 const PDS_TYPE: &str = "AtprotoPersonalDataServer";
 
+/// Media types to ask for.
+pub(crate) const ACCEPT: &str = "application/did+ld+json, application/json";
+
+/// The largest document that is read, in bytes.
+pub(crate) const MAX_LEN: usize = 256 * 1024;
+
 #[cfg(test)]
 mod tests {
     use super::*;

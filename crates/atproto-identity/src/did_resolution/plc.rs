@@ -14,7 +14,7 @@ use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use url::Url;
 
-use crate::did_resolution::document::DidDocument;
+use crate::did_resolution::document::{ACCEPT, DidDocument, MAX_LEN};
 use crate::error::IdentityError;
 use crate::request::{get, unexpected};
 use crate::syntax::did::Did;
@@ -38,7 +38,7 @@ impl Endpoint for PlcDocument {
     }
 
     fn how(&self) -> How {
-        How { timeout: self.timeout, ..How::buffered(MAX_DOCUMENT, Reach::Configured) }
+        How { timeout: self.timeout, ..How::buffered(MAX_LEN, Reach::Configured) }
     }
 
     fn response(&self, response: Response<Bytes>) -> Result<DidDocument, IdentityError> {
@@ -53,6 +53,3 @@ impl Endpoint for PlcDocument {
         }
     }
 }
-
-pub(crate) const ACCEPT: &str = "application/did+ld+json, application/json";
-pub(crate) const MAX_DOCUMENT: usize = 256 * 1024;

@@ -13,8 +13,7 @@ use atproto_sansio::{Body, Endpoint, Fresh, How, Reach};
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 
-use crate::did_resolution::document::DidDocument;
-use crate::did_resolution::plc::{ACCEPT, MAX_DOCUMENT};
+use crate::did_resolution::document::{ACCEPT, DidDocument, MAX_LEN};
 use crate::error::IdentityError;
 use crate::request::{get, is_absent, unexpected};
 use crate::syntax::did::Did;
@@ -37,7 +36,7 @@ impl Endpoint for WebDocument {
     }
 
     fn how(&self) -> How {
-        How { timeout: self.timeout, ..How::buffered(MAX_DOCUMENT, self.reach) }
+        How { timeout: self.timeout, ..How::buffered(MAX_LEN, self.reach) }
     }
 
     fn response(&self, response: Response<Bytes>) -> Result<DidDocument, IdentityError> {

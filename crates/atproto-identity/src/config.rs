@@ -23,11 +23,11 @@ pub(crate) struct Config {
 impl Config {
     /// Reach of requests to hosts that a handle, a DID or a redirect names.
     pub(crate) fn reach(&self) -> Reach {
-        if self.development { Reach::Development } else { Reach::Public }
+        Reach::untrusted(self.development)
     }
 
-    /// Whether the DNS lookup is skipped: `handle` is too long for a DNS name, or is below one of
-    /// the `skip_dns_suffixes`.
+    /// Whether the DNS lookup of `handle` is skipped, because `_atproto.` and the handle together are
+    /// too long for a DNS name, or because the handle is below one of the `skip_dns_suffixes`.
     pub(crate) fn skips_dns(&self, handle: &Handle) -> bool {
         let handle = handle.as_str();
         let below = |suffix: &String| {

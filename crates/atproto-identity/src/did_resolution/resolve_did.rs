@@ -7,7 +7,8 @@
 //! ```
 //!
 //! Guarantees of `Ok`: the document comes from the PLC directory or from the host of the `did:web`,
-//! now or within the last nine minutes. Its `id` equals the DID, byte for byte.
+//! now or within the last nine minutes. The `id` member of the document equals the DID, byte for
+//! byte.
 //!
 //! atproto DID, «Blessed DID Methods» and «DID Documents».
 

@@ -52,7 +52,7 @@ impl Endpoint for WellKnown {
     }
 
     fn how(&self) -> How {
-        let reach = if self.development { Reach::Development } else { Reach::Public };
+        let reach = Reach::untrusted(self.development);
         How { timeout: self.timeout, ..How::buffered(MAX_BODY, reach) }
     }
 

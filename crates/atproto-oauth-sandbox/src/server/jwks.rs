@@ -32,7 +32,8 @@ pub(crate) fn keys(set: &Value) -> Result<Vec<(String, Jwk)>, Refusal> {
     Ok(keys.iter().filter_map(usable).collect())
 }
 
-/// Returns the key and its `kid`, or `None` if the key can't verify ES256 signatures.
+/// Returns the public key of one JWK and its `kid`, or `None` if the JWK can't verify ES256
+/// signatures.
 fn usable(key: &Value) -> Option<(String, Jwk)> {
     let kid = key.get("kid")?.as_str()?.to_owned();
     let for_signatures = key.get("use").is_none_or(|value| value == "sig");

@@ -102,7 +102,8 @@ impl Server {
     }
 }
 
-/// Routes a request to an endpoint of the server `at` and returns the response.
+/// Passes a request to the handler of its path on the server with the id `at`, and returns the
+/// response.
 pub(crate) fn handle(sandbox: &mut Sandbox, at: ServerId, request: &Incoming) -> Response<Bytes> {
     let server = sandbox.server(at);
     let (issues, hosts) = (server.issuer == at, server.hosts_accounts);

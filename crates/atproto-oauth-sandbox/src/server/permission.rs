@@ -161,7 +161,8 @@ fn single(values: Vec<String>) -> Option<String> {
     <[String; 1]>::try_from(values).ok().map(|[value]| value)
 }
 
-/// Decodes percent-encoded text. Unlike in a form, `+` does not stand for a space.
+/// Decodes the percent-encoded text of a scope parameter. A `+` stays a `+`, as opposed to form
+/// encoding.
 fn decoded(text: &str) -> Option<String> {
     let pair = format!("v={}", text.replace('+', "%2B").replace('&', "%26"));
     Form::parse(pair.as_bytes()).get("v").map(str::to_owned)

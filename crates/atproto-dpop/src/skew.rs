@@ -17,10 +17,10 @@ pub const CLOCK_OFFSETS: Topic = Topic { name: "clock-offset", capacity: 256 };
 const LIFETIME: Duration = Duration::from_secs(60 * 60);
 
 /// Seconds. If two offsets differ by no more than this, the clock is not the reason of a rejection.
-const NOTICEABLE: i64 = 20;
+const TOLERANCE: i64 = 20;
 
 /// Seconds. If a `Date` header differs by more than this, its offset is ignored.
-const CREDIBLE: i64 = 24 * 60 * 60;
+const MAX_OFFSET: i64 = 24 * 60 * 60;
 
 /// Seconds by which a server's clock is ahead of the local clock; negative if it is behind.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -31,7 +31,7 @@ impl ClockOffset {
         let remembered = cx.recall(CLOCK_OFFSETS, origin);
         let seconds =
             remembered.and_then(|bytes| Some(i64::from_be_bytes(bytes[..].try_into().ok()?)));
-        Self(seconds.unwrap_or_default().clamp(-CREDIBLE, CREDIBLE))
+        Self(seconds.unwrap_or_default().clamp(-MAX_OFFSET, MAX_OFFSET))
     }
 
     pub(crate) fn remember(self, cx: &Cx<'_>, origin: &str) {
@@ -46,13 +46,13 @@ impl ClockOffset {
         let date = httpdate::parse_http_date(date).ok()?;
         let date = date.duration_since(SystemTime::UNIX_EPOCH).ok()?.as_secs();
         let seconds = i64::try_from(date).ok()?.checked_sub_unsigned(now.as_secs())?;
-        (seconds.abs() <= CREDIBLE).then_some(Self(seconds))
+        (seconds.abs() <= MAX_OFFSET).then_some(Self(seconds))
     }
 
     /// Whether the two offsets differ by more than 20 seconds, so that a server with the offset
     /// `self` may reject a proof that was signed with the offset `other`.
     pub(crate) fn is_far_from(self, other: Self) -> bool {
-        (self.0 - other.0).abs() > NOTICEABLE
+        (self.0 - other.0).abs() > TOLERANCE
     }
 
     /// Converts the local time `now` to the server's time.

@@ -1,4 +1,4 @@
-//! What can be asked of the command.
+//! Subcommands and options of the command, with their help texts.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use url::Url;
 
-/// Logs in to AT Protocol services with OAuth, and calls them.
+/// Logs in to AT Protocol accounts with OAuth, and calls methods of their servers.
 #[derive(Debug, Parser)]
 #[command(name = "atproto-oauth", version, after_help = EXIT_CODES)]
 pub(crate) struct Arguments {
@@ -18,36 +18,38 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Log in through the browser and keep the session
+    /// Log in through the browser and store the session in a file
     Login(Login),
-    /// Call a method of the account's server and print its answer
+    /// Call an XRPC method of the account's server and print the response
     Call(Call),
-    /// Show a whole login, step by step, in a network of its own
+    /// Show a complete login step by step, in a temporary network on this machine
     Demo,
-    /// Run a network on this machine, to try clients against
+    /// Run an AT Protocol network on this machine, to test clients
     Sandbox(Sandbox),
 }
 
-/// What both verbs need.
+/// Options of `login` and `call`.
 #[derive(Args, Debug)]
 pub(crate) struct Common {
-    /// The file that keeps the session, readable by its owner only
+    /// File of the session, readable by its owner only; by default,
+    /// atproto-oauth/session.json in the user's state directory
     #[arg(long, global = true, env = "ATPROTO_OAUTH_SESSION", value_name = "FILE")]
     pub(crate) session: Option<PathBuf>,
 
-    /// A directory of did:plc documents, in place of plc.directory; several are tried in turn
+    /// PLC directory, instead of plc.directory; if the option is repeated, the next directory is
+    /// tried when one fails
     #[arg(long, global = true, value_name = "URL", help_heading = "Network")]
     pub(crate) plc_directory: Vec<Url>,
 
-    /// The DNS server to ask for handles, in place of the system's
+    /// DNS server for lookups of handles, instead of the system's
     #[arg(long, global = true, value_name = "ADDRESS:PORT", help_heading = "Network")]
     pub(crate) nameserver: Option<SocketAddr>,
 
-    /// Allow a development network: loopback, plain http and .test
+    /// Allow a development network: loopback addresses, plain http and .test handles
     #[arg(long, global = true, help_heading = "Network")]
     pub(crate) development: bool,
 
-    /// Connect to this address for a host of the development network
+    /// Address to connect to for a host of the development network, instead of a DNS lookup
     #[arg(
         long,
         global = true,
@@ -58,85 +60,88 @@ pub(crate) struct Common {
     )]
     pub(crate) connect_to: Vec<(String, SocketAddr)>,
 
-    /// Trust this certificate authority (PEM) instead of the public ones
+    /// PEM file of a certificate authority to trust, instead of the public ones
     #[arg(long, global = true, value_name = "FILE", help_heading = "Network")]
     pub(crate) ca_certificate: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]
 pub(crate) struct Login {
-    /// A handle, a DID, or the URL of a server
+    /// Account to log in, or URL of a server where the user chooses the account
     #[arg(value_name = "HANDLE|DID|SERVER", default_value = "https://bsky.social")]
     pub(crate) subject: String,
 
-    /// What to ask for, separated by spaces; atproto must be among it
+    /// Scopes to request, separated by spaces; atproto is required
     #[arg(long, default_value = "atproto transition:generic")]
     pub(crate) scope: String,
 
-    /// Print the URL and do not open a browser
+    /// Do not open a browser; only print the URL to open
     #[arg(long)]
     pub(crate) no_browser: bool,
 
-    /// Accept servers that do not send the DPoP nonces that the specification demands
+    /// Accept servers without the DPoP nonces that the specification requires
     #[arg(long)]
     pub(crate) accept_missing_nonces: bool,
 }
 
 #[derive(Args, Debug)]
 pub(crate) struct Call {
-    /// The method, such as com.atproto.server.getSession
+    /// Name of the XRPC method, for example com.atproto.server.getSession
     pub(crate) nsid: String,
 
-    /// Parameters: key=text, or key:=json in the input of a procedure
+    /// Parameters as key=text; for the input of a procedure also key:=json
     #[arg(value_name = "KEY=VALUE")]
     pub(crate) params: Vec<String>,
 
-    /// Call it as a procedure (POST), whatever its name suggests
+    /// Call the method as a procedure (POST); by default, the verb in its name decides
     #[arg(long, conflicts_with = "query")]
     pub(crate) procedure: bool,
 
-    /// Call it as a query (GET), whatever its name suggests
+    /// Call the method as a query (GET); by default, the verb in its name decides
     #[arg(long)]
     pub(crate) query: bool,
 
-    /// Send the bytes of a file, as com.atproto.repo.uploadBlob takes them
+    /// File to send as the request body, for example to com.atproto.repo.uploadBlob
     #[arg(long, value_name = "FILE", conflicts_with = "query", requires = "content_type")]
     pub(crate) file: Option<PathBuf>,
 
-    /// The type of the file's bytes, such as image/png
+    /// Media type of the file, for example image/png
     #[arg(long, value_name = "TYPE", requires = "file")]
     pub(crate) content_type: Option<String>,
 
-    /// Have the account's server pass the call on, such as to did:web:api.bsky.app#bsky_appview
+    /// Service to which the account's server forwards the call, for example
+    /// did:web:api.bsky.app#bsky_appview
     #[arg(long, value_name = "DID#SERVICE")]
     pub(crate) proxy: Option<String>,
 }
 
 #[derive(Args, Debug)]
 pub(crate) struct Sandbox {
-    /// What everything random in it follows from
+    /// Seed of all random values in the network
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
 
-    /// The first of nine fixed ports in a row; otherwise the system chooses them
+    /// First of nine consecutive ports; by default, the system chooses free ports
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) port: Option<u16>,
 
-    /// Print one line of JSON, for scripts, and nothing else
+    /// Print the network's addresses and accounts as one line of JSON, and nothing else
     #[arg(long)]
     pub(crate) json: bool,
 }
 
 fn host_address(text: &str) -> Result<(String, SocketAddr), String> {
-    let (host, address) = text.split_once('=').ok_or("it must be HOST=ADDRESS:PORT")?;
-    let address = address.parse().map_err(|_| format!("`{address}` is not ADDRESS:PORT"))?;
+    let (host, address) = text.split_once('=').ok_or("expected HOST=ADDRESS:PORT")?;
+    let address =
+        address.parse().map_err(|_| format!("`{address}` is not an IP address with a port"))?;
     Ok((host.to_owned(), address))
 }
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 success, 1 the server refused the call, 2 usage, 3 configuration or files, \
-4 the account or its server was not found, 5 the login was refused, 6 the session is over, \
-7 the network failed (try again), 8 a check of security failed";
+Exit codes: 0 success, 1 the server rejected the call, 2 wrong arguments, \
+3 a problem with a file, a port or the configuration, 4 the account or its server was not found, \
+5 the login was denied or timed out, 6 no valid session (log in again), \
+7 the network failed (try again), 8 a security check failed";
 
 #[cfg(test)]
 mod tests {

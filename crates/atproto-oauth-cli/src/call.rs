@@ -1,4 +1,4 @@
-//! `call`: one request to the account's server, with whatever refresh it needs.
+//! `call`: sends one XRPC request to the account's server, and refreshes the session if necessary.
 
 use std::fs;
 use std::io::{self, Write};
@@ -33,7 +33,8 @@ pub(crate) fn run(call: &Call, common: &Common) -> Result<(), Failure> {
     print(reply.response.body())
 }
 
-/// Refreshes the session unless another process has done so, and keeps it before it is used.
+/// Refreshes the session and stores it before its first use. If another process has refreshed the
+/// session in the meantime, the stored session is returned instead.
 fn refresh(client: &OAuthClient, file: &SessionFile, stale: &Session) -> Result<Session, Failure> {
     let _lock = file.lock()?;
     let current = file.load()?;
@@ -52,7 +53,7 @@ fn request(call: &Call) -> Result<Request<Body>, Failure> {
     let request = if let (Some(path), Some(content_type)) = (&call.file, &call.content_type) {
         let bytes = fs::read(path).map_err(|error| Failure::file("the file", path, &error))?;
         xrpc::blob(&call.nsid, &[], content_type, bytes)?
-    } else if call.procedure || (!call.query && !reads(&call.nsid)) {
+    } else if call.procedure || (!call.query && !is_query(&call.nsid)) {
         xrpc::procedure(&call.nsid, &[], &input(&call.params)?)?
     } else {
         xrpc::query(&call.nsid, &params(&call.params)?)?
@@ -63,23 +64,24 @@ fn request(call: &Call) -> Result<Request<Body>, Failure> {
     }
 }
 
-/// Whether the name of a method is that of a query: such names begin with a verb of reading.
-fn reads(nsid: &str) -> bool {
+/// Whether a method is a query by its name: the last segment begins with a verb such as `get`, and
+/// the verb is followed by no lower-case letter.
+fn is_query(nsid: &str) -> bool {
     let name = nsid.rsplit('.').next().unwrap_or_default();
-    READING.iter().any(|verb| {
+    QUERY_VERBS.iter().any(|verb| {
         let rest = name.strip_prefix(verb);
         rest.is_some_and(|rest| !rest.starts_with(|char: char| char.is_ascii_lowercase()))
     })
 }
 
-const READING: [&str; 8] =
+const QUERY_VERBS: [&str; 8] =
     ["get", "list", "search", "describe", "resolve", "query", "check", "find"];
 
 fn params(params: &[String]) -> Result<Vec<(&str, &str)>, Failure> {
     params.iter().map(|param| param.split_once('=').ok_or_else(|| no_value(param))).collect()
 }
 
-/// `key=text` and `key:=json` as the members of an object.
+/// Builds the JSON input of a procedure: `key=text` is a string, `key:=json` any JSON value.
 fn input(params: &[String]) -> Result<Value, Failure> {
     let mut input = Map::new();
     for param in params {
@@ -99,7 +101,7 @@ fn input(params: &[String]) -> Result<Value, Failure> {
 }
 
 fn no_value(param: &str) -> Failure {
-    Failure::new(USAGE, format!("`{param}` is not KEY=VALUE"))
+    Failure::new(USAGE, format!("the parameter `{param}` is not KEY=VALUE"))
 }
 
 fn print(body: &[u8]) -> Result<(), Failure> {
@@ -110,7 +112,9 @@ fn print(body: &[u8]) -> Result<(), Failure> {
     };
     printed.or_else(|error| match error.kind() {
         io::ErrorKind::BrokenPipe => Ok(()),
-        _ => Err(Failure::new(CONFIGURATION, format!("can't write the answer: {error}"))),
+        _ => {
+            Err(Failure::new(CONFIGURATION, format!("can't write the response to stdout: {error}")))
+        }
     })
 }
 
@@ -119,12 +123,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_that_begin_with_a_verb_of_reading_are_queries() {
+    fn names_that_begin_with_a_query_verb_are_queries() {
         for nsid in ["com.atproto.server.getSession", "com.atproto.repo.listRecords", "a.b.get"] {
-            assert!(reads(nsid), "{nsid}");
+            assert!(is_query(nsid), "{nsid}");
         }
         for nsid in ["com.atproto.repo.createRecord", "a.b.getaway", "a.b.listen", "get"] {
-            assert_eq!(reads(nsid), nsid == "get", "{nsid}");
+            assert_eq!(is_query(nsid), nsid == "get", "{nsid}");
         }
     }
 

@@ -1,4 +1,4 @@
-//! Why the command ends without success, and the exit code for it.
+//! Error message and exit code of the command.
 
 use std::fmt;
 use std::io;
@@ -10,7 +10,7 @@ use atproto_oauth_core::{
     CallbackError, Denied, Error, ErrorKind, InputError, RefreshError, SessionEffect,
 };
 
-/// Why the command ends without success.
+/// Failure of the command: the message on stderr, and the exit code.
 #[derive(Debug)]
 pub(crate) struct Failure {
     message: String,
@@ -31,9 +31,10 @@ impl Failure {
         Self { message: message.into(), code }
     }
 
-    /// A file that could not be read or written.
+    /// Failure to read, write or lock a file; `what` names the file, for example `the session
+    /// file`.
     pub(crate) fn file(what: &str, path: &Path, error: &io::Error) -> Self {
-        Self::new(CONFIGURATION, format!("{what} {}: {error}", path.display()))
+        Self::new(CONFIGURATION, format!("can't access {what} {}: {error}", path.display()))
     }
 
     pub(crate) fn exit_code(&self) -> ExitCode {

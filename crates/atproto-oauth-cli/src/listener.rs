@@ -1,8 +1,9 @@
-//! Waits on a loopback address for the browser to come back from the authorization server.
+//! HTTP listener on 127.0.0.1 that receives the callback: `GET /callback?code=…&state=…&iss=…`.
 //!
-//! Anybody on this machine, and any page in the browser, can connect too. So only a `GET` of the
-//! callback path with this listener's own `Host` and the login's own `state` is taken; everything
-//! else is answered and forgotten, and nobody can hold the line.
+//! Every program on this machine and every page in the browser can connect, too. So the listener
+//! accepts only a `GET` of the callback path with its own address as `Host` and with the `state` of
+//! this login. Other requests get an error page. A connection that sends nothing does not block
+//! other connections, because each connection is read on its own thread.
 //!
 //! RFC 8252 section 7.3.
 
@@ -17,7 +18,7 @@ use url::Url;
 
 use crate::page;
 
-/// Waits for one callback.
+/// Bound listener, which waits for the callback of one login.
 #[derive(Debug)]
 pub(crate) struct Listener {
     listener: TcpListener,
@@ -25,24 +26,24 @@ pub(crate) struct Listener {
     path: &'static str,
 }
 
-/// The browser that came back: it waits for a page.
+/// Connection that delivered the callback. The browser waits for the response page.
 #[derive(Debug)]
 pub(crate) struct Browser {
     stream: TcpStream,
     pub(crate) params: CallbackParams,
 }
 
-/// How long one connection may take to say what it wants.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// Time limit for one connection to send the head of its request.
+const READ_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// More than any browser sends.
+/// Largest head of a request in bytes; browsers send less.
 const MAX_REQUEST: usize = 32 * 1024;
 
-/// Connections that are read at the same time.
-const MAX_CONNECTIONS: usize = 32;
+/// Capacity of the queue of accepted callbacks.
+const QUEUE_CAPACITY: usize = 32;
 
 impl Listener {
-    /// Listens on a free port of `127.0.0.1`.
+    /// Binds a free port of `127.0.0.1`; `path` is the path of the redirect URI.
     pub(crate) fn bind(path: &'static str) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let address = listener.local_addr()?;
@@ -50,20 +51,21 @@ impl Listener {
         Ok(Self { listener, address, path })
     }
 
-    /// Where the browser is to come back to.
+    /// Returns the redirect URI: `http://127.0.0.1:<port><path>`.
     pub(crate) fn redirect_uri(&self) -> Result<Url, url::ParseError> {
         Url::parse(&format!("http://{}{}", self.address, self.path))
     }
 
-    /// Waits for the browser that brings `state`; nobody, if it does not come within `time`.
+    /// Waits for a callback with this `state`; `None` if no such callback arrives within `time`.
     pub(crate) fn wait(&self, state: &str, time: Duration) -> io::Result<Option<Browser>> {
         let deadline = Instant::now() + time;
-        let (sender, browsers) = mpsc::sync_channel(MAX_CONNECTIONS);
+        let (sender, browsers) = mpsc::sync_channel(QUEUE_CAPACITY);
         loop {
             match self.listener.accept() {
                 Ok((stream, _)) => self.read_in_background(stream, state, sender.clone()),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-                // A connection that ended before it was accepted, or a moment without sockets.
+                // The connection ended before it was accepted, or no file descriptor is free. Both
+                // are temporary.
                 Err(_) => thread::sleep(Duration::from_millis(50)),
             }
             match browsers.recv_timeout(Duration::from_millis(20)) {
@@ -76,37 +78,41 @@ impl Listener {
         }
     }
 
-    /// A connection that says nothing must not keep the browser waiting.
+    /// Reads the request on a new thread, so that a connection that sends nothing does not delay
+    /// the browser. If the request is the callback, the thread sends it to `browsers`.
     fn read_in_background(&self, stream: TcpStream, state: &str, browsers: SyncSender<Browser>) {
         let (host, path, state) = (self.address.to_string(), self.path, state.to_owned());
         thread::spawn(move || {
             let Ok(head) = read_head(&stream) else { return };
             match callback(&head, &host, path, &state) {
-                // Whoever waits takes the first and lets the others go.
+                // Only the first callback is used. Later ones are dropped, which closes their
+                // connections.
                 Ok(params) => drop(browsers.try_send(Browser { stream, params })),
-                Err((status, text)) => answer(&stream, status, "Not found", text),
+                Err((status, text)) => answer(&stream, status, "Not accepted", text),
             }
         });
     }
 }
 
 impl Browser {
-    /// Shows the end of the login.
+    /// Sends the page with the result of the login, and closes the connection.
     pub(crate) fn show(self, status: &str, title: &str, text: &str) {
         answer(&self.stream, status, title, text);
     }
 }
 
 fn answer(mut stream: &TcpStream, status: &str, title: &str, text: &str) {
-    // A browser that has gone away misses nothing that matters.
+    // If the browser has closed the connection, the page is lost. The command prints the result,
+    // too.
     let _ = stream.write_all(page::response(status, title, text).as_bytes());
 }
 
-/// Reads the head of a request, and no more of it than a browser would send.
+/// Reads the head of a request. Fails if it is larger than `MAX_REQUEST` or takes longer than
+/// `READ_TIMEOUT`.
 fn read_head(mut stream: &TcpStream) -> io::Result<Vec<u8>> {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + READ_TIMEOUT;
     stream.set_nonblocking(false)?;
-    stream.set_write_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(READ_TIMEOUT))?;
     let mut head = Vec::new();
     let mut buffer = [0; 4096];
     while !head.windows(4).any(|window| window == b"\r\n\r\n") {
@@ -123,19 +129,23 @@ fn read_head(mut stream: &TcpStream) -> io::Result<Vec<u8>> {
     Ok(head)
 }
 
+/// Status line and text of an error page.
 type Refusal = (&'static str, &'static str);
 
-/// The parameters, if the request is the callback of this login.
+/// Returns the callback parameters if the request is the callback of this login, otherwise the
+/// error page.
 fn callback(head: &[u8], host: &str, path: &str, state: &str) -> Result<CallbackParams, Refusal> {
-    const NOT_FOUND: Refusal = ("404 Not Found", "There is nothing here.");
-    const BAD: Refusal = ("400 Bad Request", "This is not the end of the login that waits here.");
+    const NOT_FOUND: Refusal = ("404 Not Found", "There is no page at this URL.");
+    const BAD: Refusal =
+        ("400 Bad Request", "This request does not belong to the login in progress.");
 
     let mut headers = [httparse::EMPTY_HEADER; 100];
     let mut request = httparse::Request::new(&mut headers);
     request.parse(head).map_err(|_| BAD)?;
     let hosts: Vec<_> =
         request.headers.iter().filter(|h| h.name.eq_ignore_ascii_case("host")).collect();
-    // A page of another site can make the browser ask us, but under that site's name.
+    // DNS rebinding: a page of another site can make the browser send a request to this listener,
+    // but the `Host` header then names the other site.
     if !matches!(hosts.as_slice(), [only] if only.value == host.as_bytes()) {
         return Err(BAD);
     }
@@ -175,7 +185,7 @@ mod tests {
         let asking = thread::spawn(move || {
             let host = address.to_string();
             let good = "/callback?state=right&iss=x&code=y";
-            // Says nothing, and must not delay anybody.
+            // This connection sends nothing, and must not delay the others.
             let silent = TcpStream::connect(address).unwrap();
             assert!(get(address, "/favicon.ico", &host).starts_with("HTTP/1.1 404"));
             assert!(
@@ -197,7 +207,7 @@ mod tests {
             page
         });
         let browser = listener.wait("right", WAIT).unwrap().unwrap();
-        browser.show("200 OK", "Done", "That is all.");
+        browser.show("200 OK", "Done", "The login has ended.");
         let page = asking.join().unwrap();
         assert!(page.starts_with("HTTP/1.1 200 OK"), "{page}");
         assert!(page.contains("Referrer-Policy: no-referrer"), "{page}");

@@ -1,4 +1,4 @@
-//! `login`: through the browser to a session in a file.
+//! `login`: logs in through the browser, and stores the session in a file.
 
 use std::time::Duration;
 
@@ -17,7 +17,8 @@ pub(crate) fn run(login: &Login, common: &Common) -> Result<(), Failure> {
     let driver = network::driver(common)?;
     let file = SessionFile::new(common)?;
 
-    // The port must be known before the server is told where the browser comes back to.
+    // The listener is bound first, because the pushed authorization request contains its port in
+    // the redirect URI.
     let cannot_listen =
         |why: String| Failure::new(CONFIGURATION, format!("can't listen on 127.0.0.1: {why}"));
     let listener = Listener::bind(CALLBACK).map_err(|error| cannot_listen(error.to_string()))?;
@@ -30,7 +31,10 @@ pub(crate) fn run(login: &Login, common: &Common) -> Result<(), Failure> {
     let time = begun.pending.expires_at().since(System::now());
     let arrived = listener.wait(begun.pending.state(), time);
     let browser = arrived.map_err(|error| cannot_listen(error.to_string()))?.ok_or_else(|| {
-        Failure::new(DENIED, format!("nobody came back from the browser {}", within(time)))
+        Failure::new(
+            DENIED,
+            format!("the browser did not return from the login {}; log in again", within(time)),
+        )
     })?;
 
     let finished = driver
@@ -51,7 +55,7 @@ pub(crate) fn run(login: &Login, common: &Common) -> Result<(), Failure> {
                 &format!("You are logged in as {name}. You can close this page."),
             );
             println!("Logged in as {name} ({}) at {}.", session.did(), session.pds());
-            println!("The session is in {}.", file.path().display());
+            println!("The session is stored in {}.", file.path().display());
             Ok(())
         }
         Err(failure) => {
@@ -64,7 +68,7 @@ pub(crate) fn run(login: &Login, common: &Common) -> Result<(), Failure> {
 fn show(url: &str, no_browser: bool) {
     let opened = !no_browser && webbrowser::open(url).is_ok();
     if opened {
-        eprintln!("Your browser should open. If it does not, open this URL:\n\n{url}\n");
+        eprintln!("The browser opens. If it does not, open this URL:\n\n{url}\n");
     } else {
         eprintln!("Open this URL in your browser:\n\n{url}\n");
     }

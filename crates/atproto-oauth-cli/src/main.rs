@@ -1,4 +1,4 @@
-//! The `atproto-oauth` command: logs in to AT Protocol services and calls them.
+//! The command `atproto-oauth`: logs in to AT Protocol accounts and calls methods of their servers.
 
 mod arguments;
 mod call;

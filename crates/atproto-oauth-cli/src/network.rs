@@ -1,4 +1,4 @@
-//! The client and the driver that the arguments ask for.
+//! Builds the OAuth client and the driver from the command's options.
 
 use std::fs;
 
@@ -11,10 +11,10 @@ use atproto_sansio::System;
 use crate::arguments::{Common, Login};
 use crate::failure::{CONFIGURATION, Failure};
 
-/// The path that the browser comes back to.
+/// Path of the redirect URI, which the listener accepts.
 pub(crate) const CALLBACK: &str = "/callback";
 
-/// The client of a new login.
+/// Builds a loopback client for a new login, with the scopes and the nonce policy of the options.
 pub(crate) fn new_client(login: &Login, common: &Common) -> Result<Client, Failure> {
     let scopes = Scopes::parse(&login.scope).map_err(atproto_oauth_core::InputError::from)?;
     let builder = Client::loopback(scopes).redirect_path(CALLBACK);
@@ -25,7 +25,7 @@ pub(crate) fn new_client(login: &Login, common: &Common) -> Result<Client, Failu
     Ok(configure(builder, common).build()?)
 }
 
-/// The client that a session was made for.
+/// Builds the client of a stored session, from the `client_id` of the session.
 pub(crate) fn client_of(session: &Session, common: &Common) -> Result<Client, Failure> {
     let builder = ClientBuilder::from_loopback_client_id(session.client_id())?;
     Ok(configure(builder, common).build()?)
@@ -40,7 +40,7 @@ fn configure(builder: ClientBuilder, common: &Common) -> ClientBuilder {
     if common.development { builder.development() } else { builder }
 }
 
-/// The driver for everything that goes over the network.
+/// Builds the driver that performs HTTP and DNS calls, with the options of the network.
 pub(crate) fn driver(common: &Common) -> Result<Driver, Failure> {
     let mut builder = Driver::builder(System::new(P256Keys));
     if common.development {
@@ -53,7 +53,8 @@ pub(crate) fn driver(common: &Common) -> Result<Driver, Failure> {
         builder = builder.nameserver(nameserver);
     }
     if let Some(path) = &common.ca_certificate {
-        let pem = fs::read(path).map_err(|error| Failure::file("the certificate", path, &error))?;
+        let pem =
+            fs::read(path).map_err(|error| Failure::file("the certificate file", path, &error))?;
         builder = builder
             .root_certificate(&pem)
             .map_err(|error| Failure::new(CONFIGURATION, format!("{}: {error}", path.display())))?;

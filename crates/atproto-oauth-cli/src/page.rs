@@ -1,8 +1,9 @@
-//! What the browser shows at the end of a login.
+//! HTML page that the browser shows at the end of a login.
 //!
-//! The page loads nothing, leads nowhere and tells nobody where it came from: its URL holds a code.
+//! The URL of the page holds an authorization code. So that the URL does not leak, the page loads
+//! nothing, has no links, and forbids the `Referer` header with `Referrer-Policy: no-referrer`.
 
-/// A whole HTTP response.
+/// Builds the HTTP response, status line and headers included. Title and text are escaped.
 pub(crate) fn response(status: &str, title: &str, text: &str) -> String {
     let (title, text) = (escape(title), escape(text));
     let body = format!(
@@ -25,7 +26,7 @@ pub(crate) fn response(status: &str, title: &str, text: &str) -> String {
     )
 }
 
-/// The text may be a server's.
+/// Escapes `text` for HTML, because an error text may quote the authorization server.
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for char in text.chars() {
@@ -46,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_servers_text_is_no_markup() {
+    fn text_of_a_server_is_escaped() {
         let page = response("200 OK", "a<b", "<script>alert('x')</script>&\"");
         assert!(!page.contains("<script>"));
         assert!(page.contains("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;&amp;&quot;"));

@@ -1,4 +1,5 @@
-//! The file that keeps the session: for its owner only, replaced whole, locked while it is changed.
+//! File that stores the session: readable by its owner only, replaced atomically, and locked during
+//! a change.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{ErrorKind, Write};
@@ -10,15 +11,16 @@ use tempfile::NamedTempFile;
 use crate::arguments::Common;
 use crate::failure::{CONFIGURATION, Failure, SESSION_OVER};
 
-/// Where the session is kept.
+/// Path of the session file.
 #[derive(Debug)]
 pub(crate) struct SessionFile {
     path: PathBuf,
 }
 
-/// Keeps other processes from spending the same refresh token.
+/// Exclusive lock of the session file. Because of the lock, no two processes send the same
+/// single-use refresh token.
 #[derive(Debug)]
-pub(crate) struct Lock(#[expect(dead_code, reason = "dropping it unlocks")] File);
+pub(crate) struct Lock(#[expect(dead_code, reason = "dropping the file releases the lock")] File);
 
 impl SessionFile {
     pub(crate) fn new(common: &Common) -> Result<Self, Failure> {
@@ -27,7 +29,10 @@ impl SessionFile {
             None => dirs::state_dir()
                 .or_else(dirs::data_local_dir)
                 .ok_or_else(|| {
-                    Failure::new(CONFIGURATION, "there is no home directory; give --session FILE")
+                    Failure::new(
+                        CONFIGURATION,
+                        "there is no home directory; name the session file with --session",
+                    )
                 })?
                 .join("atproto-oauth")
                 .join("session.json"),
@@ -39,36 +44,41 @@ impl SessionFile {
         &self.path
     }
 
-    /// Reads the session.
+    /// Reads the session from the file. A missing file is the failure `SESSION_OVER`.
     pub(crate) fn load(&self) -> Result<Session, Failure> {
         match fs::read_to_string(&self.path) {
             Ok(json) => Ok(Session::from_json(&json)?),
             Err(error) if error.kind() == ErrorKind::NotFound => Err(Failure::new(
                 SESSION_OVER,
-                format!("there is no session at {}; log in first", self.path.display()),
+                format!(
+                    "no session file at {}; run `atproto-oauth login` first",
+                    self.path.display()
+                ),
             )),
             Err(error) => Err(self.failure(&error)),
         }
     }
 
-    /// Writes the session: when this returns it is on the disk, and the old one is gone.
+    /// Writes the session and replaces the old one. After success, the new session survives a crash
+    /// of the machine.
     pub(crate) fn save(&self, session: &Session) -> Result<(), Failure> {
         let json = session.to_json()?;
         let folder = self.folder()?;
         let write = || {
-            // Such a file is readable by its owner only from the beginning.
+            // A `NamedTempFile` is readable by its owner only, from its creation on.
             let mut file = NamedTempFile::new_in(folder)?;
             file.write_all(json.expose().as_bytes())?;
             file.as_file().sync_all()?;
             file.persist(&self.path)?;
-            // The new name must outlast a crash too; not every system can sync a folder.
+            // The folder is synced so that the new name survives a crash. Errors are ignored,
+            // because not every system can sync a folder.
             File::open(folder).and_then(|folder| folder.sync_all()).ok();
             Ok(())
         };
         write().map_err(|error| self.failure(&error))
     }
 
-    /// Waits until no other process has the lock, and takes it.
+    /// Waits until no other process holds the lock, and acquires it.
     pub(crate) fn lock(&self) -> Result<Lock, Failure> {
         self.folder()?;
         let path = self.path.with_extension("lock");
@@ -77,10 +87,10 @@ impl SessionFile {
             file.lock()?;
             Ok(Lock(file))
         };
-        open().map_err(|error| Failure::file("the lock", &path, &error))
+        open().map_err(|error| Failure::file("the lock file", &path, &error))
     }
 
-    /// The folder of the file; made for its owner only if it is not there.
+    /// Returns the folder of the file. A missing folder is created, accessible by its owner only.
     fn folder(&self) -> Result<&Path, Failure> {
         let folder = match self.path.parent() {
             Some(folder) if folder != Path::new("") => folder,
@@ -95,6 +105,6 @@ impl SessionFile {
     }
 
     fn failure(&self, error: &std::io::Error) -> Failure {
-        Failure::file("the session", &self.path, error)
+        Failure::file("the session file", &self.path, error)
     }
 }

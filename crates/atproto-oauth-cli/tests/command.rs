@@ -1,4 +1,4 @@
-//! The command from one end to the other, in a network on loopback sockets.
+//! Tests of `login` and `call` with the built command, in a sandbox on loopback ports.
 
 use std::path::PathBuf;
 

@@ -1,10 +1,10 @@
-//! The demo shows a whole login and ends well.
-#![allow(clippy::unwrap_used, reason = "tests may")]
+//! Test of `demo`: the output shows a complete login, and the exit code is 0.
+#![allow(clippy::unwrap_used, reason = "a failed test panics")]
 
 use std::process::Command;
 
 #[test]
-fn the_demo_goes_from_a_handle_to_a_dead_token() {
+fn the_demo_shows_a_login_from_handle_to_revocation() {
     let output = Command::new(env!("CARGO_BIN_EXE_atproto-oauth")).arg("demo").output().unwrap();
     let (out, err) = (String::from_utf8(output.stdout).unwrap(), output.stderr);
     assert!(output.status.success(), "{out}{}", String::from_utf8_lossy(&err));
@@ -19,6 +19,6 @@ fn the_demo_goes_from_a_handle_to_a_dead_token() {
     ] {
         assert_eq!(out.matches(line).count(), times, "{line}\n{out}");
     }
-    // Nobody reads colours in a file, and no tokens anywhere.
+    // The output is no terminal, so it has no colours. It never contains tokens.
     assert!(!out.contains('\u{1b}') && !out.contains("acc-") && !out.contains("ref-"), "{out}");
 }

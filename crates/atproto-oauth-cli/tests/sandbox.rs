@@ -1,5 +1,5 @@
-//! The command against its own sandbox: in a table for people, in JSON for scripts.
-#![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "tests may")]
+//! Tests of `sandbox`: its output as text and as JSON, and a login with the command in its network.
+#![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a failed test panics")]
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -8,7 +8,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use serde_json::Value;
 use url::{Position, Url};
 
-/// A sandbox, until the end of the test.
+/// Process of `atproto-oauth sandbox`, killed at the end of the test.
 struct Sandbox {
     process: Child,
     out: BufReader<ChildStdout>,
@@ -23,7 +23,7 @@ impl Sandbox {
         Self { process, out }
     }
 
-    /// The next line that the sandbox prints and that is asked for.
+    /// Returns the next line of the output that `is_it` accepts.
     fn line(&mut self, is_it: impl Fn(&str) -> bool) -> String {
         self.out.by_ref().lines().map(Result::unwrap).find(|line| is_it(line)).unwrap()
     }
@@ -40,7 +40,7 @@ fn command() -> Command {
     Command::new(env!("CARGO_BIN_EXE_atproto-oauth"))
 }
 
-/// One request, as a browser makes it.
+/// Sends one request like a browser, and returns the response with its headers.
 fn browse(url: &Url, method: &str, cookie: &str, form: &str) -> String {
     let mut stream = TcpStream::connect(("127.0.0.1", url.port().unwrap())).unwrap();
     let (host, length) = (&url[Position::BeforeHost..Position::AfterPort], form.len());
@@ -56,7 +56,8 @@ fn browse(url: &Url, method: &str, cookie: &str, form: &str) -> String {
     answer
 }
 
-/// Signs in with what the page proposes, and allows it. Gives where the browser is sent.
+/// Signs in with the account that the page proposes, and approves the request. Returns the URL to
+/// which the browser is redirected.
 fn allow(url: &Url) -> Url {
     let between = |text: &str, start: &str, end: &str| {
         let after = text.split_once(start).unwrap().1;
@@ -75,7 +76,7 @@ fn allow(url: &Url) -> Url {
 }
 
 #[test]
-fn a_script_learns_what_to_connect_to_and_a_login_works() {
+fn the_json_output_is_enough_to_log_in() {
     let mut sandbox = Sandbox::start(&["--json"]);
     let network: Value = serde_json::from_str(&sandbox.line(|_| true)).unwrap();
     let text = |pointer: &str| network.pointer(pointer).unwrap().as_str().unwrap();
@@ -106,7 +107,7 @@ fn a_script_learns_what_to_connect_to_and_a_login_works() {
 }
 
 #[test]
-fn a_person_is_told_what_to_try_and_what_was_seen() {
+fn the_text_output_has_commands_to_try_and_each_request() {
     let mut sandbox = Sandbox::start(&["--seed", "7"]);
     let line = sandbox.line(|line| line.contains("PLC directory"));
     let plc: Url =
@@ -114,7 +115,7 @@ fn a_person_is_told_what_to_try_and_what_was_seen() {
     let alice = sandbox.line(|line| line.contains("alice-pass"));
     let did = alice.split_whitespace().last().unwrap().to_owned();
     sandbox.line(|line| line.contains("login alice.test"));
-    sandbox.line(|line| line == "What it sees");
+    sandbox.line(|line| line == "Requests and DNS lookups");
     assert!(
         browse(&format!("{plc}{did}").parse().unwrap(), "GET", "", "").contains("at://alice.test")
     );

@@ -1,6 +1,6 @@
-//! `demo`: a whole login, from a handle to a dead token, in a network of its own.
+//! `demo`: shows a complete login in a temporary network, from the handle to the revoked tokens.
 
-mod telling;
+mod report;
 
 use std::time::Instant;
 
@@ -15,7 +15,7 @@ use atproto_sansio::{Body, System};
 use http::{Request, StatusCode};
 use serde_json::{Value, json};
 
-use crate::demo::telling::Telling;
+use crate::demo::report::Report;
 use crate::failure::{CONFIGURATION, Failure, REFUSED};
 
 const HANDLE: &str = "alice.test";
@@ -25,23 +25,25 @@ pub(crate) fn run() -> Result<(), Failure> {
     let network = Served::start(1)
         .map_err(|error| Failure::new(CONFIGURATION, format!("can't listen: {error}")))?;
     let client = client(&network)?;
-    let mut telling = Telling::new(&network);
+    let mut report = Report::new(&network);
 
-    telling.title();
-    let login = log_in(&client, &mut telling)?;
-    let back = consent(&network, &login, &mut telling)?;
-    let session = exchange(&client, login, &back, &mut telling)?;
-    write(&client, &session, &mut telling)?;
-    let session = refresh(&client, session, &mut telling)?;
-    revoke(&client, &session, &mut telling)?;
-    telling.end(started.elapsed());
+    report.title();
+    let login = log_in(&client, &mut report)?;
+    let back = consent(&network, &login, &mut report)?;
+    let session = exchange(&client, login, &back, &mut report)?;
+    write(&client, &session, &mut report)?;
+    let session = refresh(&client, session, &mut report)?;
+    revoke(&client, &session, &mut report)?;
+    report.end(started.elapsed());
     Ok(())
 }
 
 fn client(network: &Served) -> Result<OAuthClient, Failure> {
     let scopes = Scopes::parse("atproto transition:generic");
     let plc = network.names().plc.parse();
-    let (Ok(scopes), Ok(plc)) = (scopes, plc) else { unreachable!("both are constant") };
+    let (Ok(scopes), Ok(plc)) = (scopes, plc) else {
+        unreachable!("the scopes are constant, and the sandbox names a valid URL")
+    };
     let client = Client::loopback(scopes)
         .redirect_path("/callback")
         .resolver(Resolver::new().with_directories([plc]))
@@ -55,30 +57,33 @@ fn client(network: &Served) -> Result<OAuthClient, Failure> {
     Ok(OAuthClient::with_driver(client, driver.build()))
 }
 
-fn log_in(client: &OAuthClient, telling: &mut Telling<'_>) -> Result<Authorization, Failure> {
+fn log_in(client: &OAuthClient, report: &mut Report<'_>) -> Result<Authorization, Failure> {
     let login = client.authorize_with(Subject::parse(HANDLE)?, |login| {
-        login.redirect_uri("http://127.0.0.1:7777/callback".parse().expect("it is constant"))
+        login.redirect_uri("http://127.0.0.1:7777/callback".parse().expect("the constant is a URL"))
     })?;
-    telling.act("Who is alice.test?");
-    telling.requests_to(|path| path.starts_with("/did:"));
-    telling.why(
-        "A handle is a name in DNS. Its record names the account's DID, and the DID's document names \
-         the handle back, and the server where the account lives. Unless both agree, the login ends \
-         here: anybody can put somebody else's DID into their own DNS.",
+    report.step("Resolve the handle alice.test");
+    report.requests_to(|path| path.starts_with("/did:"));
+    report.explain(
+        "A handle is a DNS name. Its TXT record names the account's DID. The DID document names \
+         the account's handle and its server (PDS). If the DID document names another handle, the \
+         login ends here, because everyone can publish the DID of another account in their own \
+         DNS.",
     );
-    telling.act("Who may sign her in?");
-    telling.requests_to(|path| path.starts_with("/.well-known/"));
-    telling.why(
-        "Her server names its authorization server, which is the same here and an entryway elsewhere, \
-         and that one's own document names its endpoints. Every rule of the profile is checked before \
-         anything is sent to them.",
+    report.step("Find the authorization server");
+    report.requests_to(|path| path.starts_with("/.well-known/"));
+    report.explain(
+        "The PDS names its authorization server. Here the PDS is its own authorization server; \
+         other PDSes name an entryway. The metadata of the authorization server names its \
+         endpoints. The client checks every rule of the profile before it sends a request to \
+         these endpoints.",
     );
-    telling.act("What is asked for?");
-    telling.requests_to(|path| path == "/oauth/par");
-    telling.why(
-        "The request is pushed, so the browser carries only a reference to it. The proof beside it \
-         binds the tokens to a key that was made for this login. Servers want proofs to be fresh: the \
-         first try learns the server's nonce, the second, with a new proof, uses it.",
+    report.step("Push the authorization request");
+    report.requests_to(|path| path == "/oauth/par");
+    report.explain(
+        "The client sends the authorization request to the server, so that the browser carries \
+         only a reference to it (request_uri). The DPoP proof binds the tokens to a key that was \
+         generated for this login. The server requires its nonce in each proof: the first \
+         response brings the nonce, and the second request has a new proof with this nonce.",
     );
     Ok(login)
 }
@@ -86,16 +91,17 @@ fn log_in(client: &OAuthClient, telling: &mut Telling<'_>) -> Result<Authorizati
 fn consent(
     network: &Served,
     login: &Authorization,
-    telling: &mut Telling<'_>,
+    report: &mut Report<'_>,
 ) -> Result<String, Failure> {
     let back = network.sandbox().approve(&login.url, HANDLE);
     let back = back.map_err(|stuck| Failure::new(REFUSED, stuck.to_string()))?;
-    telling.act("Alice signs in and consents");
-    telling.url("opens", login.url.as_str());
-    telling.url("comes back", &back);
-    telling.why(
-        "This happens in her browser, at her server; the application never sees her password. What comes back must carry this login's state and name the issuer that the login went \
-         to; only then does its code go anywhere.",
+    report.step("Alice signs in and consents");
+    report.url("browser opens", login.url.as_str());
+    report.url("redirected to", &back);
+    report.explain(
+        "Alice signs in on a page of her own server, so the client never sees her password. The \
+         redirect must carry the state of this login and name the issuer of this login. Otherwise \
+         the client does not send the code to any server.",
     );
     Ok(back)
 }
@@ -104,24 +110,22 @@ fn exchange(
     client: &OAuthClient,
     login: Authorization,
     back: &str,
-    telling: &mut Telling<'_>,
+    report: &mut Report<'_>,
 ) -> Result<Session, Failure> {
     let params = CallbackParams::parse(back).map_err(Error::from)?;
     let session = client.callback(login.pending, params)?.session;
-    telling.act("The code becomes a session, once the server is verified");
-    telling.requests();
-    telling.why(
-        "The tokens say whose they are. Whether this server may say so, the account's own documents \
-         decide, asked anew and beside the exchange; tokens that fail the check are revoked.",
+    report.step("Exchange the code for tokens, and verify the server");
+    report.requests();
+    report.explain(
+        "The token response names the account's DID, but any server could name this DID. So the \
+         client resolves the DID again, in parallel with the exchange, and checks that the \
+         account's PDS names this authorization server. If the check fails, the client revokes \
+         the tokens.",
     );
     Ok(session)
 }
 
-fn write(
-    client: &OAuthClient,
-    session: &Session,
-    telling: &mut Telling<'_>,
-) -> Result<(), Failure> {
+fn write(client: &OAuthClient, session: &Session, report: &mut Report<'_>) -> Result<(), Failure> {
     let _: Value = xrpc::json(&client.request(session, get_session()?)?.response)?;
     let record = json!({
         "repo": session.did(),
@@ -130,12 +134,13 @@ fn write(
     });
     let create = xrpc::procedure("com.atproto.repo.createRecord", &[], &record)?;
     let created: Value = xrpc::json(&client.request(session, create)?.response)?;
-    telling.act("Requests in her name");
-    telling.requests();
-    telling.shows("her record", text(&created, "uri"));
-    telling.why(
-        "Each request carries the token and a proof of its own, for this method, this URL and this \
-         token, with the nonce that the answer before it brought. Who steals the token has nothing.",
+    report.step("Send requests with the session");
+    report.requests();
+    report.shows("record", text(&created, "uri"));
+    report.explain(
+        "Each request carries the access token and a new proof for this method, this URL and this \
+         token. The proof has the nonce of the previous response. A stolen token is useless \
+         without the private key of the session.",
     );
     Ok(())
 }
@@ -143,33 +148,32 @@ fn write(
 fn refresh(
     client: &OAuthClient,
     session: Session,
-    telling: &mut Telling<'_>,
+    report: &mut Report<'_>,
 ) -> Result<Session, Failure> {
     let renewed = client.refresh(session)?.session;
-    telling.act("The session is renewed");
-    telling.requests();
-    telling.why(
-        "A refresh token is good for one use: sent twice, it ends the session. So it is sent last, \
-         after the server is verified again, and never again unless it surely did not arrive.",
+    report.step("Refresh the session");
+    report.requests();
+    report.explain(
+        "A refresh token is single-use: if it is used twice, the server ends the session. So the \
+         client verifies the server first and sends the refresh token last. The client sends it \
+         again only if the server certainly did not use it.",
     );
     Ok(renewed)
 }
 
-fn revoke(
-    client: &OAuthClient,
-    session: &Session,
-    telling: &mut Telling<'_>,
-) -> Result<(), Failure> {
+fn revoke(client: &OAuthClient, session: &Session, report: &mut Report<'_>) -> Result<(), Failure> {
     if client.revoke(session.clone())? != Revocation::Revoked {
-        return Err(Failure::new(REFUSED, "the server does not revoke"));
+        return Err(Failure::new(REFUSED, "the server has no revocation endpoint"));
     }
     let refused = client.request(session, get_session()?)?.response;
-    telling.act("Alice logs out");
-    telling.requests();
+    report.step("Log out: revoke the tokens");
+    report.requests();
     if refused.status() != StatusCode::UNAUTHORIZED || !xrpc::is_token_refused(&refused) {
-        return Err(Failure::new(REFUSED, "the token still works"));
+        return Err(Failure::new(REFUSED, "the server still accepts the revoked token"));
     }
-    telling.why("The tokens are revoked, and the last answer shows it: the token is dead.");
+    report.explain(
+        "The last response shows the effect: the server rejects the revoked access token.",
+    );
     Ok(())
 }
 

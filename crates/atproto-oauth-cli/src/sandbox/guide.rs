@@ -1,4 +1,4 @@
-//! What is printed at first: where everything is, who is there, what to try.
+//! Text that `sandbox` prints at its start: servers, accounts, and commands to try.
 
 use std::fmt::Write;
 
@@ -9,14 +9,15 @@ const TITLE: Style = Style::new().bold();
 const HEADING: Style = AnsiColor::Cyan.on_default().bold();
 const QUIET: Style = Style::new().dimmed();
 
-/// The whole text. Writing to a string can't fail.
+/// Builds the whole text. The results of `write!` are ignored, because writing to a string can't
+/// fail.
 pub(crate) fn of(network: &Served) -> String {
     let mut text = format!("\n{TITLE}An AT Protocol network on this machine.{TITLE:#} ");
-    let _ = writeln!(text, "{QUIET}Ctrl-C ends it, and nothing of it is kept.{QUIET:#}");
+    let _ = writeln!(text, "{QUIET}Ctrl-C stops it; nothing is stored.{QUIET:#}");
     servers(&mut text, network);
     accounts(&mut text, network);
     commands(&mut text, network);
-    let _ = writeln!(text, "{}", heading("What it sees"));
+    let _ = writeln!(text, "{}", heading("Requests and DNS lookups"));
     text
 }
 
@@ -26,14 +27,14 @@ fn servers(text: &mut String, network: &Served) {
     let doh = format!("{}/dns-query", names.doh);
     let rows = [
         ("PDS", &*names.pds, "its own authorization server"),
-        ("another PDS", &names.other_pds, "the same"),
-        ("entryway", &names.entryway, "the authorization server of the next two"),
-        ("PDS behind it", &names.entryway_pds, ""),
-        ("PDS behind it", &names.other_entryway_pds, ""),
+        ("second PDS", &names.other_pds, "its own authorization server"),
+        ("entryway", &names.entryway, "authorization server of the next two PDSes"),
+        ("entryway PDS", &names.entryway_pds, ""),
+        ("second entryway PDS", &names.other_entryway_pds, ""),
         ("PLC directory", &names.plc, "did:plc documents"),
         ("nameserver", &network.nameserver().to_string(), "UDP and TCP"),
         ("DNS over HTTP", &doh, "JSON"),
-        ("handle hosts", &handles.unwrap_or_default(), "told apart by their Host header"),
+        ("handle hosts", &handles.unwrap_or_default(), "/.well-known/atproto-did, by Host header"),
     ];
     let _ = writeln!(text, "{}", heading("Servers"));
     table(text, &rows.map(|(what, place, note)| [what, place, note].map(str::to_owned)));
@@ -50,7 +51,8 @@ fn accounts(text: &mut String, network: &Served) {
     table(text, &rows);
     let _ = writeln!(
         text,
-        "\n  {QUIET}DNS knows alice, bob, dave, wendy, rita and sara; https knows carol and dave.{QUIET:#}"
+        "\n  {QUIET}Handles with a DNS record: alice, bob, dave, wendy, rita, sara. Handles with \
+         /.well-known/atproto-did: carol, dave.{QUIET:#}"
     );
 }
 
@@ -67,18 +69,18 @@ fn commands(text: &mut String, network: &Served) {
          {nameserver} \\\n   {connect_to}"
     );
     let command = command();
-    let _ = writeln!(text, "{}", heading("To try"));
+    let _ = writeln!(text, "{}", heading("Commands to try"));
     for verb in ["login alice.test", "call com.atproto.server.getSession"] {
         let _ = writeln!(text, "  {command} {options} {verb}\n");
     }
     let _ = writeln!(
         text,
-        "  {QUIET}Another client needs the same: its development mode, this PLC directory, this \
-         nameserver.{QUIET:#}"
+        "  {QUIET}Other clients need the same settings: development mode, this PLC directory, and \
+         this nameserver.{QUIET:#}"
     );
 }
 
-/// This command, as it was called.
+/// Returns the name under which this command was called, quoted for a shell if necessary.
 fn command() -> String {
     let name = std::env::args().next().unwrap_or_else(|| "atproto-oauth".to_owned());
     let is_plain = |char: char| char.is_ascii_alphanumeric() || "/._-".contains(char);
@@ -89,7 +91,7 @@ fn heading(title: &str) -> String {
     format!("\n{HEADING}{title}{HEADING:#}")
 }
 
-/// Columns as wide as what is in them; the last is quiet.
+/// Formats rows as a table. Each column is as wide as its widest cell; the last column is dimmed.
 fn table<const N: usize>(text: &mut String, rows: &[[String; N]]) {
     let width = |at: usize| {
         rows.iter().filter_map(|row| row.get(at)).map(|cell| cell.chars().count()).max()

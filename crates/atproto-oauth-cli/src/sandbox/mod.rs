@@ -1,4 +1,4 @@
-//! `sandbox`: a network of its own, for as long as it is wanted.
+//! `sandbox`: serves an AT Protocol network on loopback ports until the process is stopped.
 
 mod guide;
 mod seen;
@@ -13,23 +13,23 @@ use serde_json::{Map, Value, json};
 use crate::arguments::Sandbox;
 use crate::failure::{CONFIGURATION, Failure};
 
-/// How often what was seen is printed.
-const OFTEN: Duration = Duration::from_millis(50);
+/// Interval at which new requests and DNS lookups are printed.
+const INTERVAL: Duration = Duration::from_millis(50);
 
-/// Ends with the process, or when nobody reads what it prints.
+/// Runs until the process is stopped, or until the reader of its output closes the pipe.
 pub(crate) fn run(options: &Sandbox) -> Result<(), Failure> {
     let network = Served::builder(options.seed)
         .first_port(options.port.unwrap_or_default())
         .start()
         .map_err(|error| Failure::new(CONFIGURATION, format!("can't listen: {error}")))?;
-    let ended = if options.json { tell_script(&network) } else { tell_person(&network) };
+    let ended = if options.json { serve_with_json(&network) } else { serve_with_text(&network) };
     ended.or_else(|error| match error.kind() {
         io::ErrorKind::BrokenPipe => Ok(()),
-        _ => Err(Failure::new(CONFIGURATION, format!("can't print: {error}"))),
+        _ => Err(Failure::new(CONFIGURATION, format!("can't write to stdout: {error}"))),
     })
 }
 
-fn tell_script(network: &Served) -> io::Result<()> {
+fn serve_with_json(network: &Served) -> io::Result<()> {
     network.sandbox().keep_log(false);
     let mut out = io::stdout();
     writeln!(out, "{}", to_json(network))?;
@@ -39,12 +39,12 @@ fn tell_script(network: &Served) -> io::Result<()> {
     }
 }
 
-fn tell_person(network: &Served) -> io::Result<()> {
+fn serve_with_text(network: &Served) -> io::Result<()> {
     let mut out = anstream::stdout();
     write!(out, "{}", guide::of(network))?;
     out.flush()?;
     loop {
-        thread::sleep(OFTEN);
+        thread::sleep(INTERVAL);
         let seen = {
             let mut sandbox = network.sandbox();
             let lines: String = sandbox.log().iter().map(seen::line).collect();

@@ -1,4 +1,5 @@
-//! What the network saw, a line each. No header and no body is in it.
+//! Formats each request and DNS lookup as one line. Headers and bodies are left out, because they
+//! hold secrets; of an error response, the line has the error text.
 
 use anstyle::{AnsiColor, Style};
 use atproto_oauth_sandbox::{By, Dns, Exchange, Seen};
@@ -14,9 +15,9 @@ pub(crate) fn line(seen: &Seen) -> String {
         Seen::Lookup { name, answer, .. } => {
             let (style, answer) = match answer {
                 Dns::Records(records) => (GOOD, records.join(", ")),
-                Dns::NoSuchName => (BAD, "no such name".to_owned()),
-                Dns::Fails => (BAD, "a failure".to_owned()),
-                Dns::Silent => (BAD, "no answer".to_owned()),
+                Dns::NoSuchName => (BAD, "no such name (NXDOMAIN)".to_owned()),
+                Dns::Fails => (BAD, "failure (SERVFAIL)".to_owned()),
+                Dns::Silent => (BAD, "no response".to_owned()),
             };
             format!("  TXT   {name}  {style}{answer}{style:#}\n")
         }
@@ -28,14 +29,16 @@ fn request(exchange: &Exchange) -> String {
     let origin = exchange.url.origin().ascii_serialization();
     let place = origin.trim_start_matches("http://");
     let (style, status) = match exchange.status {
-        Some(status) if !exchange.delivered => (BAD, format!("{status}, which was lost")),
+        Some(status) if !exchange.delivered => {
+            (BAD, format!("{status}, but the response was lost"))
+        }
         Some(status) if status < 400 => (GOOD, status.to_string()),
         Some(status) => (BAD, status.to_string()),
-        None => (BAD, "no answer".to_owned()),
+        None => (BAD, "no response".to_owned()),
     };
     let by = match exchange.by {
         By::Client => String::new(),
-        _ => format!("  {QUIET}(a server asks){QUIET:#}"),
+        _ => format!("  {QUIET}(sent by a server){QUIET:#}"),
     };
     format!(
         "  {:<5} {place}{}  {style}{status}{style:#}{}{by}\n",
@@ -45,7 +48,7 @@ fn request(exchange: &Exchange) -> String {
     )
 }
 
-/// What an answer says is wrong, in the server's own words.
+/// Returns the error code of an error response, with its description if it has one.
 fn why(exchange: &Exchange) -> String {
     let Some(error) = exchange.error() else { return String::new() };
     let answer: Value = serde_json::from_slice(&exchange.answer_body).unwrap_or_default();

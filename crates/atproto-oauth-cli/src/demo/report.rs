@@ -1,4 +1,4 @@
-//! How the demo is told: what was asked, what was answered, why it matters.
+//! Output of the demo: for each step its requests, their responses, and an explanation.
 
 use std::time::Duration;
 
@@ -8,83 +8,85 @@ use atproto_oauth_sandbox::{Dns, Exchange, Seen, Served};
 use serde_json::Value;
 use url::Url;
 
-/// Tells what the network saw since it was told last.
-pub(crate) struct Telling<'a> {
+/// Prints the steps of the demo, and each request and DNS lookup of the network's log once.
+pub(crate) struct Report<'a> {
     network: &'a Served,
-    told: Vec<usize>,
-    acts: usize,
+    printed: Vec<usize>,
+    steps: usize,
 }
 
 const TITLE: Style = Style::new().bold();
-const ACT: Style = AnsiColor::Cyan.on_default().bold();
+const STEP: Style = AnsiColor::Cyan.on_default().bold();
 const GOOD: Style = AnsiColor::Green.on_default();
-const ASKED_AGAIN: Style = AnsiColor::Yellow.on_default();
+const REJECTED: Style = AnsiColor::Yellow.on_default();
 const QUIET: Style = Style::new().dimmed();
 
-/// Columns of the text, and of what is asked.
+/// Width of the text in columns.
 const WIDTH: usize = 96;
-const QUESTION: usize = 43;
+/// Width in columns of a path or of a name that is looked up.
+const TARGET: usize = 43;
 
-impl<'a> Telling<'a> {
+impl<'a> Report<'a> {
     pub(crate) fn new(network: &'a Served) -> Self {
-        Self { network, told: Vec::new(), acts: 0 }
+        Self { network, printed: Vec::new(), steps: 0 }
     }
 
     pub(crate) fn title(&self) {
-        println!("\n{TITLE}A login with OAuth, from a handle to a dead token{TITLE:#}");
+        println!("\n{TITLE}A login with OAuth, from the handle to the revoked tokens{TITLE:#}");
         println!(
-            "{QUIET}The network is in this process, on sockets of this machine: a name server, the \
-             PLC directory,\nand Alice's server. It is as strict as the reference server.{QUIET:#}"
+            "{QUIET}The network runs in this process, on loopback ports: a nameserver, the PLC \
+             directory,\nand Alice's server. It is as strict as the reference server.{QUIET:#}"
         );
     }
 
-    pub(crate) fn act(&mut self, title: &str) {
-        self.acts += 1;
-        println!("\n{ACT}{}  {title}{ACT:#}", self.acts);
+    pub(crate) fn step(&mut self, title: &str) {
+        self.steps += 1;
+        println!("\n{STEP}{}  {title}{STEP:#}", self.steps);
     }
 
-    /// Everything that was not told yet.
+    /// Prints all requests and lookups that were not printed yet.
     pub(crate) fn requests(&mut self) {
         self.requests_to(|_| true);
     }
 
-    /// What was not told yet, of requests with such a path; and every question to DNS.
-    pub(crate) fn requests_to(&mut self, is_told: impl Fn(&str) -> bool) {
+    /// Prints the requests to paths that `is_chosen` accepts, and all DNS lookups, unless they were
+    /// printed before.
+    pub(crate) fn requests_to(&mut self, is_chosen: impl Fn(&str) -> bool) {
         let sandbox = self.network.sandbox();
         for (at, seen) in sandbox.log().iter().enumerate() {
-            let is_new = !self.told.contains(&at);
+            let is_new = !self.printed.contains(&at);
             match seen {
-                Seen::Lookup { name, answer, .. } if is_new => tell_lookup(name, answer),
-                Seen::Request(exchange) if is_new && is_told(exchange.path()) => {
-                    self.tell(exchange);
+                Seen::Lookup { name, answer, .. } if is_new => print_lookup(name, answer),
+                Seen::Request(exchange) if is_new && is_chosen(exchange.path()) => {
+                    self.print_request(exchange);
                 }
                 _ => continue,
             }
-            self.told.push(at);
+            self.printed.push(at);
         }
     }
 
-    fn tell(&self, exchange: &Exchange) {
+    fn print_request(&self, exchange: &Exchange) {
         let origin = exchange.url.origin().ascii_serialization();
         let host = if origin == self.network.names().plc { "PLC" } else { "server" };
-        let answer = exchange.error().unwrap_or_else(|| gist(exchange));
+        let answer = exchange.error().unwrap_or_else(|| summary(exchange));
         let proof = match exchange.proof() {
             Some(proof) if proof.claim("nonce").is_some() => "proof with nonce",
             Some(_) => "proof without nonce",
             None => "",
         };
         let status = exchange.status.unwrap_or_default();
-        let style = if status < 300 { GOOD } else { ASKED_AGAIN };
+        let style = if status < 300 { GOOD } else { REJECTED };
         let path = shortened(exchange.path());
         let method = exchange.method.as_str();
         let answer = if proof.is_empty() { answer } else { format!("{answer:<18}") };
         println!(
-            "   {host:<8}{method:<6}{path:<QUESTION$}{style}{status}{style:#}  \
+            "   {host:<8}{method:<6}{path:<TARGET$}{style}{status}{style:#}  \
              {answer}{QUIET}{proof}{QUIET:#}"
         );
     }
 
-    /// A URL that the browser goes to, and what it carries.
+    /// Prints a URL that the browser visits, and its query parameters.
     pub(crate) fn url(&self, what: &str, url: &str) {
         let Ok(url) = Url::parse(url) else { return };
         self.shows(what, url.as_str().split('?').next().unwrap_or_default());
@@ -98,13 +100,13 @@ impl<'a> Telling<'a> {
         }
     }
 
-    /// One fact.
+    /// Prints a label and its value.
     pub(crate) fn shows(&self, what: &str, text: &str) {
         println!("   {what:<14}{text}");
     }
 
-    /// Why it matters.
-    pub(crate) fn why(&self, text: &str) {
+    /// Prints the explanation of a step.
+    pub(crate) fn explain(&self, text: &str) {
         for line in wrapped(text, WIDTH - 3) {
             println!("   {QUIET}{line}{QUIET:#}");
         }
@@ -114,22 +116,22 @@ impl<'a> Telling<'a> {
         let requests = self.network.sandbox().requests().count();
         println!("\n{TITLE}Done{TITLE:#} in {} ms, {requests} requests.", time.as_millis());
         println!(
-            "{QUIET}Next: `atproto-oauth sandbox` keeps such a network running for your own client, \
-             and\n`atproto-oauth login` logs you in at a real one.{QUIET:#}\n"
+            "{QUIET}Next: `atproto-oauth sandbox` runs such a network to test your own client,\nand \
+             `atproto-oauth login` logs in to a real account.{QUIET:#}\n"
         );
     }
 }
 
-fn tell_lookup(name: &str, answer: &Dns) {
+fn print_lookup(name: &str, answer: &Dns) {
     let found = match answer {
         Dns::Records(records) => records.join(", "),
         _ => "nothing".to_owned(),
     };
-    println!("   {:<8}{:<6}{name:<QUESTION$}{GOOD}{found}{GOOD:#}", "DNS", "TXT");
+    println!("   {:<8}{:<6}{name:<TARGET$}{GOOD}{found}{GOOD:#}", "DNS", "TXT");
 }
 
-/// What an answer says that matters next.
-fn gist(exchange: &Exchange) -> String {
+/// Returns the part of a response that the next step uses.
+fn summary(exchange: &Exchange) -> String {
     let answer: Value = serde_json::from_slice(&exchange.answer_body).unwrap_or_default();
     let text = |pointer: &str| answer.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
     match exchange.path() {
@@ -145,7 +147,7 @@ fn gist(exchange: &Exchange) -> String {
     }
 }
 
-/// A DID in a path is longer than what is interesting about it.
+/// Shortens a `did:plc` in a path to its first six characters.
 fn shortened(path: &str) -> String {
     match path.split_once("did:plc:") {
         Some((before, id)) => format!("{before}did:plc:{}…", id.get(..6).unwrap_or(id)),
@@ -156,7 +158,7 @@ fn shortened(path: &str) -> String {
 fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {
-        let line = lines.last_mut().expect("there is one from the start");
+        let line = lines.last_mut().expect("the list begins with one line");
         if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > width {
             lines.push(word.to_owned());
         } else {

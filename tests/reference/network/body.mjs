@@ -1,5 +1,5 @@
-// Request bodies for the log: their digest, and the form fields of OAuth
-// requests without the secrets in them.
+// Reads request bodies for the log: the hash of a body, and the form fields of an
+// OAuth request without its secrets.
 import { createHash } from 'node:crypto'
 
 const FORM = 'application/x-www-form-urlencoded'
@@ -9,8 +9,8 @@ const sha256 = (data) => createHash('sha256').update(data).digest('hex')
 
 export const isForm = (contentType) => (contentType ?? '').split(';')[0].trim().toLowerCase() === FORM
 
-// Looks at each chunk on its way from the HTTP parser into the request stream,
-// so the PDS's own reading of that stream is not touched.
+// Reads each chunk that the HTTP parser pushes into the request stream. The PDS can
+// still read the stream, because the chunks are not consumed.
 export function watchBody(req, keepText, done) {
   const hash = createHash('sha256')
   const chunks = []
@@ -29,7 +29,8 @@ export function watchBody(req, keepText, done) {
   }
 }
 
-// name -> value, or an array of values for a repeated name
+// Returns an object from names to values. A repeated name has an array of values;
+// the values of secret fields are hashes.
 export function formFields(fields) {
   const form = Object.create(null)
   for (const name of new Set(fields.keys())) {

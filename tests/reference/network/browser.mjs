@@ -1,16 +1,16 @@
-// A browser with a user in it: opens the authorization page, signs in, and
-// consents or denies, through the API that the page's own script uses.
+// Simulates a browser and its user: opens the authorization page, signs in, and
+// approves or denies. It uses the same API as the script of the page.
 import http from 'node:http'
 import { pdses } from './registry.mjs'
 
 export const USER_AGENT = 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/130 Safari/537.36'
 
-const profiles = new Map() // `session` of POST /approve -> Browser, to keep its cookies
+const profiles = new Map() // map from `session` of POST /approve to a Browser, which keeps its cookies
 
 class Browser {
   cookies = new Map()
 
-  // node:http and not fetch(), which always sends a sec-fetch-mode of its own
+  // Uses node:http, because fetch() always sends its own sec-fetch-mode header.
   async request(url, { method = 'GET', headers = {}, json } = {}) {
     const target = new URL(url)
     const tlsPds = Object.values(pdses).find((pds) => pds.tls && pds.url === target.origin)
@@ -42,20 +42,22 @@ class Browser {
   }
 }
 
-// {authorization_url, identifier, password, remember?, scope?, session?} -> {step, status, redirect_url, params}
+// Approves a login. `order` is {authorization_url, identifier, password, remember?,
+// scope?, session?}. The result is {step, status, redirect_url, params}.
 export const approve = (order) => visit(order, (page) => signInAndConsent(page, order))
 
-// {authorization_url, session?}
+// Denies a login. `order` is {authorization_url, session?}.
 export const deny = (order) => visit(order, async (page) => ({ step: 'reject', answer: await page.call('/reject', {}) }))
 
-// Opens the page, lets `decide` act on it, and follows to the client's redirect.
+// Opens the authorization page, runs `decide` on it, and follows the redirect of the
+// page. Returns the redirect to the client.
 async function visit({ authorization_url, session }, decide) {
   const browser = profiles.get(session) ?? new Browser()
   if (session) profiles.set(session, browser)
 
   const opened = await browser.request(authorization_url, { headers: navigation('cross-site') })
   const page = openPage(browser, authorization_url, opened)
-  // no page to act on: an error, or a redirect at once (prompt=none and the like)
+  // There is no page after an error or an immediate redirect, for example of prompt=none.
   if (!page) return { step: 'authorize', ...outcome(opened) }
 
   const { step, answer } = await decide(page)
@@ -70,8 +72,8 @@ function openPage(browser, authorizationUrl, opened) {
   if (opened.status !== 200 || opened.location) return undefined
   const url = new URL(authorizationUrl)
   if (!url.searchParams.has('request_uri')) {
-    // Opened without a pushed request, the page rewrites its own URL: the
-    // request_uri is in its hydration data.
+    // If the request was not pushed, the script of the page adds the request_uri to
+    // the URL of the page. The request_uri is in the hydration data of the page.
     const requestUri = opened.text.match(/urn:ietf:params:oauth:request_uri:req-[0-9a-f]+/)?.[0]
     if (!requestUri) return undefined
     url.search = new URLSearchParams({ client_id: url.searchParams.get('client_id'), request_uri: requestUri })
@@ -109,7 +111,8 @@ const navigation = (site) => ({
   'upgrade-insecure-requests': '1',
 })
 
-// Where an answer takes the user: back to the client with parameters, or nowhere.
+// Returns the redirect to the client with its parameters; without a redirect, the
+// form of form_post, or the error page.
 function outcome({ status, location, text, json }) {
   if (location) {
     const url = new URL(location)
@@ -120,7 +123,8 @@ function outcome({ status, location, text, json }) {
   return { status, redirect_url: null, error_data: pageError(text), page: text.slice(0, 4000), body: json }
 }
 
-// response_mode=form_post: a form that submits itself instead of a redirect
+// Reads the self-submitting form that response_mode=form_post uses instead of a
+// redirect.
 function formPost(html) {
   const action = unescapeHtml(html.match(/<form[^>]+action="([^"]+)"/)[1])
   const params = {}
@@ -139,7 +143,7 @@ function unescapeHtml(text) {
   })
 }
 
-// The error page carries its error as JSON in a JSON string in a script.
+// Reads the error of an error page, which is JSON in a JSON string in a script.
 function pageError(html) {
   const quoted = html.match(/window\["__errorData"\]=JSON\.parse\(("(?:[^"\\]|\\.)*")\)/)?.[1]
   return quoted && parseJson(parseJson(quoted))

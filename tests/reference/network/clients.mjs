@@ -1,15 +1,15 @@
-// The https hosts of OAuth clients, as the authorization server sees them.
+// Simulates the https hosts of OAuth clients for the authorization servers.
 //
-// The provider takes only https client ids on a public-looking DNS name, and
-// fetches the metadata and the keys from there. Its fetch ends in
-// globalThis.fetch, so that is replaced here: chosen URLs are answered with a
-// registered document, chosen hosts are forwarded to a loopback server of the
-// test. All but DNS and TLS is the provider's real path. Import this module
-// before the PDS.
+// The authorization server accepts only https client ids with a public DNS name,
+// and fetches the metadata and the keys of the client from there. It fetches with
+// globalThis.fetch, so this module replaces globalThis.fetch. A registered URL
+// returns its registered document. A request to a registered host is forwarded to
+// a loopback server of the test. Only DNS and TLS are bypassed. This module must be
+// imported before the PDS.
 const documents = new Map() // URL -> {status, headers, body}
 const hosts = new Map() // host[:port] -> http://127.0.0.1:PORT
 
-// Every fetch the servers made: {t, url, via: "doc" | "net" | target}.
+// Log of all requests that the servers sent: {t, url, via: "doc" | "net" | target}.
 export const fetchLog = []
 
 export const realFetch = globalThis.fetch
@@ -39,22 +39,24 @@ globalThis.fetch = async function (input, init) {
   return realFetch.call(this, input, init)
 }
 
-// {client_id, metadata, jwks_uri?, jwks?, status?, headers?}
+// Registers the documents of a client. The parameter is the body of POST /clients:
+// {client_id, metadata, jwks_uri?, jwks?, status?, headers?}.
 export function registerClient({ client_id, metadata, jwks_uri, jwks, status, headers }) {
   documents.set(new URL(client_id).href, { body: metadata, status, headers })
   if (jwks_uri) documents.set(new URL(jwks_uri).href, { body: jwks })
   clearClientCache()
 }
 
-// {host, target}; without a target the host is forgotten
+// Forwards requests to `host` to `target`; without a target, `host` is removed.
 export function registerHost({ host, target }) {
   if (target) hosts.set(host, target)
   else hosts.delete(host)
   clearClientCache()
 }
 
-// The provider keeps metadata and keys for ten minutes in private fields. Make
-// the first read of each URL after clearClientCache() go past that cache.
+// Number of calls of clearClientCache(). The authorization server caches metadata
+// and keys for ten minutes in private fields. After each call of clearClientCache(),
+// the first read of each URL bypasses this cache.
 let epoch = 0
 
 export function clearClientCache() {
@@ -65,7 +67,7 @@ export function makeClientCacheClearable(provider) {
   const { metadataGetter, jwks } = provider.clientManager
   for (const cache of [metadataGetter, jwks]) {
     const get = cache.get.bind(cache)
-    const readIn = new Map() // key -> epoch of the last read
+    const readIn = new Map() // map from a key to the epoch of its last read
     cache.get = (key, options) => {
       const fresh = readIn.get(key) !== epoch
       readIn.set(key, epoch)

@@ -1,21 +1,23 @@
-// The control endpoint: how tests act as the user, set up clients, turn knobs,
-// order faults and read the logs. It also plays the public services that a
-// client needs for resolving handles (DNS over HTTPS, /.well-known/atproto-did
-// by Host header, resolveHandle). ../README.md describes all routes.
+// The control endpoint. With it, tests act as the user, publish documents of
+// clients, set knobs, request faults and read the logs. The control endpoint also
+// serves the services that resolve handles: DNS over HTTPS,
+// /.well-known/atproto-did by Host header, and resolveHandle. ../README.md
+// describes all routes.
 import http from 'node:http'
 import { setTimeout } from 'node:timers/promises'
 import { approve, deny } from './browser.mjs'
 import { fetchLog, registerClient, registerHost } from './clients.mjs'
 import { answerMessage, dnsLog, resolve } from './dns.mjs'
-import { orderFault } from './faults.mjs'
-import { bendHandle, findHandle } from './handles.mjs'
-import { createAccount, turnKnobs } from './pds.mjs'
+import { requestFault } from './faults.mjs'
+import { overrideHandle, findHandle } from './handles.mjs'
+import { createAccount, setKnobs } from './pds.mjs'
 import { getPds, pdses } from './registry.mjs'
 import { choosePort, listen } from './settings.mjs'
 
 const TXT = 16
 
-// Route -> function of the JSON body and the query, giving the JSON answer.
+// Map from routes to functions. Each function gets the JSON body and the query
+// parameters, and returns the JSON of the response.
 const makeRoutes = ({ info, stop }) => ({
   'GET /info': () => info(),
   'POST /approve': (order) => approve(order),
@@ -23,21 +25,21 @@ const makeRoutes = ({ info, stop }) => ({
   'POST /accounts': ({ pds, handle, password }) => createAccount(pds, handle, password),
   'POST /clients': (client) => done(registerClient(client)),
   'POST /hosts': (host) => done(registerHost(host)),
-  'POST /handles': (settings) => bendHandle(settings),
-  'POST /knobs': (knobs) => turnKnobs(knobs),
-  'POST /faults': (order) => orderFault(order),
+  'POST /handles': (settings) => overrideHandle(settings),
+  'POST /knobs': (knobs) => setKnobs(knobs),
+  'POST /faults': (fault) => requestFault(fault),
   'GET /log': (_, query) => readLog(query.get('pds')),
   'GET /fetches': () => fetchLog,
   'GET /dns': () => dnsLog,
   'POST /log/clear': () => done(clearLogs()),
-  'POST /stop': () => done(setTimeout(10).then(stop)), // after the answer
+  'POST /stop': () => done(setTimeout(10).then(stop)), // stops after the response is sent
 })
 
 const done = () => ({ ok: true })
 
-// A client has an answer's last byte before the server has noticed that it was
-// the last, so a test that asks right after its call waits for that here. An
-// answer that is never to come is not waited for long.
+// Returns the log, and first waits up to one second until all entries have a
+// status. The wait is necessary because a client receives the last byte of a
+// response before the server completes the log entry.
 async function readLog(name) {
   const read = () => (name ? getPds(name).log : Object.values(pdses).flatMap((pds) => pds.log))
   const late = Date.now() + 1000
@@ -51,8 +53,8 @@ function clearLogs() {
   dnsLog.length = 0
 }
 
-// Paths of public services, each a function of (request, URL) that gives
-// {status, type, body}, or undefined to never answer.
+// Map from paths of public services to functions. Each function gets the request
+// and its URL, and returns {status, type, body}, or undefined for no response.
 const services = {
   '/.well-known/atproto-did': (req) => {
     const did = findHandle((req.headers.host ?? '').replace(/:\d+$/, ''))?.http_did
@@ -81,7 +83,8 @@ const services = {
 const json = (status, value) => ({ status, type: 'application/json', body: JSON.stringify(value) })
 const text = (status, body) => ({ status, type: 'text/plain', body })
 
-// `info(url)` gives what GET /info answers, `stop` ends the network.
+// Starts the control endpoint. `info(url)` returns the response of GET /info, and
+// `stop` ends the network.
 export async function startControl({ info, stop }) {
   const url = `http://127.0.0.1:${await choosePort('CONTROL')}`
   const routes = makeRoutes({ info: () => info(url), stop })

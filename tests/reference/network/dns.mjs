@@ -1,5 +1,6 @@
-// A DNS server for the handles: TXT of _atproto.<handle>, A of <handle>. Over
-// UDP and TCP on one port here; control.mjs offers the same as DNS over HTTPS.
+// DNS server for the handles, over UDP and TCP on one port. It has TXT records of
+// _atproto.<handle> and A records of <handle>. control.mjs serves the same records
+// as DNS over HTTPS.
 import dgram from 'node:dgram'
 import net from 'node:net'
 import { findHandle } from './handles.mjs'
@@ -12,10 +13,11 @@ const NOERROR = 0
 const SERVFAIL = 2
 const NXDOMAIN = 3
 
-// Every question: {t, name, type, via, rcode, answers}, or with silent: true.
+// Log of all questions: {t, name, type, via, rcode, answers}, or {t, name, type,
+// via, silent: true} for a question without a response.
 export const dnsLog = []
 
-// The answer to a question, or undefined to keep silent.
+// Returns the answer to a question, or undefined for no response.
 export function resolve(name, type, via) {
   const entry = { t: Date.now(), name, type, via }
   dnsLog.push(entry)
@@ -36,7 +38,7 @@ export function resolve(name, type, via) {
   return { rcode, answers, truncated: mode === 'truncated' && via === 'udp' }
 }
 
-// Answers one DNS message; undefined means no answer.
+// Returns the response to a DNS message, or undefined for no response.
 export function answerMessage(query, via) {
   const question = parseQuestion(query)
   const result = resolve(question.name, question.type, via)
@@ -57,7 +59,7 @@ function parseQuestion(query) {
     if (at >= query.length) throw new Error('the name does not end')
   }
   const end = at + 5
-  // an OPT record (EDNS) right after the question tells how much UDP may carry
+  // An OPT record (EDNS) after the question gives the largest UDP response.
   const hasOpt = query.length >= end + 11 && query[end] === 0 && query.readUInt16BE(end + 1) === OPT
   return {
     name: labels.join('.').toLowerCase(),
@@ -83,10 +85,10 @@ function record(type, answer) {
       ? Buffer.from(answer.split('.').map(Number))
       : Buffer.concat(answer.flatMap((part) => [Buffer.from([Buffer.byteLength(part)]), Buffer.from(part)]))
   const head = Buffer.alloc(12)
-  head.writeUInt16BE(0xc00c, 0) // the name of the question
+  head.writeUInt16BE(0xc00c, 0) // pointer to the name of the question
   head.writeUInt16BE(type, 2)
   head.writeUInt16BE(1, 4) // class IN
-  head.writeUInt32BE(1, 6) // one second to live
+  head.writeUInt32BE(1, 6) // TTL: one second
   head.writeUInt16BE(data.length, 10)
   return Buffer.concat([head, data])
 }
@@ -115,7 +117,7 @@ export async function startDns() {
   return { address: `127.0.0.1:${port}`, stop }
 }
 
-// Over TCP each message has its length in front.
+// Answers messages over TCP, where each message follows its length in two bytes.
 function answerStream(socket) {
   let received = Buffer.alloc(0)
   socket.on('data', (chunk) => {
@@ -132,7 +134,7 @@ function answerStream(socket) {
   })
 }
 
-// A malformed query gets no answer.
+// Returns the response, or undefined if the query is malformed.
 function attempt(query, via) {
   try {
     return answerMessage(query, via)

@@ -1,16 +1,17 @@
-// Faults that a test orders in front of a PDS with POST /faults. Each takes the
-// next matching request, `times` times, after letting `skip` of them through.
+// Faults that a test requests with POST /faults. A fault lets the first `skip`
+// matching requests to the PDS through, and applies to the next `times` requests.
 import { once } from 'node:events'
 import { patchAnswer } from './patch.mjs'
 import { getPds } from './registry.mjs'
 
-// {pds, path?, method?, action, times?, skip?, ...} or {pds, clear: true}
-export function orderFault({ pds: name, clear, ...fault }) {
+// Adds a fault or removes all faults of a PDS. The body of the request is
+// {pds, path?, method?, action, times?, skip?, ...} or {pds, clear: true}.
+export function requestFault({ pds: name, clear, ...fault }) {
   const pds = getPds(name)
   if (clear) {
     pds.faults.length = 0
   } else {
-    if (!Object.hasOwn(ACTIONS, fault.action)) throw new Error(`no fault action ${fault.action}; there are ${Object.keys(ACTIONS).join(', ')}`)
+    if (!Object.hasOwn(ACTIONS, fault.action)) throw new Error(`unknown fault action ${fault.action}; use one of ${Object.keys(ACTIONS).join(', ')}`)
     pds.faults.push({ times: 1, ...fault })
   }
   return { pending: pds.faults }
@@ -30,20 +31,20 @@ export function takeFault(pds, method, path) {
 export async function applyFault(fault, pds, req, res, pass) {
   try {
     await ACTIONS[fault.action]({ fault, pds, req, res, pass })
-  } catch (error) { // a header that cannot be sent, say; the network has to go on
+  } catch (error) { // for example a header that can't be sent; the network must keep running
     console.error(`fault ${fault.action} failed:`, error)
     res.destroy()
   }
 }
 
 const ACTIONS = {
-  // The connection ends before the PDS sees the request.
+  // Closes the connection before the PDS sees the request.
   async drop({ req }) {
     await wholeRequest(req)
     req.socket.destroy()
   },
 
-  // The PDS processes the request (it rotates a token, say), the answer is lost.
+  // The PDS processes the request, for example a token refresh, and the response is lost.
   drop_after({ res, pass }) {
     res.write = () => true
     res.end = () => {
@@ -53,7 +54,7 @@ const ACTIONS = {
     pass()
   },
 
-  // {ms}: the PDS gets the request later.
+  // {ms?}: the PDS gets the request `ms` milliseconds later.
   delay({ fault, pass }) {
     setTimeout(pass, fault.ms ?? 1000)
   },
@@ -63,7 +64,7 @@ const ACTIONS = {
     pass()
   },
 
-  // {status?, headers?, body?}: an answer in the PDS's place, JSON unless said otherwise.
+  // {status?, headers?, body?}: responds instead of the PDS; JSON by default.
   async status({ fault, req, res }) {
     await wholeRequest(req)
     const body = fault.body ?? { error: 'server_error' }
@@ -73,9 +74,9 @@ const ACTIONS = {
     res.end(typeof body === 'string' ? body : JSON.stringify(body))
   },
 
-  // {status?, headers?, body? or body_base64?, repeat?, cut?, hang?}: any bytes in
-  // the PDS's place. The body is sent `repeat` times; with `cut` the connection
-  // then breaks, with `hang` the answer never ends.
+  // {status?, headers?, body? or body_base64?, repeat?, cut?, hang?}: responds with
+  // any bytes instead of the PDS. The body is sent `repeat` times. After the body,
+  // `cut` closes the connection, and `hang` never ends the response.
   async raw({ fault, req, res }) {
     await wholeRequest(req)
     const { repeat = 1, cut, hang } = fault
@@ -88,21 +89,22 @@ const ACTIONS = {
     else res.end(body)
   },
 
-  // {patch?, headers?, status?}: the PDS's own answer, changed.
+  // {patch?, headers?, status?}: changes the response of the PDS.
   patch({ fault, req, res, pass }) {
     patchAnswer(req, res, fault)
     pass()
   },
 }
 
-// Read the request to its end first, so that the log is complete and the client
-// does not fail while it still sends.
+// Reads the request to its end, so that the log entry is complete and the client
+// does not fail while it sends the body.
 async function wholeRequest(req) {
   req.resume()
   await once(req, 'close').catch(() => {})
 }
 
-// `headers` is an object, or a list of pairs to repeat a name; null removes.
+// Sets headers. `headers` is an object, or a list of pairs if a name is repeated.
+// The value null removes a header.
 function setHeaders(res, headers = {}) {
   const pairs = Array.isArray(headers) ? headers : Object.entries(headers)
   for (const [name] of pairs) res.removeHeader(name)

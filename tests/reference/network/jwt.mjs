@@ -1,5 +1,5 @@
-// Takes DPoP proofs and client assertions apart for the log, and checks of a
-// proof what can be checked without knowing the session.
+// Decodes DPoP proofs and client assertions for the log, and checks the parts of a
+// proof that can be checked without the session: its signature and `ath`.
 import { createHash, createPublicKey, verify } from 'node:crypto'
 
 const HASHES = { ES256: 'sha256', ES256K: 'sha256', ES384: 'sha384', ES512: 'sha512' }
@@ -19,7 +19,8 @@ export function describeAssertion(jwt) {
   return decoded && { header: decoded.header, claims: decoded.claims, signature_bytes: decoded.signature.length }
 }
 
-// The log's members about DPoP. With several DPoP headers they tell of the first.
+// Returns the DPoP members of a log entry. If a request has several DPoP headers, the
+// members describe the first header.
 export function describeDpop(req) {
   const proofs = req.rawHeaders.filter((_, index) => index % 2 === 1 && req.rawHeaders[index - 1].toLowerCase() === 'dpop')
   const decoded = proofs.length > 0 ? decode(proofs[0]) : undefined
@@ -44,8 +45,8 @@ function signatureIsValid(jwt, decoded) {
   }
 }
 
-// Does the proof's ath name the token in the Authorization header? null when
-// the request has no proof or no token.
+// Whether `ath` is the hash of the token in the Authorization header; null if the
+// request has no proof or no token.
 function athIsValid(claims, authorization) {
   const token = authorization?.split(' ')[1]
   if (!claims || !token) return null

@@ -1,8 +1,9 @@
-// The request log: one entry per request, with what was really on the wire.
-// Tests judge the client by this and not by what the client says it sent.
+// The request log: one entry for each request, with the data that the server
+// received. Tests check the client by this log.
 //
-// An entry is written when the headers have arrived, and completed when the
-// body has passed through and when the answer is finished.
+// An entry is added when the headers have arrived. The entry gets its members
+// about the body at the end of the body, and its members about the response at the
+// end of the response.
 import { USER_AGENT as BROWSER_USER_AGENT } from './browser.mjs'
 import { formFields, isForm, watchBody } from './body.mjs'
 import { describeAssertion, describeDpop } from './jwt.mjs'
@@ -45,13 +46,13 @@ export function logRequest(pds, req, res) {
 
   const answered = () => {
     if (entry.status !== undefined) return
-    entry.status = res.writableFinished ? res.statusCode : null // null: no complete answer was sent
+    entry.status = res.writableFinished ? res.statusCode : null // null: no complete response was sent
     entry.dpop_nonce_out = res.getHeader('dpop-nonce')
     entry.www_authenticate = res.getHeader('www-authenticate')
     entry.response_content_type = res.getHeader('content-type')
     entry.duration_ms = Date.now() - entry.t
   }
-  res.setMaxListeners(50) // the PDS comes close to the default limit of 10 itself
+  res.setMaxListeners(50) // the listeners of the PDS alone almost reach the default limit of 10
   res.on('finish', answered).on('close', answered)
   return entry
 }

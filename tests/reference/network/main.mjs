@@ -1,7 +1,8 @@
-// Starts the reference network, prints one line of JSON about it when all of it
-// is ready, and stops on SIGTERM, SIGINT, POST /stop or the end of stdin.
-import { startedAt } from './settings.mjs' // first: sets the environment
-import './clients.mjs' // before the PDS: replaces fetch
+// Starts the reference network, and prints one line of JSON that describes the
+// network as soon as all servers are ready. The network stops on SIGTERM, on
+// SIGINT, on POST /stop, and at the end of stdin.
+import { startedAt } from './settings.mjs' // imported first, because it sets environment variables
+import './clients.mjs' // imported before the PDS, because it replaces fetch
 import { startControl } from './control.mjs'
 import { startDns } from './dns.mjs'
 import { startPdses, stopPdses } from './pds.mjs'
@@ -36,7 +37,7 @@ let stopping = false
 async function stop() {
   if (stopping) return
   stopping = true
-  setTimeout(() => process.exit(), 3000) // a PDS waits for open connections; do not wait with it
+  setTimeout(() => process.exit(), 3000) // limits the time in which a PDS waits for open connections
   control.stop()
   dns.stop()
   await stopPdses()
@@ -45,7 +46,8 @@ async function stop() {
 }
 
 process.on('SIGTERM', stop).on('SIGINT', stop)
-// Whoever started the network holds its stdin open, so it is not left behind.
+// The process that started the network keeps stdin open. If that process ends,
+// stdin ends and the network stops, too.
 process.stdin.on('end', stop).on('error', stop).resume()
 
 process.stdout.write(`${JSON.stringify(info(control.url))}\n`)

@@ -1,7 +1,7 @@
-// Changes a PDS's answer before it leaves: members of the JSON body, headers,
-// the status.
+// Changes the response of a PDS before it is sent: members of the JSON body, headers
+// and the status.
 export function patchAnswer(req, res, { patch = {}, headers = {}, status }) {
-  // keep the answer whole and readable
+  // Without these headers, the PDS sends the body complete and uncompressed.
   delete req.headers['accept-encoding']
   delete req.headers['if-none-match']
 
@@ -35,7 +35,8 @@ export function patchAnswer(req, res, { patch = {}, headers = {}, status }) {
   }
 }
 
-// Merges the patch into a JSON object; null deletes a member. Other bodies stay.
+// Merges the patch into a JSON object. The value null deletes a member. A body that
+// is not JSON stays unchanged.
 function patchJson(body, patch) {
   let json
   try {

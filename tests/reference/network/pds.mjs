@@ -1,9 +1,10 @@
-// The four reference PDSes, their accounts, and the knobs that reach into them.
+// The four reference PDSes, their accounts and their knobs.
 //
-//   a  PDS and its own issuer
-//   b  the same, a second one
-//   r  resource server only: shares a's accounts, and a issues its tokens
-//   s  PDS and issuer over https, under a name that looks public
+//   a  PDS that is its own authorization server
+//   b  PDS that is its own authorization server, a second issuer
+//   r  PDS that is only a resource server: it shares the data directory of a, and a
+//      issues its tokens
+//   s  PDS and authorization server over https, with a name that looks public
 import fs from 'node:fs'
 import https from 'node:https'
 import path from 'node:path'
@@ -23,7 +24,8 @@ export async function startPdses(plcUrl) {
 
   const r = await startPds('r', { plcUrl, sharing: a })
   r.authorizationServer = a.issuer
-  // a has to name r, or a careful client refuses r (RFC 9728, section 4)
+  // The metadata of a must list r, because a client may reject r otherwise (RFC 9728
+  // section 4).
   a.protectedResources = [a.url, r.url]
 
   await startPds('s', { plcUrl, host: tlsHost })
@@ -42,10 +44,10 @@ async function startPds(name, { plcUrl, sharing, host }) {
   fs.mkdirSync(path.join(directory, 'blobs'), { recursive: true })
 
   const env = {
-    devMode: true, // lets the issuer be http:
+    devMode: true, // allows an http: issuer
     disableSsrfProtection: true,
     port,
-    hostname: 'localhost', // the only hostname for which the PDS uses http:
+    hostname: 'localhost', // for other hostnames, the PDS uses https:
     serviceHandleDomains: ['.test'],
     serviceName: `Reference PDS ${name}`,
     didPlcUrl: plcUrl,
@@ -74,10 +76,10 @@ async function startPds(name, { plcUrl, sharing, host }) {
     did: config.service.did,
     url: config.service.publicUrl,
     issuer: config.oauth.issuer,
-    plainUrl: `http://localhost:${port}`, // reaches the PDS without TLS
+    plainUrl: `http://localhost:${port}`, // URL of the PDS without TLS
     faults: [],
     log: [],
-    resetNonce, // every DPoP nonce given out so far becomes invalid
+    resetNonce, // makes all DPoP nonces issued so far invalid
   }
   pdses[name] = pds
   tapWire(pds)
@@ -115,14 +117,16 @@ export async function createAccount(pdsName, handle, password) {
     body: JSON.stringify({ email, handle, password }),
   })
   const answer = await response.json()
-  if (!response.ok) throw new Error(`createAccount ${handle}: ${response.status} ${JSON.stringify(answer)}`)
+  if (!response.ok) throw new Error(`createAccount failed for ${handle}: ${response.status} ${JSON.stringify(answer)}`)
   const account = { handle: answer.handle, did: answer.did, password, email, pds: pds.url, issuer: pds.issuer, server: pds.name }
   accounts.push(account)
   return account
 }
 
-// {pds, access_token_ms?, nonce_rotation_ms?, reset_nonce?, nonces: false?, clear_client_cache?}
-export function turnKnobs(knobs) {
+// Sets knobs of a PDS. The parameter is the body of POST /knobs: {pds,
+// access_token_ms?, nonce_rotation_ms?, reset_nonce?, nonces: false?,
+// clear_client_cache?}.
+export function setKnobs(knobs) {
   const pds = getPds(knobs.pds)
   if (knobs.access_token_ms) pds.provider.tokenManager.tokenMaxAge = knobs.access_token_ms
   if (knobs.nonce_rotation_ms) pds.nonceRotationMs = knobs.nonce_rotation_ms

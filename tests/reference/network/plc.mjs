@@ -1,4 +1,4 @@
-// The reference PLC directory (did:plc), with its data in memory.
+// Starts the reference PLC directory (did:plc) with an in-memory database.
 import plcModule from '@did-plc/server'
 import { choosePort } from './settings.mjs'
 

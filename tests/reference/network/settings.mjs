@@ -1,25 +1,25 @@
-// Things to settle before the reference packages load: their environment, the
-// start time, the ports and the directory that holds all data of this run.
-// Import this module first.
+// Settings of this run: environment variables of the reference packages, the start
+// time, the ports, and the directory that holds all data. This module must be
+// imported before the reference packages, because they read the environment.
 import fs from 'node:fs'
 import net from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
 
-process.env.LOG_ENABLED ??= 'false' // the PDS's own log would go to stdout
+process.env.LOG_ENABLED ??= 'false' // the log of the PDS would be mixed with the JSON line on stdout
 process.env.NODE_ENV ??= 'production'
 
 export const startedAt = Date.now()
 
 export const dataDir = fs.mkdtempSync(path.join(os.tmpdir(), 'atproto-reference-network-'))
-// a PDS may still be writing its last file while this runs
+// The removal is retried, because a PDS may still write a file at this moment.
 process.on('exit', () => fs.rmSync(dataDir, { recursive: true, force: true, maxRetries: 10 }))
 
-// https client ids and the https issuer need names that look public; neither is
-// ever looked up in the real DNS.
+// Host of the https issuer, PDS s. The name must look public. It is never looked
+// up in the public DNS.
 export const tlsHost = process.env.REFERENCE_TLS_HOST ?? 'pds.reference-network.dev'
 
-// REFERENCE_<NAME>_PORT, or a port that is free right now.
+// Returns the port in REFERENCE_<NAME>_PORT, or else a port that is free now.
 export async function choosePort(name) {
   const wanted = Number(process.env[`REFERENCE_${name}_PORT`])
   if (wanted) return wanted

@@ -1,6 +1,6 @@
-// A throw-away certificate authority and server certificates, for the PDS with
-// an https issuer. X.509 is written out by hand (P-256, ECDSA with SHA-256): it
-// takes few lines, and neither the openssl command nor a package is needed.
+// Temporary certificate authority and server certificates, for the PDS with an
+// https issuer. This module encodes X.509 itself (P-256, ECDSA with SHA-256), so
+// that neither the openssl command nor a package is necessary.
 import { generateKeyPairSync, randomBytes, sign } from 'node:crypto'
 
 function der(tag, ...parts) {
@@ -36,7 +36,7 @@ const newKey = () => generateKeyPairSync('ec', { namedCurve: 'P-256' })
 function certificate({ subject, publicKey, issuer, signingKey, extensions }) {
   const day = 24 * 3600 * 1000
   const serial = randomBytes(16)
-  serial[0] = 0x40 | (serial[0] & 0x3f) // positive, and no leading zero
+  serial[0] = 0x40 | (serial[0] & 0x3f) // the number must be positive, without a leading zero byte
   const body = sequence(
     der(0xa0, integer([2])), // version 3
     integer(serial),

@@ -1,6 +1,5 @@
-// What stands in front of each PDS's own request handler: the request log, the
-// faults, and the disguise of PDS r as a resource server without an
-// authorization server.
+// Wraps the request handler of each PDS. The wrapper logs requests, applies faults,
+// and makes PDS r a resource server without an authorization server.
 import { applyFault, takeFault } from './faults.mjs'
 import { logRequest } from './log.mjs'
 import { patchAnswer } from './patch.mjs'
@@ -31,7 +30,8 @@ export function tapWire(pds) {
   server.on('request', pds.handle)
 }
 
-// PDS r is a whole PDS, but only PDS a issues tokens for it.
+// Hides the authorization server of PDS r, and names PDS a as the authorization
+// server in the resource metadata. Returns true if it has sent the response.
 function answerAsResourceServer(pds, pathname, res) {
   if (pathname.startsWith('/oauth/') || pathname.startsWith('/@atproto/') || pathname === AS_METADATA) {
     sendJson(res, 404, { error: 'not_found' })

@@ -1,12 +1,12 @@
-// Stands in for the npm package better-sqlite3 (see "overrides" in ../package.json).
+// Replaces the npm package better-sqlite3 (see "overrides" in ../package.json).
 //
-// The reference PDS opens its databases with better-sqlite3, whose native part
-// would have to be compiled on every machine. Node 22 has SQLite built in, so
-// this file offers the few calls that the PDS and its query builder make, with
-// better-sqlite3's error codes, and nothing needs a C++ compiler.
+// The reference PDS opens its databases with better-sqlite3, which has a native
+// part that must be compiled on every machine. Node 22 has SQLite built in. This
+// file implements the functions that the PDS and its query builder call, with the
+// error codes of better-sqlite3, so that no C++ compiler is necessary.
 import { DatabaseSync } from 'node:sqlite'
 
-// SQLite's (extended) result codes that the PDS looks for by name.
+// Names of the extended result codes of SQLite that the PDS compares by name.
 const ERROR_NAMES = {
   5: 'SQLITE_BUSY',
   261: 'SQLITE_BUSY_RECOVERY',
@@ -25,8 +25,8 @@ function translate(call) {
   }
 }
 
-// better-sqlite3 gives plain objects and Buffers; node:sqlite gives objects
-// without a prototype and Uint8Arrays.
+// Converts a row of node:sqlite, an object without a prototype with Uint8Arrays,
+// to a row of better-sqlite3, a plain object with Buffers.
 function plainRow(row) {
   const plain = { ...row }
   for (const [name, value] of Object.entries(plain)) {

@@ -1,4 +1,4 @@
-//! The command, which lies beside the folder of this test program.
+//! Tests of the command `atproto-oauth`, whose binary is in the parent folder of this test program.
 
 use atproto_oauth_tests::flows::command::{self, Command};
 

@@ -1,11 +1,11 @@
-//! Whole procedures against the reference server, and what was on the wire in the server's own
-//! words. `tests/reference/run` starts the network and then this.
+//! Tests of complete logins, requests and refreshes against the reference servers, which also check
+//! the request log of the servers. `tests/reference/run` starts the network and runs these tests.
 
 #![allow(
     clippy::indexing_slicing,
     clippy::panic,
     clippy::unwrap_used,
-    reason = "a test that fails says where"
+    reason = "a failed test panics with its location"
 )]
 
 mod command;
@@ -14,12 +14,12 @@ mod network;
 mod parity;
 mod stage;
 
-/// Every flow, over the blocking adapter.
+/// All flows with the blocking adapter (ureq).
 mod ureq {
     atproto_oauth_tests::flows!(crate::stage::Reference::blocking());
 }
 
-/// Every flow, over the async adapter.
+/// All flows with the async adapter (reqwest).
 mod reqwest {
     atproto_oauth_tests::flows!(crate::stage::Reference::asynchronous());
 }

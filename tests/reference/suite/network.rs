@@ -1,26 +1,27 @@
-//! The reference network: what to connect to, and its control endpoint.
+//! Client of the reference network's control endpoint, and the addresses of the network.
 
 use std::net::SocketAddr;
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Value, json};
 
-/// The network, for one test at a time: faults, knobs and logs belong to a server, not to a test.
+/// Exclusive access to the reference network. Only one test holds it at a time, because faults,
+/// knobs and logs belong to a server, not to a test.
 pub(crate) struct Network {
     info: Value,
     _alone: MutexGuard<'static, ()>,
 }
 
 impl Network {
-    /// The network with no faults and an empty log.
+    /// Waits for exclusive access, then removes the faults of PDS a and empties all logs.
     pub(crate) fn get() -> Self {
         static ALONE: Mutex<()> = Mutex::new(());
         static INFO: LazyLock<Value> = LazyLock::new(|| {
-            let json =
-                std::env::var("REFERENCE_NETWORK").expect("run this with tests/reference/run");
+            let json = std::env::var("REFERENCE_NETWORK")
+                .expect("REFERENCE_NETWORK is set; run these tests with tests/reference/run");
             serde_json::from_str(&json).unwrap()
         });
-        // A test that failed must not fail the others.
+        // A failed test poisons the lock. The poison is ignored, so that the other tests still run.
         let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         let network = Self { info: INFO.clone(), _alone: alone };
         network.ask("/faults", &json!({"clear": true}));
@@ -28,39 +29,41 @@ impl Network {
         network
     }
 
-    /// A member of the network's description, as text: `/plc`, `/pds/a/url`.
+    /// Returns a string of the network's JSON description by its JSON pointer, for example `/plc`
+    /// or `/pds/a/url`.
     pub(crate) fn text(&self, pointer: &str) -> String {
         self.info.pointer(pointer).unwrap().as_str().unwrap().to_owned()
     }
 
-    /// The name of the PDS with this origin.
+    /// Returns the name (`a`, `b`, `r` or `s`) of the PDS with this origin.
     pub(crate) fn name_of(&self, origin: &str) -> &str {
         let mut all = self.info["pds"].as_object().unwrap().iter();
         all.find(|(_, pds)| pds["url"] == origin).unwrap().0
     }
 
-    /// The DID of an account.
+    /// Returns the DID of the account with this handle.
     pub(crate) fn did(&self, handle: &str) -> String {
         let accounts = self.info["accounts"].as_array().unwrap();
         let account = accounts.iter().find(|account| account["handle"] == handle).unwrap();
         account["did"].as_str().unwrap().to_owned()
     }
 
-    /// The server with a certificate: who vouches for it, its name, where it is.
+    /// Returns the CA certificate (PEM), the host name and the address of PDS s, the https server.
     pub(crate) fn https_server(&self) -> (Vec<u8>, String, SocketAddr) {
         let certificate = std::fs::read(self.text("/pds/s/tls/ca_pem")).unwrap();
         let address = self.text("/pds/s/tls/addr").parse().unwrap();
         (certificate, self.text("/pds/s/tls/host"), address)
     }
 
-    /// Signs in as the owner of `handle` and consents: what became of the browser.
+    /// Signs in as the owner of `handle` and approves the login at the authorization URL `url`.
+    /// Returns the response of `POST /approve`.
     pub(crate) fn approve(&self, url: &str, handle: &str) -> Value {
         let password = format!("{}-pass", handle.split('.').next().unwrap());
         let form = json!({"authorization_url": url, "identifier": handle, "password": password});
         self.ask("/approve", &form)
     }
 
-    /// Asks something of the control endpoint.
+    /// Sends a POST request to the control endpoint and returns the JSON of the response.
     pub(crate) fn ask(&self, path: &str, body: &Value) -> Value {
         let url = format!("{}{path}", self.text("/control"));
         let request = ureq::post(&url).header("content-type", "application/json");
@@ -68,7 +71,7 @@ impl Network {
         serde_json::from_str(&answer).unwrap()
     }
 
-    /// What a server saw from the client, in order, without the browser's part.
+    /// Returns the log entries of a PDS in order, without the requests of the browser.
     pub(crate) fn log(&self, pds: &str) -> Vec<Value> {
         let url = format!("{}/log?pds={pds}", self.text("/control"));
         let log = ureq::get(&url).call().unwrap().into_body().read_to_string().unwrap();

@@ -1,4 +1,4 @@
-//! The parity cases against the servers that they were taken from.
+//! Runs the parity cases against the reference servers, whose behaviour the cases describe.
 
 use std::time::{Duration, SystemTime};
 
@@ -124,7 +124,7 @@ fn letter(server: Server) -> &'static str {
         Server::A => "a",
         Server::B => "b",
         Server::R => "r",
-        Server::Plc => unreachable!("the directory has no knobs"),
+        Server::Plc => unreachable!("the PLC directory has no knobs"),
     }
 }
 
@@ -144,9 +144,14 @@ fn landing(answer: &Value) -> Landing {
 }
 
 #[test]
-fn the_reference_servers_do_as_the_parity_cases_say() {
+fn the_reference_servers_pass_all_parity_cases() {
     let mut target = Reference::get();
     let failures: Vec<_> =
         cases().iter().filter_map(|case| case.check(&mut target).err()).collect();
-    assert!(failures.is_empty(), "{} differ:\n\n{}", failures.len(), failures.join("\n"));
+    assert!(
+        failures.is_empty(),
+        "{} parity cases failed:\n\n{}",
+        failures.len(),
+        failures.join("\n")
+    );
 }

@@ -1,4 +1,4 @@
-//! The reference network as a stage.
+//! Implements `Stage` for the reference network, so that the shared flows run against it.
 
 use std::net::TcpListener;
 use std::time::Duration;
@@ -13,7 +13,8 @@ use url::Url;
 
 use crate::network::Network;
 
-/// The reference network and one of the adapters.
+/// The reference network, and the adapter that runs the clients: ureq if `is_blocking`, else
+/// reqwest.
 pub(crate) struct Reference {
     pub(crate) network: Network,
     is_blocking: bool,
@@ -28,8 +29,8 @@ impl Reference {
         Self { network: Network::get(), is_blocking: false }
     }
 
-    /// A client over ureq, with an empty memory. It asks the network's DNS server, and finds the
-    /// server that has a certificate.
+    /// Runs a client with the ureq adapter and an empty cache. The driver uses the network's DNS
+    /// server, trusts the network's CA, and connects to the address of the https server, PDS s.
     pub(crate) fn ureq(&self, client: Client) -> atproto_oauth_ureq::OAuthClient {
         let (certificate, host, address) = self.network.https_server();
         let driver = atproto_oauth_ureq::Driver::builder(System::new(P256Keys))
@@ -43,7 +44,7 @@ impl Reference {
         atproto_oauth_ureq::OAuthClient::with_driver(client, driver)
     }
 
-    /// The same over reqwest.
+    /// Runs a client with the reqwest adapter, with the same settings as [`ureq`](Self::ureq).
     pub(crate) fn reqwest(&self, client: Client) -> Asynchronous {
         let (certificate, host, address) = self.network.https_server();
         Asynchronous::new(client, || {
@@ -60,7 +61,7 @@ impl Reference {
 }
 
 impl Stage for Reference {
-    /// The last one is at an https issuer with a certificate of its own.
+    /// The account `sam` is at the https issuer, PDS s.
     fn kinds(&self) -> &'static [&'static str] {
         &["alice", "rita", "sam"]
     }
@@ -71,7 +72,7 @@ impl Stage for Reference {
             "alice" | "carol" => ("a", "a"),
             "rita" => ("r", "a"),
             "sam" => ("s", "s"),
-            other => panic!("there is no {other} here"),
+            other => panic!("the reference network has no account {other}.test"),
         };
         let pds = self.network.text(&format!("/pds/{pds}/url"));
         let issuer = self.network.text(&format!("/pds/{issuer}/issuer"));
@@ -87,7 +88,7 @@ impl Stage for Reference {
     }
 
     fn nobody(&self) -> Url {
-        // A port that nobody listens on any more.
+        // The listener is dropped at once, so no server listens on its port.
         let dead = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         format!("http://{dead}").parse().unwrap()
     }
@@ -114,7 +115,7 @@ impl Stage for Reference {
         if let Some(url) = answer["redirect_url"].as_str() {
             return url.to_owned();
         }
-        // The page is a form that posts itself.
+        // For response_mode=form_post, the page has a self-submitting form instead of a redirect.
         let action = answer["action"].as_str().unwrap_or_else(|| panic!("{answer}"));
         let fields = answer["params"].as_object().unwrap();
         let fields = fields.iter().map(|(name, value)| (name, value.as_str().unwrap()));
@@ -153,7 +154,7 @@ impl Stage for Reference {
     }
 }
 
-/// An entry of the network's log.
+/// Converts an entry of the network's log.
 fn seen(entry: &Value) -> Seen {
     let text = |name: &str| entry[name].as_str().map(str::to_owned);
     let names = entry["header_names"].as_array().unwrap();

@@ -138,7 +138,7 @@ fn each_attempt_carries_an_assertion_of_its_own() {
 }
 
 #[test]
-fn a_signature_of_another_key_is_not_sent() {
+fn a_signature_by_another_key_is_not_sent() {
     let key = ClientKey::remote("the key in the safe", *ClientKey::new(signer(1)).unwrap().jwk());
     let mut network = Network::new();
     let mut forms = Vec::new();
@@ -149,7 +149,7 @@ fn a_signature_of_another_key_is_not_sent() {
 }
 
 #[test]
-fn a_session_goes_on_with_the_key_it_was_begun_with() {
+fn a_session_keeps_the_client_key_of_its_login() {
     // Rules F-08, F-09
     let [first, second] = [1, 2].map(|byte| ClientKey::new(signer(byte)).unwrap());
     let mut network = Network::new();
@@ -173,7 +173,7 @@ fn a_session_goes_on_with_the_key_it_was_begun_with() {
 }
 
 #[test]
-fn a_refusal_of_the_assertion_is_no_end_of_the_session() {
+fn a_rejected_assertion_does_not_end_the_session() {
     // Rule G-33
     let client = client([ClientKey::new(signer(1)).unwrap()]);
     let mut network = Network::new();

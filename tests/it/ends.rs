@@ -44,7 +44,7 @@ fn callback(pending: &Pending) -> CallbackParams {
 }
 
 #[test]
-fn a_login_that_began_does_nothing_more() {
+fn an_ended_login_panics_if_it_is_polled() {
     let mut network = Network::new();
     let client = network.client();
     let subject = || Subject::parse("alice.example.com").unwrap();
@@ -55,7 +55,7 @@ fn a_login_that_began_does_nothing_more() {
 }
 
 #[test]
-fn a_login_that_was_finished_does_nothing_more() {
+fn an_ended_callback_panics_if_it_is_polled() {
     let mut network = Network::new();
     let client = network.client();
     let pending = network.pending(&client);
@@ -73,7 +73,7 @@ fn a_login_that_was_finished_does_nothing_more() {
 }
 
 #[test]
-fn a_session_that_was_used_up_does_nothing_more() {
+fn ended_session_procedures_panic_if_they_are_polled() {
     let mut network = Network::new();
     let client = network.client();
     let session = network.session(&client);
@@ -88,7 +88,7 @@ fn a_session_that_was_used_up_does_nothing_more() {
 
 /// Machines are spawned, and their ends are sent to other threads.
 #[test]
-fn everything_can_be_sent() {
+fn machines_and_their_results_can_be_sent_between_threads() {
     fn sent<T: Send + 'static>() {}
     fn shared<T: Send + Sync + 'static>() {}
     sent::<Flow<Authorize>>();

@@ -263,7 +263,7 @@ fn faults() -> impl Strategy<Value = Vec<(usize, Fault)>> {
 
 proptest! {
     #[test]
-    fn whatever_is_answered_it_ends_and_belongs_to_the_account(
+    fn every_flow_ends_and_no_fault_changes_the_account(
         faults in faults(),
         everywhere in everywhere(),
         by_handle: bool,
@@ -284,7 +284,7 @@ proptest! {
 }
 
 #[test]
-fn without_faults_there_are_two_sessions() {
+fn without_faults_a_login_and_a_refresh_succeed() {
     let network = Network::new();
     let client = network.client();
     let mut spoiled =

@@ -1,4 +1,4 @@
-//! The replayer finds what is wrong with a transcript: a test that can't fail proves nothing.
+//! The replayer reports each difference between the client and a transcript.
 
 use atproto_dpop::{DpopKey, P256Keys, Proof as Claims};
 use atproto_oauth_tests::replayer::proof::Proof;
@@ -26,32 +26,36 @@ fn outcome(text: &str) -> Result<usize, String> {
 }
 
 #[test]
-fn every_difference_is_found() {
+fn every_difference_from_a_transcript_is_reported() {
     assert_eq!(outcome(GOOD), Ok(5));
     let par = "> POST https://pds.example.com/oauth/par  dpop.nonce=n-1";
     let prm = "> GET https://pds.example.com/.well-known/oauth-protected-resource";
     for (from, to, complaint) in [
-        (prm, "> GET https://pds.example.com/x", "it was not to ask GET"),
-        (par, "> POST https://pds.example.com/other", "it was not to ask POST"),
+        (prm, "> GET https://pds.example.com/x", "unexpected request: GET"),
+        (par, "> POST https://pds.example.com/other", "unexpected request: POST"),
         (
             "= https",
             "> GET https://pds.example.com/more\n< 200\n= https",
-            "it did not ask GET https://pds.example.com/more",
+            "missing request: GET https://pds.example.com/more",
         ),
-        // The two are asked beside each other; one call after another, they have an order.
-        (prm, &prm.replace("> ", ">? "), "that is not what the file has"),
+        // The client sends both metadata requests concurrently; the blocking order is fixed.
+        (
+            prm,
+            &prm.replace("> ", ">? "),
+            "in the blocking order, the requests are those of the lines",
+        ),
         (par, &par.replace("n-1", "n-2"), "dpop.nonce is Some(\"n-1\"), not Some(\"n-2\")"),
         (par, &par.replace("n-1", "(none)"), "dpop.nonce is Some(\"n-1\"), not None"),
         (par, &par.replace("dpop.nonce=n-1", "dpop.ath=t"), "dpop.ath is None"),
-        (par, &par.replace("dpop.nonce=n-1", "dpop.iat=60"), "its proof is not of this time"),
+        (par, &par.replace("dpop.nonce=n-1", "dpop.iat=60"), "iat of its proof is not"),
         (par, &par.replace("dpop.nonce=n-1", "form.scope=x"), "form.scope is Some"),
         (par, &par.replace("dpop.nonce=n-1", "header.x=y"), "header.x is None"),
         (par, &par.replace("dpop.nonce=n-1", "reach=Configured"), "reach is Some(\"Public\")"),
         (par, &par.replace("dpop.nonce=n-1", "body="), "body is Some"),
-        ("urn%3Apushed", "urn%3Aother", "and not in https://pds"),
+        ("urn%3Apushed", "urn%3Aother", "expected https://pds"),
         ("299", "300", "which lacks expires_in=300"),
-        ("201 @pushed", "201 {}", "it ended in error Authorization"),
-        ("login $alice", "login $bob", "it was not to ask GET https://plc.directory/did:plc:z72"),
+        ("201 @pushed", "201 {}", "the outcome is error Authorization"),
+        ("login $alice", "login $bob", "unexpected request: GET https://plc.directory/did:plc:z72"),
     ] {
         let text = GOOD.replacen(from, to, 1);
         assert_ne!(text, GOOD, "{from}");
@@ -62,8 +66,8 @@ fn every_difference_is_found() {
 }
 
 #[test]
-fn an_outcome_that_depends_on_the_order_is_found() {
-    // The check of the account and the code fail beside each other; who is first decides.
+fn an_outcome_that_depends_on_the_order_is_reported() {
+    // The account check and the code exchange both fail; the first reply decides the outcome.
     let text = "after login/a_did
 callback state=$state&iss=$iss&code=c-1
 > POST https://pds.example.com/oauth/token
@@ -81,7 +85,7 @@ callback state=$state&iss=$iss&code=c-1
 }
 
 #[test]
-fn a_proof_is_read_as_a_strict_server_does() {
+fn malformed_proofs_are_rejected() {
     let key = DpopKey::generate(&P256Keys, &mut SystemEntropy);
     let claims = Claims { jti: [7; 16], htm: "GET", htu: "x", iat: 1, nonce: None, ath: None };
     let good = key.prove(&claims).unwrap().to_str().unwrap().to_owned();

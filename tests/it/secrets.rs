@@ -34,7 +34,7 @@ impl Secrets {
 }
 
 #[test]
-fn no_value_shows_a_secret() {
+fn no_debug_output_of_a_value_has_a_secret() {
     let mut secrets = Secrets(vec![("code".to_owned(), "secret-code".to_owned())]);
     for token in ["secret-at", "secret-rt"] {
         secrets.0.push((token.to_owned(), token.to_owned()));
@@ -71,7 +71,7 @@ fn no_value_shows_a_secret() {
 }
 
 #[test]
-fn no_call_shows_a_secret() {
+fn no_debug_output_of_a_call_has_a_secret() {
     let mut network = Network::with_secret_tokens();
     let client = network.client();
     let session = network.session(&client);
@@ -92,7 +92,7 @@ fn no_call_shows_a_secret() {
 
 /// A server that quotes what it was sent, in every way that an answer can be wrong.
 #[test]
-fn no_error_shows_a_secret() {
+fn no_error_has_a_secret() {
     // Rule M: a server's text is cut short, and what it made of a token is not quoted.
     let bodies = [
         r#"{"access_token":{"x":"secret-at"},"refresh_token":"secret-rt"}"#,
@@ -126,7 +126,7 @@ fn no_error_shows_a_secret() {
 }
 
 #[test]
-fn a_machine_at_any_point_shows_no_secret() {
+fn no_debug_output_of_a_running_machine_has_a_secret() {
     let mut network = Network::with_secret_tokens();
     let client = network.client();
     let session = network.session(&client);

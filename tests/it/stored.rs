@@ -23,7 +23,7 @@ fn again(index: usize, json: &str) -> Result<Value, InputError> {
 }
 
 #[test]
-fn a_value_survives_being_written_and_read() {
+fn a_stored_value_can_be_read_again() {
     for (index, value) in written().iter().enumerate() {
         assert_eq!(again(index, &value.to_string()).unwrap(), *value);
     }
@@ -53,7 +53,7 @@ fn a_later_version_is_not_read() {
 }
 
 #[test]
-fn what_is_not_a_stored_value_is_an_error() {
+fn a_malformed_stored_value_is_an_error() {
     for index in [0, 1] {
         for text in ["", "null", "[]", "{}", "7", "{\"version\":1}", "{\"version\":\"1\"}", "\u{0}"]
         {
@@ -64,7 +64,7 @@ fn what_is_not_a_stored_value_is_an_error() {
 }
 
 #[test]
-fn an_error_quotes_nothing_of_what_was_stored() {
+fn an_error_quotes_no_stored_value() {
     for (index, mut value) in written().into_iter().enumerate() {
         let key = value["dpop_key"].clone();
         for member in key.as_object().unwrap().keys() {
@@ -89,7 +89,7 @@ fn an_error_quotes_nothing_of_what_was_stored() {
 }
 
 #[test]
-fn a_key_that_is_not_the_one_of_its_point_is_refused() {
+fn a_private_key_that_does_not_match_its_public_key_is_rejected() {
     for (index, mut value) in written().into_iter().enumerate() {
         value["dpop_key"]["d"] = json!("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE");
         assert!(matches!(again(index, &value.to_string()), Err(InputError::Stored { .. })));

@@ -35,7 +35,7 @@ const UPLOAD: &str = "/xrpc/com.atproto.repo.uploadBlob";
 const SMALL: &str = "/xrpc/com.atproto.server.getSession";
 
 #[test]
-fn a_nonce_is_learned_before_the_body_is_sent() {
+fn a_nonce_is_fetched_before_a_streamed_body_is_sent() {
     // Rule E-39
     let mut network = Network::new();
     let client = network.client();
@@ -55,7 +55,7 @@ fn a_nonce_is_learned_before_the_body_is_sent() {
 }
 
 #[test]
-fn a_body_is_sent_once_whatever_is_answered() {
+fn a_streamed_body_is_sent_at_most_once() {
     let mut network = Network::new();
     let client = network.client();
     let session = network.session(&client);

@@ -1,4 +1,4 @@
-//! Replays every transcript in every order, a test for each folder.
+//! Replays every transcript in every order; each folder of transcripts is one test.
 
 use std::fs;
 
@@ -29,15 +29,15 @@ fn request() {
     replay_folder("request");
 }
 
-/// Replays all files of a folder, and reports all that fail. `TRANSCRIPT` picks files by a part of
-/// their names.
+/// Replays all transcripts of a folder, and reports each failure. If the variable `TRANSCRIPT` is
+/// set, only files whose path contains its value are replayed.
 fn replay_folder(name: &str) {
     let only = std::env::var("TRANSCRIPT").unwrap_or_default();
     let folder = fixture::folder().join(name);
     let mut files: Vec<_> =
         fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect();
     files.sort();
-    assert!(!files.is_empty(), "there are no transcripts in {name}");
+    assert!(!files.is_empty(), "no transcripts in {name}");
     let mut failures = Vec::new();
     for path in files.iter().filter(|path| path.to_string_lossy().contains(&only)) {
         let file = format!("{name}/{}", path.file_name().unwrap().to_string_lossy());

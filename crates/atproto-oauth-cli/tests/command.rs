@@ -17,8 +17,8 @@ fn the_command_logs_in_and_calls() {
 }
 
 #[test]
-fn a_token_that_has_expired_is_refreshed_and_kept() {
-    run(command::a_token_that_has_expired_is_refreshed_and_kept);
+fn an_expired_token_is_refreshed_and_stored() {
+    run(command::an_expired_token_is_refreshed_and_stored);
 }
 
 #[test]

@@ -22,7 +22,7 @@ fn at(session: &Session, pds: &str) -> Session {
 }
 
 #[test]
-fn a_did_web_is_asked_of_its_own_host() {
+fn the_document_of_a_did_web_is_fetched_from_its_host() {
     let (mut sandbox, client) = (Sandbox::new(1), loopback());
     let session = log_in(&mut sandbox, &client, "wendy.example.com");
     assert_eq!(session.did().as_str(), "did:web:wendy.example.com");
@@ -101,7 +101,7 @@ fn an_account_that_moves_during_its_login_gets_no_session_of_the_old_server() {
 }
 
 #[test]
-fn an_account_that_has_moved_signs_in_at_its_old_server_in_vain() {
+fn an_account_that_has_moved_is_denied_at_its_old_server() {
     let (mut sandbox, client) = (Sandbox::new(1), loopback());
     let names = sandbox.names().clone();
     let new = server(&sandbox, &names.other_pds);
@@ -128,7 +128,7 @@ fn an_account_that_has_moved_signs_in_at_its_old_server_in_vain() {
 }
 
 #[test]
-fn a_name_is_not_what_a_session_hangs_on() {
+fn a_session_survives_a_change_of_its_handle() {
     let (mut sandbox, client) = (Sandbox::new(1), loopback());
     let session = log_in(&mut sandbox, &client, ALICE);
     sandbox.rename(ALICE, "alicia.example.com");
@@ -144,7 +144,7 @@ fn a_name_is_not_what_a_session_hangs_on() {
 }
 
 #[test]
-fn a_handle_that_can_not_be_resolved_is_told() {
+fn an_unresolvable_handle_is_an_identity_error() {
     let other = "did:plc:z72i7hdynmk6r22z27h6tvur";
     let records =
         |texts: &[&str]| Dns::Records(texts.iter().map(|&text| text.to_owned()).collect());

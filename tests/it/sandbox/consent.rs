@@ -28,7 +28,7 @@ fn decide(sandbox: &mut Sandbox, authorize: &Url, device: &str, csrf: &str) -> (
 }
 
 #[test]
-fn who_has_not_opened_the_page_can_not_consent() {
+fn a_browser_that_has_not_opened_the_page_cannot_consent() {
     let (mut sandbox, client) = (Sandbox::new(1), loopback());
     let begun = begin(&mut sandbox, &client, ALICE);
     // Somebody else's form.
@@ -39,7 +39,7 @@ fn who_has_not_opened_the_page_can_not_consent() {
 }
 
 #[test]
-fn a_request_is_kept_for_the_client_that_made_it() {
+fn a_request_uri_belongs_to_its_client() {
     let (mut sandbox, client) = (Sandbox::new(1), loopback());
     let begun = begin(&mut sandbox, &client, ALICE);
     let mut nobody = begun.url.clone();
@@ -64,7 +64,7 @@ fn a_form_is_not_larger_than_a_hundred_kilobytes() {
 }
 
 #[test]
-fn a_server_that_has_lost_an_account_knows_it_as_deactivated() {
+fn an_old_server_reports_a_moved_account_as_deactivated() {
     let (mut sandbox, client) = (Sandbox::new(1), loopback());
     let new = server(&sandbox, &sandbox.names().other_pds.clone());
     let session = log_in(&mut sandbox, &client, ALICE);
@@ -84,7 +84,7 @@ fn a_server_that_has_lost_an_account_knows_it_as_deactivated() {
 }
 
 #[test]
-fn a_server_may_do_without_nonces_if_a_client_lets_it() {
+fn a_server_without_nonces_needs_an_interop_client() {
     let mut sandbox = Sandbox::new(1);
     let pds = server(&sandbox, &sandbox.names().pds.clone());
     sandbox.require_nonces(pds, false);

@@ -52,7 +52,7 @@ fn all(mut tickets: Vec<Ticket<()>>, cx: &mut Cx<'_>) -> Vec<Ticket<()>> {
 }
 
 #[test]
-fn what_is_shared_runs_once_beside_everything_else() {
+fn a_shared_call_runs_once_and_beside_the_other_calls() {
     let mut sandbox = Sandbox::new(1);
     sandbox.set_latency(SECOND);
     let before = sandbox.now();
@@ -75,7 +75,7 @@ fn what_is_shared_runs_once_beside_everything_else() {
 }
 
 #[test]
-fn machines_run_beside_each_other_and_share_what_they_can() {
+fn machines_run_concurrently_and_share_calls() {
     let mut sandbox = Sandbox::new(1);
     sandbox.set_latency(SECOND);
     let shares = || {
@@ -94,7 +94,7 @@ fn machines_run_beside_each_other_and_share_what_they_can() {
 }
 
 #[test]
-fn several_people_log_in_at_once_in_the_time_of_one() {
+fn concurrent_logins_take_as_long_as_one() {
     let (mut sandbox, client) = (Sandbox::new(1), loopback());
     sandbox.set_latency(SECOND);
     let before = sandbox.now();
@@ -117,7 +117,7 @@ fn several_people_log_in_at_once_in_the_time_of_one() {
 }
 
 #[test]
-fn a_session_that_two_refresh_at_once_is_lost() {
+fn two_concurrent_refreshes_end_the_session() {
     let (mut sandbox, client) = (Sandbox::new(1), loopback());
     let session = log_in(&mut sandbox, &client, ALICE);
     let pds = sandbox.server_of(ALICE).unwrap();
@@ -129,7 +129,7 @@ fn a_session_that_two_refresh_at_once_is_lost() {
 }
 
 #[test]
-fn what_is_shared_runs_to_its_end_though_nobody_waits() {
+fn a_shared_call_that_was_started_runs_to_its_end_without_a_waiter() {
     let mut sandbox = Sandbox::new(1);
     let Ok(()) = sandbox.run(By(|cx: &mut Cx<'_>| {
         let _ticket = cx.shared("one".to_owned(), look_up_and_sleep("one"));
@@ -150,7 +150,7 @@ fn what_is_shared_runs_to_its_end_though_nobody_waits() {
 }
 
 #[test]
-fn what_is_shared_can_not_wait_for_itself() {
+fn a_shared_call_cannot_wait_for_itself() {
     let mut sandbox = Sandbox::new(1);
     let mut waiting = None;
     let Ok(()) = sandbox.run(By(|cx: &mut Cx<'_>| {
@@ -171,7 +171,7 @@ fn what_is_shared_can_not_wait_for_itself() {
 }
 
 #[test]
-fn whoever_is_too_far_away_is_given_up_when_the_time_is_over() {
+fn a_lookup_slower_than_its_timeout_times_out() {
     let mut sandbox = Sandbox::new(1);
     sandbox.set_latency(SECOND * 11);
     let before = sandbox.now();
@@ -187,7 +187,7 @@ fn whoever_is_too_far_away_is_given_up_when_the_time_is_over() {
 }
 
 #[test]
-fn a_driver_of_ones_own_has_a_process_of_ones_own() {
+fn a_custom_driver_brings_its_own_process() {
     let mut sandbox = Sandbox::new(1);
     let mut process = Process::new(1);
     let client = loopback();
@@ -213,7 +213,7 @@ fn a_driver_of_ones_own_has_a_process_of_ones_own() {
 }
 
 #[test]
-fn a_panic_leaves_the_process_what_it_has_learned() {
+fn a_process_keeps_its_memory_after_a_panic() {
     let (mut sandbox, client) = (Sandbox::new(1), loopback());
     let session = log_in(&mut sandbox, &client, ALICE);
     let panics =
@@ -238,7 +238,7 @@ fn ask(sandbox: &mut Sandbox, how: How) -> Result<Response<Bytes>, TransportErro
 }
 
 #[test]
-fn a_streamed_answer_is_its_head_and_an_error_is_whole() {
+fn a_streamed_response_has_no_body_and_an_error_response_has_its_body() {
     let mut sandbox = Sandbox::new(1);
     let buffered = How::buffered(10_000, Reach::Public);
     let streamed = How { answer: Answer::Streamed { errors: 10_000 }, ..buffered };
@@ -249,7 +249,7 @@ fn a_streamed_answer_is_its_head_and_an_error_is_whole() {
 }
 
 #[test]
-fn an_answer_may_come_at_the_last_moment() {
+fn a_response_exactly_at_the_timeout_is_accepted() {
     let mut sandbox = Sandbox::new(1);
     sandbox.set_latency(SECOND * 4);
     let how = How { timeout: SECOND * 10, ..How::buffered(10_000, Reach::Public) };
@@ -269,7 +269,7 @@ fn an_answer_may_come_at_the_last_moment() {
 }
 
 #[test]
-fn what_must_start_by_a_time_does_or_is_not_sent() {
+fn a_request_whose_start_by_has_passed_is_not_sent() {
     let mut sandbox = Sandbox::new(1);
     sandbox.set_latency(SECOND * 4);
     let how = How::buffered(10_000, Reach::Public);
@@ -282,7 +282,7 @@ fn what_must_start_by_a_time_does_or_is_not_sent() {
 }
 
 #[test]
-fn a_nameserver_may_answer_at_the_last_moment() {
+fn a_dns_reply_exactly_at_the_timeout_is_accepted() {
     let mut sandbox = Sandbox::new(1);
     sandbox.set_latency(SECOND * 10);
     let mut asked = None;

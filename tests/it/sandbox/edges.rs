@@ -20,7 +20,7 @@ fn shown(response: &Response<Bytes>, name: &str) -> String {
 }
 
 #[test]
-fn pages_of_other_origins_may_ask() {
+fn requests_of_other_origins_are_allowed() {
     let mut sandbox = Sandbox::new(1);
     let pds = sandbox.names().pds.clone();
     let session = "/xrpc/com.atproto.server.getSession";
@@ -40,7 +40,7 @@ fn pages_of_other_origins_may_ask() {
 }
 
 #[test]
-fn no_time_is_too_long() {
+fn the_longest_durations_do_not_overflow() {
     for _ in 0..2 {
         let (mut sandbox, client) = (Sandbox::new(1), loopback());
         sandbox.set_latency(Duration::from_secs(1));
@@ -58,7 +58,7 @@ fn no_time_is_too_long() {
 }
 
 #[test]
-fn a_network_that_is_too_slow_is_given_up_in_time() {
+fn a_login_in_a_slow_network_fails_within_two_minutes() {
     let (mut sandbox, client) = (Sandbox::new(1), loopback());
     sandbox.set_latency(Duration::from_secs(3600));
     let before = sandbox.now();
@@ -67,7 +67,7 @@ fn a_network_that_is_too_slow_is_given_up_in_time() {
 }
 
 #[test]
-fn no_two_processes_share_their_secrets() {
+fn two_processes_generate_different_secrets() {
     let (mut sandbox, client) = (Sandbox::new(1), loopback());
     let mut process = Process::new(1);
     let theirs = begin(&mut sandbox, &client, ALICE);
@@ -76,7 +76,7 @@ fn no_two_processes_share_their_secrets() {
 }
 
 #[test]
-fn handles_are_asked_for_with_https() {
+fn handle_hosts_answer_only_https_on_port_443() {
     let mut sandbox = Sandbox::new(1);
     let well_known = |start: &str| format!("{start}{CAROL}/.well-known/atproto-did");
     assert!(ask(&mut sandbox, Method::GET, &well_known("https://")).is_some());
@@ -108,7 +108,7 @@ fn a_server_waits_for_a_document_as_long_as_the_reference_server() {
 }
 
 #[test]
-fn a_fault_can_mean_refreshing_alone() {
+fn a_fault_can_be_limited_to_a_form_field() {
     let (mut sandbox, client) = (Sandbox::new(1), loopback());
     let refreshing = Fault::lose_answer().path("/oauth/token").form("grant_type", "refresh_token");
     sandbox.fault(refreshing.host("PDS.example.com"));
@@ -118,7 +118,7 @@ fn a_fault_can_mean_refreshing_alone() {
 }
 
 #[test]
-fn a_header_can_come_twice() {
+fn a_fault_can_repeat_a_header() {
     // Rule E-32: two nonces are none.
     let (mut sandbox, client) = (Sandbox::new(1), loopback());
     let nonce = (HeaderName::from_static("dpop-nonce"), HeaderValue::from_static("another"));
@@ -128,7 +128,7 @@ fn a_header_can_come_twice() {
 }
 
 #[test]
-fn the_log_keeps_what_came_last() {
+fn the_log_keeps_the_last_requests() {
     let mut sandbox = Sandbox::new(1);
     let url = format!("{}/oauth/par", sandbox.names().pds);
     for n in 0..12_000_u32 {

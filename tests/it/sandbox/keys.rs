@@ -23,7 +23,7 @@ fn fetched(sandbox: &Sandbox) -> Vec<String> {
 }
 
 #[test]
-fn a_key_elsewhere_signs_and_never_comes_here() {
+fn a_remote_signer_signs_every_assertion() {
     let safe = signer();
     let key = ClientKey::remote("the key in the safe", Jwk::new(*safe.public()).unwrap());
     let client = confidential_with([key.clone()]);
@@ -45,7 +45,7 @@ fn a_key_elsewhere_signs_and_never_comes_here() {
 }
 
 #[test]
-fn a_session_needs_the_key_that_it_was_begun_with() {
+fn a_session_needs_the_client_key_of_its_login() {
     let [first, second] = [1, 2].map(|_| ClientKey::new(signer()).unwrap());
     let old = confidential_with([first.clone()]);
     let mut sandbox = Sandbox::new(1);

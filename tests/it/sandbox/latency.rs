@@ -50,7 +50,7 @@ fn a_cold_login_is_as_short_as_it_can_be() {
 }
 
 #[test]
-fn a_login_at_a_known_server_asks_only_who_it_is() {
+fn a_login_at_a_known_server_only_resolves_the_account() {
     let (mut sandbox, client) = slow();
     let pds = sandbox.names().pds.clone();
     login(&mut sandbox, &client, &pds);
@@ -60,7 +60,7 @@ fn a_login_at_a_known_server_asks_only_who_it_is() {
 }
 
 #[test]
-fn a_callback_verifies_beside_the_token() {
+fn a_callback_verifies_the_account_during_the_code_exchange() {
     let (sandbox, _) = slow();
     let (pds, behind) = (&sandbox.names().pds, &sandbox.names().entryway_pds);
     // Whose account it is, a login that began at a server learns from the token; and a nonce that has

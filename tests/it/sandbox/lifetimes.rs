@@ -10,7 +10,7 @@ use crate::sandbox::{ALICE, confidential, log_in, loopback, server, status, who_
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
 #[test]
-fn an_access_token_that_has_expired_is_refused_and_refreshed() {
+fn an_expired_access_token_is_rejected_and_can_be_refreshed() {
     let (mut sandbox, client) = (Sandbox::new(1), loopback());
     let pds = server(&sandbox, &sandbox.names().pds);
     sandbox.set_access_token_lifetime(pds, Duration::from_secs(600));
@@ -46,7 +46,7 @@ fn a_session_of_a_public_client_ends_after_two_weeks() {
 }
 
 #[test]
-fn a_session_of_a_confidential_client_ends_when_it_is_not_used() {
+fn an_unused_session_of_a_confidential_client_ends_after_three_months() {
     let (mut sandbox, client) = (Sandbox::new(1), confidential());
     sandbox.publish_client(&client);
     let mut session = log_in(&mut sandbox, &client, ALICE);

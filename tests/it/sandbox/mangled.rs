@@ -157,7 +157,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn whatever_is_asked_the_network_lives_on(
+    fn mangled_requests_do_not_break_the_sandbox(
         requests in prop::collection::vec((any::<u16>(), prop::collection::vec(any::<Edit>(), 1..4)), 64),
     ) {
         let (mut sandbox, seen) = lived_in();

@@ -35,7 +35,7 @@ impl Memory for CountingMemory {
 }
 
 #[test]
-fn nonces_are_kept_in_the_memory_of_the_program() {
+fn nonces_are_cached_in_the_memory_of_the_caller() {
     // Rule E-41
     let memory = Arc::new(CountingMemory::default());
     let system = System::new(P256Keys).with_memory(memory.clone());

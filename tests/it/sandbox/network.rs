@@ -13,7 +13,7 @@ use http::{Method, Request, StatusCode};
 use crate::sandbox::{ALICE, RITA, begin, confidential, log_in, loopback, scopes, server, status};
 
 #[test]
-fn a_network_may_be_written_as_people_write_urls() {
+fn urls_in_names_are_normalized() {
     let names = Names {
         plc: "HTTPS://PLC.Directory/".to_owned(),
         pds: "https://PDS.Example.com:443/".to_owned(),
@@ -39,13 +39,13 @@ fn a_document_is_found_however_its_url_is_written() {
 
 #[test]
 #[should_panic(expected = "an absolute http or https URL")]
-fn what_is_published_has_a_url() {
+fn a_document_needs_an_absolute_url() {
     Sandbox::new(1).publish_json("/c.json", "{}");
 }
 
 #[test]
 #[should_panic(expected = "an absolute http or https URL")]
-fn what_is_published_has_a_url_that_can_be_asked_for() {
+fn a_document_needs_an_http_url() {
     Sandbox::new(1).publish_json("ftp://app.client.dev/c.json", "{}");
 }
 
@@ -57,12 +57,12 @@ fn an_origin_has_one_server() {
 
 #[test]
 #[should_panic(expected = "a location is a valid header value")]
-fn a_redirect_that_can_not_be_sent_is_no_fault() {
+fn a_redirect_fault_needs_a_valid_header_value() {
     let _ = Fault::redirect(StatusCode::FOUND, "https://example.com/\n");
 }
 
 #[test]
-fn an_owner_can_end_all_sessions() {
+fn end_sessions_ends_all_sessions_of_an_account() {
     for who in [ALICE, RITA] {
         let (mut sandbox, client) = (Sandbox::new(1), loopback());
         let (session, other) =
@@ -82,7 +82,7 @@ fn an_owner_can_end_all_sessions() {
 }
 
 #[test]
-fn keys_at_a_url_of_their_own_are_published_too() {
+fn publish_client_publishes_the_jwks_uri_too() {
     let key = ClientKey::new(P256Keys.generate(&mut SystemEntropy)).unwrap();
     let client = Client::web("https://app.client.dev/c.json", scopes())
         .redirect_uri("https://app.client.dev/callback".parse().unwrap())
@@ -97,7 +97,7 @@ fn keys_at_a_url_of_their_own_are_published_too() {
 }
 
 #[test]
-fn a_fault_can_mean_what_servers_fetch_or_what_clients_do() {
+fn a_fault_can_be_limited_to_servers_or_to_the_client() {
     let fault = || Fault::status(StatusCode::BAD_GATEWAY).host("app.client.dev:443").always();
     for (fault, is_met) in
         [(fault(), true), (fault().by_servers(), true), (fault().by_client(), false)]
@@ -118,7 +118,7 @@ fn a_fault_can_mean_what_servers_fetch_or_what_clients_do() {
 }
 
 #[test]
-fn a_page_that_asks_first_meets_no_fault() {
+fn a_preflight_request_meets_a_fault_only_if_the_fault_names_options() {
     let mut sandbox = Sandbox::new(1);
     let url = format!("{}/oauth/token", sandbox.names().pds);
     let ask = |sandbox: &mut Sandbox, method: Method| {
@@ -133,7 +133,7 @@ fn a_page_that_asks_first_meets_no_fault() {
 }
 
 #[test]
-fn dns_can_fail_now_and_then() {
+fn a_dns_fault_can_skip_and_repeat() {
     let mut sandbox = Sandbox::new(1);
     let name = format!("_atproto.{ALICE}");
     sandbox.fault(Fault::dns(Dns::Fails).host(ALICE).skip(1).times(2));
@@ -159,7 +159,7 @@ fn dns_can_fail_now_and_then() {
 }
 
 #[test]
-fn the_log_tells_what_a_lost_answer_was() {
+fn the_log_has_the_body_of_a_lost_response() {
     for (fault, is_delivered) in [
         (Fault::lose_answer(), false),
         (Fault::silence(), false),
@@ -180,7 +180,7 @@ fn the_log_tells_what_a_lost_answer_was() {
 }
 
 #[test]
-fn the_log_of_look_ups_has_an_end_too() {
+fn the_log_of_lookups_is_bounded() {
     let mut sandbox = Sandbox::new(1);
     for n in 0..12_000 {
         sandbox.look_up(&format!("{n}.example.com"));
@@ -193,7 +193,7 @@ fn the_log_of_look_ups_has_an_end_too() {
 }
 
 #[test]
-fn the_requests_of_a_log_are_those_from_outside() {
+fn requests_lists_only_requests_of_the_client() {
     let (mut sandbox, client) = (Sandbox::new(1), confidential());
     sandbox.publish_client(&client);
     let _ = begin(&mut sandbox, &client, ALICE);
@@ -204,7 +204,7 @@ fn the_requests_of_a_log_are_those_from_outside() {
 }
 
 #[test]
-fn a_log_can_do_without() {
+fn the_log_can_be_switched_off() {
     let (mut sandbox, client) = (Sandbox::new(1), loopback());
     sandbox.keep_log(false);
     let _ = begin(&mut sandbox, &client, ALICE);
@@ -215,7 +215,7 @@ fn a_log_can_do_without() {
 }
 
 #[test]
-fn dns_is_asked_for_handles_under_a_name_of_their_own() {
+fn handles_are_looked_up_under_the_atproto_prefix() {
     let mut sandbox = Sandbox::new(1);
     assert_eq!(sandbox.look_up(ALICE), Dns::NoSuchName);
     assert!(matches!(sandbox.look_up(&format!("_atproto.{ALICE}")), Dns::Records(_)));
@@ -225,7 +225,7 @@ fn dns_is_asked_for_handles_under_a_name_of_their_own() {
 }
 
 #[test]
-fn a_host_that_is_there_says_what_it_has_not() {
+fn a_known_host_answers_404_for_an_unknown_path() {
     let mut sandbox = Sandbox::new(1);
     let names = sandbox.names().clone();
     sandbox.publish_json("https://app.client.dev/c.json", "{}");
@@ -244,7 +244,7 @@ fn a_host_that_is_there_says_what_it_has_not() {
 }
 
 #[test]
-fn the_page_proposes_who_was_asked_for() {
+fn the_page_proposes_the_account_of_the_login_hint() {
     let (mut sandbox, client) = (Sandbox::new(1), loopback());
     let pds = sandbox.names().pds.clone();
     for (subject, proposed) in [("carol.example.com", "carol"), (&*pds, "alice")] {
@@ -260,7 +260,7 @@ fn the_page_proposes_who_was_asked_for() {
 }
 
 #[test]
-fn a_blob_has_a_largest_size() {
+fn a_blob_has_at_most_100_mib() {
     let (mut sandbox, client) = (Sandbox::new(1), loopback());
     let session = log_in(&mut sandbox, &client, ALICE);
     let largest = 100 * 1024 * 1024;
@@ -273,7 +273,7 @@ fn a_blob_has_a_largest_size() {
 }
 
 #[test]
-fn an_answer_says_what_time_it_is() {
+fn a_response_has_a_date_up_to_the_year_9999() {
     let mut sandbox = Sandbox::new(1);
     let date = |sandbox: &mut Sandbox| {
         let request = Request::get(&sandbox.names().plc).body(Bytes::new()).unwrap();
@@ -288,7 +288,7 @@ fn an_answer_says_what_time_it_is() {
 }
 
 #[test]
-fn who_can_not_be_reached_can_not_be_silent() {
+fn a_refused_connection_takes_precedence_over_a_silent_server() {
     let mut sandbox = Sandbox::new(1);
     sandbox.fault(Fault::refuse());
     sandbox.fault(Fault::silence());
@@ -297,7 +297,7 @@ fn who_can_not_be_reached_can_not_be_silent() {
 }
 
 #[test]
-fn what_servers_fetch_takes_its_time() {
+fn a_fetch_by_a_server_takes_time_and_times_out_after_ten_seconds() {
     let second = Duration::from_secs(1);
     for (fault, took, is_begun) in [
         (Fault::delay(second * 9), second * 9, true),
@@ -315,7 +315,7 @@ fn what_servers_fetch_takes_its_time() {
 }
 
 #[test]
-fn what_is_published_takes_the_place_of_what_is_there() {
+fn a_published_document_replaces_the_built_in_one() {
     let (mut sandbox, client) = (Sandbox::new(1), loopback());
     let url = format!("{}/{}", sandbox.names().plc, sandbox.did(ALICE).unwrap());
     sandbox.publish_json(&url, r#"{"id": "did:plc:aaaaaaaaaaaaaaaaaaaaaaaa"}"#);
@@ -323,7 +323,7 @@ fn what_is_published_takes_the_place_of_what_is_there() {
 }
 
 #[test]
-fn a_session_that_has_expired_has_ended() {
+fn expired_sessions_are_not_counted() {
     let (mut sandbox, client) = (Sandbox::new(1), loopback());
     let _ = log_in(&mut sandbox, &client, ALICE);
     let pds = sandbox.server_of(ALICE).unwrap();
@@ -333,7 +333,7 @@ fn a_session_that_has_expired_has_ended() {
 }
 
 #[test]
-fn a_code_ends_with_the_sessions_of_its_account() {
+fn end_sessions_invalidates_pending_codes() {
     let (mut sandbox, client) = (Sandbox::new(1), loopback());
     let begun = begin(&mut sandbox, &client, ALICE);
     let back = sandbox.approve(&begun.url, ALICE).unwrap();
@@ -345,7 +345,7 @@ fn a_code_ends_with_the_sessions_of_its_account() {
 
 #[test]
 #[should_panic(expected = "another account has the handle alice.example.com")]
-fn a_handle_is_one_accounts() {
+fn a_handle_belongs_to_one_account() {
     let mut sandbox = Sandbox::new(1);
     let pds = server(&sandbox, &sandbox.names().pds);
     sandbox.add_account(pds, ALICE, ResolvedBy::Dns);
@@ -360,7 +360,7 @@ fn an_entryway_has_no_accounts() {
 }
 
 #[test]
-fn only_directories_are_there_without_a_document() {
+fn an_unknown_host_refuses_connections() {
     let mut sandbox = Sandbox::new(1);
     for url in ["https://plc.directory.client.dev/", "https://plc.directory:444/"] {
         let request = Request::get(url).body(Bytes::new()).unwrap();

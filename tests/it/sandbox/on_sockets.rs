@@ -11,17 +11,17 @@ mod reqwest {
 }
 
 #[test]
-fn a_large_blob_goes_up_and_comes_down() {
+fn a_large_blob_is_uploaded_and_downloaded() {
     let stage = OnSockets::blocking();
     let client = stage.ureq((&stage as &dyn Stage).loopback());
-    large::a_large_blob_goes_up_and_comes_down(&stage, &client);
+    large::a_large_blob_is_uploaded_and_downloaded(&stage, &client);
 }
 
 #[test]
-fn a_large_blob_goes_up_and_comes_down_in_pieces() {
+fn a_large_blob_is_uploaded_and_downloaded_in_chunks() {
     let stage = OnSockets::asynchronous();
     let client = stage.reqwest((&stage as &dyn Stage).loopback());
-    large::a_large_blob_goes_up_and_comes_down(&stage, &client);
+    large::a_large_blob_is_uploaded_and_downloaded(&stage, &client);
 }
 
 #[test]

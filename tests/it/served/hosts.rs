@@ -41,7 +41,7 @@ fn every_host_answers_at_both_loopback_addresses() {
 }
 
 #[test]
-fn a_handle_is_found_by_the_host_that_is_asked_for() {
+fn handle_hosts_are_told_apart_by_the_host_header() {
     let served = Served::start(1).unwrap();
     let carol = served.sandbox().did("carol.test").unwrap().to_owned();
     let hosts = served.hosts();
@@ -86,7 +86,7 @@ fn a_handle_is_found_by_the_host_that_is_asked_for() {
 }
 
 #[test]
-fn a_request_comes_to_the_sandbox_as_it_was_sent() {
+fn a_request_is_logged_as_it_was_sent() {
     let served = Served::start(1).unwrap();
     let pds = served.names().pds.clone();
     // Two on one connection; whatever the client calls the host, it is the one that listens there.

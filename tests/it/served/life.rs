@@ -18,7 +18,7 @@ fn in_a_row(from: u16) -> (Served, u16) {
 }
 
 #[test]
-fn it_ends_at_once_and_leaves_nothing() {
+fn a_dropped_sandbox_closes_its_connections_and_frees_its_ports() {
     let (served, first) = in_a_row(23_000);
     let at = address(&served.names().pds);
     let nameserver = served.nameserver();
@@ -38,7 +38,7 @@ fn it_ends_at_once_and_leaves_nothing() {
 }
 
 #[test]
-fn two_are_two_networks() {
+fn two_sandboxes_are_separate_networks() {
     let (one, two) = (Served::start(1).unwrap(), Served::start(2).unwrap());
     let did = |served: &Served| served.sandbox().did("alice.test").unwrap().to_owned();
     assert_ne!(did(&one), did(&two));
@@ -60,7 +60,7 @@ fn ports_can_be_fixed() {
 }
 
 #[test]
-fn a_sandbox_that_was_advanced_does_not_stand_still() {
+fn the_clock_runs_on_after_advance() {
     let served = Served::start(1).unwrap();
     let before = served.sandbox().now();
     let hour = Duration::from_secs(3600);
@@ -72,7 +72,7 @@ fn a_sandbox_that_was_advanced_does_not_stand_still() {
 }
 
 #[test]
-fn it_can_be_used_and_dropped_within_a_runtime() {
+fn a_sandbox_can_be_started_and_dropped_within_a_runtime() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(async { drop(Served::start(1).unwrap()) });
 }

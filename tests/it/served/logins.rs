@@ -37,7 +37,7 @@ fn log_in(served: &Served, name: &str) -> (atproto_oauth_ureq::OAuthClient, Sess
 }
 
 #[test]
-fn everybody_logs_in() {
+fn each_kind_of_account_logs_in() {
     let served = Served::start(1).unwrap();
     // By DNS, over HTTPS, with a did:web, behind an entryway.
     for name in ["alice", "carol", "wendy", "rita"] {

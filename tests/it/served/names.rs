@@ -56,7 +56,7 @@ fn texts(message: &Message) -> Vec<String> {
 }
 
 #[test]
-fn both_ways_of_asking_have_the_same_answers() {
+fn udp_and_tcp_have_the_same_answers() {
     let served = Served::start(1).unwrap();
     let did = served.sandbox().did("alice.test").unwrap().to_owned();
     let long = format!("{}\u{e9}", "x".repeat(400));
@@ -92,7 +92,7 @@ fn both_ways_of_asking_have_the_same_answers() {
 }
 
 #[test]
-fn what_is_too_large_for_a_datagram_comes_over_tcp() {
+fn a_reply_too_large_for_udp_comes_over_tcp() {
     let served = Served::start(1).unwrap();
     let records: Vec<String> = (0..20).map(|at| format!("{at}{}", "x".repeat(80))).collect();
     served.sandbox().handle_answers("alice.test").dns = Dns::Records(records.clone());
@@ -113,7 +113,7 @@ fn what_is_too_large_for_a_datagram_comes_over_tcp() {
 }
 
 #[test]
-fn other_questions_have_answers_too() {
+fn other_dns_queries_are_answered() {
     let served = Served::start(1).unwrap();
     let ask = |name, kind| over_udp(served.nameserver(), &question(name, kind), LONG).unwrap();
     for name in ["alice.test", "Carol.TEST", "localhost"] {
@@ -134,7 +134,7 @@ fn other_questions_have_answers_too() {
 }
 
 #[test]
-fn look_ups_are_in_the_log_and_over_https() {
+fn lookups_over_udp_and_https_are_logged() {
     let served = Served::start(1).unwrap();
     let did = served.sandbox().did("alice.test").unwrap().to_owned();
     let (answer, _) = get(&served.names().doh, &format!("/dns-query?name={ALICE}&type=TXT"));

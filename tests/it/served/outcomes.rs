@@ -20,7 +20,7 @@ fn with(fault: Fault) -> (Served, String) {
 }
 
 #[test]
-fn a_whole_answer_is_one() {
+fn a_complete_response_has_its_declared_length() {
     let (_served, pds) = with(Fault::delay(Duration::ZERO));
     let (answer, end) = get(&pds, PATH);
     let (text, length) = body(&answer);
@@ -29,7 +29,7 @@ fn a_whole_answer_is_one() {
 }
 
 #[test]
-fn a_cut_answer_declares_more_than_comes() {
+fn a_cut_response_declares_more_bytes_than_it_has() {
     for (at, arrives) in [(0, 0), (10, 10), (usize::MAX, usize::MAX)] {
         let (_served, pds) = with(Fault::cut(at));
         let (answer, end) = get(&pds, PATH);
@@ -44,7 +44,7 @@ fn a_cut_answer_declares_more_than_comes() {
 }
 
 #[test]
-fn a_large_answer_is_cut_where_it_should_be() {
+fn a_large_response_is_cut_at_the_given_byte() {
     let at = 20_000_000;
     let (served, pds) = with(Fault::pad(30_000_000));
     served.sandbox().fault(Fault::cut(at));
@@ -54,7 +54,7 @@ fn a_large_answer_is_cut_where_it_should_be() {
 }
 
 #[test]
-fn a_broken_connection_brings_nothing() {
+fn a_broken_connection_delivers_no_bytes() {
     for fault in [Fault::lose_request(), Fault::lose_answer(), Fault::refuse()] {
         let (_served, pds) = with(fault);
         assert_eq!(get(&pds, PATH), (String::new(), End::Closed));
@@ -63,7 +63,7 @@ fn a_broken_connection_brings_nothing() {
 }
 
 #[test]
-fn silence_and_delay_hold_up_nobody_else() {
+fn a_silent_or_delayed_response_does_not_block_other_requests() {
     for fault in [Fault::silence(), Fault::delay(Duration::from_secs(60))] {
         let (_served, pds) = with(fault);
         let mut held_up = asked(&pds, PATH);
@@ -73,7 +73,7 @@ fn silence_and_delay_hold_up_nobody_else() {
 }
 
 #[test]
-fn a_delay_is_kept_and_no_longer() {
+fn a_delayed_response_arrives_after_the_delay() {
     let (_served, pds) = with(Fault::delay(Duration::from_millis(200)));
     let started = Instant::now();
     assert!(get(&pds, PATH).0.starts_with("HTTP/1.1 200 "));
@@ -101,7 +101,7 @@ fn a_body_trickles_in_over_its_time() {
 }
 
 #[test]
-fn framing_that_is_wrong_arrives_wrong() {
+fn a_wrong_content_length_is_sent_as_it_is() {
     let (_served, pds) = with(Fault::with_header(CONTENT_LENGTH, HeaderValue::from_static("5")));
     let (answer, end) = get(&pds, PATH);
     let (text, length) = body(&answer);
@@ -109,14 +109,14 @@ fn framing_that_is_wrong_arrives_wrong() {
 }
 
 #[test]
-fn a_header_that_was_taken_away_is_not_put_back() {
+fn a_removed_header_is_not_added_again() {
     let (_served, pds) = with(Fault::without_header(DATE));
     let (answer, _) = get(&pds, PATH);
     assert!(answer.starts_with("HTTP/1.1 200 ") && !answer.contains("date: "), "{answer}");
 }
 
 #[test]
-fn a_client_that_goes_takes_its_connection_along() {
+fn a_connection_is_closed_if_its_client_closes() {
     for fault in [Fault::silence(), Fault::delay(Duration::from_secs(60))] {
         let (_served, pds) = with(fault);
         let mut stream = asked(&pds, PATH);

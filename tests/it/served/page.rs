@@ -107,7 +107,7 @@ fn the_answer_comes_in_the_query_the_fragment_or_a_form() {
 }
 
 #[test]
-fn a_wrong_password_is_told_and_can_be_put_right() {
+fn a_wrong_password_can_be_corrected() {
     let visit = Visit::to_page_of("alice.test", ResponseMode::Query);
     assert!(visit.page.contains("value=\"alice.test\" list="), "{}", visit.page);
     for (identifier, password) in [("alice.test", "bob-pass"), ("bob.test\"<", "bob-pass")] {
@@ -123,7 +123,7 @@ fn a_wrong_password_is_told_and_can_be_put_right() {
 }
 
 #[test]
-fn who_denies_is_sent_back_with_that() {
+fn a_denial_redirects_with_an_error() {
     let visit = Visit::to_page_of("rita.test", ResponseMode::Query);
     let answer = visit.submit(&[("decision", "deny")]);
     let params = CallbackParams::parse(header(&answer, "location")).unwrap();
@@ -139,7 +139,7 @@ fn the_form_of_another_browser_is_refused() {
 }
 
 #[test]
-fn the_query_of_the_page_is_the_one_that_was_pushed() {
+fn the_page_keeps_the_query_of_the_authorization_url() {
     let visit = Visit::to_page_of("alice.test", ResponseMode::Query);
     let query: Vec<_> = parse(visit.login.url.query().unwrap().as_bytes()).into_owned().collect();
     assert_eq!(hidden(&visit.page)[..2], query);

@@ -5,17 +5,17 @@ use atproto_oauth_tests::flows::{Over, Plain, Stage, large, many, matrix};
 use crate::stage::Reference;
 
 #[test]
-fn a_large_blob_goes_up_and_comes_down() {
+fn a_large_blob_is_uploaded_and_downloaded() {
     let stage = Reference::blocking();
     let client = stage.ureq((&stage as &dyn Stage).loopback());
-    large::a_large_blob_goes_up_and_comes_down(&stage, &client);
+    large::a_large_blob_is_uploaded_and_downloaded(&stage, &client);
 }
 
 #[test]
-fn a_large_blob_goes_up_and_comes_down_in_pieces() {
+fn a_large_blob_is_uploaded_and_downloaded_in_chunks() {
     let stage = Reference::asynchronous();
     let client = stage.reqwest((&stage as &dyn Stage).loopback());
-    large::a_large_blob_goes_up_and_comes_down(&stage, &client);
+    large::a_large_blob_is_uploaded_and_downloaded(&stage, &client);
 }
 
 #[test]

@@ -87,7 +87,7 @@ impl Stage for Reference {
         self.network.text("/doh").parse().unwrap()
     }
 
-    fn nobody(&self) -> Url {
+    fn closed_port(&self) -> Url {
         // The listener is dropped at once, so no server listens on its port.
         let dead = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         format!("http://{dead}").parse().unwrap()

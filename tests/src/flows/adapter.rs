@@ -270,7 +270,7 @@ impl Streaming for Asynchronous {
                 Err(error) => Some(Err(error)),
             })
         };
-        let body = atproto_oauth_reqwest::AttachedBody::new(pieces, Some(length));
+        let body = atproto_oauth_reqwest::AttachedBody::from_poll(pieces, Some(length));
         Ok(self.runtime.block_on(self.client.upload(session, request, body, TIME))?.response)
     }
 

@@ -104,7 +104,7 @@ pub fn the_command_logs_in_and_calls(command: &Command<'_>) {
     assert_eq!(code, Some(6), "{answer}");
 }
 
-pub fn a_token_that_has_expired_is_refreshed_and_kept(command: &Command<'_>) {
+pub fn an_expired_token_is_refreshed_and_stored(command: &Command<'_>) {
     let issuer = command.stage.account("alice").issuer;
     let folder = tempfile::tempdir().unwrap();
     let session = folder.path().join("session.json");

@@ -4,7 +4,7 @@ use atproto_oauth_core::{CallbackParams, Error, Subject};
 
 use crate::flows::{CALLBACK, Stage};
 
-pub fn a_denied_consent_is_told_with_what_the_application_kept(stage: &dyn Stage) {
+pub fn a_denied_consent_is_reported_with_the_app_state(stage: &dyn Stage) {
     let client = stage.client();
     let alice = stage.account("alice");
     let begun = client

@@ -97,7 +97,7 @@ impl Sandboxed for InMemory {
         Box::new(self.sandbox.borrow_mut())
     }
 
-    fn nobody(&self) -> Url {
+    fn closed_port(&self) -> Url {
         "https://nobody.example.com".parse().unwrap()
     }
 

@@ -52,7 +52,7 @@ fn same(mut original: File, mut copy: File) {
 
 /// `client` has an empty memory: as if some minutes had passed since the login, the nonce is asked for
 /// with a small request first; that one is repeated, and the large one is sent once.
-pub fn a_large_blob_goes_up_and_comes_down(stage: &dyn Stage, client: &dyn Streaming) {
+pub fn a_large_blob_is_uploaded_and_downloaded(stage: &dyn Stage, client: &dyn Streaming) {
     let session = stage.log_in(&*stage.client(), "alice");
     let mut wire = Wire::of(stage, session.pds().as_str());
     let file = video();

@@ -107,7 +107,7 @@ pub fn alice_logs_in_writes_refreshes_and_logs_out(stage: &dyn Stage) {
     );
 }
 
-pub fn what_was_pushed_is_what_is_exchanged(stage: &dyn Stage) {
+pub fn the_code_exchange_repeats_the_pushed_client_id_redirect_uri_and_key(stage: &dyn Stage) {
     let alice = stage.account("alice");
     stage.clear_log();
     let session = stage.log_in(&*stage.client(), "alice");
@@ -130,7 +130,7 @@ pub fn what_was_pushed_is_what_is_exchanged(stage: &dyn Stage) {
     assert_ne!(other.dpop_key().thumbprint(), session.dpop_key().thumbprint());
 }
 
-pub fn an_account_is_found_by_did_and_by_server_too(stage: &dyn Stage) {
+pub fn a_login_may_begin_with_a_did_or_a_server(stage: &dyn Stage) {
     let client = stage.client();
     let alice = stage.account("alice");
     for subject in [&alice.did, &alice.pds] {

@@ -35,7 +35,7 @@ pub fn every_account_logs_in_with_every_client(stage: &dyn Stage) {
     }
 }
 
-pub fn a_login_may_begin_at_every_server(stage: &dyn Stage) {
+pub fn a_login_may_begin_with_each_server(stage: &dyn Stage) {
     for name in stage.kinds() {
         let account = stage.account(name);
         for client in stage.clients() {

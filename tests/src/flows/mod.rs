@@ -11,6 +11,7 @@ mod seen;
 mod stage;
 mod wire;
 
+pub mod another_account;
 pub mod command;
 pub mod denied;
 pub mod large;
@@ -21,7 +22,6 @@ pub mod modes;
 pub mod nonces;
 pub mod resolving;
 pub mod round_trips;
-pub mod somebody_else;
 
 pub use adapter::{Adapter, Asynchronous, Streaming};
 pub use in_memory::InMemory;
@@ -46,38 +46,38 @@ macro_rules! flows {
     ($stage:expr) => {
         $crate::flows! { @tests $stage;
             denied {
-                a_denied_consent_is_told_with_what_the_application_kept
+                a_denied_consent_is_reported_with_the_app_state
             }
             login {
                 alice_logs_in_writes_refreshes_and_logs_out
-                what_was_pushed_is_what_is_exchanged
-                an_account_is_found_by_did_and_by_server_too
+                the_code_exchange_repeats_the_pushed_client_id_redirect_uri_and_key
+                a_login_may_begin_with_a_did_or_a_server
             }
             matrix {
                 every_account_logs_in_with_every_client
-                a_login_may_begin_at_every_server
+                a_login_may_begin_with_each_server
                 each_attempt_carries_an_assertion_of_its_own
             }
             modes {
                 the_answer_comes_in_the_query_the_fragment_or_a_form
-                the_server_asks_what_it_is_asked_to_ask
-                a_silent_login_fails_where_nobody_is_signed_in
+                each_prompt_can_be_requested
+                a_silent_login_fails_if_the_browser_is_not_signed_in
             }
             nonces {
                 the_nonce_may_change_before_any_request
-                a_request_is_proved_with_the_nonce_of_the_answer_before
+                each_proof_has_the_nonce_of_the_response_before
             }
             resolving {
                 a_handle_is_found_by_every_method
-                a_directory_that_is_down_is_passed_over
+                a_plc_directory_that_is_down_is_skipped
             }
             round_trips {
-                each_procedure_costs_what_it_must
-                an_entryway_costs_no_more_at_the_issuer
-                the_longest_chain_is_as_long_as_it_must_be
+                each_procedure_sends_as_few_requests_as_possible
+                a_login_behind_an_entryway_sends_three_requests_to_the_issuer
+                the_longest_chain_of_requests_is_as_short_as_possible
             }
-            somebody_else {
-                the_tokens_of_somebody_else_are_revoked_and_not_handed_out
+            another_account {
+                tokens_of_another_account_are_revoked_and_not_returned
             }
         }
     };

@@ -39,7 +39,7 @@ pub fn the_answer_comes_in_the_query_the_fragment_or_a_form(stage: &dyn Stage) {
     }
 }
 
-pub fn the_server_asks_what_it_is_asked_to_ask(stage: &dyn Stage) {
+pub fn each_prompt_can_be_requested(stage: &dyn Stage) {
     let client = stage.client();
     let alice = stage.account("alice");
     for prompt in [Prompt::Login, Prompt::Consent, Prompt::SelectAccount, Prompt::Create] {
@@ -55,10 +55,10 @@ pub fn the_server_asks_what_it_is_asked_to_ask(stage: &dyn Stage) {
     }
 }
 
-pub fn a_silent_login_fails_where_nobody_is_signed_in(stage: &dyn Stage) {
+pub fn a_silent_login_fails_if_the_browser_is_not_signed_in(stage: &dyn Stage) {
     let alice = stage.account("alice");
     // Only a confidential client may ask for it.
-    for client in [stage.confidential(), stage.confidential_elsewhere()] {
+    for client in [stage.confidential(), stage.confidential_with_remote_key()] {
         let client = stage.run(client);
         let begun = begin(stage, &*client, &|login| login.prompt(Prompt::None));
         let back = stage.approve(&begun.url, &alice.handle);

@@ -47,7 +47,7 @@ pub fn the_nonce_may_change_before_any_request(stage: &dyn Stage) {
     }
 }
 
-pub fn a_request_is_proved_with_the_nonce_of_the_answer_before(stage: &dyn Stage) {
+pub fn each_proof_has_the_nonce_of_the_response_before(stage: &dyn Stage) {
     let pds = stage.account("alice").pds;
     stage.clear_log();
     session_from_begin_to_end(stage);

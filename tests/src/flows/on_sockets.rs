@@ -65,7 +65,7 @@ impl Sandboxed for OnSockets {
         Box::new(self.served.sandbox())
     }
 
-    fn nobody(&self) -> Url {
+    fn closed_port(&self) -> Url {
         // A port that nobody listens on any more.
         let dead = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         format!("http://{dead}").parse().unwrap()

@@ -24,8 +24,8 @@ pub fn a_handle_is_found_by_every_method(stage: &dyn Stage) {
     }
 }
 
-pub fn a_directory_that_is_down_is_passed_over(stage: &dyn Stage) {
-    let resolver = resolver(stage).with_directories([stage.nobody(), stage.directory()]);
+pub fn a_plc_directory_that_is_down_is_skipped(stage: &dyn Stage) {
+    let resolver = resolver(stage).with_directories([stage.closed_port(), stage.directory()]);
     let alice = stage.account("alice");
     let did = alice.did.parse().unwrap();
     let document = stage.client().document(resolver.did(did, Freshness::Fresh)).unwrap();

@@ -15,7 +15,7 @@ fn requests<T>(stage: &dyn Stage, work: impl FnOnce() -> T) -> (usize, T) {
     (stage.log(&issuer).len(), output)
 }
 
-pub fn each_procedure_costs_what_it_must(stage: &dyn Stage) {
+pub fn each_procedure_sends_as_few_requests_as_possible(stage: &dyn Stage) {
     let client = stage.client();
     let (alice, carol) = (stage.account("alice"), stage.account("carol"));
 
@@ -39,7 +39,7 @@ pub fn each_procedure_costs_what_it_must(stage: &dyn Stage) {
     assert_eq!(logout, 2);
 }
 
-pub fn an_entryway_costs_no_more_at_the_issuer(stage: &dyn Stage) {
+pub fn a_login_behind_an_entryway_sends_three_requests_to_the_issuer(stage: &dyn Stage) {
     let rita = stage.account("rita");
     for client in stage.clients() {
         stage.clear_log();
@@ -71,7 +71,7 @@ where
     }
 }
 
-pub fn the_longest_chain_is_as_long_as_it_must_be(stage: &dyn Stage) {
+pub fn the_longest_chain_of_requests_is_as_short_as_possible(stage: &dyn Stage) {
     let client = &*stage.client();
     let core = client.client();
     let (alice, carol) = (stage.account("alice"), stage.account("carol"));

@@ -15,8 +15,8 @@ use crate::replayer::proof::hash;
 pub trait Sandboxed {
     /// The sandbox. No client may wait for an answer while it is held.
     fn sandbox(&self) -> Box<dyn DerefMut<Target = Sandbox> + '_>;
-    /// See [`Stage::nobody`].
-    fn nobody(&self) -> Url;
+    /// See [`Stage::closed_port`].
+    fn closed_port(&self) -> Url;
     /// See [`Stage::configure`].
     fn configure(&self, client: ClientBuilder) -> ClientBuilder;
     /// See [`Stage::run`].
@@ -40,8 +40,8 @@ impl<S: Sandboxed> Stage for S {
         format!("{}/dns-query", self.sandbox().names().doh).parse().unwrap()
     }
 
-    fn nobody(&self) -> Url {
-        self.nobody()
+    fn closed_port(&self) -> Url {
+        self.closed_port()
     }
 
     fn configure(&self, client: ClientBuilder) -> ClientBuilder {

@@ -25,7 +25,7 @@ pub trait Stage {
     /// A service for DNS over HTTPS.
     fn dns_over_https(&self) -> Url;
     /// An origin where nobody answers.
-    fn nobody(&self) -> Url;
+    fn closed_port(&self) -> Url;
 
     /// Gives a client what it needs to find this network.
     fn configure(&self, client: ClientBuilder) -> ClientBuilder;
@@ -119,7 +119,7 @@ impl dyn Stage + '_ {
     }
 
     /// A confidential client whose key is not given to it.
-    pub fn confidential_elsewhere(&self) -> Client {
+    pub fn confidential_with_remote_key(&self) -> Client {
         let public = Jwk::new(*REMOTE_KEY.public()).unwrap();
         self.published(OTHER_CLIENT_ID, ClientKey::remote(REMOTE_KEY_ID, public))
     }
@@ -134,7 +134,7 @@ impl dyn Stage + '_ {
 
     /// Every kind of client, each in a process of its own.
     pub fn clients(&self) -> [Box<dyn Adapter + '_>; 3] {
-        [self.loopback(), self.confidential(), self.confidential_elsewhere()]
+        [self.loopback(), self.confidential(), self.confidential_with_remote_key()]
             .map(|client| self.run(client))
     }
 

@@ -1,4 +1,4 @@
-//! What a step does.
+//! Performs a step: runs the procedure of the client that the step names.
 
 use std::time::Duration;
 
@@ -10,15 +10,15 @@ use http::Request;
 use crate::replayer::outcome::Outcome;
 use crate::replayer::play::Play;
 
-/// Does what the step says.
+/// Performs the step of `play`, and returns its outcome.
 ///
 /// # Errors
 ///
-/// The client did something that the transcript does not have.
+/// Fails if the client sends a request that the transcript does not have.
 ///
 /// # Panics
 ///
-/// The transcript asks for something that does not exist.
+/// Panics if the step, or one of its options, is unknown or malformed.
 pub fn perform(play: &mut Play<'_>) -> Result<Outcome, String> {
     match play.step.verb.as_str() {
         "login" => login(play),
@@ -29,12 +29,12 @@ pub fn perform(play: &mut Play<'_>) -> Result<Outcome, String> {
         quiet => {
             match quiet {
                 "wait" => {
-                    let seconds = first(play).parse().expect("wait <seconds>");
+                    let seconds = first(play).parse().expect("`wait` has a number of seconds");
                     play.world.environment.wait(Duration::from_secs(seconds));
                 }
                 "forget" => play.world.environment.forget(),
                 "restart" => play.world.restart(),
-                other => panic!("there is no step {other}"),
+                other => panic!("unknown step `{other}`"),
             }
             Ok(Outcome::default())
         }
@@ -42,7 +42,7 @@ pub fn perform(play: &mut Play<'_>) -> Result<Outcome, String> {
 }
 
 fn login(play: &mut Play<'_>) -> Result<Outcome, String> {
-    // A login has a key of its own, until it fails even so.
+    // Each login has a new DPoP key, even if the login before it failed.
     let old = play.world.seen.key.take();
     play.world.seen.old_keys.extend(old);
     let subject = match Subject::parse(&first(play)) {
@@ -63,7 +63,7 @@ fn login(play: &mut Play<'_>) -> Result<Outcome, String> {
     match step.option("prompt") {
         Some("login") => machine = machine.prompt(Prompt::Login),
         Some("create") => machine = machine.prompt(Prompt::Create),
-        Some(other) => panic!("no transcript asks for prompt={other}"),
+        Some(other) => panic!("prompt={other} is not supported; use login or create"),
         None => {}
     }
     for (name, value) in step.options("parameter") {
@@ -86,7 +86,7 @@ fn callback(play: &mut Play<'_>) -> Result<Outcome, String> {
         Ok(params) => params,
         Err(problem) => return Ok(Outcome::error(&problem.into())),
     };
-    let pending = play.world.pending.clone().expect("a login came before");
+    let pending = play.world.pending.clone().expect("a `login` step comes before");
     let machine = play.world.client.callback(pending, params);
     Ok(match play.run(machine)? {
         Ok(logged_in) => {
@@ -106,7 +106,7 @@ fn callback(play: &mut Play<'_>) -> Result<Outcome, String> {
 
 fn request(play: &mut Play<'_>) -> Result<Outcome, String> {
     let target = first(play);
-    let (method, target) = target.split_once(' ').expect("request GET|POST <target>");
+    let (method, target) = target.split_once(' ').expect("`request` has a method and a target");
     let target = match target.contains('/') {
         true => target.to_owned(),
         false => xrpc::query(target, &[]).unwrap().uri().to_string(),
@@ -117,7 +117,7 @@ fn request(play: &mut Play<'_>) -> Result<Outcome, String> {
     }
     let body = Bytes::from(play.step.option("body").unwrap_or_default().to_owned());
     let request = request.body(Body::Bytes(body)).unwrap();
-    let session = play.world.session.clone().expect("a callback came before");
+    let session = play.world.session.clone().expect("a `callback` step comes before");
     let answer = match play.world.client.request(&session, request) {
         Ok(machine) => play.run(machine)?,
         Err(error) => Err(error),
@@ -135,13 +135,13 @@ fn request(play: &mut Play<'_>) -> Result<Outcome, String> {
 }
 
 fn refresh(play: &mut Play<'_>) -> Result<Outcome, String> {
-    let session = play.world.session.clone().expect("a callback came before");
+    let session = play.world.session.clone().expect("a `callback` step comes before");
     let machine = play.world.client.refresh(session);
     Ok(match play.run(machine)? {
         Ok(refreshed) => {
             let mut outcome = Outcome::session(&refreshed.session, &play.world);
             let violation = refreshed.violation.map(|violation| violation.to_string());
-            outcome.field("violation", violation.as_deref().map_or("(none)", |_| "told"));
+            outcome.field("violation", violation.as_deref().map_or("(none)", |_| "reported"));
             outcome.text = violation.unwrap_or_default();
             play.world.session = Some(refreshed.session);
             outcome
@@ -156,7 +156,7 @@ fn refresh(play: &mut Play<'_>) -> Result<Outcome, String> {
 }
 
 fn revoke(play: &mut Play<'_>) -> Result<Outcome, String> {
-    let session = play.world.session.clone().expect("a callback came before");
+    let session = play.world.session.clone().expect("a `callback` step comes before");
     let machine = play.world.client.revoke(session);
     let ended: Result<_, Error> = play.run(machine)?;
     Ok(match ended {
@@ -165,7 +165,7 @@ fn revoke(play: &mut Play<'_>) -> Result<Outcome, String> {
     })
 }
 
-/// What the step is about.
+/// Returns the first field of the step: subject, parameters, target or seconds.
 fn first(play: &Play<'_>) -> String {
     play.world.expand(play.step.fields.first().map(String::as_str).unwrap_or_default())
 }

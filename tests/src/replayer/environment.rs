@@ -1,5 +1,5 @@
-//! A world in which nothing happens by itself: entropy that counts, clocks that stand still, a
-//! memory that can be copied.
+//! Deterministic environment of a machine: entropy from a counter, clocks that only `wait`
+//! advances, and a memory that can be cloned.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -9,12 +9,12 @@ use atproto_dpop::P256Keys;
 use atproto_sansio::{Entropy, Env, Memory, Topic, UnixTime};
 use bytes::Bytes;
 
-/// Where a machine is run.
+/// Clocks, entropy and memory that a machine is polled with; a clone is independent.
 #[derive(Clone, Debug)]
 pub struct Environment {
-    /// What the wall clock says.
+    /// Time of the wall clock; it starts at [`START`].
     pub now: UnixTime,
-    /// What the monotonic clock says.
+    /// Time of the monotonic clock; it starts at 1000 s.
     pub elapsed: Duration,
     counter: Counter,
     memory: Remembered,
@@ -32,11 +32,11 @@ struct Value {
     expires: Duration,
 }
 
-/// 2026-01-01T00:00:00Z
+/// Start of the wall clock: 2026-01-01T00:00:00Z.
 pub const START: UnixTime = UnixTime::from_secs(1_767_225_600);
 
 impl Environment {
-    /// A new one, with nothing remembered.
+    /// Returns an environment at [`START`] with an empty memory.
     pub fn new() -> Self {
         Self {
             now: START,
@@ -46,7 +46,7 @@ impl Environment {
         }
     }
 
-    /// What a machine is polled with.
+    /// Borrows the environment in the form that a machine is polled with.
     pub fn env(&mut self) -> Env<'_> {
         Env {
             now: self.now,
@@ -57,20 +57,21 @@ impl Environment {
         }
     }
 
-    /// Both clocks go on.
+    /// Advances both clocks.
     pub fn wait(&mut self, time: Duration) {
         self.now = self.now + time;
         self.elapsed += time;
     }
 
-    /// The memory is empty.
+    /// Empties the memory.
     pub fn forget(&mut self) {
         self.memory = Remembered::default();
     }
 }
 
 impl Entropy for Counter {
-    /// Each filling is another number, so what is made of it can be told apart.
+    /// Fills `bytes` with a number that each call increments, so that no two random values are
+    /// equal.
     fn fill(&mut self, bytes: &mut [u8]) {
         self.0 += 1;
         for chunk in bytes.chunks_mut(8) {

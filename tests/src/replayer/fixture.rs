@@ -1,19 +1,20 @@
-//! Bodies of replies: `@name` is a file, `@name {…}` that file with a merge patch (RFC 7396).
+//! Bodies of replies: `@name` is the fixture `fixtures/name.json`; `@name {…}` is that fixture with
+//! a merge patch (RFC 7396).
 
 use std::path::Path;
 
 use serde_json::Value;
 
-/// Where transcripts and fixtures are.
+/// Path of `tests/transcripts`, which has the transcripts and their fixtures.
 pub fn folder() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/transcripts"))
 }
 
-/// The body that `text` stands for.
+/// Returns the body for the body field of a `<` line; text without `@` is returned unchanged.
 ///
 /// # Panics
 ///
-/// There is no such fixture, or the patch is not JSON.
+/// Panics if the fixture does not exist, or if the patch is not JSON.
 pub fn body(text: &str) -> String {
     let Some(fixture) = text.strip_prefix('@') else { return text.to_owned() };
     let (name, patch) = fixture.split_once(' ').unwrap_or((fixture, "{}"));
@@ -23,18 +24,18 @@ pub fn body(text: &str) -> String {
     value.to_string()
 }
 
-/// The fixture of this name.
+/// Reads the fixture `name`.
 ///
 /// # Panics
 ///
-/// There is none.
+/// Panics if the fixture does not exist or is not JSON.
 pub fn json(name: &str) -> Value {
     let path = folder().join("fixtures").join(format!("{name}.json"));
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("@{name}: {error}"));
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("@{name}: {error}"))
 }
 
-/// RFC 7396 section 2.
+/// Applies a JSON merge patch to `target` (RFC 7396 section 2).
 fn merge(target: &mut Value, patch: Value) {
     match patch {
         Value::Object(members) => {

@@ -1,10 +1,11 @@
-//! Conversations as text files, and what replays them.
+//! Transcripts: text files of requests and replies, and the replayer that runs the client
+//! against them.
 //!
-//! A transcript is a conversation that a person can read: what the client is asked to do, the
-//! requests that it makes for it, what it is answered, and what it ends in.
+//! A transcript is a list of steps. A step names a procedure of the client, the requests that the
+//! client must send for it, their replies, and the outcome of the procedure.
 //!
 //! ```text
-//! # A server that asks for a nonce gets the same request again, once.
+//! # A server asks for a nonce, and the client repeats the request once.
 //! login $alice
 //! > GET https://plc.directory/$alice
 //! < 200 @did-document
@@ -18,44 +19,72 @@
 //!
 //! # Lines
 //!
-//! Fields are separated by two spaces or more. A line that begins with a space goes on with the one
-//! before it; one that begins with `#` is a comment.
+//! Two or more spaces separate the fields of a line. A line that begins with a space continues the
+//! line before it with further fields. A line that begins with `#` is a comment.
+//!
+//! The first character of a line is `>` for a request, `<` for a reply and `=` for an outcome. Any
+//! other line begins a step.
+//!
+//! | step | meaning |
+//! |---|---|
+//! | `client [nonce=interop]  [fallback]` | configures the client; only as the first step |
+//! | `after <folder/file>` | plays another transcript first, in the blocking order |
+//! | `login <subject>  options…` | begins a login |
+//! | `callback <parameters or URL>` | finishes the login that was begun last |
+//! | `refresh` | refreshes the current session |
+//! | `revoke` | revokes the tokens of the current session |
+//! | `request <GET or POST> <NSID, path or URL>  options…` | sends a resource request to the PDS |
+//! | `wait <seconds>` | advances the wall clock and the monotonic clock |
+//! | `forget` | empties the memory: nonces, metadata, identities |
+//! | `restart` | stores pending login and session as JSON, reads them again, and does `forget` |
+//!
+//! The options of `login` are `scope=…`, `prompt=login`, `prompt=create`, `app_state=…`,
+//! `redirect=…` and `parameter.<name>=…`; those of `request` are `header.<name>=…` and `body=…`.
+//!
+//! A step is followed by its requests, each with its reply, and by its outcome.
 //!
 //! | line | meaning |
 //! |---|---|
-//! | `client [nonce=interop] [fallback]` | configures the client; before anything else |
-//! | `after <folder/file>` | plays another transcript first, in the blocking order |
-//! | `login <subject>  [scope=…] [prompt=…] [app_state=…] [redirect=…]` | begins a login |
-//! | `callback <parameters or URL>` | the browser comes back |
-//! | `refresh`, `revoke` | with the session that there is |
-//! | `request GET\|POST <path or URL>  [header.<name>=…] [body=…]` | asks the account's server |
-//! | `wait <seconds>` | both clocks go on |
-//! | `forget` | the memory is empty |
-//! | `restart` | what is pending and the session are written down and read again; `forget` |
-//! | `> METHOD URL  conditions…` | a request that is made whatever the order of the replies is |
-//! | `>? …` | one that is not made in the blocking order, and may be made in others |
-//! | `> TXT name` | a DNS look-up |
-//! | `< status body  header: value…` | its reply; the body is JSON, text, or `@fixture {patch}` |
-//! | `< did=…  did=…` | the records, or `(none)` |
-//! | `< !NotSent` | no reply: the phase of the failure |
-//! | `= outcome  key=value…  text` | what the step ends in; texts are parts of an error's message |
+//! | `> METHOD URL  condition=value…` | a request that the client sends in every order |
+//! | `>? METHOD URL  condition=value…` | one that the client may send, but not in the blocking order |
+//! | `> TXT name` | a DNS lookup of TXT records |
+//! | `< status body  header: value…` | reply to HTTP; a body is text, `@fixture` or `@fixture {patch}` |
+//! | `< did=…  did=…` | reply to a DNS lookup: the TXT records, or `(none)` |
+//! | `< !NotSent` | failure of the call; the word after `!` is a variant of [`Phase`] |
+//! | `= outcome  key=value…  text…` | end of the step |
 //!
-//! Conditions are `dpop.nonce`, `dpop.ath` (of the token that is named), `dpop.iat` (seconds from
-//! now), `form.<field>`, `header.<name>`, `reach` and `body`. `(none)` says that it is not there.
+//! The conditions of a request are `dpop.nonce`; `dpop.ath` (written as the access token, not its
+//! hash); `dpop.iat` (seconds by which `iat` is ahead of the client's clock); `form.<field>`;
+//! `header.<name>`; `reach`; and `body`. The value `(none)` requires that the claim, field or
+//! header is absent.
 //!
-//! `$alice`, `$bob`, `$state`, `$iss` and `$client_id` stand for what they say.
+//! A fixture is a file in `tests/transcripts/fixtures`; the patch is a JSON merge patch (RFC 7396).
+//! The content type of a reply is `application/json` if its body begins with `{`, and `text/plain`
+//! otherwise; a `content-type` header in the line replaces it, and `content-type: (none)` removes
+//! it.
 //!
-//! # What is checked without being written
+//! The first field of an outcome is a URL for `login`, `session` for `callback` and `refresh`, a
+//! status for `request`, a [`Revocation`] for `revoke`, and `error <Kind>` for each failure. A
+//! further field is `key=value` if the outcome has that key ([`outcome`] lists them); any other
+//! field must be a part of the error message or of the response body.
 //!
-//! Each proof's signature, header and claims, that no two of a transcript have the same `jti`, that
-//! its key is the login's; that requests which need no credentials carry none; that the PKCE
-//! verifier is the one of the challenge; that every request goes as far as it may and no further.
-//! See [`check`].
+//! The transcript may use `$alice` and `$bob` (DIDs), `$client_id` (percent-encoded), and, after a
+//! `login`, `$state` and `$iss` of that login.
+//!
+//! # Checks that no line states
+//!
+//! The replayer checks for each request: the signature, header and claims of its DPoP proof; that
+//! the proof has a new `jti` and the key of the login; that a metadata request has no credentials;
+//! that the PKCE verifier matches the challenge; and its `reach`. See [`check`].
 //!
 //! # Orders
 //!
-//! Each step is replayed in every order in which calls can be handed out and answered; it must end
-//! alike in all of them. See [`orders`].
+//! The replayer plays each step in every order in which calls can be handed out and answered. The
+//! outcome must be the same in all orders. The *blocking order* answers each call before it polls
+//! for the next one; the requests of a transcript are written in that order. See [`orders`].
+//!
+//! [`Phase`]: atproto_sansio::Phase
+//! [`Revocation`]: atproto_oauth_core::Revocation
 
 pub mod action;
 pub mod check;

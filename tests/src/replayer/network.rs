@@ -1,5 +1,5 @@
-//! A small network in which everything goes well, for tests that are no transcripts: one host is
-//! PDS and authorization server of one account. A test may spoil its answers.
+//! A minimal network for tests without a transcript: one host is the PDS and authorization server
+//! of one account, and every request succeeds. A test may change the responses.
 
 use atproto_oauth_core::{CallbackParams, Client, Pending, Scopes, Session, Subject};
 use atproto_sansio::{Body, Call, Flow, HttpCall, Machine, Output, Reply};
@@ -9,22 +9,23 @@ use http::Response;
 use crate::replayer::environment::Environment;
 use crate::replayer::fixture;
 
-/// A network in which everything goes well, unless its answers are spoiled.
+/// A network in which every request succeeds, unless [`Network::mutate`] changes a response.
 pub struct Network {
-    /// Time, entropy and memory.
+    /// Clocks, entropy and memory of the client.
     pub environment: Environment,
     tokens: [&'static str; 2],
     asked: usize,
     mutate: Box<dyn Mutate>,
 }
 
-/// Changes an answer; it is given the number of the request and its URL.
+/// A function that changes a response. Its arguments are the number of the request, which counts
+/// from 0, the URL of the request, and the response.
 pub trait Mutate: FnMut(usize, &str, &mut Response<Bytes>) {}
 
 impl<F: FnMut(usize, &str, &mut Response<Bytes>)> Mutate for F {}
 
 impl Network {
-    /// One whose tokens are those of the fixtures.
+    /// Returns a network that issues the tokens of the fixtures.
     pub fn new() -> Self {
         Self {
             environment: Environment::new(),
@@ -34,32 +35,32 @@ impl Network {
         }
     }
 
-    /// One whose tokens can be searched for.
+    /// Returns a network whose tokens begin with `secret-`, so that a test can search for them.
     pub fn with_secret_tokens() -> Self {
         Self { tokens: ["secret-at-", "secret-rt-"], ..Self::new() }
     }
 
-    /// From now on, changes each answer; it is given the number of the request and its URL.
+    /// Applies `mutate` to each further response. The count of requests restarts at 0.
     pub fn mutate(&mut self, mutate: impl FnMut(usize, &str, &mut Response<Bytes>) + 'static) {
         self.asked = 0;
         self.mutate = Box::new(mutate);
     }
 
-    /// The client that all of this is about.
+    /// Returns the loopback client of the network.
     pub fn client(&self) -> Client {
         let scopes = Scopes::parse("atproto transition:generic").unwrap();
         Client::loopback(scopes).redirect_path("/callback").build().unwrap()
     }
 
-    /// Runs `machine` to its end, one call after another.
+    /// Runs `machine` to its end in the blocking order.
     ///
     /// # Errors
     ///
-    /// What it ends in.
+    /// Returns the error of the machine.
     ///
     /// # Panics
     ///
-    /// It waits for nothing.
+    /// Panics if the machine waits although no call is outstanding.
     pub fn run<M: Machine>(&mut self, machine: M) -> Result<M::Output, M::Error> {
         let mut flow = Flow::new(machine);
         loop {
@@ -71,21 +72,21 @@ impl Network {
         }
     }
 
-    /// A login that waits for its browser.
+    /// Begins a login of `alice.example.com`, and returns it before its callback.
     ///
     /// # Panics
     ///
-    /// It could not be begun.
+    /// Panics if the login fails.
     pub fn pending(&mut self, client: &Client) -> Pending {
         let subject = Subject::parse("alice.example.com").unwrap();
         self.run(client.authorize(subject)).unwrap().pending
     }
 
-    /// A session.
+    /// Logs `alice.example.com` in, and returns the session.
     ///
     /// # Panics
     ///
-    /// The login could not be finished.
+    /// Panics if the login fails.
     pub fn session(&mut self, client: &Client) -> Session {
         let pending = self.pending(client);
         let params = format!("state={}&iss=https://pds.example.com&code=c-1", pending.state());
@@ -93,11 +94,11 @@ impl Network {
         self.run(client.callback(pending, params)).unwrap().session
     }
 
-    /// Answers one call.
+    /// Replies to one call.
     ///
     /// # Panics
     ///
-    /// It is of a kind that this network does not have.
+    /// Panics if the call is neither HTTP nor a TXT lookup nor a sleep.
     pub fn answer(&mut self, call: Call) -> Reply {
         match call {
             Call::Http(call) => {
@@ -111,7 +112,7 @@ impl Network {
                 call.respond.with(Ok(vec!["did=did:plc:ewvi7nxzyoun6zhxrhs64oiz".to_owned()]))
             }
             Call::Sleep(call) => call.respond.with(Ok(())),
-            other => panic!("there is no {other:?} here"),
+            other => panic!("the network has no reply to {other:?}"),
         }
     }
 

@@ -1,8 +1,8 @@
-//! Replays a transcript in every order.
+//! Replays each step of a transcript in every order of polls and replies.
 //!
-//! Wherever there is a choice (which of the outstanding calls to answer, or to ask for a further
-//! call first) all of it is tried, by playing the step again from its start. The first order of all
-//! is that of a blocking driver, and the next step goes on from there.
+//! Whenever several calls are outstanding, or a call is outstanding and the flow can be polled, the
+//! replayer tries each choice: it plays the step again from its start for each of them. The first
+//! order is the blocking order; the next step begins with the world that it leaves.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -12,7 +12,7 @@ use crate::replayer::transcript::{Step, Transcript};
 use crate::replayer::world::World;
 use crate::replayer::{action, fixture, parse};
 
-/// Which choice is taken where.
+/// The choices of one order: those given in advance, and those taken so far.
 #[derive(Debug, Default)]
 pub struct Schedule {
     given: Vec<usize>,
@@ -26,11 +26,11 @@ struct Choice {
     options: Vec<String>,
 }
 
-/// More than this, and a step is to be made smaller.
+/// Largest number of orders of one step; a step with more orders must be split.
 const MAX_SCHEDULES: usize = 2000;
 
 impl Schedule {
-    /// Takes one of `options`: as given, or the first.
+    /// Returns the index of the next choice: the one given in advance, or 0.
     pub fn choose(&mut self, options: Vec<String>) -> usize {
         if options.len() == 1 {
             return 0;
@@ -40,13 +40,14 @@ impl Schedule {
         index
     }
 
-    /// Gives this one up: it is another one, with a poll in it that changes nothing.
+    /// Marks this order as redundant, because it equals another order plus a poll that changes
+    /// nothing. Returns the error that ends the replay of this order.
     pub fn abandon(&mut self) -> String {
         self.abandoned = true;
-        "it was abandoned".to_owned()
+        "the order is redundant".to_owned()
     }
 
-    /// The next schedule, depth first.
+    /// Returns the next order in a depth-first search; `None` after the last one.
     fn next(&self) -> Option<Self> {
         let last = self.taken.iter().rposition(|choice| choice.index + 1 < choice.options.len())?;
         let mut given: Vec<_> = self.taken[..last].iter().map(|choice| choice.index).collect();
@@ -60,11 +61,11 @@ impl Schedule {
     }
 }
 
-/// Replays `transcript`; returns how many orders there were.
+/// Replays `transcript`, and returns the number of orders that were played.
 ///
 /// # Errors
 ///
-/// Where it went otherwise than the file says, and in which order.
+/// Returns the file, line and order of the first difference between the client and the transcript.
 pub fn replay(transcript: &Transcript) -> Result<usize, String> {
     let mut steps = transcript.steps.as_slice();
     let mut world = match steps.split_first() {
@@ -100,22 +101,22 @@ fn replay_step(step: &Step, world: &mut World) -> Result<usize, String> {
         if !other.is_like(&outcome) {
             let order = schedule.describe();
             return Err(format!(
-                "it ended in {other}\n  and in the blocking order in {outcome}\n  \
-                 in the order: {order}"
+                "the outcome is {other}\n  in the order: {order}\n  \
+                 and in the blocking order it is {outcome}"
             ));
         }
         count += 1;
         if count > MAX_SCHEDULES {
-            return Err(format!("there are more than {MAX_SCHEDULES} orders"));
+            return Err(format!("more than {MAX_SCHEDULES} orders; split the step"));
         }
     }
     *world = after;
     Ok(count)
 }
 
-/// Plays another transcript, whose orders are its own matter.
+/// Plays another transcript in the blocking order only, because its own test replays all orders.
 fn go_on_after(step: &Step, world: &mut World) -> Result<usize, String> {
-    let file = format!("{}.txt", step.fields.first().expect("after <file>"));
+    let file = format!("{}.txt", step.fields.first().expect("`after` has a folder and a file"));
     let text = std::fs::read_to_string(fixture::folder().join(&file))
         .map_err(|error| format!("{file}: {error}"))?;
     for step in &parse::parse(&file, &text).steps {
@@ -130,7 +131,7 @@ fn go_on_after(step: &Step, world: &mut World) -> Result<usize, String> {
     Ok(0)
 }
 
-/// Plays the step in one order: its outcome, and the world after it.
+/// Plays the step in one order, and returns its outcome and the world after it.
 fn play(
     step: &Step,
     world: World,
@@ -142,14 +143,14 @@ fn play(
     let outcome = played.map_err(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
         let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
-        format!("it panicked: {}", text.unwrap_or_default())
+        format!("the step panicked: {}", text.unwrap_or_default())
     })??;
     if let Some(expected) = &step.outcome {
         outcome
             .check(&expected.fields, &play.world)
             .map_err(|why| format!("line {}: {why}", expected.line))?;
     } else if !outcome.head.is_empty() {
-        return Err(format!("it has no outcome, and ended in {outcome}"));
+        return Err(format!("the step has no `=` line, but its outcome is {outcome}"));
     }
     play.check_made(is_blocking)?;
     Ok((outcome, play.world))

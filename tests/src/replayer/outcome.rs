@@ -1,4 +1,4 @@
-//! What a step ended in, and whether that is what its transcript says.
+//! The outcome of a step, and its comparison with the `=` line of the transcript.
 
 use std::fmt;
 
@@ -6,31 +6,31 @@ use atproto_oauth_core::{Error, Revocation, Session};
 
 use crate::replayer::world::World;
 
-/// What a step ended in.
+/// The outcome of a step.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Outcome {
-    /// The first word, or the URL.
+    /// First field of the `=` line: `session`, `error <Kind>`, a URL, a status or a revocation.
     pub head: String,
-    /// What else can be said of it.
+    /// Keys and values that the `=` line may name.
     pub fields: Vec<(&'static str, String)>,
-    /// The error's message.
+    /// Message of the error or of the violation, or body of the response.
     pub text: String,
 }
 
 impl Outcome {
-    /// One that is a word.
+    /// Returns an outcome without fields.
     pub fn word(head: impl Into<String>) -> Self {
         Self { head: head.into(), ..Self::default() }
     }
 
-    /// A session.
+    /// Returns the outcome `session`, with the fields of `session` that are not random.
     pub fn session(session: &Session, world: &World) -> Self {
         let mut outcome = Self::word("session");
         outcome.describe(session, world);
         outcome
     }
 
-    /// An error.
+    /// Returns the outcome `error <Kind>`, with the properties of `error` as fields.
     pub fn error(error: &Error) -> Self {
         let mut outcome = Self::word(format!("error {:?}", error.kind()));
         outcome.text = error.to_string();
@@ -47,7 +47,7 @@ impl Outcome {
         outcome
     }
 
-    /// What became of the tokens that must not be used.
+    /// Adds the field `revocation`: the result of the revocation of tokens that failed a check.
     pub fn revocation(&mut self, revocation: Option<&Result<Revocation, Box<Error>>>) {
         let said = match revocation {
             None => "(none)".to_owned(),
@@ -57,12 +57,12 @@ impl Outcome {
         self.field("revocation", said);
     }
 
-    /// One more thing that can be said of it.
+    /// Adds a field.
     pub fn field(&mut self, name: &'static str, value: impl ToString) {
         self.fields.push((name, value.to_string()));
     }
 
-    /// What can be said of a session; all but what is random.
+    /// Adds the members of a session that are not random.
     fn describe(&mut self, session: &Session, world: &World) {
         let json: serde_json::Value =
             serde_json::from_str(session.to_json().unwrap().expose()).unwrap();
@@ -78,8 +78,8 @@ impl Outcome {
         self.field("expires_in", expires_in.unwrap_or_else(|| "(none)".to_owned()));
     }
 
-    /// Whether both are one result. Whether there were tokens to be revoked depends on what was
-    /// answered first.
+    /// Whether both outcomes are equal, apart from `revocation`: the order of the replies decides
+    /// whether there are tokens to revoke.
     pub fn is_like(&self, other: &Self) -> bool {
         let rest = |outcome: &Self| {
             let mut outcome = outcome.clone();
@@ -89,16 +89,16 @@ impl Outcome {
         rest(self) == rest(other)
     }
 
-    /// Whether this is what the fields of an `=` line say.
+    /// Compares the outcome with the fields of an `=` line.
     ///
     /// # Errors
     ///
-    /// What differs.
+    /// Returns the outcome and the first field that differs.
     pub fn check(&self, expected: &[String], world: &World) -> Result<(), String> {
-        let (head, rest) = expected.split_first().ok_or("the outcome is empty")?;
+        let (head, rest) = expected.split_first().ok_or("the `=` line is empty")?;
         let head = world.expand(head);
         if self.head != head {
-            return Err(format!("it ended in {self}\n  and not in {head}"));
+            return Err(format!("the outcome is {self}\n  expected {head}"));
         }
         for part in rest {
             let part = world.expand(part);
@@ -107,7 +107,7 @@ impl Outcome {
                 Some(found == value)
             });
             if !field.unwrap_or_else(|| self.text.contains(&part)) {
-                return Err(format!("it ended in {self}\n  which lacks {part}"));
+                return Err(format!("the outcome is {self}\n  which lacks {part}"));
             }
         }
         Ok(())

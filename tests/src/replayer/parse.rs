@@ -1,25 +1,29 @@
-//! Reads a transcript.
+//! Parses a transcript; the module [`replayer`](crate::replayer) describes the format.
 
 use crate::replayer::transcript::{Exchange, Outcome, Step, Transcript};
 
-/// Reads the transcript `text` of `file`.
+/// Parses `text`, the contents of `file`.
 ///
 /// # Panics
 ///
-/// It is not one: where and why.
+/// Panics with file, line and reason if a line is malformed.
 pub fn parse(file: &str, text: &str) -> Transcript {
     let mut steps: Vec<Step> = Vec::new();
     for (line, text) in joined(text) {
         let fail = |why: &str| -> ! { panic!("{file}:{line}: {why}: {text}") };
         if let Some(ask) = text.strip_prefix('>') {
-            let Some(step) = steps.last_mut() else { fail("a request before any step") };
+            let Some(step) = steps.last_mut() else { fail("a `>` line must follow a step") };
             let optional = ask.starts_with('?');
             let ask = fields(ask.trim_start_matches('?'));
-            let [first, conditions @ ..] = ask.as_slice() else { fail("an empty request") };
-            let Some((method, target)) = first.split_once(' ') else { fail("no target") };
+            let [first, conditions @ ..] = ask.as_slice() else {
+                fail("a `>` line has a method and a target")
+            };
+            let Some((method, target)) = first.split_once(' ') else {
+                fail("a `>` line has a method and a target")
+            };
             let conditions = conditions.iter().map(|field| match field.split_once('=') {
                 Some((name, value)) => (name.to_owned(), value.to_owned()),
-                None => fail("a condition is name=value"),
+                None => fail("a condition must be name=value"),
             });
             step.exchanges.push(Exchange {
                 line,
@@ -32,14 +36,14 @@ pub fn parse(file: &str, text: &str) -> Transcript {
         } else if let Some(reply) = text.strip_prefix('<') {
             match steps.last_mut().and_then(|step| step.exchanges.last_mut()) {
                 Some(exchange) if exchange.reply.is_empty() => exchange.reply = fields(reply),
-                _ => fail("a reply without a request"),
+                _ => fail("a `<` line must follow a `>` line, once"),
             }
         } else if let Some(outcome) = text.strip_prefix('=') {
             match steps.last_mut() {
                 Some(step) if step.outcome.is_none() => {
                     step.outcome = Some(Outcome { line, fields: fields(outcome) });
                 }
-                _ => fail("an outcome without a step"),
+                _ => fail("an `=` line must follow a step, once"),
             }
         } else {
             let (verb, rest) = text.split_once(' ').unwrap_or((&text, ""));
@@ -55,7 +59,8 @@ pub fn parse(file: &str, text: &str) -> Transcript {
     Transcript { file: file.to_owned(), steps }
 }
 
-/// The lines with their numbers, without comments, each with those that go on with it.
+/// Returns the lines with their numbers. Comments are removed, and continuation lines are joined
+/// with the line that they continue.
 fn joined(text: &str) -> Vec<(usize, String)> {
     let mut lines: Vec<(usize, String)> = Vec::new();
     for (index, line) in text.lines().enumerate() {
@@ -73,7 +78,7 @@ fn joined(text: &str) -> Vec<(usize, String)> {
     lines
 }
 
-/// What two or more spaces separate.
+/// Splits a line at two or more spaces.
 fn fields(text: &str) -> Vec<String> {
     text.split("  ").map(str::trim).filter(|field| !field.is_empty()).map(str::to_owned).collect()
 }

@@ -1,4 +1,4 @@
-//! Plays one step in one order: hands calls out, answers them, and watches.
+//! Plays one step in one order: matches each call with a `>` line, checks it, and replies to it.
 
 use atproto_sansio::{Call, Flow, Machine, Output};
 
@@ -10,17 +10,17 @@ use crate::replayer::world::World;
 
 /// One step, played in one order.
 pub struct Play<'a> {
-    /// What is played.
+    /// The step.
     pub step: &'a Step,
-    /// What it is played in.
+    /// The client, its environment, and the state that earlier steps left.
     pub world: World,
-    /// The exchanges that took place, in the order of their requests.
+    /// Indices of the exchanges whose requests were sent, in the order of the requests.
     pub made: Vec<usize>,
-    /// Which call is handed out or answered next.
+    /// The order.
     pub schedule: &'a mut Schedule,
 }
 
-/// A call that was handed out, and the exchange that it is; a pause is none.
+/// A call without a reply, and the index of its exchange; a sleep has no exchange.
 struct Outstanding {
     call: Call,
     exchange: Option<usize>,
@@ -31,14 +31,14 @@ impl Play<'_> {
     ///
     /// # Errors
     ///
-    /// It did something that the transcript does not have.
+    /// Fails if the machine makes a call that the transcript does not have.
     pub fn run<M: Machine>(&mut self, machine: M) -> Result<Result<M::Output, M::Error>, String> {
         let mut flow = Flow::new(machine);
         let mut outstanding: Vec<Outstanding> = Vec::new();
-        // Polling again would say the same again.
+        // After `Wait`, a poll has the same result until the next reply.
         let (mut may_poll, mut is_polled) = (true, false);
         loop {
-            // An answer that nobody waits for any more changes nothing.
+            // The reply to a cancelled call would change nothing.
             outstanding.retain(|outstanding| outstanding.call.is_wanted());
             let choice = self.choose(&outstanding, may_poll)?;
             if choice < outstanding.len() {
@@ -62,7 +62,7 @@ impl Play<'_> {
         }
     }
 
-    /// The call to answer next, or that the flow is polled first.
+    /// Returns the index of the call to answer next; the length of `outstanding` means a poll.
     fn choose(&mut self, outstanding: &[Outstanding], may_poll: bool) -> Result<usize, String> {
         let mut options: Vec<String> = outstanding
             .iter()
@@ -72,7 +72,7 @@ impl Play<'_> {
             options.push("poll".to_owned());
         }
         if options.is_empty() {
-            return Err("it waits, and there is nothing to wait for".to_owned());
+            return Err("the machine waits, but no call is outstanding".to_owned());
         }
         Ok(self.schedule.choose(options))
     }
@@ -83,7 +83,7 @@ impl Play<'_> {
             Call::Http(call) => (call.request.method().as_str(), call.request.uri().to_string()),
             Call::Txt(call) => ("TXT", call.name.clone()),
             Call::Sleep(_) => return Ok(None),
-            other => return Err(format!("no transcript has {other:?}")),
+            other => return Err(format!("a transcript cannot describe the call {other:?}")),
         };
         let found = self.step.exchanges.iter().enumerate().find(|(index, exchange)| {
             !self.made.contains(index)
@@ -91,7 +91,7 @@ impl Play<'_> {
                 && self.world.expand(&exchange.target) == target
         });
         let Some((index, exchange)) = found else {
-            return Err(format!("it was not to ask {method} {target}"));
+            return Err(format!("unexpected request: {method} {target}"));
         };
         if let Call::Http(call) = call {
             check::check(&mut self.world, &self.step.verb, exchange, call)
@@ -114,21 +114,21 @@ impl Play<'_> {
     fn name(&self, exchange: Option<usize>) -> String {
         match exchange.map(|index| &self.step.exchanges[index]) {
             Some(exchange) => format!("{} (line {})", exchange.method, exchange.line),
-            None => "the pause".to_owned(),
+            None => "sleep".to_owned(),
         }
     }
 
-    /// Whether the requests are those that the transcript has.
+    /// Checks that each `>` request was sent, and that the blocking order is the order of the file.
     ///
     /// # Errors
     ///
-    /// Which one is not.
+    /// Returns the line of a missing request, or the lines in the order of the requests.
     pub fn check_made(&self, is_blocking: bool) -> Result<(), String> {
         let exchanges = || self.step.exchanges.iter().enumerate();
         let missing = exchanges().find(|(index, e)| !e.optional && !self.made.contains(index));
         if let Some((_, exchange)) = missing {
             return Err(format!(
-                "line {}: it did not ask {} {}",
+                "line {}: missing request: {} {}",
                 exchange.line, exchange.method, exchange.target
             ));
         }
@@ -137,8 +137,8 @@ impl Play<'_> {
             let line = |index: &usize| self.step.exchanges[*index].line;
             let lines: Vec<_> = self.made.iter().map(line).collect();
             return Err(format!(
-                "one call after another, it asks as in lines {lines:?}, and that is not what the \
-                 file has"
+                "in the blocking order, the requests are those of the lines {lines:?}; write them \
+                 in that order"
             ));
         }
         Ok(())

@@ -1,28 +1,29 @@
-//! Reads a DPoP proof as a strict server does (RFC 9449 section 4.3; Rules E-01 to E-10).
+//! Parses and verifies a DPoP proof like a strict server (RFC 9449 section 4.3; Rules E-01 to
+//! E-10).
 
 use atproto_dpop::{Jwk, verify};
 use base64ct::{Base64UrlUnpadded, Encoding};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-/// A proof whose form and signature are right.
+/// A DPoP proof with a valid form and signature.
 #[derive(Clone, Debug)]
 pub struct Proof {
-    /// Of the key that signed it.
+    /// Thumbprint of the key that signed the proof (RFC 7638).
     pub thumbprint: String,
-    /// What it says.
+    /// Claims of the proof.
     pub claims: Map<String, Value>,
 }
 
 impl Proof {
-    /// Reads the value of a `DPoP` header.
+    /// Parses the value of a `DPoP` header, and verifies its signature with the key in its `jwk`.
     ///
     /// # Errors
     ///
-    /// What is wrong with it.
+    /// Returns a description of the first member that is wrong.
     pub fn read(text: &str) -> Result<Self, String> {
         let [header, payload, signature] = text.split('.').collect::<Vec<_>>()[..] else {
-            return Err(format!("the proof is not three parts: {text}"));
+            return Err(format!("the proof does not have three parts: {text}"));
         };
         let fields = object(header)?;
         let names: Vec<_> = fields.keys().map(String::as_str).collect();
@@ -42,7 +43,7 @@ impl Proof {
             .try_into()
             .map_err(|_| "the proof's signature is not 64 bytes".to_owned())?;
         if !verify(jwk.point(), signed.as_bytes(), &signature) {
-            return Err("the proof's signature is not the one of its key".to_owned());
+            return Err("the proof's signature does not match its jwk".to_owned());
         }
         let claims = object(payload)?;
         for name in claims.keys() {
@@ -57,21 +58,22 @@ impl Proof {
         Ok(Self { thumbprint: jwk.thumbprint(), claims })
     }
 
-    /// A claim that is a string.
+    /// Returns the claim `name` if it is a string.
     pub fn text(&self, name: &str) -> Option<&str> {
         self.claims.get(name)?.as_str()
     }
 }
 
-/// The base64url SHA-256 of `text`: `ath`, and PKCE's challenge.
+/// Returns the base64url SHA-256 of `text`, as `ath` and the PKCE challenge have it.
 pub fn hash(text: &str) -> String {
     Base64UrlUnpadded::encode_string(&Sha256::digest(text))
 }
 
 fn object(part: &str) -> Result<Map<String, Value>, String> {
-    serde_json::from_slice(&decode(part)?).map_err(|error| format!("in the proof: {error}"))
+    serde_json::from_slice(&decode(part)?)
+        .map_err(|error| format!("the proof is malformed: {error}"))
 }
 
 fn decode(part: &str) -> Result<Vec<u8>, String> {
-    Base64UrlUnpadded::decode_vec(part).map_err(|error| format!("in the proof: {error}"))
+    Base64UrlUnpadded::decode_vec(part).map_err(|error| format!("the proof is malformed: {error}"))
 }

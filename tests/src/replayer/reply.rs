@@ -1,4 +1,4 @@
-//! Answers a call as a transcript says.
+//! Makes the reply to a call from a `<` line.
 
 use atproto_sansio::{Call, Phase, Reply, Rule, TransportError};
 use bytes::Bytes;
@@ -6,14 +6,15 @@ use http::{HeaderName, HeaderValue, Response, header};
 
 use crate::replayer::fixture;
 
-/// Answers `call` with the fields of a `<` line.
+/// Replies to `call` with the fields of a `<` line.
 ///
 /// # Panics
 ///
-/// They are no reply to such a call.
+/// Panics if the fields are malformed or are a reply to another kind of call.
 pub fn answer(call: Call, fields: &[String]) -> Reply {
     if let Some(phase) = fields.first().and_then(|field| field.strip_prefix('!')) {
-        return call.fail(TransportError::new(phase_of(phase), "as the transcript says"));
+        return call
+            .fail(TransportError::new(phase_of(phase), "the transcript has a failure here"));
     }
     match call {
         Call::Http(call) => call.respond.with(Ok(response(fields))),
@@ -22,21 +23,25 @@ pub fn answer(call: Call, fields: &[String]) -> Reply {
             call.respond.with(Ok(records))
         }
         Call::Sleep(call) => call.respond.with(Ok(())),
-        other => panic!("no transcript answers {other:?}"),
+        other => panic!("a transcript cannot reply to {other:?}"),
     }
 }
 
 fn response(fields: &[String]) -> Response<Bytes> {
-    let (first, headers) = fields.split_first().expect("a request has a reply");
+    let (first, headers) =
+        fields.split_first().expect("each `>` line of an HTTP request has a `<` line");
     let (status, body) = first.split_once(' ').unwrap_or((first, ""));
     let body = fixture::body(body);
     let is_json = body.starts_with('{');
     let mut response = Response::new(Bytes::from(body));
-    *response.status_mut() = status.parse().unwrap_or_else(|_| panic!("no status: {first}"));
+    *response.status_mut() =
+        status.parse().unwrap_or_else(|_| panic!("`{first}` does not begin with a status"));
     let content_type = if is_json { "application/json" } else { "text/plain" };
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     for field in headers {
-        let (name, value) = field.split_once(": ").unwrap_or_else(|| panic!("no header: {field}"));
+        let (name, value) = field
+            .split_once(": ")
+            .unwrap_or_else(|| panic!("`{field}` is not a header `name: value`"));
         let name: HeaderName = name.parse().unwrap();
         match (name, value) {
             (header::CONTENT_TYPE, "(none)") => {
@@ -61,8 +66,8 @@ fn phase_of(name: &str) -> Phase {
         "Unsupported" => Phase::Unsupported,
         "Blocked" => Phase::Blocked(Box::new(Rule {
             host: "the host".to_owned(),
-            ..Rule::because("as the transcript says")
+            ..Rule::because("the transcript has a failure here")
         })),
-        other => panic!("there is no phase {other}"),
+        other => panic!("unknown phase `!{other}`"),
     }
 }

@@ -1,62 +1,62 @@
-//! What a transcript consists of.
+//! The parts of a parsed transcript.
 
-/// A conversation.
+/// A parsed transcript.
 #[derive(Clone, Debug)]
 pub struct Transcript {
-    /// Its file, for people.
+    /// Folder and file name, for error messages.
     pub file: String,
-    /// What is done, one after another.
+    /// Steps in the order of the file.
     pub steps: Vec<Step>,
 }
 
-/// One thing that the client is asked to do.
+/// One step of a transcript, such as `login` or `wait`.
 #[derive(Clone, Debug)]
 pub struct Step {
-    /// Where it is in the file.
+    /// Number of the line.
     pub line: usize,
-    /// The name of what is done.
+    /// First word of the line.
     pub verb: String,
-    /// What it is done with, in the order of the file.
+    /// Fields after the verb, in the order of the line.
     pub fields: Vec<String>,
-    /// What the client asks, and what it is answered.
+    /// Requests with their replies, in the order of the file.
     pub exchanges: Vec<Exchange>,
-    /// What it ends in: the fields of the `=` line.
+    /// The `=` line.
     pub outcome: Option<Outcome>,
 }
 
-/// A question and its answer.
+/// A request and its reply.
 #[derive(Clone, Debug)]
 pub struct Exchange {
-    /// Where it is in the file.
+    /// Number of the `>` line.
     pub line: usize,
-    /// Whether it depends on the order of the replies.
+    /// Whether the line begins with `>?`: the request depends on the order of the replies.
     pub optional: bool,
     /// `TXT` or an HTTP method.
     pub method: String,
-    /// The URL, or the name to look up.
+    /// URL of the request, or name of the DNS lookup.
     pub target: String,
-    /// What else must be true of it.
+    /// Names and values of the conditions.
     pub conditions: Vec<(String, String)>,
-    /// The fields of the `<` line.
+    /// Fields of the `<` line.
     pub reply: Vec<String>,
 }
 
-/// The end of a step.
+/// The `=` line of a step.
 #[derive(Clone, Debug)]
 pub struct Outcome {
-    /// Where it is in the file.
+    /// Number of the line.
     pub line: usize,
-    /// Its fields.
+    /// Fields of the line.
     pub fields: Vec<String>,
 }
 
 impl Step {
-    /// The value of a `key=value` field.
+    /// Returns the value of the first `key=value` field.
     pub fn option(&self, key: &str) -> Option<&str> {
         self.fields.iter().find_map(|field| field.strip_prefix(key)?.strip_prefix('='))
     }
 
-    /// All `prefix.key=value` fields, without the prefix.
+    /// Returns key and value of all `prefix.key=value` fields.
     pub fn options<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
         self.fields
             .iter()

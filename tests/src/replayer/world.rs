@@ -1,4 +1,4 @@
-//! What is carried from one step of a transcript to the next.
+//! The state of a replay between two steps.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,43 +6,44 @@ use atproto_oauth_core::{Client, NoncePolicy, Pending, Scopes, Session};
 
 use crate::replayer::environment::Environment;
 
-/// What is carried from one step to the next.
+/// The client, its environment, and the results of earlier steps.
 #[derive(Clone, Debug)]
 pub struct World {
-    /// Time, entropy and memory.
+    /// Clocks, entropy and memory.
     pub environment: Environment,
     /// The client.
     pub client: Client,
     /// The login that was begun last.
     pub pending: Option<Pending>,
-    /// The session that there is.
+    /// The session of the last `callback` or `refresh`.
     pub session: Option<Session>,
-    /// What was seen of the proofs so far.
+    /// Values of earlier requests, for the checks of later ones.
     pub seen: Seen,
     names: BTreeMap<&'static str, String>,
 }
 
-/// What a strict server remembers.
+/// The values that a strict server remembers in order to detect replays.
 #[derive(Clone, Debug, Default)]
 pub struct Seen {
-    /// Of all proofs.
+    /// The `jti` of each proof.
     pub jtis: BTreeSet<String>,
-    /// The thumbprint of the login's key.
+    /// Thumbprint of the DPoP key of the current login.
     pub key: Option<String>,
-    /// Those of earlier logins.
+    /// Thumbprints of the DPoP keys of earlier logins.
     pub old_keys: BTreeSet<String>,
-    /// What the pushed request announced: `code_challenge`, `redirect_uri`, `state`.
+    /// Form of the last pushed authorization request.
     pub pushed: BTreeMap<String, String>,
-    /// Of all logins.
+    /// The `state` of each login.
     pub states: BTreeSet<String>,
 }
 
 impl World {
-    /// An empty one, with a client as its `client` line says.
+    /// Returns a world without login and session, whose client has the options of the `client`
+    /// line.
     ///
     /// # Panics
     ///
-    /// The line asks for something else.
+    /// Panics if an option is unknown.
     pub fn new(options: &[String]) -> Self {
         let mut builder = Client::loopback(Scopes::parse("atproto transition:generic").unwrap())
             .redirect_path("/callback");
@@ -50,7 +51,7 @@ impl World {
             builder = match option.as_str() {
                 "nonce=interop" => builder.nonce_policy(NoncePolicy::Interop),
                 "fallback" => builder.resource_metadata_fallback(),
-                other => panic!("a client has no option {other}"),
+                other => panic!("unknown option of the `client` line: {other}"),
             };
         }
         let client = builder.build().unwrap();
@@ -65,14 +66,14 @@ impl World {
         Self { environment, client, pending: None, session: None, seen: Seen::default(), names }
     }
 
-    /// Keeps a login that was begun.
+    /// Stores a login that was begun, and defines `$state` and `$iss`.
     pub fn begun(&mut self, pending: Pending) {
         self.names.insert("state", pending.state().to_owned());
         self.names.insert("iss", issuer(&pending));
         self.pending = Some(pending);
     }
 
-    /// `text` with the names replaced by what they stand for.
+    /// Replaces `$alice` and the other names in `text` by their values.
     pub fn expand(&self, text: &str) -> String {
         let mut text = text.to_owned();
         for (name, value) in &self.names {
@@ -81,11 +82,12 @@ impl World {
         text
     }
 
-    /// The process ends, and another one goes on with what was stored.
+    /// Simulates a restart of the process: serializes and parses the pending login and the session,
+    /// and empties the memory.
     ///
     /// # Panics
     ///
-    /// What was stored can't be read.
+    /// Panics if the serialized login or session cannot be parsed.
     pub fn restart(&mut self) {
         self.environment.forget();
         self.pending = self

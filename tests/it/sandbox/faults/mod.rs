@@ -110,7 +110,7 @@ fn logged_in(trial: &Trial<'_>) -> Session {
 }
 
 #[test]
-fn a_login_fails_without_leaving_a_session_that_nobody_knows_of() {
+fn a_failed_login_leaves_no_session_unless_the_tokens_were_lost() {
     let (mut left_behind, mut on_a_socket) = (Encounters::new(), Encounters::new());
     in_memory(nothing, |trial, ()| login(trial, &mut left_behind));
     on_sockets(nothing, |trial, ()| login(trial, &mut on_a_socket));
@@ -130,7 +130,7 @@ fn a_login_fails_without_leaving_a_session_that_nobody_knows_of() {
 }
 
 #[test]
-fn a_refresh_says_what_a_failure_means() {
+fn a_failed_refresh_reports_its_effect_on_the_session() {
     let (mut ambiguous, mut on_a_socket) = (Encounters::new(), Encounters::new());
     in_memory(logged_in, |trial, session| refresh(trial, session, &mut ambiguous));
     on_sockets(logged_in, |trial, session| refresh(trial, session, &mut on_a_socket));
@@ -154,19 +154,19 @@ fn a_refresh_says_what_a_failure_means() {
 }
 
 #[test]
-fn who_is_told_that_they_are_logged_out_is() {
+fn a_successful_logout_leaves_no_session_on_the_server() {
     in_memory(logged_in, log_out);
     on_sockets(logged_in, log_out);
 }
 
 #[test]
-fn a_call_that_goes_wrong_costs_no_session() {
+fn a_failed_resource_request_does_not_end_the_session() {
     in_memory(logged_in, |trial, session| call(trial, &session));
     on_sockets(logged_in, |trial, session| call(trial, &session));
 }
 
 #[test]
-fn trouble_that_stays_is_told() {
+fn a_fault_of_every_request_makes_the_login_fail_within_a_minute() {
     for (name, trouble) in TROUBLES {
         let (mut sandbox, client) = (Sandbox::new(1), loopback());
         sandbox.fault(trouble().always());
@@ -180,7 +180,7 @@ fn trouble_that_stays_is_told() {
 
 /// A procedure that failed tells why it failed, and not whether it could clean up behind itself.
 #[test]
-fn tokens_that_can_not_be_given_back_are_left_to_expire() {
+fn a_failed_revocation_is_reported_beside_the_reason() {
     let (mut sandbox, client) = (Sandbox::new(1), loopback());
     let pds = server(&sandbox, &sandbox.names().pds);
     let begun = begin(&mut sandbox, &client, ALICE);

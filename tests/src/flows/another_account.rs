@@ -4,7 +4,7 @@ use atproto_oauth_core::{AuthorityError, CallbackParams, Error};
 
 use crate::flows::{Stage, Wire};
 
-pub fn the_tokens_of_somebody_else_are_revoked_and_not_handed_out(stage: &dyn Stage) {
+pub fn tokens_of_another_account_are_revoked_and_not_returned(stage: &dyn Stage) {
     let client = stage.client();
     let (alice, carol) = (stage.account("alice"), stage.account("carol"));
     let mut wire = Wire::of(stage, &alice.issuer);

@@ -7,8 +7,8 @@ pub use atproto_identity::{
     IdentifierError, Identity, IdentityError, IdentityErrorKind, Resolver,
 };
 pub use atproto_sansio::{
-    Answer, Body, Keys, Phase, Rule, SecretString, Signer, System, SystemEntropy, TransportError,
-    UnixTime,
+    Answer, Body, Call, Entropy, Keys, Machine, Phase, Reach, Reply, Rule, SecretString, Signer,
+    System, SystemEntropy, TransportError, UnixTime,
 };
 #[doc(no_inline)]
 pub use {bytes, http, url};
@@ -20,6 +20,7 @@ pub use crate::client::config::NoncePolicy;
 pub use crate::client::description::Description;
 pub use crate::client::key::ClientKey;
 pub use crate::client::redirect_uri::ApplicationType;
+pub use crate::discovery::discover::{Discover, Discovered};
 pub use crate::discovery::metadata::{DiscoveryError, Problem, Violation};
 pub use crate::endpoints::refusal::Refusal;
 pub use crate::error::{
@@ -28,15 +29,15 @@ pub use crate::error::{
 };
 pub use crate::login::authorize::{Authorization, Authorize};
 pub use crate::login::callback::CallbackParams;
-pub use crate::login::exchange_code::{CallbackError, LoggedIn};
+pub use crate::login::exchange_code::{CallbackError, ExchangeCode, LoggedIn};
 pub use crate::login::pending::Pending;
 pub use crate::login::prompt::{Prompt, ResponseMode};
 pub use crate::login::subject::Subject;
 pub use crate::origin::{Origin, OriginError};
 pub use crate::scope::{ScopeError, Scopes};
 pub use crate::session::Session;
-pub use crate::session::refresh::{RefreshError, Refreshed, SessionEffect};
+pub use crate::session::refresh::{Refresh, RefreshError, Refreshed, SessionEffect};
 pub use crate::session::request::{ResourceReply, ResourceRequest};
-pub use crate::session::revoke::Revocation;
+pub use crate::session::revoke::{Revocation, Revoke};
 pub use crate::xrpc;
 pub use crate::xrpc::XrpcError;

@@ -263,7 +263,7 @@ impl XrpcError {
 fn build(request: http::request::Builder, body: Bytes) -> Result<Request<Body>, InputError> {
     request
         .body(Body::Bytes(body))
-        .map_err(|_| InputError::Request("a header has forbidden characters"))
+        .map_err(|_| InputError::Request("its content type can't stand in a header"))
 }
 
 fn path(nsid: &str, params: &[(&str, &str)]) -> Result<String, InputError> {

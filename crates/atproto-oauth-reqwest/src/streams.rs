@@ -4,10 +4,11 @@
 use std::fmt;
 use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use atproto_sansio::{Phase, TransportError};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
+use tokio::io::{AsyncRead, ReadBuf};
 
 use crate::streamed::StreamedBody;
 
@@ -35,18 +36,38 @@ struct Bodies {
 }
 
 impl AttachedBody {
+    /// Creates a body of the next `length` bytes of `reader`, such as a `tokio::fs::File`. If
+    /// `length` is `None`, the body is sent in chunks until `reader` ends.
+    pub fn new(reader: impl AsyncRead + Send + 'static, length: Option<u64>) -> Self {
+        let mut reader = Box::pin(reader);
+        let mut piece = BytesMut::new();
+        let poll = move |cx: &mut Context<'_>| {
+            piece.resize(PIECE, 0);
+            let mut buffer = ReadBuf::new(&mut piece);
+            if let Err(error) = ready!(reader.as_mut().poll_read(cx, &mut buffer)) {
+                return Poll::Ready(Some(Err(error)));
+            }
+            let filled = buffer.filled().len();
+            Poll::Ready((filled > 0).then(|| Ok(piece.split_to(filled).freeze())))
+        };
+        Self::from_poll(poll, length)
+    }
+
     /// Creates a body from the pieces that `poll` returns, with the contract of
     /// `Stream::poll_next`.
     ///
     /// If `length` is `None`, the body is sent in chunks until `poll` returns `None`. `poll` is not
     /// called again after `None` or an error.
-    pub fn new(
+    pub fn from_poll(
         poll: impl FnMut(&mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> + Send + 'static,
         length: Option<u64>,
     ) -> Self {
         Self { poll: Box::new(poll), length }
     }
 }
+
+/// How many bytes are read at once from the reader of an attached body.
+const PIECE: usize = 64 * 1024;
 
 impl Streams {
     pub(crate) fn with_body(body: AttachedBody) -> Self {

@@ -115,7 +115,7 @@ impl Bench {
             match &mut self.driver {
                 Driver::Concurrent(process) => process.forget(),
                 Driver::Sequential(system) => {
-                    *system = System::new(Counted(Arc::clone(&self.counts)))
+                    *system = System::new(Counted(Arc::clone(&self.counts)));
                 }
             }
         }

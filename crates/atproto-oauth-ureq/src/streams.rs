@@ -9,7 +9,8 @@ use ureq::BodyReader;
 
 /// The body of a request, which the driver reads during the transfer.
 ///
-/// Its reader should not block, because the timeout of the call does not interrupt it.
+/// The reader must not wait for a slow source such as a network connection, because the timeout of
+/// the call does not interrupt it. A file is fine.
 pub struct AttachedBody<'a> {
     pub(crate) reader: Box<dyn Read + 'a>,
     pub(crate) length: Option<u64>,

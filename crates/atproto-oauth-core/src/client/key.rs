@@ -3,8 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use atproto_dpop::{DpopError, Jwk, PrivateKey, Unsigned};
-use atproto_sansio::{Keys, Signer};
+use atproto_dpop::{DpopError, DpopKey, Jwk, PrivateKey, Unsigned};
+use atproto_sansio::{Entropy, Keys, SecretString, Signer};
 use serde_json::{Value, json};
 
 use crate::error::Error;
@@ -23,13 +23,13 @@ use crate::error::Error;
 /// Or in Rust, as a private JWK that [`parse`](Self::parse) reads, too:
 ///
 /// ```
-/// use atproto_dpop::{DpopKey, P256Keys};
+/// use atproto_dpop::P256Keys;
 /// use atproto_oauth_core::{Client, ClientKey, Scopes};
-/// use atproto_sansio::{Keys, SystemEntropy};
+/// use atproto_sansio::SystemEntropy;
 ///
 /// // Once: generate the key, and store the private JWK as a secret.
-/// let signer = P256Keys.generate(&mut SystemEntropy);
-/// let jwk = DpopKey::new(signer).to_jwk().expect("keys of P256Keys can be exported");
+/// let key = ClientKey::generate(&P256Keys, &mut SystemEntropy)?;
+/// let jwk = key.to_jwk().expect("keys of P256Keys can be exported");
 ///
 /// // At each start of the program: read the stored key.
 /// let key = ClientKey::parse(jwk.expose(), &P256Keys)?;
@@ -69,6 +69,16 @@ enum Holder {
 }
 
 impl ClientKey {
+    /// Generates a key in the crypto backend `keys`. Its [`kid`](Self::kid) is its JWK thumbprint
+    /// (RFC 7638).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Dpop`] if the backend generates a point that is not on the P-256 curve.
+    pub fn generate(keys: &dyn Keys, entropy: &mut dyn Entropy) -> Result<Self, Error> {
+        Self::new(keys.generate(entropy))
+    }
+
     /// Reads an unencrypted private key: PEM (PKCS#8 or SEC 1) or JWK. The [`kid`](Self::kid) is
     /// the `kid` of the JWK, or else the thumbprint of the key.
     ///
@@ -121,6 +131,15 @@ impl ClientKey {
     /// Public part of the key.
     pub fn jwk(&self) -> &Jwk {
         &self.jwk
+    }
+
+    /// Returns the private JWK with its `kid`, which [`parse`](Self::parse) reads; `None` for a
+    /// remote key, or if the crypto backend can't export the key.
+    pub fn to_jwk(&self) -> Option<SecretString> {
+        let Holder::Local(signer) = &self.holder else { return None };
+        let jwk = DpopKey::new(Arc::clone(signer)).to_jwk()?;
+        let members = jwk.expose().strip_prefix('{')?;
+        Some(SecretString::new(format!(r#"{{"kid":{},{members}"#, json!(self.kid))))
     }
 
     /// Public JWK with `kid`, `alg` and `use`, an element of the client's `jwks`.

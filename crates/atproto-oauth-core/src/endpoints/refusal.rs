@@ -78,6 +78,16 @@ impl Refusal {
     }
 }
 
+impl Refusal {
+    /// Whether the server rejected the client itself: its metadata, its key or its configuration.
+    pub(crate) fn is_about_client(&self) -> bool {
+        matches!(
+            self.error.as_deref(),
+            Some("invalid_client" | "invalid_client_metadata" | "unauthorized_client")
+        )
+    }
+}
+
 /// Frequent cause of an error code, in parentheses, for the end of the error text; otherwise an
 /// empty string.
 fn hint(refusal: &Refusal) -> &'static str {
@@ -85,6 +95,10 @@ fn hint(refusal: &Refusal) -> &'static str {
         Some("invalid_client_metadata") => {
             " (the server could not fetch the client metadata, or does not accept it: it must be \
              served at exactly the client_id, as application/json, without a redirect)"
+        }
+        Some("invalid_client") => {
+            " (frequent causes: the client's key is not in its published metadata or JWKS, which \
+             servers cache, or this system's clock is wrong)"
         }
         Some("invalid_dpop_proof") => {
             " (frequent causes: this system's clock is wrong, or a proxy changes the URL)"

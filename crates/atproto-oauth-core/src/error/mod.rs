@@ -125,7 +125,8 @@ pub enum Error {
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// [`Error::Config`]: a mistake of the program or its operator.
+    /// [`Error::Config`], or a server that rejects the client itself (`invalid_client`,
+    /// `invalid_client_metadata`, `unauthorized_client`): a mistake of the program or its operator.
     Config,
     /// [`Error::Input`]: a mistake of the user or of the calling program.
     Input,
@@ -178,6 +179,7 @@ impl Error {
             Self::Identity(_) => ErrorKind::Identity,
             Self::Discovery(_) => ErrorKind::Discovery,
             Self::Callback(_) | Self::Denied(_) => ErrorKind::Authorization,
+            Self::Refused(refusal) if refusal.is_about_client() => ErrorKind::Config,
             Self::Refused(refusal) => refusal.endpoint.error_kind(),
             Self::Malformed { endpoint, .. } => endpoint.error_kind(),
             Self::Authority(_) => ErrorKind::Authorization,

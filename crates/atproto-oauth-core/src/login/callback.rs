@@ -123,7 +123,9 @@ impl CallbackParams {
 
     /// The `state` parameter: the key of the pending login in the caller's store.
     ///
-    /// Take the pending login out of the store, so that a second callback can't use it.
+    /// Take the pending login out of the store, so that a second callback can't use it. In a web
+    /// application, compare the `state` with the cookie of the browser first; see
+    /// [`Pending`](crate::Pending).
     pub fn state(&self) -> &str {
         &self.state
     }

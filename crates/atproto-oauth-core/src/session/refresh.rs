@@ -87,7 +87,8 @@ pub enum SessionEffect {
     /// The user must log in again; no later refresh succeeds while the account is at that server.
     /// [`Client::revoke`](crate::Client::revoke) revokes the tokens at the old server.
     NeedsReauth,
-    /// The session has ended: delete it, and let the user log in again.
+    /// The session has ended: delete it, and let the user log in again. If the store holds a newer
+    /// session with the same session id, another task has refreshed it: keep that one.
     ///
     /// The server answered `invalid_grant`, it issued tokens that must not be used, or the session
     /// has an expired access token and no refresh token.

@@ -26,7 +26,7 @@ fn pieces(
     length: Option<u64>,
 ) -> AttachedBody {
     let mut pieces = pieces.into_iter();
-    AttachedBody::new(move |_| Poll::Ready(pieces.next().map(Ok)), length)
+    AttachedBody::from_poll(move |_| Poll::Ready(pieces.next().map(Ok)), length)
 }
 
 fn body(text: &'static str, length: Option<u64>) -> AttachedBody {
@@ -203,10 +203,22 @@ fn a_large_attached_body_arrives_whole() {
 }
 
 #[test]
+fn an_attached_body_is_read_from_an_async_reader() {
+    let server = Server::replying(OK);
+    let text = "0123456789".repeat(20_000);
+    for (length, expected) in [(None, text.len()), (Some(150_000), 150_000)] {
+        let reader = io::Cursor::new(text.clone().into_bytes());
+        send(&driver(), attached(server.url("/")), AttachedBody::new(reader, length)).unwrap();
+        let received = server.requests().pop().unwrap().body;
+        assert_eq!((received.len(), &*received), (expected, &text.as_bytes()[..expected]));
+    }
+}
+
+#[test]
 fn an_attached_body_may_wait_for_its_pieces() {
     let server = Server::replying(OK);
     let (sender, mut receiver) = tokio::sync::mpsc::channel(1);
-    let body = AttachedBody::new(move |cx| receiver.poll_recv(cx).map(|p| p.map(Ok)), None);
+    let body = AttachedBody::from_poll(move |cx| receiver.poll_recv(cx).map(|p| p.map(Ok)), None);
     block_on(async {
         let run =
             tokio::spawn(driver().run_with_body(Once::new(attached(server.url("/")), how()), body));
@@ -250,8 +262,10 @@ fn the_error_of_an_attached_body_is_reported() {
     let server = Server::start(|mut peer| {
         peer.receive();
     });
-    let failing =
-        AttachedBody::new(|_| Poll::Ready(Some(Err(io::Error::other("the disk failed")))), None);
+    let failing = AttachedBody::from_poll(
+        |_| Poll::Ready(Some(Err(io::Error::other("the disk failed")))),
+        None,
+    );
     let error = send(&driver(), attached(server.url("/")), failing).unwrap_err();
     assert_eq!(error.phase, Phase::MaybeSent, "{error}");
     assert!(error.detail.contains("the disk failed"), "{error}");

@@ -48,6 +48,7 @@ impl From<Error> for Failure {
             _ if error.is_security() => SECURITY,
             _ if matches!(error, Error::Denied(Denied { .. })) => DENIED,
             _ if error.is_retryable() => NETWORK,
+            ErrorKind::Config => CONFIGURATION,
             ErrorKind::Input => USAGE,
             ErrorKind::Identity | ErrorKind::Discovery => NOT_FOUND,
             ErrorKind::Authorization | ErrorKind::Token | ErrorKind::Dpop => DENIED,

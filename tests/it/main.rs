@@ -14,3 +14,4 @@ mod served;
 mod stored;
 mod streams;
 mod transcripts;
+mod web_backend;

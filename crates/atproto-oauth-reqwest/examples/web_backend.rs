@@ -1,0 +1,125 @@
+//! The part of a web backend that logs users in, for the handlers of any web framework: a confidential
+//! client and its documents, login, callback, requests that refresh the session, logout.
+//!
+//! `cargo run -p atproto-oauth-reqwest --example web_backend` prints the two documents of the client.
+
+use std::collections::HashMap;
+use std::error::Error;
+use std::sync::Arc;
+
+use atproto_oauth_reqwest::tokio::sync::Mutex;
+use atproto_oauth_reqwest::{
+    Body, CallbackParams, Client, ClientBuilder, ClientKey, OAuthClient, P256Keys, Pending,
+    ResourceReply, Scopes, Session, SessionEffect, Subject, SystemEntropy, UnixTime, http::Request,
+    url::Url, xrpc,
+};
+
+type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
+
+/// The state of the backend. A real one keeps both maps in a database, as the text of `to_json`.
+pub(crate) struct Backend {
+    oauth: OAuthClient,
+    /// Logins that wait for their callback, by `state`.
+    pending: Mutex<HashMap<String, Pending>>,
+    /// Sessions by the value of the user's session cookie. Each has a lock of its own, so that it is
+    /// refreshed in one task at a time.
+    sessions: Mutex<HashMap<String, Arc<Mutex<Option<Session>>>>>,
+}
+
+/// The client. The backend serves its metadata document at its `client_id`, and its JWKS.
+pub(crate) fn client(key: ClientKey) -> Result<ClientBuilder> {
+    Ok(Client::web("https://app.client.dev/c.json", Scopes::parse("atproto transition:generic")?)
+        .redirect_uri("https://app.client.dev/callback".parse()?)
+        .jwks_uri("https://app.client.dev/jwks.json".parse()?)
+        .key(key))
+}
+
+impl Backend {
+    /// A backend without logins and sessions.
+    pub(crate) fn new(oauth: OAuthClient) -> Self {
+        Self { oauth, pending: Mutex::default(), sessions: Mutex::default() }
+    }
+
+    /// `POST /login`: the URL to redirect to, and the value of a cookie that lasts ten minutes.
+    pub(crate) async fn login(&self, handle: &str) -> Result<(Url, String)> {
+        let login = self.oauth.authorize(Subject::parse(handle)?).await?;
+        let state = login.pending.state().to_owned();
+        self.pending.lock().await.insert(state.clone(), login.pending);
+        Ok((login.url, state))
+    }
+
+    /// `GET /callback`: the value of the session cookie.
+    pub(crate) async fn callback(&self, query: &str, login_cookie: &str) -> Result<String> {
+        let params = CallbackParams::parse(query)?;
+        if params.state() != login_cookie {
+            return Err("this browser did not begin the login".into());
+        }
+        let pending = self.pending.lock().await.remove(params.state());
+        let pending = pending.ok_or("the login has expired or was finished already")?;
+        let session = self.oauth.callback(pending, params).await?.session;
+        let cookie = session.session_id().to_owned();
+        let session = Arc::new(Mutex::new(Some(session)));
+        self.sessions.lock().await.insert(cookie.clone(), session);
+        Ok(cookie)
+    }
+
+    /// Makes a request for the user, and refreshes the session before or after it if need be.
+    pub(crate) async fn request(
+        &self,
+        cookie: &str,
+        request: impl Fn() -> Request<Body>,
+        now: UnixTime,
+    ) -> Result<ResourceReply> {
+        let entry = self.sessions.lock().await.get(cookie).cloned().ok_or("log in first")?;
+        let mut slot = entry.lock().await;
+        let session = slot.clone().ok_or("log in again")?;
+        let session = match session.needs_refresh(now) && session.can_refresh() {
+            true => self.refresh(session, &mut slot).await?,
+            false => session,
+        };
+        let reply = self.oauth.request(&session, request()).await?;
+        if !xrpc::is_token_refused(&reply.response) || !session.can_refresh() {
+            return Ok(reply);
+        }
+        let session = self.refresh(session, &mut slot).await?;
+        Ok(self.oauth.request(&session, request()).await?)
+    }
+
+    /// `POST /logout`.
+    pub(crate) async fn logout(&self, cookie: &str) -> Result<()> {
+        let entry = self.sessions.lock().await.remove(cookie);
+        let session = match entry {
+            Some(entry) => entry.lock().await.take(),
+            None => None,
+        };
+        if let Some(session) = session {
+            self.oauth.revoke(session).await?;
+        }
+        Ok(())
+    }
+
+    /// Stores the new session before it is used, and deletes the old one if it has ended.
+    async fn refresh(&self, session: Session, slot: &mut Option<Session>) -> Result<Session> {
+        match self.oauth.refresh(session).await {
+            Ok(refreshed) => {
+                *slot = Some(refreshed.session.clone());
+                Ok(refreshed.session)
+            }
+            Err(error) => {
+                if matches!(error.effect, SessionEffect::Dead | SessionEffect::NeedsReauth) {
+                    *slot = None;
+                }
+                Err(error.into())
+            }
+        }
+    }
+}
+
+pub(crate) fn main() -> Result<()> {
+    // A real backend reads its key: `ClientKey::parse(&text, &P256Keys)`.
+    let key = ClientKey::generate(&P256Keys, &mut SystemEntropy)?;
+    let client = client(key)?.build()?;
+    println!("{}:\n{}", client.client_id(), client.metadata().unwrap_or_default());
+    println!("https://app.client.dev/jwks.json:\n{}", client.jwks());
+    Ok(())
+}

@@ -1,0 +1,75 @@
+//! The example of a web backend, in a network on sockets.
+
+#[path = "../../crates/atproto-oauth-reqwest/examples/web_backend.rs"]
+mod example;
+
+use std::time::Duration;
+
+use atproto_oauth_reqwest::{
+    Body, ClientKey, Driver, OAuthClient, P256Keys, Resolver, System, SystemEntropy, http, tokio,
+    xrpc,
+};
+use atproto_oauth_sandbox::Served;
+
+const HANDLE: &str = "alice.test";
+
+fn backend(network: &Served) -> example::Backend {
+    let key = ClientKey::generate(&P256Keys, &mut SystemEntropy).unwrap();
+    let resolver = Resolver::new().with_directories([network.names().plc.parse().unwrap()]);
+    let client = example::client(key).unwrap().resolver(resolver).development().build().unwrap();
+    network.sandbox().publish_client(&client);
+    let driver = Driver::builder(System::new(P256Keys)).development();
+    let driver = driver.nameserver(network.nameserver()).build();
+    example::Backend::new(OAuthClient::with_driver(client, driver))
+}
+
+fn get_session() -> http::Request<Body> {
+    xrpc::query("com.atproto.server.getSession", &[]).unwrap()
+}
+
+/// Sends a request for the user of a session cookie.
+async fn is_served(backend: &example::Backend, cookie: &str) -> bool {
+    let reply = backend.request(cookie, get_session, System::now()).await;
+    reply.is_ok_and(|reply| reply.response.status() == 200)
+}
+
+#[test]
+fn the_example_logs_in_refreshes_and_logs_out() {
+    let network = Served::start(1).unwrap();
+    let backend = backend(&network);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let (url, login_cookie) = backend.login(HANDLE).await.unwrap();
+        let callback = network.sandbox().approve(&url, HANDLE).unwrap();
+        // Another browser can't use the callback, and does not use it up.
+        assert!(backend.callback(&callback, "another").await.is_err());
+        let cookie = backend.callback(&callback, &login_cookie).await.unwrap();
+        assert!(backend.callback(&callback, &login_cookie).await.is_err());
+        assert!(is_served(&backend, &cookie).await);
+
+        // The access token expires: the session is refreshed once, by whichever request is first.
+        let assert_refreshes = |refreshes: usize| {
+            let sandbox = network.sandbox();
+            let forms = sandbox.requests().filter_map(|request| request.form("grant_type"));
+            assert_eq!(forms.filter(|grant| *grant == "refresh_token").count(), refreshes);
+        };
+        assert_refreshes(0);
+        let later = System::now() + Duration::from_secs(2 * 3600);
+        let both = [
+            backend.request(&cookie, get_session, later),
+            backend.request(&cookie, get_session, System::now()),
+        ];
+        for reply in both {
+            assert_eq!(reply.await.unwrap().response.status(), 200);
+        }
+        assert_refreshes(1);
+
+        backend.logout(&cookie).await.unwrap();
+        assert!(!is_served(&backend, &cookie).await);
+    });
+}
+
+#[test]
+fn the_example_prints_its_documents() {
+    example::main().unwrap();
+}

@@ -6,8 +6,7 @@ mod example;
 use std::time::Duration;
 
 use atproto_oauth_reqwest::{
-    Body, ClientKey, Driver, OAuthClient, P256Keys, Resolver, System, SystemEntropy, http, tokio,
-    xrpc,
+    ClientKey, Driver, OAuthClient, P256Keys, Resolver, System, SystemEntropy, tokio,
 };
 use atproto_oauth_sandbox::Served;
 
@@ -23,13 +22,11 @@ fn backend(network: &Served) -> example::Backend {
     example::Backend::new(OAuthClient::with_driver(client, driver))
 }
 
-fn get_session() -> http::Request<Body> {
-    xrpc::query("com.atproto.server.getSession", &[]).unwrap()
-}
+const GET_SESSION: &str = "com.atproto.server.getSession";
 
 /// Sends a request for the user of a session cookie.
 async fn is_served(backend: &example::Backend, cookie: &str) -> bool {
-    let reply = backend.request(cookie, get_session, System::now()).await;
+    let reply = backend.query(cookie, GET_SESSION, System::now()).await;
     reply.is_ok_and(|reply| reply.response.status() == 200)
 }
 
@@ -56,8 +53,8 @@ fn the_example_logs_in_refreshes_and_logs_out() {
         assert_refreshes(0);
         let later = System::now() + Duration::from_secs(2 * 3600);
         let both = [
-            backend.request(&cookie, get_session, later),
-            backend.request(&cookie, get_session, System::now()),
+            backend.query(&cookie, GET_SESSION, later),
+            backend.query(&cookie, GET_SESSION, System::now()),
         ];
         for reply in both {
             assert_eq!(reply.await.unwrap().response.status(), 200);

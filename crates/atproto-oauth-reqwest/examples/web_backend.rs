@@ -1,16 +1,17 @@
 //! The part of a web backend that logs users in, for the handlers of any web framework: a confidential
 //! client and its documents, login, callback, requests that refresh the session, logout.
 //!
-//! `cargo run -p atproto-oauth-reqwest --example web_backend` prints the two documents of the client.
+//! `cargo run -p atproto-oauth-reqwest --example web_backend` prints the two documents of the client. If
+//! they were published, and `HANDLE` names a user, it would log that user in.
 
 use std::collections::HashMap;
 use std::error::Error;
 use std::sync::Arc;
 
-use atproto_oauth_reqwest::tokio::sync::Mutex;
+use atproto_oauth_reqwest::tokio::{self, sync::Mutex};
 use atproto_oauth_reqwest::{
-    Body, CallbackParams, Client, ClientBuilder, ClientKey, OAuthClient, P256Keys, Pending,
-    ResourceReply, Scopes, Session, SessionEffect, Subject, SystemEntropy, UnixTime, http::Request,
+    CallbackParams, Client, ClientBuilder, ClientKey, OAuthClient, P256Keys, Pending,
+    ResourceReply, Scopes, Session, SessionEffect, Subject, System, SystemEntropy, UnixTime,
     url::Url, xrpc,
 };
 
@@ -63,26 +64,25 @@ impl Backend {
         Ok(cookie)
     }
 
-    /// Makes a request for the user, and refreshes the session before or after it if need be.
-    pub(crate) async fn request(
+    /// Makes a query for the user, and refreshes the session before or after it if need be.
+    pub(crate) async fn query(
         &self,
         cookie: &str,
-        request: impl Fn() -> Request<Body>,
+        nsid: &str,
         now: UnixTime,
     ) -> Result<ResourceReply> {
         let entry = self.sessions.lock().await.get(cookie).cloned().ok_or("log in first")?;
         let mut slot = entry.lock().await;
-        let session = slot.clone().ok_or("log in again")?;
-        let session = match session.needs_refresh(now) && session.can_refresh() {
-            true => self.refresh(session, &mut slot).await?,
-            false => session,
-        };
-        let reply = self.oauth.request(&session, request()).await?;
+        let mut session = slot.clone().ok_or("log in again")?;
+        if session.needs_refresh(now) && session.can_refresh() {
+            session = self.refresh(session, &mut slot).await?;
+        }
+        let reply = self.oauth.request(&session, xrpc::query(nsid, &[])?).await?;
         if !xrpc::is_token_refused(&reply.response) || !session.can_refresh() {
             return Ok(reply);
         }
-        let session = self.refresh(session, &mut slot).await?;
-        Ok(self.oauth.request(&session, request()).await?)
+        session = self.refresh(session, &mut slot).await?;
+        Ok(self.oauth.request(&session, xrpc::query(nsid, &[])?).await?)
     }
 
     /// `POST /logout`.
@@ -115,11 +115,25 @@ impl Backend {
     }
 }
 
+/// Serves one user, with the terminal in place of the browser.
+async fn serve(backend: Backend, handle: &str) -> Result<()> {
+    let (url, login_cookie) = backend.login(handle).await?;
+    println!("Open {url}\nand enter the URL that the browser comes back to:");
+    let mut callback = String::new();
+    std::io::stdin().read_line(&mut callback)?;
+    let cookie = backend.callback(&callback, &login_cookie).await?;
+    let reply = backend.query(&cookie, "com.atproto.server.getSession", System::now()).await?;
+    println!("{}", String::from_utf8_lossy(reply.response.body()));
+    backend.logout(&cookie).await
+}
+
 pub(crate) fn main() -> Result<()> {
     // A real backend reads its key: `ClientKey::parse(&text, &P256Keys)`.
     let key = ClientKey::generate(&P256Keys, &mut SystemEntropy)?;
     let client = client(key)?.build()?;
     println!("{}:\n{}", client.client_id(), client.metadata().unwrap_or_default());
     println!("https://app.client.dev/jwks.json:\n{}", client.jwks());
-    Ok(())
+    let Ok(handle) = std::env::var("HANDLE") else { return Ok(()) };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(serve(Backend::new(OAuthClient::new(client)), &handle))
 }

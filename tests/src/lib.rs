@@ -1,13 +1,18 @@
-//! The tests of the whole client: transcripts that are replayed, and flows over every stage.
-#![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests may")]
-#![allow(clippy::exhaustive_enums, reason = "nobody depends on tests")]
+//! Tests of the whole client: a replayer of transcripts, and flows that run on every stage.
+#![allow(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by a panic"
+)]
+#![allow(clippy::exhaustive_enums, reason = "no published crate depends on tests")]
 
 pub mod flows;
-#[doc = "The transport in the README of atproto-sansio: 60 lines of code, over which every flow runs."]
+#[doc = "The transport in the README of atproto-sansio: blocking, at most 60 lines of code."]
 pub mod plain_transport;
 pub mod replayer;
 
-/// The examples of the README compile.
+/// Compiles the examples in the README of the workspace.
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 pub struct Readme;

@@ -1,4 +1,4 @@
-//! What runs a client's procedures, behind one interface, so that one flow holds for all.
+//! One interface for all drivers, so that each flow can run with each driver.
 
 use std::fs::File;
 use std::io::{BufReader, Read, Write};
@@ -15,70 +15,70 @@ use bytes::Bytes;
 use http::{Request, Response};
 use tokio::runtime::Runtime;
 
-/// A client in a process of its own, which blocks until a procedure has ended.
+/// A client with its own driver and memory, whose methods block until the procedure ends.
 pub trait Adapter {
-    /// What it is called in reports.
+    /// Name of the driver, for failure messages.
     fn name(&self) -> &'static str;
     /// Performs one call.
     fn perform(&self, call: Call) -> Reply;
-    /// The client that it is of.
+    /// The client whose procedures run.
     fn client(&self) -> &Client;
-    /// Begins a login.
+    /// Runs [`Authorize`], after `options` has configured it, and ends in the URL to open.
     ///
     /// # Errors
     ///
-    /// What it ends in.
+    /// Fails if the machine fails.
     fn authorize(
         &self,
         subject: Subject,
         options: &dyn Fn(Authorize) -> Authorize,
     ) -> Result<Authorization, Error>;
-    /// Finishes a login.
+    /// Exchanges the code of a callback for a session.
     ///
     /// # Errors
     ///
-    /// What it ends in.
+    /// Fails if the machine fails.
     fn callback(&self, pending: Pending, params: CallbackParams)
     -> Result<LoggedIn, CallbackError>;
-    /// Asks the account's server.
+    /// Sends a request to the PDS of the session, and returns the response with its body.
     ///
     /// # Errors
     ///
-    /// There is no answer.
+    /// Fails if the client rejects the request, or if there is no response.
     fn request(&self, session: &Session, request: Request<Body>) -> Result<Response<Bytes>, Error>;
-    /// Spends a refresh token.
+    /// Refreshes the tokens of a session.
     ///
     /// # Errors
     ///
-    /// What it ends in.
+    /// Fails if the machine fails.
     fn refresh(&self, session: Session) -> Result<Refreshed, RefreshError>;
-    /// Logs out.
+    /// Revokes the tokens of a session.
     ///
     /// # Errors
     ///
-    /// What it ends in.
+    /// Fails if the machine fails.
     fn revoke(&self, session: Session) -> Result<Revocation, Error>;
-    /// Finds out who somebody is.
+    /// Resolves a handle or DID to a verified identity.
     ///
     /// # Errors
     ///
-    /// What it ends in.
+    /// Fails if the machine fails.
     fn identity(&self, resolve: ResolveIdentity) -> Result<Identity, IdentityError>;
     /// Fetches the document of a DID.
     ///
     /// # Errors
     ///
-    /// What it ends in.
+    /// Fails if the machine fails.
     fn document(&self, resolve: ResolveDid) -> Result<DidDocument, IdentityError>;
 }
 
-/// An adapter that sends files and receives into them, without holding them whole.
+/// An adapter that streams request and response bodies, so that no body is in memory as a whole.
 pub trait Streaming: Adapter {
-    /// Sends a request whose body is the file, of this length.
+    /// Sends a request whose body is `file`, of `length` bytes.
     ///
     /// # Errors
     ///
-    /// There is no answer.
+    /// Fails if the client rejects the request, or if there is no response.
     fn upload(
         &self,
         session: &Session,
@@ -86,11 +86,12 @@ pub trait Streaming: Adapter {
         file: &File,
         length: u64,
     ) -> Result<Response<Bytes>, Error>;
-    /// Sends a request whose answer is written to the file: its head.
+    /// Sends a request, writes the body of its response to `file`, and returns the response without
+    /// a body.
     ///
     /// # Errors
     ///
-    /// There is no answer.
+    /// Fails if the client rejects the request, or if there is no response.
     fn download(
         &self,
         session: &Session,
@@ -99,26 +100,27 @@ pub trait Streaming: Adapter {
     ) -> Result<Response<Bytes>, Error>;
 }
 
-/// The async adapter and a runtime for it.
+/// The reqwest adapter with a Tokio runtime that blocks on its futures.
 #[derive(Debug)]
 pub struct Asynchronous {
-    /// Where it runs.
+    /// The runtime.
     pub runtime: Runtime,
     /// The adapter.
     pub client: atproto_oauth_reqwest::OAuthClient,
 }
 
-/// How long a large body may take.
+/// Timeout of an upload or download.
 const TIME: Duration = Duration::from_secs(120);
 
-const PIECE: usize = 64 * 1024;
+/// Bytes of one chunk of an upload.
+const CHUNK: usize = 64 * 1024;
 
 impl Asynchronous {
-    /// The adapter with a runtime of its own; `build` is called within that.
+    /// Starts a runtime, and builds the driver by `build` within the runtime.
     ///
     /// # Panics
     ///
-    /// There is no runtime.
+    /// Panics if the runtime cannot be started.
     pub fn new(client: Client, build: impl FnOnce() -> atproto_oauth_reqwest::Driver) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
         let driver = runtime.block_on(async { build() });
@@ -258,19 +260,19 @@ impl Streaming for Asynchronous {
         file: &File,
         length: u64,
     ) -> Result<Response<Bytes>, Error> {
-        let mut reader = BufReader::with_capacity(PIECE, file.try_clone().unwrap());
-        let pieces = move |_: &mut Context<'_>| {
-            let mut piece = vec![0; PIECE];
-            Poll::Ready(match reader.read(&mut piece) {
+        let mut reader = BufReader::with_capacity(CHUNK, file.try_clone().unwrap());
+        let chunks = move |_: &mut Context<'_>| {
+            let mut chunk = vec![0; CHUNK];
+            Poll::Ready(match reader.read(&mut chunk) {
                 Ok(0) => None,
                 Ok(length) => {
-                    piece.truncate(length);
-                    Some(Ok(Bytes::from(piece)))
+                    chunk.truncate(length);
+                    Some(Ok(Bytes::from(chunk)))
                 }
                 Err(error) => Some(Err(error)),
             })
         };
-        let body = atproto_oauth_reqwest::AttachedBody::from_poll(pieces, Some(length));
+        let body = atproto_oauth_reqwest::AttachedBody::from_poll(chunks, Some(length));
         Ok(self.runtime.block_on(self.client.upload(session, request, body, TIME))?.response)
     }
 
@@ -283,8 +285,8 @@ impl Streaming for Asynchronous {
         self.runtime.block_on(async {
             let (head, body) = self.client.download(session, request, TIME).await?;
             let mut body = body.unwrap();
-            while let Some(piece) = body.next().await {
-                file.write_all(&piece.unwrap()).unwrap();
+            while let Some(chunk) = body.next().await {
+                file.write_all(&chunk.unwrap()).unwrap();
             }
             Ok(head.response)
         })

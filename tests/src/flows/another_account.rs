@@ -1,4 +1,4 @@
-//! Somebody else signs in than was asked for.
+//! The user signs in with another account than the login was begun for.
 
 use atproto_oauth_core::{AuthorityError, CallbackParams, Error};
 
@@ -20,7 +20,7 @@ pub fn tokens_of_another_account_are_revoked_and_not_returned(stage: &dyn Stage)
     assert_eq!(found.as_str(), carol.did);
     assert!(failed.error.is_security());
 
-    // The server saw both tokens come back, each with a proof.
+    // The server received a revocation of each token; `step` checks their proofs.
     let seen = wire.step();
     assert_eq!(seen.iter().filter(|line| *line == "POST /oauth/revoke 200").count(), 2);
 }

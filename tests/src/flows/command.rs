@@ -1,4 +1,5 @@
-//! The command, from one end to the other: its process, the browser's way back, its file.
+//! The command `atproto-oauth` as a process: its output, its callback listener and its session
+//! file.
 
 use std::fs::read_to_string;
 use std::io::{BufRead, BufReader, Read};
@@ -12,13 +13,13 @@ use url::Url;
 
 use crate::flows::Stage;
 
-/// The command in a network.
+/// The command, and the network that it runs in.
 pub struct Command<'a> {
     /// The network.
     pub stage: &'a dyn Stage,
-    /// Its nameserver.
+    /// Nameserver of the network.
     pub nameserver: SocketAddr,
-    /// Where the command is.
+    /// Path of the executable.
     pub binary: PathBuf,
 }
 
@@ -31,8 +32,8 @@ impl Command<'_> {
         command
     }
 
-    /// Runs `login`, and does in the browser's place what `browse` does with the URL. Gives the exit
-    /// code, what was printed, and the page.
+    /// Runs `login`, and passes the authorization URL to `browse`, which returns the callback URL.
+    /// Returns the exit code, the output, and the page that the callback listener shows.
     fn log_in(
         &self,
         session: &Path,
@@ -118,7 +119,7 @@ pub fn an_expired_token_is_refreshed_and_stored(command: &Command<'_>) {
     assert_eq!(code, Some(0), "{answer}");
     let after = read_to_string(&session).unwrap();
     let token = |json: &str| serde_json::from_str::<Value>(json).unwrap()["refresh_token"].clone();
-    assert_ne!(token(&before), token(&after), "the new session is in the file");
+    assert_ne!(token(&before), token(&after), "the refreshed session is in the file");
     let (code, answer) = command.call(&session, &["com.atproto.server.getSession"]);
     assert_eq!(code, Some(0), "{answer}");
 }

@@ -1,4 +1,4 @@
-//! A user who says no.
+//! The user denies the login at the authorization page.
 
 use atproto_oauth_core::{CallbackParams, Error, Subject};
 
@@ -18,7 +18,7 @@ pub fn a_denied_consent_is_reported_with_the_app_state(stage: &dyn Stage) {
     let failed = client.callback(begun.pending, params).unwrap_err();
     let Error::Denied(denied) = &failed.error else { panic!("{failed:?}") };
     assert_eq!(denied.error, "access_denied");
-    assert!(!denied.unverified, "a server names itself in a denial");
+    assert!(!denied.unverified, "the denial has the `iss` of its server");
     assert_eq!(failed.app_state.as_deref(), Some("where I was"));
-    assert!(stage.log(&alice.issuer).is_empty(), "nothing is exchanged");
+    assert!(stage.log(&alice.issuer).is_empty(), "no token request is sent");
 }

@@ -1,4 +1,4 @@
-//! The sandbox as a stage, without a socket.
+//! A stage that runs the sandbox in memory, without sockets.
 
 use std::cell::{Cell, RefCell};
 use std::ops::DerefMut;
@@ -12,39 +12,40 @@ use url::Url;
 
 use crate::flows::{Adapter, Over, REMOTE_KEY, REMOTE_KEY_ID, Sandboxed, Transport};
 
-/// A sandbox in memory.
+/// A sandbox in memory, and the order in which its machines' calls are performed.
 #[derive(Debug)]
 pub struct InMemory {
     sandbox: RefCell<Sandbox>,
-    how: How,
-    /// Two processes have no entropy in common.
+    order: Order,
+    /// Number of processes so far: the seed of the entropy of the next process.
     processes: Cell<u64>,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum How {
+enum Order {
     Together,
     InTurn,
 }
 
 impl InMemory {
-    /// In virtual time, with all calls of a machine outstanding together.
+    /// Runs machines in virtual time; all calls of a machine are in flight concurrently.
     pub fn together() -> Self {
-        Self::new(How::Together)
+        Self::new(Order::Together)
     }
 
-    /// In real time, one call after another, as a blocking driver does.
+    /// Runs machines in real time; each call ends before the next one starts, as in a blocking
+    /// driver.
     pub fn in_turn() -> Self {
-        Self::new(How::InTurn)
+        Self::new(Order::InTurn)
     }
 
-    fn new(how: How) -> Self {
+    fn new(order: Order) -> Self {
         let mut sandbox = Sandbox::new(1);
         sandbox.process().add_remote_key(REMOTE_KEY_ID, Arc::clone(&REMOTE_KEY));
-        Self { sandbox: RefCell::new(sandbox), how, processes: Cell::new(0) }
+        Self { sandbox: RefCell::new(sandbox), order, processes: Cell::new(0) }
     }
 
-    /// Performs a call for a driver that goes by the system's clock.
+    /// Sets the sandbox's clock to the system's time, and performs a call.
     fn perform(&self, call: Call) -> Reply {
         let mut sandbox = self.sandbox.borrow_mut();
         sandbox.set_now(System::now());
@@ -52,13 +53,13 @@ impl InMemory {
     }
 }
 
-/// All calls of a machine outstanding together.
+/// A transport in which all calls of a machine are in flight concurrently.
 struct Together<'a> {
     stage: &'a InMemory,
     process: RefCell<Process>,
 }
 
-/// One call after another.
+/// A transport that performs one call after another.
 struct InTurn<'a> {
     stage: &'a InMemory,
     system: System,
@@ -98,7 +99,7 @@ impl Sandboxed for InMemory {
     }
 
     fn closed_port(&self) -> Url {
-        "https://nobody.example.com".parse().unwrap()
+        "https://unknown.example.com".parse().unwrap()
     }
 
     fn configure(&self, client: ClientBuilder) -> ClientBuilder {
@@ -106,15 +107,15 @@ impl Sandboxed for InMemory {
     }
 
     fn run(&self, client: Client) -> Box<dyn Adapter + '_> {
-        match self.how {
-            How::Together => {
+        match self.order {
+            Order::Together => {
                 self.processes.set(self.processes.get() + 1);
                 let mut process = Process::new(self.processes.get());
                 process.add_remote_key(REMOTE_KEY_ID, Arc::clone(&REMOTE_KEY));
                 let transport = Together { stage: self, process: RefCell::new(process) };
                 Box::new(Over { transport, client })
             }
-            How::InTurn => {
+            Order::InTurn => {
                 let transport = InTurn { stage: self, system: System::new(P256Keys) };
                 Box::new(Over { transport, client })
             }

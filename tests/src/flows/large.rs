@@ -1,4 +1,4 @@
-//! A video of 50 MB, from a file and back into one, without being held whole.
+//! A file of 50 MiB is uploaded as a stream and downloaded as a stream.
 
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Read, Seek, Write};
@@ -12,7 +12,7 @@ use crate::flows::{Stage, Streaming, Wire};
 
 const LENGTH: u64 = 50 * 1024 * 1024;
 
-/// A file whose parts differ, so that none can stand for another.
+/// Returns a file of [`LENGTH`] bytes without repetitions, so that a swapped chunk is detected.
 fn video() -> File {
     let mut file = BufWriter::new(tempfile::tempfile().unwrap());
     for number in 0..LENGTH / 8 {
@@ -23,7 +23,8 @@ fn video() -> File {
     file
 }
 
-/// A record that keeps a blob, which a server may throw away otherwise; and the way to fetch it.
+/// Creates a record that refers to the blob, because a server may delete a blob without a record.
+/// Returns the request that fetches the blob.
 fn keep(client: &dyn Streaming, session: &Session, uploaded: &Value) -> Request<Body> {
     let did = session.did().as_str();
     let record = json!({
@@ -47,11 +48,11 @@ fn same(mut original: File, mut copy: File) {
         copy.read_exact(&mut b).unwrap();
         assert_eq!(a, b, "part {part}");
     }
-    assert_eq!(copy.read(&mut b).unwrap(), 0, "and nothing more");
+    assert_eq!(copy.read(&mut b).unwrap(), 0, "no bytes follow");
 }
 
-/// `client` has an empty memory: as if some minutes had passed since the login, the nonce is asked for
-/// with a small request first; that one is repeated, and the large one is sent once.
+/// Uploads and downloads a blob with `client`, whose memory must be empty: because it has no nonce,
+/// it gets one by a small request, which is sent twice; the upload is sent once.
 pub fn a_large_blob_is_uploaded_and_downloaded(stage: &dyn Stage, client: &dyn Streaming) {
     let session = stage.log_in(&*stage.client(), "alice");
     let mut wire = Wire::of(stage, session.pds().as_str());

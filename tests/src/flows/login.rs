@@ -1,4 +1,4 @@
-//! From a handle to an authorized write, through a refresh to the end of the session.
+//! A complete session: login, requests, refresh and logout.
 
 use atproto_oauth_core::{Revocation, Session, xrpc};
 use serde_json::{Value, json};
@@ -74,7 +74,7 @@ pub fn alice_logs_in_writes_refreshes_and_logs_out(stage: &dyn Stage) {
         ]
     );
 
-    // A session survives being written down, and its old tokens end with the refresh.
+    // The refresh of a stored session invalidates the old tokens.
     let stored = Session::from_json(session.to_json().unwrap().expose()).unwrap();
     let refreshed = client.refresh(stored).unwrap().session;
     assert_eq!(stage.log(&alice.pds).last().unwrap().line(), "POST /oauth/token 200");
@@ -125,7 +125,7 @@ pub fn the_code_exchange_repeats_the_pushed_client_id_redirect_uri_and_key(stage
         assert_eq!(seen.proof.as_ref().unwrap().header["jwk"], jwk, "{}", seen.line());
     }
 
-    // Another login has another key.
+    // Each login has a new DPoP key.
     let other = stage.log_in(&*stage.client(), "alice");
     assert_ne!(other.dpop_key().thumbprint(), session.dpop_key().thumbprint());
 }

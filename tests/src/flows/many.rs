@@ -1,13 +1,13 @@
-//! Thousands of calls at once on one session.
+//! Thousands of concurrent requests of one session.
 
 use std::time::Duration;
 
 use crate::flows::{Asynchronous, Stage, who_am_i};
 
-/// A server may do them one after another.
+/// Timeout of a request; it is long because a server may process the requests one after another.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// Gives by how many MiB the process had grown while they were in flight.
+/// Sends `count` requests concurrently. Returns by how many MiB the resident memory grew meanwhile.
 pub fn calls_share_a_session(stage: &dyn Stage, client: &Asynchronous, count: usize) -> usize {
     let session = stage.log_in(client, "alice");
     stage.clear_log();
@@ -31,7 +31,7 @@ pub fn calls_share_a_session(stage: &dyn Stage, client: &Asynchronous, count: us
     grown
 }
 
-/// Resident memory in bytes.
+/// Returns the resident memory of this process in bytes; 0 without `/proc`.
 fn resident() -> usize {
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
     statm.split(' ').nth(1).and_then(|pages| pages.parse::<usize>().ok()).unwrap_or_default() * 4096

@@ -1,5 +1,5 @@
-//! Every kind of account with every kind of client: an account whose server is its own issuer, one
-//! behind an entryway, and whatever else the network has.
+//! Every kind of account with every kind of client. Kinds of accounts are, for example, one whose
+//! PDS is its own issuer, and one behind an entryway.
 
 use atproto_oauth_core::{Revocation, xrpc};
 use serde_json::json;
@@ -67,7 +67,8 @@ pub fn each_attempt_carries_an_assertion_of_its_own(stage: &dyn Stage) {
     }
 }
 
-/// A whole session of a client that has no DNS of its own for the handles of the network.
+/// Runs a login by DID, a request, a refresh and a logout, for a client that cannot look up the
+/// handles of the network in DNS.
 pub fn a_session_without_dns(stage: &dyn Stage, client: &dyn crate::flows::Adapter) {
     let alice = stage.account("alice");
     let begun = stage.begin(client, &alice.did);

@@ -1,6 +1,6 @@
-//! Whole procedures from end to end, written once and played on several stages: the reference servers,
-//! the sandbox in memory, the sandbox on sockets; each with every adapter that can reach it.
-#![allow(missing_docs, reason = "flows have names")]
+//! Flows: end-to-end tests that run on each [`Stage`]: the reference network, the sandbox in
+//! memory, and the sandbox on sockets, with each adapter that can reach the network.
+#![allow(missing_docs, reason = "the names of flows describe them")]
 
 mod adapter;
 mod in_memory;
@@ -32,7 +32,7 @@ pub use seen::{Jws, Seen};
 pub use stage::{Account, CALLBACK, REMOTE_KEY, REMOTE_KEY_ID, Stage, sign_remotely, who_am_i};
 pub use wire::Wire;
 
-/// Makes a `#[test]` of each flow, on a stage that the expression makes anew for each.
+/// Makes a `#[test]` of each flow; each test evaluates the expression to get a new stage.
 #[macro_export]
 macro_rules! flows {
     (@tests $stage:expr; $($module:ident { $($name:ident)* })*) => {

@@ -1,4 +1,4 @@
-//! How the browser brings the answer, and what the server is asked to ask.
+//! Response modes and prompts of the authorization request.
 
 use atproto_oauth_core::{
     Authorization, Authorize, CallbackParams, Error, Prompt, ResponseMode, Subject,
@@ -6,7 +6,7 @@ use atproto_oauth_core::{
 
 use crate::flows::{Adapter, CALLBACK, Stage};
 
-/// Begins a login of alice with options.
+/// Begins a login of alice with `options`.
 fn begin(
     stage: &dyn Stage,
     client: &dyn Adapter,
@@ -18,7 +18,7 @@ fn begin(
 
 pub fn the_answer_comes_in_the_query_the_fragment_or_a_form(stage: &dyn Stage) {
     let alice = stage.account("alice");
-    // A web client's redirect URI has no other answers than a query.
+    // A loopback client, because the redirect URI of a web client receives only queries.
     let client = stage.client();
     for mode in [ResponseMode::Query, ResponseMode::Fragment, ResponseMode::FormPost] {
         let begun = begin(stage, &*client, &|login| {
@@ -47,7 +47,7 @@ pub fn each_prompt_can_be_requested(stage: &dyn Stage) {
             login.redirect_uri(CALLBACK.parse().unwrap()).prompt(prompt)
         });
         if prompt == Prompt::Create {
-            continue; // the page signs somebody new up
+            continue; // the page of the server creates an account
         }
         let back = stage.approve(&begun.url, &alice.handle);
         let params = CallbackParams::parse(&back).unwrap();
@@ -57,7 +57,7 @@ pub fn each_prompt_can_be_requested(stage: &dyn Stage) {
 
 pub fn a_silent_login_fails_if_the_browser_is_not_signed_in(stage: &dyn Stage) {
     let alice = stage.account("alice");
-    // Only a confidential client may ask for it.
+    // Servers allow `prompt=none` to confidential clients only.
     for client in [stage.confidential(), stage.confidential_with_remote_key()] {
         let client = stage.run(client);
         let begun = begin(stage, &*client, &|login| login.prompt(Prompt::None));

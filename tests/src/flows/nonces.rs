@@ -1,11 +1,11 @@
-//! A server may change its nonce between any two requests.
+//! Changes of the DPoP nonce between any two requests.
 
 use atproto_oauth_core::{Revocation, xrpc};
 use serde_json::json;
 
 use crate::flows::{Stage, Wire, who_am_i};
 
-/// A login, a write, a refresh, a read and a log-out.
+/// Runs a login, a write, a refresh, a read and a logout.
 fn session_from_begin_to_end(stage: &dyn Stage) {
     let client = stage.client();
     let session = stage.log_in(&*client, "alice");
@@ -51,7 +51,7 @@ pub fn each_proof_has_the_nonce_of_the_response_before(stage: &dyn Stage) {
     let pds = stage.account("alice").pds;
     stage.clear_log();
     session_from_begin_to_end(stage);
-    // Rule E-31: each response's nonce is the next request's, whatever the status.
+    // Rule E-31: each request has the nonce of the response before it, whatever the status.
     let log = stage.log(&pds);
     let proved: Vec<_> =
         log.iter().filter_map(|seen| Some((seen, seen.proof.as_ref()?.claim("nonce")))).collect();
@@ -60,6 +60,6 @@ pub fn each_proof_has_the_nonce_of_the_response_before(stage: &dyn Stage) {
         assert!(before.nonce.is_some(), "{}", before.line());
         assert_eq!(before.nonce.as_deref(), nonce, "{}", after.line());
     }
-    assert_eq!(proved[0].1, None, "the first one can't know it");
+    assert_eq!(proved[0].1, None, "the first request has no nonce");
     assert!(proved.len() >= 8, "{proved:?}");
 }

@@ -1,4 +1,4 @@
-//! The sandbox as a stage, on loopback sockets.
+//! A stage that runs the sandbox on loopback sockets.
 
 use std::net::{SocketAddr, TcpListener};
 use std::ops::DerefMut;
@@ -12,7 +12,7 @@ use url::Url;
 
 use crate::flows::{Adapter, Asynchronous, Sandboxed, sign_remotely};
 
-/// A sandbox on sockets, and one of the adapters.
+/// A sandbox on sockets, and the adapter that runs its clients.
 #[derive(Debug)]
 pub struct OnSockets {
     served: Served,
@@ -20,22 +20,22 @@ pub struct OnSockets {
 }
 
 impl OnSockets {
-    /// For the blocking adapter.
+    /// Starts a sandbox whose clients run with ureq.
     pub fn blocking() -> Self {
         Self { served: Served::start(1).unwrap(), is_blocking: true }
     }
 
-    /// For the async adapter.
+    /// Starts a sandbox whose clients run with reqwest.
     pub fn asynchronous() -> Self {
         Self { served: Served::start(1).unwrap(), is_blocking: false }
     }
 
-    /// Where its nameserver is.
+    /// Address of the sandbox's nameserver (UDP and TCP).
     pub fn nameserver(&self) -> SocketAddr {
         self.served.nameserver()
     }
 
-    /// A client over ureq, with an empty memory.
+    /// Runs `client` with ureq and an empty memory.
     pub fn ureq(&self, client: Client) -> atproto_oauth_ureq::OAuthClient {
         let mut driver = atproto_oauth_ureq::Driver::builder(System::new(P256Keys))
             .development()
@@ -47,7 +47,7 @@ impl OnSockets {
         atproto_oauth_ureq::OAuthClient::with_driver(client, driver.build())
     }
 
-    /// The same over reqwest.
+    /// Runs `client` with reqwest and an empty memory.
     pub fn reqwest(&self, client: Client) -> Asynchronous {
         let mut driver = atproto_oauth_reqwest::Driver::builder(System::new(P256Keys))
             .development()
@@ -66,7 +66,7 @@ impl Sandboxed for OnSockets {
     }
 
     fn closed_port(&self) -> Url {
-        // A port that nobody listens on any more.
+        // The listener is dropped at once, so no server listens on its port.
         let dead = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         format!("http://{dead}").parse().unwrap()
     }

@@ -1,4 +1,4 @@
-//! An adapter over anything that runs machines.
+//! An [`Adapter`] for each [`Transport`].
 
 use atproto_dpop::P256Keys;
 use atproto_identity::{DidDocument, Identity, IdentityError, ResolveDid, ResolveIdentity};
@@ -13,9 +13,9 @@ use http::{Request, Response};
 use crate::flows::Adapter;
 use crate::plain_transport;
 
-/// Something that runs machines.
+/// A driver that runs machines.
 pub trait Transport {
-    /// What it is called in reports.
+    /// Name of the driver, for failure messages.
     fn name(&self) -> &'static str;
     /// Performs one call.
     fn perform(&self, call: Call) -> Reply;
@@ -23,11 +23,11 @@ pub trait Transport {
     ///
     /// # Errors
     ///
-    /// What it ends in.
+    /// Fails if the machine fails.
     fn run<M: Machine>(&self, machine: M) -> Result<M::Output, M::Error>;
 }
 
-/// A client over a transport.
+/// A client whose machines run over a transport.
 #[derive(Debug)]
 pub struct Over<T> {
     /// The transport.
@@ -36,12 +36,12 @@ pub struct Over<T> {
     pub client: Client,
 }
 
-/// The transport that the README shows.
+/// The transport in the README of `atproto-sansio`; it resolves no handles by DNS.
 #[derive(Debug)]
 pub struct Plain(pub System);
 
 impl Plain {
-    /// With an empty memory.
+    /// Returns the transport with an empty memory.
     pub fn new() -> Self {
         Self(System::new(P256Keys))
     }

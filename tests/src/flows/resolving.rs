@@ -1,10 +1,10 @@
-//! Accounts are found by DNS, by DNS over HTTPS, and while a directory is down.
+//! Resolution of handles by DNS, by DNS over HTTPS, and with a PLC directory that is down.
 
 use atproto_identity::{Freshness, Resolver};
 
 use crate::flows::Stage;
 
-/// As the stage's own clients have it, but for the directories.
+/// Returns a resolver that uses the PLC directory of the stage.
 fn resolver(stage: &dyn Stage) -> Resolver {
     let resolver = Resolver::new().with_directories([stage.directory()]);
     if stage.loopback().development() { resolver.development() } else { resolver }

@@ -1,13 +1,13 @@
-//! How many requests each procedure costs, in the server's own count, and how long the longest chain
-//! of them is that wait for each other.
+//! The number of requests of each procedure, counted in the log of the issuer, and the length of
+//! the longest chain of calls in which each call waits for the one before it.
 
 use atproto_dpop::P256Keys;
 use atproto_sansio::{Flow, Machine, Output, System};
 
 use crate::flows::{Adapter, Stage, who_am_i};
 
-/// How many requests the issuer of alice saw while `work` was done; look-ups of identities go
-/// elsewhere.
+/// Returns the number of requests that the issuer of alice received during `work`. DNS lookups and
+/// requests to the PLC directory are not counted.
 fn requests<T>(stage: &dyn Stage, work: impl FnOnce() -> T) -> (usize, T) {
     let issuer = stage.account("alice").issuer;
     stage.clear_log();
@@ -19,20 +19,21 @@ pub fn each_procedure_sends_as_few_requests_as_possible(stage: &dyn Stage) {
     let client = stage.client();
     let (alice, carol) = (stage.account("alice"), stage.account("carol"));
 
-    // Resource metadata, server metadata, pushed without a nonce, and with one.
+    // Resource metadata, server metadata, the pushed request without a nonce and with a nonce.
     let (cold, begun) = requests(stage, || stage.begin(&*client, &alice.handle));
     assert_eq!(cold, 4);
-    // The code; and who may speak for the account: resource metadata, server metadata.
+    // Token request; resource metadata and server metadata, to verify the authority of the issuer.
     let (callback, session) = requests(stage, || stage.finish(&*client, begun, &alice));
     assert_eq!(callback, 3);
     let (call, _) = requests(stage, || client.request(&session, who_am_i()).unwrap());
     assert_eq!(call, 1);
-    // Another account of the same server, and the same account again: what is known is not asked.
+    // Another account of the same server, and the same account again: metadata and nonce are
+    // cached.
     let (other, _) = requests(stage, || stage.begin(&*client, &carol.handle));
     assert_eq!(other, 1);
     let (again, _) = requests(stage, || stage.begin(&*client, &alice.handle));
     assert_eq!(again, 1);
-    // Who may speak for the account is always asked anew: two, then the token.
+    // A refresh verifies the authority with two fresh metadata requests before the token request.
     let (refresh, refreshed) = requests(stage, || client.refresh(session).unwrap());
     assert_eq!(refresh, 3);
     let (logout, _) = requests(stage, || client.revoke(refreshed.session).unwrap());
@@ -49,8 +50,8 @@ pub fn a_login_behind_an_entryway_sends_three_requests_to_the_issuer(stage: &dyn
     }
 }
 
-/// Runs a machine round by round: all calls that are outstanding are performed, then all replies are
-/// handed over. So the number of rounds is the longest chain of calls that wait for each other.
+/// Runs a machine in rounds: each round performs all outstanding calls, then hands over all
+/// replies. The number of rounds is the length of the longest chain of dependent calls.
 fn chain<M: Machine>(system: &System, client: &dyn Adapter, machine: M) -> (usize, M::Output)
 where
     M::Error: std::fmt::Debug,

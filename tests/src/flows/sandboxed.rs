@@ -1,4 +1,4 @@
-//! What the stages have in common that are a sandbox.
+//! The implementation of [`Stage`] for each stage that is a sandbox.
 
 use std::ops::DerefMut;
 use std::time::Duration;
@@ -11,9 +11,9 @@ use url::Url;
 use crate::flows::{Account, Adapter, Jws, Seen, Stage};
 use crate::replayer::proof::hash;
 
-/// A stage that is a sandbox: what it has of its own.
+/// A stage that is a sandbox: the methods that differ between a sandbox in memory and on sockets.
 pub trait Sandboxed {
-    /// The sandbox. No client may wait for an answer while it is held.
+    /// Locks the sandbox. A client that waits for a response deadlocks while the guard is held.
     fn sandbox(&self) -> Box<dyn DerefMut<Target = Sandbox> + '_>;
     /// See [`Stage::closed_port`].
     fn closed_port(&self) -> Url;
@@ -87,10 +87,10 @@ impl<S: Sandboxed> Stage for S {
     }
 }
 
-/// The accounts of a sandbox.
+/// Names of all accounts of a sandbox.
 const KINDS: [&str; 7] = ["alice", "carol", "dave", "wendy", "bob", "rita", "sara"];
 
-/// An account of a sandbox.
+/// Returns the account of a sandbox whose handle has the first label `name`.
 fn account(sandbox: &Sandbox, name: &str) -> Account {
     let names = sandbox.names();
     let handle = format!("{name}{}", names.handles);
@@ -104,7 +104,7 @@ fn account(sandbox: &Sandbox, name: &str) -> Account {
     Account { handle, did, pds: pds.clone(), issuer: issuer.clone() }
 }
 
-/// What a server of a sandbox saw from clients.
+/// Returns the requests of clients that the server at the origin `server` received.
 fn seen_by(sandbox: &Sandbox, server: &str) -> Vec<Seen> {
     sandbox
         .requests()
@@ -146,7 +146,7 @@ fn seen(exchange: &Exchange) -> Seen {
     }
 }
 
-/// A name that is there twice is an array.
+/// Decodes a form into an object; the values of a repeated name are an array.
 fn form(body: &[u8]) -> Map<String, Value> {
     let mut form = Map::new();
     for (name, value) in url::form_urlencoded::parse(body) {

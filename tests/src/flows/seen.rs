@@ -1,74 +1,75 @@
-//! What a server saw, as far as it can be told alike of the reference network and of the sandbox.
+//! A logged request, in the form that the reference network and the sandbox have in common.
 
 use atproto_dpop::{Jwk, verify};
 use base64ct::{Base64UrlUnpadded, Encoding};
 use serde_json::{Map, Value};
 
-/// A request, and the answer to it.
+/// A request that a server received, and the head of its response.
 #[derive(Clone, Debug)]
 pub struct Seen {
     /// `GET` or `POST`.
     pub method: String,
-    /// The path of its URL.
+    /// Path of the URL.
     pub path: String,
-    /// The query of its URL, or nothing.
+    /// Query of the URL; empty if the URL has none.
     pub query: String,
-    /// When it arrived: seconds since 1970.
+    /// Time of arrival, in seconds since 1970.
     pub at: u64,
-    /// In small letters, in the order of the request, with repetitions.
+    /// Header names in lower case, in the order of the request, with repetitions.
     pub header_names: Vec<String>,
-    /// Its `Content-Type`.
+    /// Header `Content-Type`.
     pub content_type: Option<String>,
-    /// The first word of its `Authorization`.
+    /// First word of the header `Authorization`.
     pub authorization_scheme: Option<String>,
-    /// The (first) proof that it carried.
+    /// The first DPoP proof.
     pub proof: Option<Jws>,
-    /// Whether the key in the proof's header signed it.
+    /// Whether the key in the proof's header signed the proof.
     pub proof_is_signed: bool,
-    /// Whether `ath` is the hash of the access token, if there are both.
+    /// Whether `ath` is the hash of the access token; `None` without a proof or a token.
     pub ath_is_right: Option<bool>,
-    /// The form that it carried; a name that is there twice is an array.
+    /// The form in the body; the values of a repeated name are an array.
     pub form: Option<Map<String, Value>>,
     /// The client assertion in the form.
     pub assertion: Option<Jws>,
-    /// The status of the answer, if there was one.
+    /// Status of the response; `None` if there was no response.
     pub status: Option<u64>,
-    /// The `DPoP-Nonce` of the answer.
+    /// Header `DPoP-Nonce` of the response.
     pub nonce: Option<String>,
 }
 
-/// A signed token.
+/// A decoded JWS: a DPoP proof or a client assertion.
 #[derive(Clone, Debug)]
 pub struct Jws {
-    /// Its header.
+    /// JOSE header.
     pub header: Map<String, Value>,
-    /// Its claims.
+    /// Claims.
     pub claims: Map<String, Value>,
-    /// The length of its signature.
+    /// Length of the signature in bytes.
     pub signature_bytes: u64,
 }
 
 impl Seen {
-    /// `POST /oauth/par 201`.
+    /// Returns method, path and status, for example `POST /oauth/par 201`.
     pub fn line(&self) -> String {
         let status =
-            self.status.map_or_else(|| "(no answer)".to_owned(), |status| status.to_string());
+            self.status.map_or_else(|| "(no response)".to_owned(), |status| status.to_string());
         format!("{} {} {status}", self.method, self.path)
     }
 
-    /// How often a header is there.
+    /// Returns how often the request has the header.
     pub fn count(&self, header: &str) -> usize {
         self.header_names.iter().filter(|name| *name == header).count()
     }
 
-    /// A field of the form that is there once.
+    /// Returns a field of the form; `None` if the field is absent or repeated.
     pub fn field(&self, name: &str) -> Option<&str> {
         self.form.as_ref()?.get(name)?.as_str()
     }
 }
 
 impl Jws {
-    /// Reads the compact serialization, if it is one; and whether the key in its header signed it.
+    /// Parses a compact serialization; `None` if it is malformed. The second value says whether the
+    /// key in its header signed it.
     pub fn read(text: &str) -> Option<(Self, bool)> {
         let (message, signature) = text.rsplit_once('.')?;
         let (header, claims) = message.split_once('.')?;
@@ -88,7 +89,7 @@ impl Jws {
         Some((jws, is_signed))
     }
 
-    /// A claim that is a string.
+    /// Returns the claim `name` if it is a string.
     pub fn claim(&self, name: &str) -> Option<&str> {
         self.claims.get(name)?.as_str()
     }

@@ -1,4 +1,4 @@
-//! Where flows are played: a network, and something to run a client's procedures in it.
+//! A stage: a network in which flows run, and the driver of their clients.
 
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -13,112 +13,113 @@ use url::Url;
 
 use crate::flows::{Adapter, Seen};
 
-/// A network with people in it, and one way to run procedures there.
+/// A network with accounts and their users, and one driver for clients.
 pub trait Stage {
-    /// An account of each kind that there is, by the first label of its handle.
+    /// First labels of the handles of accounts, at least one of each kind.
     fn kinds(&self) -> &'static [&'static str];
-    /// The account with this first label. `alice` and `carol` are of the same server, which is its own
-    /// issuer; the server of `rita` is behind an entryway.
+    /// Returns the account whose handle has this first label. `alice` and `carol` share a server,
+    /// which is its own issuer; the server of `rita` is behind an entryway.
     fn account(&self, name: &str) -> Account;
-    /// A directory of `did:plc`.
+    /// URL of the PLC directory.
     fn directory(&self) -> Url;
-    /// A service for DNS over HTTPS.
+    /// URL of the service for DNS over HTTPS.
     fn dns_over_https(&self) -> Url;
-    /// An origin where nobody answers.
+    /// An origin where no server listens.
     fn closed_port(&self) -> Url;
 
-    /// Gives a client what it needs to find this network.
+    /// Configures the resolver of a client for this network.
     fn configure(&self, client: ClientBuilder) -> ClientBuilder;
-    /// Lets servers find a client's metadata.
+    /// Publishes the metadata document of a client for the servers of this network.
     fn publish(&self, client: &Client);
-    /// Runs a client in a new process, with an empty memory.
+    /// Returns a driver for `client` with an empty memory.
     fn run(&self, client: Client) -> Box<dyn Adapter + '_>;
 
-    /// Signs in with this handle and consents: where the browser is sent then. What a form would post
-    /// is in the fragment.
+    /// Opens the authorization URL, signs in with `handle` and consents. Returns the URL to which
+    /// the browser is redirected; with `form_post`, the fields of the form are in its fragment.
     fn approve(&self, url: &Url, handle: &str) -> String;
-    /// Does not consent: where the browser is sent then.
+    /// Opens the authorization URL and denies. Returns the URL to which the browser is redirected.
     fn deny(&self, url: &Url) -> String;
 
-    /// What the server at this origin saw from clients, in order, since the log was cleared.
+    /// Returns the requests of clients that the server at this origin received since the last
+    /// `clear_log`, in order.
     fn log(&self, server: &str) -> Vec<Seen>;
-    /// Empties all logs.
+    /// Empties the logs of all servers.
     fn clear_log(&self);
-    /// All nonces of a server become worthless before the next request with this path, after `skip`
-    /// of them.
+    /// Plans a fault: after `skip` requests with this path, all nonces of the server become invalid
+    /// before the next one.
     fn reset_nonces_before(&self, server: &str, path: &str, skip: u32);
-    /// What was to happen does not any more.
+    /// Removes all planned faults.
     fn clear_faults(&self);
-    /// How long the access tokens that a server issues from now on are good.
+    /// Sets the lifetime of the access tokens that a server issues from now on.
     fn set_access_token_lifetime(&self, server: &str, lifetime: Duration);
 }
 
-/// An account and where it is.
+/// An account and its servers.
 #[derive(Clone, Debug)]
 pub struct Account {
-    /// Its handle.
+    /// Handle.
     pub handle: String,
-    /// Its DID.
+    /// DID.
     pub did: String,
-    /// The origin of its server.
+    /// Origin of the PDS.
     pub pds: String,
-    /// The origin of its authorization server.
+    /// Origin of the authorization server.
     pub issuer: String,
 }
 
-/// The redirect URI of loopback clients.
+/// Redirect URI of loopback clients.
 pub const CALLBACK: &str = "http://127.0.0.1:7777/callback";
 const WEB_CALLBACK: &str = "https://app.client.dev/callback";
 const CLIENT_ID: &str = "https://app.client.dev/oauth-client-metadata.json";
 const OTHER_CLIENT_ID: &str = "https://app.client.dev/other.json";
 
-/// The name of a key that no client has: transports sign with it.
+/// Id of the remote client key; only drivers can sign with it, by [`sign_remotely`].
 pub const REMOTE_KEY_ID: &str = "the key in the safe";
 
-/// That key.
+/// The remote client key with the id [`REMOTE_KEY_ID`].
 pub static REMOTE_KEY: LazyLock<Arc<dyn Signer>> = LazyLock::new(new_key);
 
 fn new_key() -> Arc<dyn Signer> {
     P256Keys.generate(&mut SystemEntropy)
 }
 
-/// Signs with the key that no client has.
+/// Signs `message` with [`REMOTE_KEY`], as the remote signer of a driver.
 ///
 /// # Errors
 ///
-/// It can't.
+/// Fails if the key backend fails.
 ///
 /// # Panics
 ///
-/// Another key is asked for.
+/// Panics if `key_id` is not [`REMOTE_KEY_ID`].
 pub fn sign_remotely(key_id: &str, message: &[u8]) -> Result<[u8; 64], String> {
     assert_eq!(key_id, REMOTE_KEY_ID);
     REMOTE_KEY.sign(message).map_err(|error| error.to_string())
 }
 
-/// A call that says whose session it is.
+/// Returns the request `com.atproto.server.getSession`.
 ///
 /// # Panics
 ///
-/// Never.
+/// Never panics, because the method name is valid.
 pub fn who_am_i() -> Request<Body> {
     xrpc::query("com.atproto.server.getSession", &[]).unwrap()
 }
 
 impl dyn Stage + '_ {
-    /// A client without a document.
+    /// Returns a loopback client, which needs no published metadata.
     pub fn loopback(&self) -> Client {
         self.configure(Client::loopback(scopes()).redirect_path("/callback")).build().unwrap()
     }
 
-    /// A confidential client.
+    /// Returns a confidential client with a local key, and publishes its metadata.
     pub fn confidential(&self) -> Client {
-        // Always with the same key: servers remember what they have fetched.
+        // The key is always the same, because servers cache the metadata.
         static OWN: LazyLock<Arc<dyn Signer>> = LazyLock::new(new_key);
         self.published(CLIENT_ID, ClientKey::new(Arc::clone(&OWN)).unwrap())
     }
 
-    /// A confidential client whose key is not given to it.
+    /// Returns a confidential client whose key is [`REMOTE_KEY`], and publishes its metadata.
     pub fn confidential_with_remote_key(&self) -> Client {
         let public = Jwk::new(*REMOTE_KEY.public()).unwrap();
         self.published(OTHER_CLIENT_ID, ClientKey::remote(REMOTE_KEY_ID, public))
@@ -132,18 +133,18 @@ impl dyn Stage + '_ {
         client
     }
 
-    /// Every kind of client, each in a process of its own.
+    /// Runs a client of each kind: loopback, confidential with a local key, and with a remote key.
     pub fn clients(&self) -> [Box<dyn Adapter + '_>; 3] {
         [self.loopback(), self.confidential(), self.confidential_with_remote_key()]
             .map(|client| self.run(client))
     }
 
-    /// A loopback client in a process of its own.
+    /// Runs a loopback client with an empty memory.
     pub fn client(&self) -> Box<dyn Adapter + '_> {
         self.run(self.loopback())
     }
 
-    /// Begins a login.
+    /// Begins a login with the redirect URI of the client.
     pub fn begin(&self, client: &dyn Adapter, subject: &str) -> Authorization {
         let is_loopback = client.client().metadata().is_none();
         let redirect_uri: Url = if is_loopback { CALLBACK } else { WEB_CALLBACK }.parse().unwrap();
@@ -151,14 +152,14 @@ impl dyn Stage + '_ {
         client.authorize(subject, &|login| login.redirect_uri(redirect_uri.clone())).unwrap()
     }
 
-    /// A whole login.
+    /// Logs the account `name` in.
     pub fn log_in(&self, client: &dyn Adapter, name: &str) -> Session {
         let account = self.account(name);
         let begun = self.begin(client, &account.handle);
         self.finish(client, begun, &account)
     }
 
-    /// The rest of a login: this account consents, and the browser comes back.
+    /// Finishes a login: `account` consents, and the client handles the callback.
     pub fn finish(&self, client: &dyn Adapter, begun: Authorization, account: &Account) -> Session {
         let back = self.approve(&begun.url, &account.handle);
         client.callback(begun.pending, CallbackParams::parse(&back).unwrap()).unwrap().session

@@ -1,4 +1,4 @@
-//! What was on the wire, in the server's own words: its log of decoded proofs and forms.
+//! Checks of all requests in the log of a server: their proofs and forms.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::flows::{Seen, Stage};
 
-/// The log of one server, held against the rules for proofs and forms.
+/// The log of one server, whose requests are checked against the rules for proofs and forms.
 pub struct Wire<'a> {
     stage: &'a dyn Stage,
     server: String,
@@ -14,17 +14,18 @@ pub struct Wire<'a> {
 }
 
 impl<'a> Wire<'a> {
-    /// Of the server at this origin, from now on.
+    /// Watches the server at the origin `server`, and clears its log.
     pub fn of(stage: &'a dyn Stage, server: &str) -> Self {
         stage.clear_log();
         Self { stage, server: server.to_owned(), identifiers: BTreeSet::new() }
     }
 
-    /// What it saw since it was asked last, in the order of arrival: `METHOD path status`.
+    /// Checks and returns the requests since the last call, in the order of arrival, as
+    /// `METHOD path status`.
     ///
     /// # Panics
     ///
-    /// A rule was broken.
+    /// Panics if a request breaks a rule.
     pub fn step(&mut self) -> Vec<String> {
         let log = self.stage.log(&self.server);
         self.stage.clear_log();
@@ -41,12 +42,12 @@ impl<'a> Wire<'a> {
         log.iter().map(Seen::line).collect()
     }
 
-    /// The same, with the documents first and sorted: they may be asked for beside each other, and
-    /// beside the code.
+    /// Checks and returns the requests like [`Wire::step`], but the metadata requests first and
+    /// sorted, because the client sends them concurrently with each other and with the code.
     ///
     /// # Panics
     ///
-    /// A rule was broken.
+    /// Panics if a request breaks a rule.
     pub fn step_documents_first(&mut self) -> Vec<String> {
         let is_document = |line: &String| line.contains("/.well-known/");
         let (mut lines, others): (Vec<_>, Vec<_>) = self.step().into_iter().partition(is_document);
@@ -56,7 +57,7 @@ impl<'a> Wire<'a> {
     }
 }
 
-/// Rules B-01, B-20, A-50: no credentials, no cookies, no proof.
+/// Checks a metadata request: no credentials, no cookies, no proof (Rules B-01, B-20, A-50).
 fn check_metadata(seen: &Seen) {
     for name in ["authorization", "cookie", "dpop", "referer", "origin"] {
         assert_eq!(seen.count(name), 0, "{seen:?}");
@@ -64,7 +65,7 @@ fn check_metadata(seen: &Seen) {
     assert_eq!(seen.method, "GET");
 }
 
-/// Rules E-01 to E-13.
+/// Checks the DPoP proof of a request (Rules E-01 to E-13).
 fn check_proof(server: &str, seen: &Seen, identifiers: &mut BTreeSet<String>) {
     assert_eq!(seen.count("dpop"), 1, "exactly one proof: {seen:?}");
     assert!(seen.proof_is_signed, "{seen:?}");
@@ -96,11 +97,11 @@ fn check_proof(server: &str, seen: &Seen, identifiers: &mut BTreeSet<String>) {
     }
 }
 
-/// Rules D-04, D-05, D-60, G-22, G-42.
+/// Checks the fields of a form (Rules D-04, D-05, D-60, G-22, G-42).
 fn check_form(seen: &Seen) {
     assert_eq!(seen.content_type.as_deref(), Some("application/x-www-form-urlencoded"));
     assert_eq!(seen.authorization_scheme, None, "{seen:?}");
-    assert_eq!(seen.query, "", "nothing in the URL: {seen:?}");
+    assert_eq!(seen.query, "", "the URL has no query: {seen:?}");
     let expected: &[&str] = match (&*seen.path, seen.field("client_id")) {
         ("/oauth/par", Some(_)) => &[
             "client_id",
@@ -121,7 +122,7 @@ fn check_form(seen: &Seen) {
     };
     let form = seen.form.as_ref().unwrap();
     assert_eq!(members(form), expected, "{seen:?}");
-    assert!(form.values().all(Value::is_string), "no field is there twice: {seen:?}");
+    assert!(form.values().all(Value::is_string), "no field is repeated: {seen:?}");
 }
 
 fn members(object: &serde_json::Map<String, Value>) -> Vec<&str> {

@@ -45,18 +45,18 @@
 //!
 //! | line | meaning |
 //! |---|---|
-//! | `> METHOD URL  condition=value…` | a request that the client sends in every order |
-//! | `>? METHOD URL  condition=value…` | one that the client may send, but not in the blocking order |
+//! | `> METHOD URL  conditions…` | a request that the client sends in every order |
+//! | `>? METHOD URL  conditions…` | a request that only orders other than the blocking one have |
 //! | `> TXT name` | a DNS lookup of TXT records |
-//! | `< status body  header: value…` | reply to HTTP; a body is text, `@fixture` or `@fixture {patch}` |
+//! | `< status body  header: value…` | reply to HTTP; the body may be `@fixture` or `@fixture {patch}` |
 //! | `< did=…  did=…` | reply to a DNS lookup: the TXT records, or `(none)` |
 //! | `< !NotSent` | failure of the call; the word after `!` is a variant of [`Phase`] |
 //! | `= outcome  key=value…  text…` | end of the step |
 //!
-//! The conditions of a request are `dpop.nonce`; `dpop.ath` (written as the access token, not its
-//! hash); `dpop.iat` (seconds by which `iat` is ahead of the client's clock); `form.<field>`;
-//! `header.<name>`; `reach`; and `body`. The value `(none)` requires that the claim, field or
-//! header is absent.
+//! Conditions have the form `name=value`; the names are `dpop.nonce`; `dpop.ath` (written as the
+//! access token, not its hash); `dpop.iat` (seconds by which `iat` is ahead of the client's clock);
+//! `form.<field>`; `header.<name>`; `reach`; and `body`. The value `(none)` requires that the
+//! claim, field or header is absent.
 //!
 //! A fixture is a file in `tests/transcripts/fixtures`; the patch is a JSON merge patch (RFC 7396).
 //! The content type of a reply is `application/json` if its body begins with `{`, and `text/plain`

@@ -1,4 +1,4 @@
-//! A request before it is sent: all of it can be made wrong.
+//! A request that can be changed in every detail before it is sent.
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
@@ -11,16 +11,16 @@ use super::lab::Lab;
 use super::seen::Answer;
 use super::target::Server;
 
-/// A request that is right until a case makes it wrong.
+/// A request that is valid at first; a case changes it to make it invalid.
 #[derive(Clone)]
 pub(crate) struct Draft {
     pub(crate) server: Server,
     pub(crate) method: Method,
     /// Path and query.
     pub(crate) path: String,
-    /// What the line of this request says about it.
+    /// Text in parentheses at the end of the line; empty for none.
     pub(crate) label: String,
-    /// Names of response headers that the line has.
+    /// Names of the response headers that the line shows.
     pub(crate) shown: Vec<&'static str>,
     headers: HeaderMap,
     fields: Vec<(String, String)>,
@@ -45,41 +45,41 @@ impl Draft {
         }
     }
 
-    /// Sends it, and writes down what came back.
+    /// Sends the request, and adds the line of its response.
     pub(crate) fn send(self, lab: &mut Lab<'_>) -> Answer {
         lab.send(&self, true)
     }
 
-    /// Sends it as a step on the way to what the case is about.
+    /// Sends the request without a line, as preparation of the case.
     pub(crate) fn send_quietly(self, lab: &mut Lab<'_>) -> Answer {
         lab.send(&self, false)
     }
 
-    /// Says in the line of this request what it is that is sent.
+    /// Sets the text in parentheses at the end of the line.
     pub(crate) fn label(mut self, label: impl Into<String>) -> Self {
         self.label = label.into();
         self
     }
 
-    /// Has a header of the response in the line of this request.
+    /// Shows a response header in the line.
     pub(crate) fn show(mut self, name: &'static str) -> Self {
         self.shown.push(name);
         self
     }
 
-    /// To another path, or with another query, than its proof says.
+    /// Replaces path and query; the proof keeps its `htu`.
     pub(crate) fn path(mut self, path: &str) -> Self {
         path.clone_into(&mut self.path);
         self
     }
 
-    /// A header in place of all of that name.
+    /// Sets a header, in place of all headers with that name.
     pub(crate) fn header(mut self, name: &'static str, value: &str) -> Self {
         self.headers.insert(HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());
         self
     }
 
-    /// One more header of that name.
+    /// Adds a header, beside those with that name.
     pub(crate) fn one_more_header(mut self, name: &'static str, value: &str) -> Self {
         self.headers.append(HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());
         self
@@ -94,7 +94,7 @@ impl Draft {
         self
     }
 
-    /// A form field in place of all of that name.
+    /// Sets a form field, in place of all fields with that name.
     pub(crate) fn field(self, name: &str, value: &str) -> Self {
         self.no_field(name).one_more_field(name, value)
     }
@@ -109,14 +109,14 @@ impl Draft {
         self
     }
 
-    /// The form in another serialization.
+    /// Sends the form fields as a JSON object.
     pub(crate) fn json_fields(self) -> Self {
         let fields = self.with_assertion().into_iter().map(|(name, value)| (name, value.into()));
         let json: Value = fields.collect::<serde_json::Map<_, _>>().into();
         self.body("application/json", json.to_string())
     }
 
-    /// The form with another content type, or `None`.
+    /// Sends the form with another content type, or without one.
     pub(crate) fn content_type(self, content_type: Option<&str>) -> Self {
         let form = self.form();
         match content_type {
@@ -125,7 +125,7 @@ impl Draft {
         }
     }
 
-    /// The same body with another content type, or none.
+    /// Keeps the body, and replaces or removes its content type.
     pub(crate) fn typed(mut self, content_type: Option<&str>) -> Self {
         self.headers.remove(CONTENT_TYPE);
         match content_type {
@@ -139,54 +139,54 @@ impl Draft {
         self.header(CONTENT_TYPE.as_str(), content_type)
     }
 
-    /// With another proof; a header `dpop` is sent instead of any.
+    /// Sets the proof. A header `dpop` that the case sets is sent instead of it.
     pub(crate) fn proof(mut self, proof: Jwt) -> Self {
         self.proof = Some(proof);
         self
     }
 
-    /// Without a proof.
+    /// Removes the proof.
     pub(crate) fn no_proof(mut self) -> Self {
         self.proof = None;
         self
     }
 
-    /// The proof with another claim; `null` takes it away.
+    /// Sets a claim of the proof; `null` removes it.
     pub(crate) fn claim(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.proof = self.proof.map(|proof| proof.claim(name, value));
         self
     }
 
-    /// The proof with another member of its header; `null` takes it away.
+    /// Sets a member of the proof's header; `null` removes it.
     pub(crate) fn jose(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.proof = self.proof.map(|proof| proof.jose(name, value));
         self
     }
 
-    /// The proof by another key.
+    /// Signs the proof with another key, and embeds that key in its header.
     pub(crate) fn key(self, key: &Key) -> Self {
         let mut draft = self.jose("jwk", key.public_jwk());
         draft.proof = draft.proof.map(|proof| proof.key(key));
         draft
     }
 
-    /// The proof, signed: for what can't be said in claims.
+    /// Returns the signed proof, for changes of its serialization.
     pub(crate) fn signed_proof(&self) -> String {
         self.proof.as_ref().unwrap().signed()
     }
 
-    /// The client assertion, signed.
+    /// Returns the signed client assertion.
     pub(crate) fn signed_assertion(&self) -> String {
         self.assertion.as_ref().unwrap().signed()
     }
 
-    /// With another client assertion.
+    /// Sets the client assertion.
     pub(crate) fn assertion(mut self, assertion: Jwt) -> Self {
         self.assertion = Some(assertion);
         self
     }
 
-    /// The client assertion made otherwise.
+    /// Changes the client assertion.
     pub(crate) fn asserting(mut self, change: impl FnOnce(Jwt) -> Jwt) -> Self {
         self.assertion = self.assertion.map(change);
         self

@@ -1,4 +1,4 @@
-//! The steps of a login and a session, so that a case can begin at any of them.
+//! The requests of a login and a session, so that a case can begin at any of them.
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use http::Method;
@@ -17,11 +17,11 @@ pub(crate) struct Client {
     pub(crate) id: String,
     pub(crate) redirect_uri: String,
     pub(crate) scope: String,
-    /// Of a confidential client.
+    /// Private key of a confidential client; `None` for a public client.
     pub(crate) secret: Option<Key>,
 }
 
-/// A login, and the session that it becomes.
+/// A login and its later session: client, authorization server, DPoP key and PKCE verifier.
 #[derive(Clone)]
 pub(crate) struct Login {
     pub(crate) client: Client,
@@ -30,7 +30,7 @@ pub(crate) struct Login {
     pub(crate) verifier: String,
 }
 
-/// What a login yields.
+/// The tokens of a session.
 #[derive(Clone)]
 pub(crate) struct Tokens {
     pub(crate) access: String,
@@ -38,7 +38,7 @@ pub(crate) struct Tokens {
 }
 
 impl Client {
-    /// A client without a document.
+    /// Returns a loopback client, which has no metadata document.
     pub(crate) fn loopback() -> Self {
         Self::loopback_with(CALLBACK, "atproto transition:generic")
     }
@@ -54,14 +54,14 @@ impl Client {
         }
     }
 
-    /// A public client with a document.
+    /// Publishes the metadata of a new public client.
     pub(crate) fn public(lab: &mut Lab<'_>) -> Self {
         let id = lab.client_id();
         let metadata = metadata(&id);
         Self::with(lab, &id, &metadata)
     }
 
-    /// A client that authenticates itself.
+    /// Publishes the metadata of a new confidential client with one key.
     pub(crate) fn confidential(lab: &mut Lab<'_>) -> Self {
         let id = lab.client_id();
         let key = Key::new();
@@ -69,7 +69,7 @@ impl Client {
         Self { secret: Some(key), ..Self::with(lab, &id, &metadata) }
     }
 
-    /// The client that a document describes.
+    /// Publishes `metadata` at the client id `id`.
     pub(crate) fn with(lab: &mut Lab<'_>, id: &str, metadata: &Value) -> Self {
         lab.publish(id, metadata);
         Self {
@@ -80,13 +80,13 @@ impl Client {
         }
     }
 
-    /// A client with this id, published or not.
+    /// Returns a client with this id, and publishes no metadata.
     pub(crate) fn of(id: &str) -> Self {
         let (id, scope) = (id.to_owned(), "atproto".to_owned());
         Self { id, redirect_uri: WEB_CALLBACK.to_owned(), scope, secret: None }
     }
 
-    /// A new login.
+    /// Returns a login at server `a` with a new DPoP key and verifier.
     pub(crate) fn login(&self) -> Login {
         let (client, key, verifier) = (self.clone(), Key::new(), random());
         Login { client, issuer: Server::A, key, verifier }
@@ -106,7 +106,7 @@ impl Login {
         }
     }
 
-    /// A right assertion, if this is a key of the client.
+    /// Returns a client assertion signed with `key`.
     pub(crate) fn assertion(&self, lab: &Lab<'_>, key: &Key, kid: &str) -> Jwt {
         let issuer = lab.url(self.issuer, "");
         Jwt::assertion(key, kid, &self.client.id, &issuer, lab.target.now())
@@ -118,7 +118,7 @@ impl Login {
         self.authenticated(lab, draft)
     }
 
-    /// The pushed authorization request (RFC 9126).
+    /// Returns the pushed authorization request (RFC 9126).
     pub(crate) fn par(&self, lab: &mut Lab<'_>) -> Draft {
         self.oauth(lab, "/oauth/par")
             .field("response_type", "code")
@@ -129,13 +129,13 @@ impl Login {
             .field("code_challenge_method", "S256")
     }
 
-    /// Pushes the request: where the browser goes.
+    /// Sends the pushed authorization request, and returns the authorization URL.
     pub(crate) fn url(&self, lab: &mut Lab<'_>) -> String {
         let draft = self.par(lab);
         self.url_of(lab, draft)
     }
 
-    /// Pushes this request: where the browser goes.
+    /// Sends `draft` as the pushed authorization request, and returns the authorization URL.
     pub(crate) fn url_of(&self, lab: &mut Lab<'_>, draft: Draft) -> String {
         let request_uri = draft.send_quietly(lab).text("request_uri");
         self.url_with(lab, &request_uri)
@@ -147,14 +147,14 @@ impl Login {
         lab.url(self.issuer, &format!("/oauth/authorize?{}", query.finish()))
     }
 
-    /// Logs somebody in: the code.
+    /// Pushes the request, signs in as `name`, and returns the authorization code.
     pub(crate) fn code(&self, lab: &mut Lab<'_>, name: &str) -> String {
         let url = self.url(lab);
         let landing = lab.approve(&url, name, None);
         landing.parameter("code").unwrap_or_else(|| panic!("no code: {landing:?}"))
     }
 
-    /// The request for tokens (RFC 6749 section 4.1.3).
+    /// Returns the token request for a code (RFC 6749 section 4.1.3).
     pub(crate) fn code_grant(&self, lab: &mut Lab<'_>, code: &str) -> Draft {
         self.oauth(lab, "/oauth/token")
             .field("grant_type", "authorization_code")
@@ -163,26 +163,26 @@ impl Login {
             .field("code_verifier", &self.verifier)
     }
 
-    /// A whole login.
+    /// Logs in as `name`, and returns the tokens.
     pub(crate) fn tokens(&self, lab: &mut Lab<'_>, name: &str) -> Tokens {
         let code = self.code(lab, name);
         let answer = self.code_grant(lab, &code).send_quietly(lab);
         Tokens { access: answer.text("access_token"), refresh: answer.text("refresh_token") }
     }
 
-    /// The request for new tokens (RFC 6749 section 6).
+    /// Returns the token request for a refresh token (RFC 6749 section 6).
     pub(crate) fn refresh_grant(&self, lab: &mut Lab<'_>, refresh_token: &str) -> Draft {
         self.oauth(lab, "/oauth/token")
             .field("grant_type", "refresh_token")
             .field("refresh_token", refresh_token)
     }
 
-    /// The request to end a session (RFC 7009).
+    /// Returns the revocation request for a token (RFC 7009).
     pub(crate) fn revocation(&self, lab: &mut Lab<'_>, token: &str) -> Draft {
         self.oauth(lab, "/oauth/revoke").field("token", token)
     }
 
-    /// A query at the account's server.
+    /// Returns a `getSession` request to the login's server.
     pub(crate) fn get_session(&self, lab: &mut Lab<'_>, access_token: &str) -> Draft {
         self.get_session_at(lab, self.issuer, access_token)
     }
@@ -191,7 +191,7 @@ impl Login {
         self.xrpc(lab, server, Method::GET, "com.atproto.server.getSession", token)
     }
 
-    /// A request at an account's server, without a body.
+    /// Returns an XRPC request to `server`, without a body.
     pub(crate) fn xrpc(
         &self,
         lab: &mut Lab<'_>,
@@ -207,14 +207,14 @@ impl Login {
             .authorization(&format!("DPoP {access_token}"))
     }
 
-    /// Writes a visit down.
+    /// Adds the line of a visit.
     pub(crate) fn note(&self, lab: &mut Lab<'_>, landing: &Landing) {
         let issuer = lab.url(self.issuer, "");
         lab.note(landing.line(&self.client.redirect_uri, &issuer));
     }
 }
 
-/// The metadata of a confidential web client.
+/// Returns the metadata of a confidential web client with these keys and their `kid`.
 pub(crate) fn confidential_metadata(client_id: &str, keys: &[(&Key, &str)]) -> Value {
     let mut document = metadata(client_id);
     document["token_endpoint_auth_method"] = "private_key_jwt".into();
@@ -223,7 +223,7 @@ pub(crate) fn confidential_metadata(client_id: &str, keys: &[(&Key, &str)]) -> V
     document
 }
 
-/// A key set.
+/// Returns a JWK set of the public keys with their `kid`.
 pub(crate) fn jwks(keys: &[(&Key, &str)]) -> Value {
     let keys = keys.iter().map(|(key, kid)| {
         let mut jwk = key.public_jwk();
@@ -234,17 +234,17 @@ pub(crate) fn jwks(keys: &[(&Key, &str)]) -> Value {
     json!({"keys": keys.collect::<Vec<_>>()})
 }
 
-/// The base64url SHA-256: PKCE's challenge.
+/// Returns the base64url SHA-256 of a PKCE verifier.
 pub(crate) fn challenge(verifier: &str) -> String {
     hash(verifier)
 }
 
-/// The base64url SHA-256: `ath`.
+/// Returns the base64url SHA-256 of `text`, as `ath` has it.
 pub(crate) fn hash(text: &str) -> String {
     Base64UrlUnpadded::encode_string(&Sha256::digest(text))
 }
 
-/// The `kid` of a confidential client's key.
+/// `kid` of the key of [`Client::confidential`].
 pub(crate) const KID: &str = "key-1";
 pub(crate) const CALLBACK: &str = "http://127.0.0.1/callback";
 pub(crate) const WEB_CALLBACK: &str = "https://app.client.dev/callback";

@@ -1,4 +1,4 @@
-//! JWTs made by hand: proofs and client assertions, right ones and wrong ones.
+//! Valid and invalid JWTs: DPoP proofs and client assertions.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use atproto_sansio::{Entropy, Keys, Signer, SystemEntropy};
 use base64ct::{Base64UrlUnpadded, Encoding};
 use serde_json::{Map, Value, json};
 
-/// A key of the client.
+/// A P-256 key of the client.
 #[derive(Clone)]
 pub(crate) struct Key(Arc<dyn Signer>);
 
@@ -36,7 +36,7 @@ impl Key {
     }
 }
 
-/// A JWT that is not signed yet, so that everything can still be made wrong.
+/// An unsigned JWT whose header, claims and key can be changed.
 #[derive(Clone)]
 pub(crate) struct Jwt {
     pub(crate) header: Map<String, Value>,
@@ -45,14 +45,14 @@ pub(crate) struct Jwt {
 }
 
 impl Jwt {
-    /// A proof as RFC 9449 section 4.2 has it.
+    /// Returns a DPoP proof without `nonce` and `ath` (RFC 9449 section 4.2).
     pub(crate) fn proof(key: &Key, method: &str, url: &str, now: u64) -> Self {
         let header = json!({"typ": "dpop+jwt", "alg": "ES256", "jwk": key.public_jwk()});
         let claims = json!({"jti": random(), "htm": method, "htu": url, "iat": now});
         Self::new(header, claims, key)
     }
 
-    /// A client assertion as RFC 7523 section 3 has it.
+    /// Returns a client assertion that expires after 60 seconds (RFC 7523 section 3).
     pub(crate) fn assertion(key: &Key, kid: &str, client_id: &str, issuer: &str, now: u64) -> Self {
         let header = json!({"alg": "ES256", "kid": kid});
         let claims = json!({
@@ -66,25 +66,25 @@ impl Jwt {
         Self::new(header, claims, key)
     }
 
-    /// With another claim; `null` takes it away.
+    /// Sets a claim; `null` removes it.
     pub(crate) fn claim(mut self, name: &str, value: impl Into<Value>) -> Self {
         set(&mut self.claims, name, value.into());
         self
     }
 
-    /// With another member of the header; `null` takes it away.
+    /// Sets a member of the header; `null` removes it.
     pub(crate) fn jose(mut self, name: &str, value: impl Into<Value>) -> Self {
         set(&mut self.header, name, value.into());
         self
     }
 
-    /// Signed by another key, whatever the header says.
+    /// Replaces the signing key; the header is unchanged.
     pub(crate) fn key(mut self, key: &Key) -> Self {
         self.key = key.clone();
         self
     }
 
-    /// The compact serialization.
+    /// Signs the JWT, and returns its compact serialization.
     pub(crate) fn signed(&self) -> String {
         let encode = |part: &Map<String, Value>| {
             Base64UrlUnpadded::encode_string(Value::from(part.clone()).to_string().as_bytes())
@@ -100,7 +100,7 @@ impl Jwt {
     }
 }
 
-/// 256 bits as base64url: fit for a `jti`, a `state` and a PKCE verifier.
+/// Returns 256 random bits as base64url: a `jti`, a `state` or a PKCE verifier.
 pub(crate) fn random() -> String {
     let mut bytes = [0; 32];
     SystemEntropy.fill(&mut bytes);

@@ -1,4 +1,4 @@
-//! Where a case's script runs: the target, what is remembered between requests, what was seen.
+//! The environment of a script: the target, the nonces of its servers, and the lines so far.
 
 use std::collections::HashMap;
 
@@ -10,13 +10,13 @@ use super::jwt::{Jwt, Key, random};
 use super::seen::Answer;
 use super::target::{Account, Act, Landing, Server, Target, Visit};
 
-/// The client's side of a case.
+/// The environment of the script of one case.
 pub(crate) struct Lab<'a> {
     pub(crate) target: &'a mut dyn Target,
     /// The newest nonce of each server.
     nonces: HashMap<Server, String>,
     lines: Vec<String>,
-    /// Names the browsers and clients of this run, so that they are new ones.
+    /// Random prefix of the browsers of this run, so that no run shares cookies with another.
     run: String,
 }
 
@@ -29,12 +29,12 @@ impl<'a> Lab<'a> {
         self.lines.join("\n")
     }
 
-    /// Adds a line that no request made.
+    /// Adds a line that does not describe a response.
     pub(crate) fn note(&mut self, line: impl Into<String>) {
         self.lines.push(line.into());
     }
 
-    /// Adds a line with the members of an answer.
+    /// Adds a line with the members of a response.
     pub(crate) fn members(&mut self, answer: &Answer) {
         self.note(answer.members());
     }
@@ -51,7 +51,7 @@ impl<'a> Lab<'a> {
         answer
     }
 
-    /// A nonce of a server that it takes.
+    /// Returns a valid nonce of a server; requests one if the server has not sent any.
     pub(crate) fn nonce(&mut self, server: Server) -> String {
         if !self.nonces.contains_key(&server) {
             let path = "/xrpc/com.atproto.server.getSession";
@@ -60,7 +60,7 @@ impl<'a> Lab<'a> {
         self.nonces[&server].clone()
     }
 
-    /// Forgets the nonces, as a client does that starts anew.
+    /// Forgets all nonces, like a client that restarts.
     pub(crate) fn forget_nonces(&mut self) {
         self.nonces.clear();
     }
@@ -73,14 +73,14 @@ impl<'a> Lab<'a> {
         self.target.account(name)
     }
 
-    /// A right proof for a request.
+    /// Returns a valid proof for a request.
     pub(crate) fn proof(&mut self, key: &Key, server: Server, method: &str, path: &str) -> Jwt {
         let url = self.url(server, path);
         let nonce = self.nonce(server);
         Jwt::proof(key, method, &url, self.target.now()).claim("nonce", nonce)
     }
 
-    /// Opens an authorization URL as somebody who approves.
+    /// Opens an authorization URL, signs in as `name` and consents to all scopes.
     pub(crate) fn approve(&mut self, url: &str, name: &str, browser: Option<&str>) -> Landing {
         let Account { handle, password, .. } = self.account(name);
         let act = Act::Approve {
@@ -92,25 +92,25 @@ impl<'a> Lab<'a> {
         self.browse(url, act, browser)
     }
 
-    /// Opens an authorization URL. A browser with a name keeps its cookies through a case.
+    /// Opens an authorization URL. A browser with a name keeps its cookies during a case.
     pub(crate) fn browse(&mut self, url: &str, act: Act<'_>, browser: Option<&str>) -> Landing {
         let browser = browser.map(|browser| format!("{}-{browser}", self.run));
         self.target.browse(Visit { url, act, browser: browser.as_deref() })
     }
 
-    /// A client id that no other case has.
+    /// Returns a client id that no other case uses.
     pub(crate) fn client_id(&self) -> String {
         format!("https://app.client.dev/{}/metadata.json", random())
     }
 
-    /// Puts a JSON document where the servers fetch it.
+    /// Publishes a JSON document at `url`, and empties the servers' caches of clients.
     pub(crate) fn publish(&mut self, url: &str, document: &Value) {
         let mut headers = HeaderMap::new();
         headers.insert("content-type", "application/json".parse().unwrap());
         self.publish_as(url, StatusCode::OK, &headers, &document.to_string());
     }
 
-    /// Puts any answer where the servers fetch it.
+    /// Publishes any response at `url`, and empties the servers' caches of clients.
     pub(crate) fn publish_as(
         &mut self,
         url: &str,
@@ -123,7 +123,7 @@ impl<'a> Lab<'a> {
     }
 }
 
-/// The metadata of a public web client, whose redirect URI is next to its client id.
+/// Returns the metadata of a public web client; its redirect URI has the host of `ORIGIN`.
 pub(crate) fn metadata(client_id: &str) -> Value {
     json!({
         "client_id": client_id,

@@ -1,14 +1,11 @@
-//! The judge of how strict a server is: scripts of raw requests, and what a client sees of the
-//! answers.
-//!
-//! A case is a name, a short script that makes its requests by hand (no client of ours is
-//! involved), and the lines that it has to yield. What runs the scripts is a [`Target`]: the
-//! reference servers, or whoever claims to be as strict. Where a strict server refuses what the
-//! reference lets pass, a case has both and says why.
-//!
-//! The lines are described in [`seen`].
-#![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests may")]
-#![allow(clippy::exhaustive_enums, reason = "nobody depends on tests")]
+#![doc = include_str!("../README.md")]
+#![allow(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a case fails by a panic"
+)]
+#![allow(clippy::exhaustive_enums, reason = "this crate is not published")]
 
 mod cases;
 mod draft;
@@ -25,17 +22,17 @@ pub use cases::{cases, edges};
 use lab::Lab;
 use target::{Strictness, Target};
 
-/// A script, and what it has to yield.
+/// A script with its expected lines.
 #[derive(Clone, Copy, Debug)]
 pub struct Case {
-    /// What holds, as a sentence.
+    /// The behaviour that the case shows; unique among all cases.
     pub name: &'static str,
     script: fn(&mut Lab<'_>),
     expected: &'static str,
     stricter: Option<Stricter>,
 }
 
-/// What a strict server does instead.
+/// The expected lines of a strict server, if they differ from those of the reference servers.
 #[derive(Clone, Copy, Debug)]
 struct Stricter {
     reason: &'static str,
@@ -47,21 +44,22 @@ impl Case {
         Self { name, script, expected, stricter: None }
     }
 
-    /// A strict server yields other lines, because of a specification.
+    /// Adds the expected lines of a strict server. `reason` says why they differ from the lines of the
+    /// reference servers: the section of a specification, or a difference between the networks.
     const fn stricter(self, reason: &'static str, expected: &'static str) -> Self {
         Self { stricter: Some(Stricter { reason, expected }), ..self }
     }
 
-    /// Why a strict server yields other lines than the reference, if it does.
+    /// Returns the reason for which a strict server yields other lines than the reference servers.
     pub fn reason(&self) -> Option<&'static str> {
         Some(self.stricter?.reason)
     }
 
-    /// Runs the case.
+    /// Runs the case, and compares its lines with those that the strictness of `target` requires.
     ///
     /// # Errors
     ///
-    /// What was expected and what was seen, as a difference that a person can read.
+    /// Returns the difference of the lines: `-` is expected, `+` is seen.
     pub fn check(&self, target: &mut dyn Target) -> Result<(), String> {
         let expected = match (target.strictness(), self.stricter) {
             (Strictness::Strict, Some(stricter)) => stricter.expected,
@@ -75,10 +73,10 @@ impl Case {
     }
 }
 
-/// Runs a case: the lines that it yields.
+/// Runs a case, and returns its lines.
 pub fn run(case: &Case, target: &mut dyn Target) -> String {
     let mut lab = Lab::new(target);
-    // What the script can't go on without may be missing: the other cases still have to run.
+    // A panic of the script becomes a line of this case, so that the other cases still run.
     let outcome = catch_unwind(AssertUnwindSafe(|| (case.script)(&mut lab)));
     if let Err(panic) = outcome {
         let text = panic.downcast_ref::<String>().map(String::as_str);
@@ -88,7 +86,7 @@ pub fn run(case: &Case, target: &mut dyn Target) -> String {
     lab.seen()
 }
 
-/// Line by line: `-` is expected, `+` is seen.
+/// Compares two lists of lines: `-` is expected, `+` is seen.
 fn difference(name: &str, expected: &[&str], seen: &[&str]) -> String {
     let mut text = format!("{name}\n");
     for at in 0..expected.len().max(seen.len()) {
@@ -113,14 +111,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_two_cases_have_one_name() {
+    fn the_names_of_cases_are_unique() {
         let all = [cases(), edges()].concat();
         let names: HashSet<_> = all.iter().map(|case| case.name).collect();
         assert_eq!(names.len(), all.len());
     }
 
     #[test]
-    fn a_difference_shows_both() {
+    fn a_difference_shows_expected_and_seen_lines() {
         let text = difference("a case", &["same", "old"], &["same", "new", "more"]);
         assert_eq!(text, "a case\n    same\n  - old\n  + new\n  + more\n");
     }

@@ -1,4 +1,4 @@
-//! What a client can see of an answer, as one line.
+//! The lines of a case: one line describes a response as a client sees it.
 //!
 //! ```text
 //! POST par 400 invalid_request nonce
@@ -6,10 +6,11 @@
 //! browser query: code iss state
 //! ```
 //!
-//! Method, last part of the path (and `@b` if it is not server `a`), status, the JSON member
-//! `error`, whether there is a new nonce, the scheme that is challenged (with `error=` if that says
-//! something else than the body), the headers that the case is about, and what was sent if that is
-//! not plain. Descriptions are for people, and nobody compares them.
+//! The line of a response has the method; the last part of the path (with `@b` if the server is not
+//! `a`); the status; the JSON member `error`, or `-`; `nonce` if there is a `DPoP-Nonce`; the schemes
+//! of the challenges (with `error=` if it differs from the body); the headers that the case shows;
+//! and the label of the request in parentheses. The line of a visit has the response mode and the
+//! names of the parameters. Error descriptions are not compared.
 
 use std::fmt::Write as _;
 
@@ -22,13 +23,13 @@ use url::Url;
 use super::draft::Draft;
 use super::target::{Landing, Server};
 
-/// What came back.
+/// A response with its decoded body.
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
-    /// The body, or `null` if it is no JSON.
+    /// Decoded body; `null` if the body is not JSON.
     pub(crate) json: Value,
 }
 
@@ -39,7 +40,7 @@ impl Answer {
         Self { status: head.status, headers: head.headers, body, json }
     }
 
-    /// A member that has to be there.
+    /// Returns a string member of the body; panics without it, which fails the case.
     pub(crate) fn text(&self, name: &str) -> String {
         let text = self.json[name].as_str();
         text.unwrap_or_else(|| panic!("no {name} in {}: {}", self.status, self.json)).to_owned()
@@ -49,7 +50,7 @@ impl Answer {
         Some(self.header("dpop-nonce")?.to_owned())
     }
 
-    /// The line about `draft`.
+    /// Returns the line of the response to `draft`.
     pub(crate) fn line(&self, draft: &Draft) -> String {
         let error = self.json["error"].as_str().unwrap_or("-");
         let place = place(draft);
@@ -58,7 +59,7 @@ impl Answer {
             line.push_str(" nonce");
         }
         for challenge in self.headers.get_all(WWW_AUTHENTICATE) {
-            line.push_str(&said(challenge.to_str().unwrap_or_default(), error));
+            line.push_str(&summary(challenge.to_str().unwrap_or_default(), error));
         }
         for name in &draft.shown {
             let value = self.header(name).unwrap_or("-");
@@ -71,13 +72,13 @@ impl Answer {
         line
     }
 
-    /// The names of the members of a success, and the values that have to be what they are.
+    /// Returns a line with the names of all members, and the values of those that are not random.
     pub(crate) fn members(&self) -> String {
         let mut line = String::from("+");
         for (name, value) in self.json.as_object().into_iter().flatten() {
             match (name.as_str(), value) {
                 ("token_type" | "scope", value) => write!(line, " {name}={value}").unwrap(),
-                // A second may have passed.
+                // Rounded to ten seconds, because a real server's clock goes on.
                 ("expires_in", Value::Number(seconds)) => {
                     let rounded = (seconds.as_f64().unwrap_or_default() / 10.0).round() * 10.0;
                     write!(line, " {name}~{rounded}").unwrap();
@@ -94,7 +95,7 @@ impl Answer {
 }
 
 impl Landing {
-    /// The line about a visit, of a client with this redirect URI.
+    /// Returns the line of a visit, for a client with this redirect URI.
     pub(crate) fn line(&self, redirect_uri: &str, issuer: &str) -> String {
         let (to, how) = match self {
             Self::Page(status) => return format!("browser page {}", status.as_u16()),
@@ -114,7 +115,7 @@ impl Landing {
         format!("browser{elsewhere} {how}:{}", parameters.concat())
     }
 
-    /// A parameter that the client gets.
+    /// Returns a parameter of the callback.
     pub(crate) fn parameter(&self, name: &str) -> Option<String> {
         let mut all = self.parameters().into_iter();
         all.find(|(parameter, _)| parameter == name).map(|(_, value)| value)
@@ -147,9 +148,9 @@ fn place(draft: &Draft) -> String {
     }
 }
 
-/// A challenge's scheme, and its error if that is not the body's. Which algorithms it offers is not
-/// compared.
-fn said(challenge: &str, in_body: &str) -> String {
+/// Returns the scheme of a challenge, and its `error` if that differs from the body. Other
+/// parameters, such as `algs`, are not compared.
+fn summary(challenge: &str, in_body: &str) -> String {
     let scheme = challenge.split(' ').next().unwrap_or_default();
     let error = challenge.split("error=\"").nth(1).and_then(|rest| rest.split('"').next());
     match error.unwrap_or("-") {
@@ -158,7 +159,7 @@ fn said(challenge: &str, in_body: &str) -> String {
     }
 }
 
-/// A media type without its parameters.
+/// Returns a media type without its parameters.
 fn essence(content_type: &str) -> &str {
     content_type.split(';').next().unwrap_or_default().trim()
 }

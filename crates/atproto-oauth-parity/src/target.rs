@@ -1,4 +1,4 @@
-//! What a case may use: a network of AT Protocol servers, whoever plays them.
+//! The network that the cases run against: the methods that each target implements.
 
 use std::time::Duration;
 
@@ -7,115 +7,115 @@ use http::{HeaderMap, Request, Response, StatusCode};
 
 /// A network that the cases run against.
 ///
-/// It has the servers of [`Server`], the accounts `alice` and `carol` on `a`, `bob` on `b` and
-/// `rita` on `r`, and a browser with a person at it.
+/// A target has the servers of [`Server`], the accounts `alice` and `carol` on `a`, `bob` on `b` and
+/// `rita` on `r`, and a browser.
 pub trait Target {
-    /// What the network is, in the words of the cases that tell targets apart.
+    /// Selects the expected lines of the cases that have lines for both kinds of targets.
     fn strictness(&self) -> Strictness;
 
-    /// The origin of a server, without a slash at its end.
+    /// Returns the origin of a server, without a slash at its end.
     fn origin(&self, server: Server) -> String;
 
-    /// The account that the cases call `name`.
+    /// Returns the account that the cases call `name`.
     fn account(&self, name: &str) -> Account;
 
-    /// Seconds since 1970, by the servers' clock.
+    /// Returns the time of the servers' clock, in seconds since 1970.
     fn now(&self) -> u64;
 
-    /// Lets time pass. Against real servers this is real time: keep it short.
+    /// Waits, or advances the servers' clock. Against real servers this is real time: keep it short.
     fn wait(&mut self, duration: Duration);
 
-    /// Sends a request as it is, and follows no redirect.
+    /// Sends a request unchanged, and follows no redirect.
     fn send(&mut self, request: Request<Bytes>) -> Response<Bytes>;
 
-    /// Opens an authorization URL in a browser and acts as its user.
+    /// Opens an authorization URL in a browser, and acts as the user.
     fn browse(&mut self, visit: Visit<'_>) -> Landing;
 
-    /// Puts a document where the servers find it when they fetch `url`, which is https.
+    /// Sets the response that the servers get when they fetch `url`, which is https.
     fn publish(&mut self, url: &str, status: StatusCode, headers: &HeaderMap, body: &str);
 
-    /// Makes the servers fetch the documents of clients anew.
+    /// Empties the servers' caches of client metadata and keys.
     fn forget_clients(&mut self);
 
-    /// Makes all nonces invalid that a server gave out.
+    /// Invalidates all nonces that a server has issued.
     fn reset_nonces(&mut self, server: Server);
 
-    /// Sets how often a server's nonces change, and makes all former ones invalid.
+    /// Sets the interval at which a server changes its nonces, and invalidates all earlier ones.
     fn rotate_nonces_each(&mut self, server: Server, interval: Duration);
 
     /// Sets the lifetime of the access tokens that a server issues from now on.
     fn access_token_lifetime(&mut self, server: Server, lifetime: Duration);
 }
 
-/// Which lines of a case a target has to give, where there are two.
+/// The expected lines that a target must yield, if a case has two versions.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Strictness {
-    /// As the reference servers do.
+    /// The lines of the reference servers.
     Reference,
-    /// As a server does that takes nothing that a specification forbids.
+    /// The lines of a server that rejects everything that a specification forbids.
     Strict,
 }
 
 /// A server of the network.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Server {
-    /// Keeps accounts and is their authorization server.
+    /// PDS of `alice` and `carol`, and its own authorization server.
     A,
-    /// The same; another authorization server.
+    /// PDS of `bob`, and its own authorization server.
     B,
-    /// Keeps accounts; `a` is their authorization server.
+    /// PDS of `rita`; its authorization server is `a`.
     R,
-    /// The directory of `did:plc` documents.
+    /// PLC directory.
     Plc,
 }
 
-/// Somebody with an account.
+/// An account with its password.
 #[derive(Clone, Debug)]
 pub struct Account {
-    /// `alice.test`, or whatever the target calls it.
+    /// Handle, for example `alice.test`; the target chooses the domain.
     pub handle: String,
-    /// A `did:plc`.
+    /// DID, of the method `did:plc`.
     pub did: String,
-    /// For the sign-in page.
+    /// Password for the sign-in page.
     pub password: String,
 }
 
 /// A visit to the authorization page.
 #[derive(Clone, Copy, Debug)]
 pub struct Visit<'a> {
-    /// The authorization URL.
+    /// Authorization URL.
     pub url: &'a str,
-    /// What the user does there.
+    /// Action of the user.
     pub act: Act<'a>,
-    /// The name of a browser whose cookies are kept; a new browser without one.
+    /// Name of a browser that keeps its cookies between visits; `None` is a new browser.
     pub browser: Option<&'a str>,
 }
 
-/// What the user does at the authorization page.
+/// An action of the user at the authorization page.
 #[derive(Clone, Copy, Debug)]
 pub enum Act<'a> {
-    /// Signs in and consents.
+    /// The user signs in and consents.
     Approve {
-        /// The handle or DID that is typed.
+        /// Handle or DID that the user types.
         identifier: &'a str,
-        /// The password that is typed.
+        /// Password that the user types.
         password: &'a str,
-        /// The scopes that are consented to, if not all.
+        /// Scopes that the user grants; `None` means all requested ones.
         scopes: Option<&'a str>,
         /// Whether the browser stays signed in.
         remember: bool,
     },
-    /// Refuses.
+    /// The user denies.
     Deny,
 }
 
-/// Where a visit ended.
+/// The result of a visit.
 #[derive(Clone, Debug)]
 pub enum Landing {
-    /// The browser was sent to this URL of the client.
+    /// The browser is redirected to this URL of the client.
     Redirect(String),
-    /// The browser posts these fields to a URL of the client.
+    /// The browser posts these fields to this URL of the client.
     Form(String, Vec<(String, String)>),
-    /// The page says that something is wrong, and nobody is sent anywhere.
+    /// The server shows an error page with this status, and does not redirect the browser.
     Page(StatusCode),
 }

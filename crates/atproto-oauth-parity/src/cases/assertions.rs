@@ -10,7 +10,7 @@ use crate::target::Server;
 
 pub(super) const CASES: &[Case] = &[
     Case::new(
-        "an assertion is for the issuer",
+        "the aud of a client assertion is the issuer, or a list that includes the issuer",
         |lab| {
             let issuer = lab.url(Server::A, "");
             for (label, aud) in [
@@ -38,7 +38,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "an assertion is by the client, about the client",
+        "the iss and the sub of a client assertion are the client id",
         |lab| {
             for name in ["iss", "sub"] {
                 with(lab, &format!("no {name}"), |jwt| jwt.claim(name, Value::Null));
@@ -55,7 +55,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "an assertion was issued within the last minute",
+        "the iat of a client assertion lies within the last minute",
         |lab| {
             let now = lab.target.now();
             for seconds in [-55_i64, -65, 5, 120] {
@@ -77,7 +77,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "an assertion that has expired, or is not valid yet",
+        "a client assertion is refused after its exp and before its nbf",
         |lab| {
             let now = lab.target.now();
             with(lab, "expired", |jwt| jwt.claim("exp", now - 5));
@@ -93,7 +93,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "an assertion that never expires",
+        "a client assertion without an exp",
         |lab| with(lab, "no exp", |jwt| jwt.claim("exp", Value::Null)),
         "
         POST par 201 - nonce (no exp)
@@ -104,7 +104,7 @@ pub(super) const CASES: &[Case] = &[
         "POST par 400 invalid_client nonce (no exp)",
     ),
     Case::new(
-        "an assertion has a jti",
+        "a client assertion needs a jti, which may be any text",
         |lab| {
             with(lab, "none", |jwt| jwt.claim("jti", Value::Null));
             with(lab, "another one", |jwt| jwt.claim("jti", "any text, once"));
@@ -115,7 +115,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "an assertion's jti is taken once, whatever the endpoint, and a replay is invalid_grant",
+        "a replay of a client assertion fails with invalid_grant, even at another endpoint",
         |lab| {
             let login = Client::confidential(lab).login();
             let jti = random();
@@ -134,7 +134,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "two clients may use one jti",
+        "two clients may use the same jti in their client assertions",
         |lab| {
             let jti = random();
             for _ in 0..2 {
@@ -147,7 +147,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a refusal for what is asked burns the assertion",
+        "a client assertion is used up even if the request is refused for its scope",
         |lab| {
             let login = Client::confidential(lab).login();
             let jti = random();
@@ -161,7 +161,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "an assertion names one of the client's keys, and is signed by it",
+        "the kid of a client assertion names a key of the client, and that key signed it",
         |lab| {
             with(lab, "unknown kid", |jwt| jwt.jose("kid", "key-2"));
             with(lab, "no kid", |jwt| jwt.jose("kid", Value::Null));
@@ -188,7 +188,7 @@ pub(super) const CASES: &[Case] = &[
     ),
 ];
 
-/// Pushes a request of a new confidential client with another assertion.
+/// Sends a pushed request of a new confidential client with a changed assertion.
 fn with(lab: &mut Lab<'_>, label: &str, change: impl FnOnce(Jwt) -> Jwt) {
     let draft = Client::confidential(lab).login().par(lab);
     draft.asserting(change).label(label).send(lab);

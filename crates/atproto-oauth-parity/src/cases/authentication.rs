@@ -1,4 +1,4 @@
-//! Confidential clients: where they authenticate themselves, and with which key.
+//! Authentication of confidential clients: endpoints and keys.
 
 use serde_json::json;
 
@@ -28,7 +28,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "what is no JWT is no assertion",
+        "a client_assertion that is not a JWT is refused with invalid_request",
         |lab| {
             for assertion in ["", "assertion", "a.b.c", ".."] {
                 let draft = Client::confidential(lab).login().par(lab);
@@ -43,7 +43,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "an assertion has its type",
+        "client_assertion and client_assertion_type are sent together, and the type is jwt-bearer",
         |lab| {
             let login = Client::confidential(lab).login();
             let assertion = login.par(lab).signed_assertion();
@@ -65,7 +65,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a confidential client has to authenticate itself everywhere, and nothing is consumed if not",
+        "an unauthenticated request of a confidential client has no effect on its code and tokens",
         |lab| {
             let login = Client::confidential(lab).login();
             login.par(lab).no_assertion().send(lab);
@@ -90,7 +90,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "another client can't be named than the one that the assertion is by",
+        "client_id and client_assertion must name the same client",
         |lab| {
             let login = Client::confidential(lab).login();
             let other = Client::confidential(lab);
@@ -101,7 +101,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a public client that sends an assertion is still public",
+        "the client assertion of a public client is ignored",
         |lab| {
             let login = Client::public(lab).login();
             let assertion = login.assertion(lab, &Key::new(), KID);
@@ -112,7 +112,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "the key of the proofs is not the key of the assertions",
+        "a DPoP proof and a client assertion that are signed by the same key",
         |lab| {
             let login = Client::confidential(lab).login();
             let key = login.client.secret.clone().unwrap();
@@ -123,11 +123,11 @@ pub(super) const CASES: &[Case] = &[
         ",
     )
     .stricter(
-        "AT Protocol OAuth: the client must not use one key for both",
+        "AT Protocol OAuth: a client must not sign proofs and client assertions with the same key",
         "POST par 400 invalid_request nonce",
     ),
     Case::new(
-        "the keys may be elsewhere",
+        "the key set of a confidential client may be at its jwks_uri",
         |lab| {
             let id = lab.client_id();
             let key = Key::new();
@@ -151,7 +151,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a session belongs to the key that the client had",
+        "a refresh with another key of the client's key set ends the session",
         |lab| {
             let id = lab.client_id();
             let (old, new) = (Key::new(), Key::new());
@@ -170,7 +170,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a login belongs to the key that the client had when it began",
+        "a code exchange with another key of the client's key set makes the code invalid",
         |lab| {
             let id = lab.client_id();
             let (old, new) = (Key::new(), Key::new());

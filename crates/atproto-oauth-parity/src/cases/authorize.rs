@@ -1,5 +1,4 @@
-//! The authorization page, as the client sees it: what the browser brings back (RFC 6749 section
-//! 4.1.2, RFC 9207).
+//! Callbacks of the authorization page (RFC 6749 section 4.1.2, RFC 9207).
 
 use crate::Case;
 use crate::flow::{Client, Login, challenge};
@@ -8,7 +7,7 @@ use crate::target::{Act, Landing};
 
 pub(super) const CASES: &[Case] = &[
     Case::new(
-        "who approves is sent back with a code, the state and the issuer",
+        "after consent the browser returns to the client with a code, the state and the issuer",
         |lab| {
             let login = Client::loopback().login();
             let url = login.url(lab);
@@ -19,7 +18,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "without a state there is none in the answer",
+        "an authorization request without a state is answered without a state",
         |lab| {
             let login = Client::loopback().login();
             let draft = login.par(lab).no_field("state");
@@ -31,7 +30,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "the answer is in the query, in the fragment or in a form",
+        "response_mode puts the answer into the query, into the fragment or into a form",
         |lab| {
             for mode in ["query", "fragment", "form_post"] {
                 let login = Client::loopback().login();
@@ -47,7 +46,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "the port of the redirect URI is the one that was asked for",
+        "the browser returns to the port of the redirect_uri of the request",
         |lab| {
             let mut login = Client::loopback().login();
             login.client.redirect_uri = "http://127.0.0.1:34567/callback".to_owned();
@@ -59,7 +58,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "who denies is sent back with an error",
+        "after a denial the browser returns to the client with the error access_denied",
         |lab| {
             for mode in ["query", "fragment", "form_post"] {
                 let login = Client::loopback().login();
@@ -76,7 +75,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a wrong password sends nobody anywhere, and may be corrected",
+        "after a wrong password the browser stays on the page, and the user may try again",
         |lab| {
             let login = Client::loopback().login();
             let url = login.url(lab);
@@ -93,7 +92,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "nobody signs in as an account of another server",
+        "an account of another server cannot sign in",
         |lab| {
             let login = Client::loopback().login();
             let url = login.url(lab);
@@ -104,7 +103,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a DID may be typed for the handle",
+        "the user may type a DID instead of a handle",
         |lab| {
             let login = Client::loopback().login();
             let url = login.url(lab);
@@ -117,7 +116,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "somebody else may sign in than was hinted at",
+        "the user may sign in with another account than the one that login_hint names",
         |lab| {
             let login = Client::loopback().login();
             let hint = lab.account("alice").handle;
@@ -137,7 +136,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a user may consent to less than was asked for",
+        "the user may consent to fewer scopes than the client requested",
         |lab| {
             let login = Client::loopback().login();
             let url = login.url(lab);
@@ -161,7 +160,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a user can't consent to nothing, nor to more than was asked for",
+        "consent without the scope atproto is a denial, and consent cannot add a scope",
         |lab| {
             let alice = lab.account("alice");
             let login = Client::loopback().login();
@@ -184,7 +183,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a request_uri that the server did not give",
+        "a request_uri that the server did not issue leads to an error page",
         |lab| {
             let login = Client::loopback().login();
             for uri in ["req-00000000000000000000000000000000", "none"] {
@@ -202,7 +201,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a request_uri is used once",
+        "a second use of a request_uri is answered with access_denied",
         |lab| {
             let login = Client::loopback().login();
             let url = login.url(lab);
@@ -217,7 +216,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "the code of a request_uri that was used twice",
+        "a second use of a request_uri makes the code of the first use invalid",
         |lab| {
             let login = Client::loopback().login();
             let url = login.url(lab);
@@ -231,7 +230,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a request that was denied is over",
+        "after a denial the request_uri is invalid",
         |lab| {
             let login = Client::loopback().login();
             let url = login.url(lab);
@@ -245,7 +244,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a request_uri belongs to its client",
+        "the use of a request_uri by another client is denied, and makes the request_uri invalid",
         |lab| {
             let login = Client::loopback().login();
             let request_uri = login.par(lab).send_quietly(lab).text("request_uri");
@@ -261,7 +260,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a request_uri belongs to the first browser that opens it",
+        "the use of a request_uri in a second browser is denied, and makes the request_uri invalid",
         |lab| {
             let login = Client::loopback().login();
             let url = login.url(lab);
@@ -280,7 +279,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a request that was not pushed",
+        "an authorization request whose parameters are in the URL instead of a pushed request",
         |lab| {
             let login = Client::loopback().login();
             let url = login.url_with(lab, "").replace("request_uri=", "response_type=code");
@@ -297,7 +296,7 @@ pub(super) const CASES: &[Case] = &[
     )
     .stricter("AT Protocol OAuth: PAR is mandatory", "browser page 400"),
     Case::new(
-        "an unknown client at the authorization endpoint",
+        "an unknown client id at the authorization endpoint leads to an error page",
         |lab| {
             let login = Client::of("nonsense").login();
             let url = login.url_with(lab, "urn:ietf:params:oauth:request_uri:req-1");
@@ -308,7 +307,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a parameter of the authorization URL that is there twice",
+        "a repeated parameter of the authorization URL leads to an error page",
         |lab| {
             let login = Client::loopback().login();
             for twice in ["&client_id=x", "&request_uri=x"] {

@@ -1,4 +1,5 @@
-//! Which documents of clients are right (AT Protocol OAuth: client metadata, RFC 7591 section 2).
+//! Valid and invalid client metadata documents (AT Protocol OAuth: client metadata, RFC 7591 section
+//! 2).
 
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::{Value, json};
@@ -9,7 +10,7 @@ use crate::lab::{Lab, metadata};
 
 pub(super) const CASES: &[Case] = &[
     Case::new(
-        "a document is found with 200 and is JSON",
+        "a client metadata document is served with a success status and as application/json",
         |lab| {
             for (label, status, content_type) in [
                 ("right", 200, "application/json"),
@@ -36,7 +37,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a document that is found with another status",
+        "a client metadata document that is served with status 201",
         |lab| {
             let id = lab.client_id();
             let body = metadata(&id).to_string();
@@ -51,7 +52,7 @@ pub(super) const CASES: &[Case] = &[
         "POST par 400 invalid_client_metadata nonce (created)",
     ),
     Case::new(
-        "a document is not looked for elsewhere",
+        "a redirect of a client metadata document is not followed",
         |lab| {
             let (id, elsewhere) = (lab.client_id(), lab.client_id());
             lab.publish(&elsewhere, &metadata(&id));
@@ -66,7 +67,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a document is one JSON object",
+        "a client metadata document is a JSON object that is not empty",
         |lab| {
             for body in ["", "[]", "null", "\"text\"", "{", "{}"] {
                 let id = lab.client_id();
@@ -84,7 +85,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a document names itself",
+        "the client_id in a client metadata document is the URL of the document",
         |lab| {
             set(lab, "none", "client_id", Value::Null);
             set(lab, "another", "client_id", "https://app.client.dev/other.json");
@@ -97,7 +98,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "tokens are bound to keys",
+        "dpop_bound_access_tokens in a client metadata document is true",
         |lab| {
             set(lab, "none", "dpop_bound_access_tokens", Value::Null);
             set(lab, "false", "dpop_bound_access_tokens", false);
@@ -110,7 +111,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a document declares scopes, each once, and atproto",
+        "the scope in a client metadata document includes atproto, and each scope once",
         |lab| {
             set(lab, "none", "scope", Value::Null);
             set(lab, "empty", "scope", "");
@@ -131,7 +132,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "grants of a document",
+        "grant_types includes authorization_code, and only supported grant types, each once",
         |lab| {
             set(lab, "none", "grant_types", Value::Null);
             set(lab, "empty", "grant_types", json!([]));
@@ -152,7 +153,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "response types of a document",
+        "response_types includes code, and only known response types",
         |lab| {
             set(lab, "none", "response_types", Value::Null);
             set(lab, "empty", "response_types", json!([]));
@@ -169,7 +170,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a client_uri is where the document is",
+        "the client_uri has the origin of the client id, and the client id is below its path",
         |lab| {
             for (label, uri) in [
                 ("the origin", "https://app.client.dev"),
@@ -194,7 +195,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "members that are not supported",
+        "a metadata member for an unsupported feature is refused, and an unknown member is ignored",
         |lab| {
             set(lab, "default_max_age", "default_max_age", 60);
             set(lab, "pairwise", "subject_type", "pairwise");
@@ -217,7 +218,7 @@ pub(super) const CASES: &[Case] = &[
     ),
 ];
 
-/// Pushes a request of a client whose document is fetched like this.
+/// Sends a pushed request of a client whose metadata is served with this status, type and body.
 fn fetched(
     lab: &mut Lab<'_>,
     label: &str,
@@ -232,7 +233,8 @@ fn fetched(
     Client::of(id).login().par(lab).label(label).send(lab);
 }
 
-/// Pushes a request of a public client with another member; `null` takes it away.
+/// Sends a pushed request of a public client with one member of its metadata changed; `null` removes
+/// the member.
 pub(super) fn set(lab: &mut Lab<'_>, label: &str, name: &str, value: impl Into<Value>) {
     let id = lab.client_id();
     let mut document = metadata(&id);

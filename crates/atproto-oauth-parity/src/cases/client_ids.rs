@@ -1,4 +1,4 @@
-//! Which client ids there are (AT Protocol OAuth: client ID metadata document, localhost clients).
+//! Valid and invalid client ids (AT Protocol OAuth: client ID metadata document, localhost clients).
 
 use url::Url;
 
@@ -8,7 +8,7 @@ use crate::lab::{Lab, metadata};
 
 pub(super) const CASES: &[Case] = &[
     Case::new(
-        "the client of http://localhost has no document, and every machine its own",
+        "the client id http://localhost needs no document, and may have scope and redirect_uri",
         |lab| {
             for id in [
                 "http://localhost",
@@ -35,7 +35,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "what only looks like the client of http://localhost",
+        "a client id that only resembles http://localhost is refused",
         |lab| {
             for id in [
                 "http://localhost/path",
@@ -74,7 +74,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "the client of http://localhost says nothing but its scope and its redirect URIs",
+        "the client id http://localhost has no parameters except a valid scope and redirect_uri",
         |lab| {
             for query in [
                 "client_name=me",
@@ -121,7 +121,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "the redirect URIs of http://localhost are at the roots of the loopback addresses",
+        "the default redirect URIs of http://localhost are the roots of the loopback addresses",
         |lab| {
             for uri in [
                 "http://127.0.0.1/",
@@ -145,7 +145,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a client id with a document is https with a public name and a path",
+        "a client id with a document is an https URL with a path, without userinfo and fragment",
         |lab| {
             for id in [
                 "https://app.client.dev/metadata.json",
@@ -178,7 +178,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a client id has no fragment, not even an empty one",
+        "a client id with an empty fragment",
         |lab| remote(lab, "https://app.client.dev/metadata.json#"),
         "
         POST par 201 - nonce (https://app.client.dev/metadata.json#)
@@ -189,7 +189,7 @@ pub(super) const CASES: &[Case] = &[
         "POST par 400 invalid_client_metadata nonce (https://app.client.dev/metadata.json#)",
     ),
     Case::new(
-        "a client id has one spelling",
+        "a client id that is not a normalized URL is refused",
         |lab| {
             for id in [
                 "https://APP.client.dev/metadata.json",
@@ -225,12 +225,12 @@ pub(super) const CASES: &[Case] = &[
         ",
     )
     .stricter(
-        "what keeps a server from fetching anything anywhere also takes no port; the reference \
-         network had to switch that off",
+        "the SSRF protection of the reference server also refuses ports, but the reference network \
+         disables that protection",
         "POST par 400 invalid_client_metadata nonce (https://app.client.dev:8443/metadata.json)",
     ),
     Case::new(
-        "a client's host is public",
+        "the host of a client id is a public domain name",
         |lab| {
             for host in [
                 "localhost",
@@ -267,7 +267,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "other names of clients",
+        "a client id that is not an http or https URL is refused",
         |lab| {
             for id in ["app", "", "did:web:app.client.dev", "urn:app", "com.example.app:/", "/"] {
                 remote(lab, id);
@@ -283,7 +283,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a token request of a client that does not exist",
+        "a token request with an invalid client id fails with invalid_client_metadata",
         |lab| {
             let login = Client::of("https://app.client.dev").login();
             login.code_grant(lab, "none").send(lab);
@@ -301,7 +301,8 @@ fn local(lab: &mut Lab<'_>, id: &str) {
     draft.label(id).send(lab);
 }
 
-/// Pushes a request of a client whose document is right, wherever it is.
+/// Sends a pushed request of a client with this id. If the id is an https URL, a valid metadata
+/// document is published there.
 fn remote(lab: &mut Lab<'_>, id: &str) {
     if Url::parse(id).is_ok_and(|url| url.scheme() == "https") {
         lab.publish(id, &metadata(id));

@@ -1,4 +1,4 @@
-//! Web and native clients, public and confidential ones: their redirect URIs and keys (RFC 8252).
+//! Redirect URIs and keys of web, native, public and confidential clients (RFC 8252).
 
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ use crate::lab::{Lab, metadata};
 
 pub(super) const CASES: &[Case] = &[
     Case::new(
-        "redirect URIs of a web client",
+        "the redirect URIs of a web client are https URLs with a public host name",
         |lab| {
             set(lab, "none", "redirect_uris", Value::Null);
             set(lab, "empty", "redirect_uris", json!([]));
@@ -47,7 +47,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "redirect URIs of a native client",
+        "the redirect URIs of a native client are https, loopback or have the client's own scheme",
         |lab| {
             for uri in [
                 "https://app.client.dev/callback",
@@ -80,7 +80,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a private-use scheme without a slash",
+        "a redirect URI with a private-use scheme and without a slash",
         |lab| redirecting(lab, "native", "dev.client.app:callback"),
         "
         POST par 201 - nonce (dev.client.app:callback)
@@ -91,7 +91,7 @@ pub(super) const CASES: &[Case] = &[
         "POST par 400 invalid_request nonce (dev.client.app:callback)",
     ),
     Case::new(
-        "application types",
+        "the application_type is web or native, and may be missing",
         |lab| {
             set(lab, "none", "application_type", Value::Null);
             set(lab, "native", "application_type", "native");
@@ -104,7 +104,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "how a client authenticates itself",
+        "a client declares a supported authentication method, with fitting algorithm and keys",
         |lab| {
             set(lab, "none", "token_endpoint_auth_method", Value::Null);
             set(lab, "a secret", "token_endpoint_auth_method", "client_secret_basic");
@@ -121,7 +121,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "keys of a confidential client",
+        "a confidential client is a web client with one set of public signing keys with kid",
         |lab| {
             confidential(lab, "right", |_, _| {});
             confidential(lab, "native", |document, _| {

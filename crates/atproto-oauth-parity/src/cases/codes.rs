@@ -24,7 +24,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "another verifier is refused, and the code is gone",
+        "a wrong code_verifier is refused, and makes the code invalid",
         |lab| {
             let login = Client::loopback().login();
             let code = login.code(lab, "alice");
@@ -38,7 +38,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a verifier that is short, or its own challenge, or missing",
+        "a malformed code_verifier leaves the code valid; a missing one makes the code invalid",
         |lab| {
             for (label, verifier) in [("short", "abc"), ("empty", ""), ("long", &*"a".repeat(129))]
             {
@@ -70,7 +70,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a right verifier of fewer than 43 characters is refused",
+        "a matching code_verifier of fewer than 43 characters is refused",
         |lab| {
             let mut login = Client::loopback().login();
             "short".clone_into(&mut login.verifier);
@@ -82,7 +82,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a verifier of more than 128 characters",
+        "a matching code_verifier of more than 128 characters is refused",
         |lab| {
             let mut login = Client::loopback().login();
             login.verifier = random().repeat(3) + "a";
@@ -94,7 +94,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a code challenge serves for one login",
+        "a code_challenge can be used for one login only",
         |lab| {
             let login = Client::loopback().login();
             login.tokens(lab, "alice");
@@ -106,7 +106,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "another redirect_uri is refused, and the code is gone",
+        "a wrong redirect_uri makes the code invalid; a missing one leaves the code valid",
         |lab| {
             let login = Client::loopback().login();
             let code = login.code(lab, "alice");
@@ -125,7 +125,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a code belongs to the key of its request, and another key ends it",
+        "a code exchange with another DPoP key than that of the request makes the code invalid",
         |lab| {
             let login = Client::loopback().login();
             let code = login.code(lab, "alice");
@@ -138,7 +138,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a code belongs to its client, and another client ends it",
+        "a code exchange by another client makes the code invalid",
         |lab| {
             let login = Client::loopback().login();
             let code = login.code(lab, "alice");
@@ -152,7 +152,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a code that is used twice ends the session",
+        "a second use of a code ends the session",
         |lab| {
             let login = Client::loopback().login();
             let code = login.code(lab, "alice");
@@ -171,7 +171,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a code that somebody else uses again ends the session too",
+        "a second use of a code by another client ends the session, too",
         |lab| {
             let login = Client::loopback().login();
             let code = login.code(lab, "alice");
@@ -187,7 +187,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "codes that the server did not give",
+        "a code that the server did not issue is refused",
         |lab| {
             let login = Client::loopback().login();
             let like = format!("cod-{}", "0".repeat(64));
@@ -209,7 +209,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a token request has its parameters",
+        "a token request without a required parameter is refused, and leaves the code valid",
         |lab| {
             for name in ["grant_type", "client_id", "code"] {
                 let login = Client::loopback().login();
@@ -228,7 +228,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "other grants are refused",
+        "a grant_type other than authorization_code and refresh_token is refused",
         |lab| {
             let login = Client::loopback().login();
             for grant in ["client_credentials", "password", "implicit", "none", ""] {
@@ -248,7 +248,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "parameters that nobody knows are ignored in a token request",
+        "an unknown parameter of a token request is ignored",
         |lab| {
             let login = Client::loopback().login();
             let code = login.code(lab, "alice");
@@ -259,7 +259,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a repeated parameter of a token request",
+        "a token request with a repeated parameter",
         |lab| {
             let login = Client::loopback().login();
             let code = login.code(lab, "alice");
@@ -287,11 +287,11 @@ pub(super) const CASES: &[Case] = &[
         ",
     )
     .stricter(
-        "RFC 6749 section 4.1.3: the parameters are a form",
+        "RFC 6749 section 4.1.3: the parameters are sent as application/x-www-form-urlencoded",
         "POST token 415 invalid_request nonce",
     ),
     Case::new(
-        "the key of a request that was pushed without a proof is the token request's",
+        "after a pushed request without a proof, the token request sets the DPoP key",
         |lab| {
             let login = Client::loopback().login();
             let pushed = login.par(lab).no_proof().send(lab);
@@ -308,11 +308,11 @@ pub(super) const CASES: &[Case] = &[
         ",
     )
     .stricter(
-        "AT Protocol OAuth: DPoP is mandatory, and it begins with the pushed request",
+        "AT Protocol OAuth: DPoP is mandatory, beginning with the pushed authorization request",
         "POST par 401 invalid_dpop_proof nonce DPoP",
     ),
     Case::new(
-        "the key of a request that was pushed without a proof is the one of dpop_jkt",
+        "after a pushed request without a proof, dpop_jkt sets the DPoP key",
         |lab| {
             let login = Client::loopback().login();
             let draft = login.par(lab).no_proof().field("dpop_jkt", &login.key.thumbprint());
@@ -328,7 +328,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     )
     .stricter(
-        "AT Protocol OAuth: DPoP is mandatory, and it begins with the pushed request",
+        "AT Protocol OAuth: DPoP is mandatory, beginning with the pushed authorization request",
         "POST par 401 invalid_dpop_proof nonce DPoP",
     ),
 ];

@@ -1,4 +1,4 @@
-//! What is easily taken too lightly: types, syntax, and what is compared before it is parsed.
+//! Details that implementations often miss: types, syntax, and comparisons of unparsed text.
 
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ use crate::target::Act;
 
 pub(super) const CASES: &[Case] = &[
     Case::new(
-        "parameters that mean nothing here have their syntax all the same",
+        "an optional parameter of a pushed request is refused if it is malformed",
         |lab| {
             let login = Client::loopback().login();
             for (name, value) in [
@@ -54,7 +54,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "members of a document have their types",
+        "a member of a client metadata document is refused if its type or value is invalid",
         |lab| {
             for (name, value) in [
                 ("client_name", json!(7)),
@@ -102,7 +102,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "which key an assertion means must be clear",
+        "the kid of a client assertion names exactly one key, whose key_ops allow verifying",
         |lab| {
             keyed(lab, "two of one kid", |set, other| {
                 *set = jwks(&[(other, KID), (other, KID)]);
@@ -124,7 +124,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "an assertion that looks like a token is read",
+        "a client_assertion with the syntax but not the content of a JWT is invalid_client",
         |lab| {
             for assertion in ["aa.bb.cc", "e30.e30.e30", "a.b.c", "aa.bb", "a a.bb.cc"] {
                 let draft = Client::confidential(lab).login().par(lab);
@@ -140,7 +140,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a code is not looked at for a redirect URI that can't be one",
+        "a token request with a redirect_uri that no client may have leaves the code valid",
         |lab| {
             let login = Client::loopback().login();
             let code = login.code(lab, "alice");
@@ -162,7 +162,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "what a parser would repair is no redirect URI",
+        "a redirect_uri that only a lenient URL parser accepts is refused",
         |lab| {
             let login = Client::loopback().login();
             for uri in ["http:127.0.0.1/callback", "HTTP://127.0.0.1/callback", " http://127.0.0.1/callback"] {
@@ -176,7 +176,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a document is not larger than half a megabyte",
+        "a client metadata document of more than half a megabyte is refused",
         |lab| {
             for (label, size) in [("within", 500_000), ("beyond", 600_000)] {
                 let id = lab.client_id();
@@ -192,7 +192,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a client that stops refreshing has its sessions still",
+        "a session survives while its client does not declare the grant type refresh_token",
         |lab| {
             let client = Client::public(lab);
             let login = client.login();
@@ -211,7 +211,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "the client of http://localhost has no fragment",
+        "the client id http://localhost with a fragment is refused",
         |lab| {
             let id = "http://localhost?scope=atproto%20a#b";
             let client = Client { id: id.to_owned(), ..Client::loopback_with(CALLBACK, "atproto") };
@@ -222,7 +222,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "who never consented to a client is asked, however well known",
+        "a user who is signed in is asked for consent to a new client",
         |lab| {
             let known = Client::confidential(lab).login();
             let url = known.url(lab);
@@ -231,7 +231,7 @@ pub(super) const CASES: &[Case] = &[
             let hint = lab.account("alice").handle;
             let draft = other.par(lab).field("login_hint", &hint);
             let url = other.url_of(lab, draft);
-            // There is a page on which to refuse.
+            // The user can deny only if the server shows the page, and does not sign in silently.
             let landing = lab.browse(&url, Act::Deny, Some("one"));
             other.note(lab, &landing);
         },
@@ -240,7 +240,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "empty fields are as good as none",
+        "an empty parameter is treated like a missing parameter",
         |lab| {
             let login = Client::loopback().login();
             let tokens = login.tokens(lab, "alice");
@@ -265,7 +265,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "an assertion with an empty jti",
+        "a client assertion with an empty jti",
         |lab| {
             let draft = Client::confidential(lab).login().par(lab);
             draft.asserting(|jwt| jwt.claim("jti", "")).send(lab);
@@ -275,12 +275,13 @@ pub(super) const CASES: &[Case] = &[
         ",
     )
     .stricter(
-        "RFC 7519 section 4.1.7: the jti is unique, and nothing is not",
+        "RFC 7519 section 4.1.7: the jti is a unique identifier, and an empty text is not unique",
         "POST par 400 invalid_client nonce",
     ),
 ];
 
-/// A request of a confidential client whose key set is changed; what is given is another key of it.
+/// Sends a pushed request of a confidential client whose key set `change` edits; the second argument
+/// of `change` is the client's key.
 fn keyed(lab: &mut Lab<'_>, label: &str, change: impl FnOnce(&mut Value, &Key)) {
     let (id, key) = (lab.client_id(), Key::new());
     let mut document = confidential_metadata(&id, &[(&key, KID)]);

@@ -1,4 +1,4 @@
-//! The documents that a client reads before it asks: metadata of servers, and who an account is.
+//! Documents that a client fetches before a login: server metadata, DID documents and handles.
 
 use http::Method;
 use serde_json::Value;
@@ -10,7 +10,7 @@ use crate::target::Server;
 
 pub(super) const CASES: &[Case] = &[
     Case::new(
-        "the metadata of an authorization server",
+        "an authorization server publishes its metadata",
         |lab| {
             let draft = get(Server::A, "/.well-known/oauth-authorization-server");
             let answer = draft.show("content-type").send(lab);
@@ -57,7 +57,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "the metadata of a resource server",
+        "a resource server publishes its metadata",
         |lab| {
             let draft = get(Server::A, "/.well-known/oauth-protected-resource");
             let answer = draft.show("content-type").send(lab);
@@ -73,7 +73,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "metadata is at one place",
+        "server metadata is served at the exact path only, and for GET only",
         |lab| {
             get(Server::A, "/.well-known/openid-configuration").send(lab);
             get(Server::A, "/.well-known/oauth-authorization-server/").label("a slash").send(lab);
@@ -87,7 +87,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "the directory has the document of an account",
+        "the PLC directory serves the DID document of an account",
         |lab| {
             let alice = lab.account("alice");
             let draft = get(Server::Plc, &format!("/{}", alice.did));
@@ -115,7 +115,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "the directory does not have every document",
+        "the PLC directory answers 404 for an unknown DID",
         |lab| {
             get(Server::Plc, "/did:plc:aaaaaaaaaaaaaaaaaaaaaaaa").send(lab);
         },
@@ -142,7 +142,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a handle's host says whose it is",
+        "/.well-known/atproto-did at the host of a handle holds the DID of the account",
         |lab| {
             let alice = lab.account("alice");
             let draft = get(Server::A, "/.well-known/atproto-did").header("host", &alice.handle);
@@ -160,7 +160,7 @@ fn get(server: Server, path: &str) -> Draft {
     Draft::new(server, Method::GET, path)
 }
 
-/// A member, with `a` for the origin of that server.
+/// Adds a line with a member of a document; `a` replaces the origin of server `a`.
 fn show(lab: &mut Lab<'_>, name: &str, value: &Value) {
     let origin = lab.url(Server::A, "");
     lab.note(format!("+ {name}: {}", value.to_string().replace(&origin, "a")));

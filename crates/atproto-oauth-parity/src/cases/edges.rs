@@ -1,5 +1,5 @@
-//! Times to the second, which only a clock that stands still can show. The reference servers have the
-//! same bounds in their sources.
+//! Lifetimes to the second, which only a target with a virtual clock can show. The sources of the
+//! reference servers have the same bounds.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::target::{Act, Server};
 
 pub(super) const CASES: &[Case] = &[
     Case::new(
-        "a proof is good for 190 seconds, and 180 before its time",
+        "a DPoP proof is valid from 180 seconds before its iat until 190 seconds after it",
         |lab| {
             let login = Client::loopback().login();
             let now = lab.target.now();
@@ -40,7 +40,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a proof's jti is remembered for as long as it could be used",
+        "the jti of a DPoP proof is remembered for as long as the proof is valid",
         |lab| {
             let login = Client::loopback().login();
             let iat = lab.target.now() + 180;
@@ -59,7 +59,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "an assertion is good for a minute, and not a second before its time",
+        "a client assertion is valid for 60 seconds from its iat, and never before its iat",
         |lab| {
             let login = Client::confidential(lab).login();
             let now = lab.target.now();
@@ -86,7 +86,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a request waits for five minutes for its browser",
+        "a request_uri is valid for 300 seconds",
         |lab| {
             for seconds in [300, 301] {
                 let login = Client::loopback().login();
@@ -102,7 +102,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a code is good for five minutes",
+        "a code is valid for 300 seconds",
         |lab| {
             for seconds in [300, 301] {
                 let login = Client::loopback().login();
@@ -117,7 +117,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "an access token is good until its last second",
+        "an access token is valid after 3599 seconds, and expired after 3600 seconds",
         |lab| {
             let login = Client::loopback().login();
             let token = login.tokens(lab, "alice").access;
@@ -132,7 +132,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a public client's session ends after two weeks, used or not",
+        "the session of a public client ends after two weeks, even if it is refreshed",
         |lab| {
             for (label, before, after) in
                 [("unused", 14 * DAY, 1), ("used", 13 * DAY, DAY), ("used late", 13 * DAY, DAY + 1)]
@@ -151,7 +151,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a confidential client's session ends after three months without use",
+        "the session of a confidential client ends after three months without a refresh",
         |lab| {
             for (label, before, after) in
                 [("long used", 90 * DAY, 90 * DAY), ("left alone", 91 * DAY, 92 * DAY)]
@@ -189,11 +189,11 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a document is believed for ten minutes",
+        "a client metadata document is cached for ten minutes",
         |lab| {
             let client = Client::public(lab);
             client.login().par(lab).label("as it was").send(lab);
-            // Published past the laboratory, so that no server is told.
+            // `Lab::publish_as` would empty the servers' caches; `Target::publish` does not.
             let gone = http::StatusCode::GONE;
             lab.target.publish(&client.id, gone, &http::HeaderMap::new(), "");
             for (label, seconds) in [("after 599 s", 599), ("after 600 s", 1)] {
@@ -208,7 +208,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a nonce is good for one rotation at least, and for three at most",
+        "a nonce is valid for at least one rotation interval and at most three",
         |lab| {
             let login = Client::loopback().login();
             let nonce = lab.nonce(Server::A);
@@ -228,13 +228,13 @@ pub(super) const CASES: &[Case] = &[
 
 const DAY: u64 = 24 * 3600;
 
-/// Time passes, and with it the nonces.
+/// Advances the clock, and forgets the nonces, because they may have expired.
 fn pass(lab: &mut Lab<'_>, seconds: u64) {
     lab.target.wait(Duration::from_secs(seconds));
     lab.forget_nonces();
 }
 
-/// A session that is refreshed after these times.
+/// Logs in and refreshes the session after `before` seconds, and again after `after` seconds.
 fn sessions(lab: &mut Lab<'_>, login: &Login, label: &str, before: u64, after: u64) {
     let mut tokens = login.tokens(lab, "alice");
     for seconds in [before, after] {

@@ -1,4 +1,4 @@
-//! An account whose authorization server is another server than its own.
+//! Accounts whose authorization server is not their PDS but an entryway.
 
 use http::Method;
 
@@ -9,7 +9,7 @@ use crate::target::Server;
 
 pub(super) const CASES: &[Case] = &[
     Case::new(
-        "a token of the authorization server is good at the account's server",
+        "an access token of the authorization server is valid at the PDS of the account",
         |lab| {
             let login = Client::loopback().login();
             let code = login.code(lab, "rita");
@@ -28,7 +28,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a refresh and a revocation at the authorization server hold at the account's server",
+        "a refresh and a revocation at the authorization server take effect at the PDS",
         |lab| {
             let login = Client::loopback().login();
             let old = login.tokens(lab, "rita");
@@ -48,7 +48,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "the account's server checks proofs for itself",
+        "the PDS checks the nonce, the htu and the jti of DPoP proofs itself",
         |lab| {
             let login = Client::loopback().login();
             let token = login.tokens(lab, "rita").access;
@@ -68,11 +68,11 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a nonce of the authorization server at the account's server",
+        "the PDS refuses a nonce of the authorization server",
         |lab| {
             let login = Client::loopback().login();
             let token = login.tokens(lab, "rita").access;
-            // The reference's two servers share a secret until then.
+            // Until this reset, the two reference servers share the secret of their nonces.
             lab.target.reset_nonces(Server::A);
             lab.forget_nonces();
             let nonce = lab.nonce(Server::A);
@@ -83,7 +83,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "nobody gets tokens at a server that is no authorization server",
+        "a PDS with a separate authorization server has no OAuth endpoints",
         |lab| {
             let login = Client::loopback().login().at(Server::R);
             for draft in
@@ -100,7 +100,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "the metadata of a server behind another name that one",
+        "the metadata of a PDS names its separate authorization server",
         |lab| {
             let get = |path: &str| Draft::new(Server::R, Method::GET, path);
             let answer = get("/.well-known/oauth-authorization-server").send_quietly(lab);
@@ -117,7 +117,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "no other authorization server knows the account",
+        "the account cannot sign in at another authorization server than its own",
         |lab| {
             let login = Client::loopback().login().at(Server::B);
             let url = login.url(lab);
@@ -129,7 +129,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a token of another authorization server at the account's server",
+        "a PDS refuses an access token of another authorization server than its own",
         |lab| {
             let login = Client::loopback().login().at(Server::B);
             let token = login.tokens(lab, "bob").access;
@@ -144,7 +144,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a token for one server at another of the same authorization server",
+        "an access token at another PDS of the same authorization server",
         |lab| {
             let login = Client::loopback().login();
             let token = login.tokens(lab, "rita").access;
@@ -155,7 +155,8 @@ pub(super) const CASES: &[Case] = &[
         ",
     )
     .stricter(
-        "RFC 9068 section 4: the aud of a token is the server, and here no two have one database",
+        "RFC 9068 section 4: the aud of a token names its resource server; only in the reference \
+         network do two servers share one database",
         "GET getSession 401 invalid_token nonce DPoP",
     ),
 ];

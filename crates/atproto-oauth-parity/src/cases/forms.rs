@@ -1,4 +1,4 @@
-//! How requests to the authorization server are sent.
+//! Methods, content types and repeated parameters of requests to the authorization server.
 
 use http::Method;
 
@@ -10,7 +10,7 @@ use crate::target::Server;
 
 pub(super) const CASES: &[Case] = &[
     Case::new(
-        "a repeated parameter",
+        "a pushed request with a repeated parameter",
         |lab| {
             let login = Client::loopback().login();
             let draft = login.par(lab);
@@ -31,7 +31,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a request is a form",
+        "a pushed request has the content type application/x-www-form-urlencoded",
         |lab| {
             let draft = Client::loopback().login().par(lab);
             draft.content_type(Some("text/plain")).label("text/plain").send(lab);
@@ -54,7 +54,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a request in JSON",
+        "a pushed request in JSON",
         |lab| {
             Client::loopback().login().par(lab).json_fields().send(lab);
         },
@@ -63,11 +63,11 @@ pub(super) const CASES: &[Case] = &[
         ",
     )
     .stricter(
-        "RFC 9126 section 2.1: the parameters are a form",
+        "RFC 9126 section 2.1: the parameters are sent as application/x-www-form-urlencoded",
         "POST par 415 invalid_request nonce",
     ),
     Case::new(
-        "OAuth endpoints are posted to",
+        "the OAuth endpoints accept POST only",
         |lab| {
             for method in [Method::GET, Method::PUT, Method::DELETE] {
                 for path in ["/oauth/par", "/oauth/token", "/oauth/revoke"] {
@@ -88,7 +88,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a form's type has parameters, and its body no coding",
+        "the charset of a form may only be utf-8, and its content encoding only identity",
         |lab| {
             let login = Client::loopback().login();
             for content_type in ["; charset=utf-8; x=y", "; x=y", "; charset=latin1"] {

@@ -27,7 +27,7 @@ mod xrpc;
 
 use super::Case;
 
-/// All cases.
+/// Returns the cases that run against every target.
 pub fn cases() -> Vec<Case> {
     [
         nonces::CASES,
@@ -57,7 +57,10 @@ pub fn cases() -> Vec<Case> {
     .concat()
 }
 
-/// Cases whose times no real clock can keep: for a target whose clock stands still.
+/// Returns the cases that need a target whose clock advances only by [`Target::wait`], because they
+/// test times to the second.
+///
+/// [`Target::wait`]: crate::target::Target::wait
 pub fn edges() -> Vec<Case> {
     edges::CASES.to_vec()
 }

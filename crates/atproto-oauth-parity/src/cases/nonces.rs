@@ -13,7 +13,7 @@ use crate::target::Server;
 
 pub(super) const CASES: &[Case] = &[
     Case::new(
-        "the authorization server asks for a nonce with a 400, and its answer has one",
+        "the authorization server requests a nonce with status 400, and sends one",
         |lab| {
             let login = Client::loopback().login();
             let tokens = login.tokens(lab, "alice");
@@ -34,7 +34,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "the resource server asks for a nonce with a 401 and a challenge",
+        "the resource server requests a nonce with status 401 and a DPoP challenge",
         |lab| {
             let login = Client::loopback().login();
             let token = login.tokens(lab, "alice").access;
@@ -50,7 +50,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a nonce that the server did not give is asked for again",
+        "a nonce that the server did not issue is answered with use_dpop_nonce",
         |lab| {
             let login = Client::loopback().login();
             let tokens = login.tokens(lab, "alice");
@@ -70,7 +70,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a nonce is good for many requests",
+        "a nonce can be used for many requests",
         |lab| {
             let login = Client::loopback().login();
             let nonce = lab.nonce(Server::A);
@@ -85,7 +85,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a refusal for the nonce burns neither the proof's jti nor the assertion's",
+        "after use_dpop_nonce, the jti of the proof and of the client assertion are still unused",
         |lab| {
             let login = Client::confidential(lab).login();
             let (proof, assertion) = (random(), random());
@@ -106,7 +106,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a refusal for the nonce consumes neither a code nor a refresh token",
+        "after use_dpop_nonce, the code and the refresh token are still valid",
         |lab| {
             let login = Client::loopback().login();
             let code = login.code(lab, "alice");
@@ -124,7 +124,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "after a reset no nonce is good that was given before, at either server",
+        "a reset makes all earlier nonces invalid at the authorization and resource server",
         |lab| {
             let login = Client::loopback().login();
             let token = login.tokens(lab, "alice").access;
@@ -143,7 +143,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a nonce outlives one rotation and not four",
+        "a nonce is valid after one rotation, and invalid after four rotations",
         |lab| {
             let login = Client::loopback().login();
             lab.target.rotate_nonces_each(Server::A, Duration::from_secs(1));
@@ -166,7 +166,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "answers have a nonce where a proof belongs, also the refusals, and nowhere else",
+        "requests that need a proof are answered with a nonce, also on errors; others are not",
         |lab| {
             let login = Client::loopback().login();
             let token = login.tokens(lab, "alice").access;
@@ -203,7 +203,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "the nonce is asked for before the token is looked at",
+        "the nonce of a proof is checked before the access token",
         |lab| {
             let login = Client::loopback().login();
             login.get_session(lab, "none").claim("nonce", Value::Null).send(lab);

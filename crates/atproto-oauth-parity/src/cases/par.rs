@@ -1,4 +1,4 @@
-//! Pushed authorization requests: what a client may ask for (RFC 9126, RFC 7636).
+//! Parameters of the pushed authorization request (RFC 9126, RFC 7636).
 
 use crate::Case;
 use crate::flow::{Client, challenge};
@@ -22,7 +22,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a pushed request has its parameters",
+        "a pushed request without a required parameter is refused; the state is optional",
         |lab| {
             for name in
                 ["client_id", "response_type", "scope", "code_challenge", "code_challenge_method"]
@@ -72,7 +72,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a code_challenge that is no hash",
+        "a code_challenge that is not the base64url of 32 bytes",
         |lab| {
             for challenge in ["", "short", "not base64url!", &challenge("x").repeat(4)] {
                 let draft = Client::loopback().login().par(lab);
@@ -97,7 +97,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "the scope has atproto, and nothing that the client did not declare",
+        "the scope of a request includes atproto, and only scopes that the client declared",
         |lab| {
             for scope in [
                 "atproto",
@@ -126,7 +126,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a scope that the client declared and the server does not know is dropped",
+        "a declared scope that the server does not know is not granted",
         |lab| {
             let client = Client::loopback_with("http://127.0.0.1/", "atproto com.example.unknown");
             let login = client.login();
@@ -140,7 +140,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "openid can't be asked for, even if it is declared",
+        "the scope openid is refused, even if the client declared it",
         |lab| {
             let client = Client::loopback_with("http://127.0.0.1/", "atproto openid");
             client.login().par(lab).send(lab);
@@ -150,7 +150,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "prompts",
+        "a public client may send every known prompt except none",
         |lab| {
             for prompt in ["none", "login", "consent", "select_account", "create", "other"] {
                 with(lab, "prompt", prompt);
@@ -166,7 +166,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a login_hint is a handle or a DID, whether anybody has it or not",
+        "a login_hint is a handle or a DID, and the account need not exist",
         |lab| {
             let alice = lab.account("alice");
             for (label, hint) in [
@@ -195,7 +195,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "dpop_jkt is the proof's key",
+        "the dpop_jkt is the thumbprint of the key of the DPoP proof",
         |lab| {
             let login = Client::loopback().login();
             let thumbprint = login.key.thumbprint();
@@ -211,7 +211,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "response modes",
+        "the response_mode is query, fragment or form_post",
         |lab| {
             for mode in ["query", "fragment", "form_post", "query.jwt", "web_message", ""] {
                 with(lab, "response_mode", mode);
@@ -247,7 +247,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a pushed request that refers to another request",
+        "a pushed request with the parameter request or request_uri",
         |lab| {
             let login = Client::loopback().login();
             login.par(lab).field("request", "a.b.c").label("request").send(lab);
@@ -260,14 +260,14 @@ pub(super) const CASES: &[Case] = &[
         ",
     )
     .stricter(
-        "RFC 9126 section 2.1: request_uri must not be provided; request objects are not offered",
+        "RFC 9126 section 2.1: request_uri must not be provided; request objects are not supported",
         "
         POST par 400 invalid_request nonce (request)
         POST par 400 invalid_request nonce (request_uri)
         ",
     ),
     Case::new(
-        "parameters that nobody knows are ignored",
+        "an unknown parameter of a pushed request is ignored",
         |lab| {
             let draft = Client::loopback().login().par(lab);
             draft.field("example", "anything").field("ui_locales", "de fr").send(lab);

@@ -1,4 +1,4 @@
-//! What a proof says (RFC 9449 section 4.3).
+//! Claims of DPoP proofs (RFC 9449 section 4.3).
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ use crate::target::Server;
 
 pub(super) const CASES: &[Case] = &[
     Case::new(
-        "a proof is at most three minutes old, and at most as far ahead",
+        "the iat of a proof is at most about three minutes in the past or in the future",
         |lab| {
             let login = Client::loopback().login();
             for seconds in [-187_i64, -193, 175, 185, -3600, 3600] {
@@ -28,7 +28,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "the resource server takes the same times",
+        "the resource server accepts the same range of iat as the authorization server",
         |lab| {
             let login = Client::loopback().login();
             let token = login.tokens(lab, "alice").access;
@@ -46,7 +46,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a proof has all of its claims",
+        "a proof without a required claim is refused, and additional claims are ignored",
         |lab| {
             let login = Client::loopback().login();
             for name in ["jti", "htm", "htu", "iat"] {
@@ -63,7 +63,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a proof's claims have their types",
+        "a proof with a claim of the wrong type, or with an empty jti, is refused",
         |lab| {
             let login = Client::loopback().login();
             for (name, value) in [
@@ -90,7 +90,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a proof's jti is taken once by a server, whatever the endpoint",
+        "the jti of a proof is accepted once per server, even at another endpoint",
         |lab| {
             let login = Client::loopback().login();
             let code = login.code(lab, "alice");
@@ -117,7 +117,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a refusal for the client burns the proof",
+        "a proof is used up even if the request is refused for its scope",
         |lab| {
             let login = Client::loopback().login();
             let draft = login.par(lab);
@@ -130,7 +130,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "htm is the method, in its case",
+        "the htm of a proof is the method of the request, compared case-sensitively",
         |lab| {
             let login = Client::loopback().login();
             let token = login.tokens(lab, "alice").access;
@@ -147,7 +147,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "htu is the URL of the request",
+        "the htu of a proof is the URL of the request",
         |lab| {
             let login = Client::loopback().login();
             let right = lab.url(Server::A, "/oauth/par");
@@ -179,7 +179,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "htu is compared as a URL and not as text",
+        "the htu of a proof is normalized as a URL before it is compared",
         |lab| {
             let login = Client::loopback().login();
             let right = lab.url(Server::A, "/oauth/par");
@@ -194,7 +194,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "htu has no query and no fragment",
+        "a proof whose htu has a query or a fragment",
         |lab| {
             let login = Client::loopback().login();
             let token = login.tokens(lab, "alice").access;
@@ -219,7 +219,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a request with a query is proved without it",
+        "the htu of a proof is the URL of the request without its query",
         |lab| {
             let login = Client::loopback().login();
             let token = login.tokens(lab, "alice").access;
@@ -231,7 +231,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a proof for the authorization server has no ath",
+        "a proof for the authorization server must not have an ath",
         |lab| {
             let login = Client::loopback().login();
             let tokens = login.tokens(lab, "alice");
@@ -246,7 +246,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a proof for the resource server has the ath of the token",
+        "the ath of a proof for the resource server is the hash of the access token",
         |lab| {
             let login = Client::loopback().login();
             let token = login.tokens(lab, "alice").access;
@@ -265,7 +265,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a token belongs to its key",
+        "an access token is valid only with proofs of the key that it is bound to",
         |lab| {
             let login = Client::loopback().login();
             let token = login.tokens(lab, "alice").access;

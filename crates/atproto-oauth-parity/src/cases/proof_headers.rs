@@ -1,4 +1,4 @@
-//! How a proof is signed, and how it is sent (RFC 9449 sections 4.1 to 4.3).
+//! Headers and signatures of DPoP proofs, and the `DPoP` header (RFC 9449 sections 4.1 to 4.3).
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ use crate::lab::Lab;
 
 pub(super) const CASES: &[Case] = &[
     Case::new(
-        "a proof's typ is dpop+jwt",
+        "the typ of a proof is dpop+jwt",
         |lab| {
             for (label, typ) in [
                 ("none", Value::Null),
@@ -28,7 +28,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a proof is signed with an asymmetric algorithm that is known, and fits the key",
+        "the alg of a proof is a known asymmetric algorithm that fits the key",
         |lab| {
             for (label, alg) in [
                 ("no alg", Value::Null),
@@ -65,7 +65,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a proof has its key, and only the public half",
+        "the jwk of a proof is a valid public key that fits the algorithm",
         |lab| {
             let login = Client::loopback().login();
             let jwk = login.key.public_jwk();
@@ -102,7 +102,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a proof's key may say more about itself",
+        "the jwk of a proof may have additional members, such as kid and alg",
         |lab| {
             let login = Client::loopback().login();
             let mut jwk = login.key.public_jwk();
@@ -115,7 +115,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a proof is signed by the key that it has",
+        "the signature of a proof is valid for the key in its jwk",
         |lab| {
             let login = Client::loopback().login();
             let jwk = Key::new().public_jwk();
@@ -138,7 +138,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a proof has three parts in base64url",
+        "a proof has three parts in base64url, and the first two are JSON",
         |lab| {
             send_altered(lab, "two parts", |proof| proof[..proof.rfind('.').unwrap()].to_owned());
             send_altered(lab, "four parts", |proof| format!("{proof}.AAAA"));
@@ -157,7 +157,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a proof has no padding",
+        "a proof whose signature has base64 padding",
         |lab| send_altered(lab, "padded", |proof| format!("{proof}==")),
         "
         POST par 201 - nonce (padded)
@@ -168,7 +168,7 @@ pub(super) const CASES: &[Case] = &[
         "POST par 401 invalid_dpop_proof nonce DPoP (padded)",
     ),
     Case::new(
-        "a request has one proof",
+        "a request has exactly one DPoP header with exactly one proof",
         |lab| {
             let login = Client::loopback().login();
             let proofs = [login.par(lab).signed_proof(), login.par(lab).signed_proof()];
@@ -189,7 +189,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a token request and a revocation need a proof",
+        "a token request without a proof is refused, and leaves code and refresh token valid",
         |lab| {
             let login = Client::loopback().login();
             let code = login.code(lab, "alice");
@@ -221,14 +221,14 @@ pub(super) const CASES: &[Case] = &[
         ",
     )
     .stricter(
-        "AT Protocol OAuth: DPoP is mandatory, and it begins with the pushed request",
+        "AT Protocol OAuth: DPoP is mandatory, beginning with the pushed authorization request",
         "
         POST par 401 invalid_dpop_proof nonce DPoP
         POST par 401 invalid_dpop_proof nonce DPoP (with dpop_jkt)
         ",
     ),
     Case::new(
-        "the resource server refuses bad proofs as the authorization server does",
+        "the resource server refuses the same invalid proofs as the authorization server",
         |lab| {
             let login = Client::loopback().login();
             let token = login.tokens(lab, "alice").access;
@@ -256,7 +256,7 @@ pub(super) const CASES: &[Case] = &[
     ),
 ];
 
-/// Sends a pushed request with a proof that was changed after it was signed.
+/// Sends a pushed request with a proof that `alter` changes after it was signed.
 fn send_altered(lab: &mut Lab<'_>, label: &str, alter: fn(&str) -> String) {
     let draft = Client::loopback().login().par(lab);
     let proof = alter(&draft.signed_proof());

@@ -1,4 +1,4 @@
-//! Writing with a token, and what its scopes allow (AT Protocol "OAuth Scopes", "Repository").
+//! Writes to a repository, and the scopes that allow them (AT Protocol "OAuth Scopes", "Repository").
 
 use http::Method;
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ use crate::target::Server;
 
 pub(super) const CASES: &[Case] = &[
     Case::new(
-        "a record has a URI of the account, and the CID of its content",
+        "a new record has a URI in the repository of the account, and the CID of its content",
         |lab| {
             let (login, token) = logged_in(lab, "atproto transition:generic");
             let answer = create(lab, &login, &token, COLLECTION, note()).send(lab);
@@ -33,7 +33,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a record that was written can be read by anybody",
+        "a record can be read without authorization",
         |lab| {
             let (login, token) = logged_in(lab, "atproto transition:generic");
             let uri = create(lab, &login, &token, COLLECTION, note()).send(lab).text("uri");
@@ -56,7 +56,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "records are listed page by page, the newest key first",
+        "records are listed in pages, in descending order of their keys",
         |lab| {
             let (login, token) = logged_in(lab, "atproto transition:generic");
             let did = lab.account("alice").did;
@@ -103,7 +103,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "the scope atproto alone allows no writing",
+        "the scope atproto alone allows neither writes nor reading the email address",
         |lab| {
             let (login, token) = logged_in(lab, "atproto");
             create(lab, &login, &token, COLLECTION, note()).send(lab);
@@ -118,7 +118,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a scope for a collection allows writing there",
+        "a repo scope for one collection allows writes to that collection only",
         |lab| {
             let scope = "atproto repo:com.example.note";
             let (login, token) = logged_in(lab, scope);
@@ -134,7 +134,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a scope for an action allows no other",
+        "a repo scope for one action does not allow another action",
         |lab| {
             let (login, token) = logged_in(lab, "atproto repo:com.example.note?action=delete");
             create(lab, &login, &token, COLLECTION, note()).send(lab);
@@ -151,7 +151,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "the email address is for whoever has the scope",
+        "the scope transition:email allows reading the email address",
         |lab| {
             let (login, token) = logged_in(lab, "atproto transition:email");
             show_email(lab, &login, &token);
@@ -162,7 +162,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "nobody writes to the repository of somebody else",
+        "a write to the repository of another account is refused",
         |lab| {
             let (login, token) = logged_in(lab, "atproto transition:generic");
             let carol = lab.account("carol").did;
@@ -174,7 +174,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a repository may be called by its handle",
+        "a write may name the repository by the handle of the account",
         |lab| {
             let (login, token) = logged_in(lab, "atproto transition:generic");
             let handle = lab.account("alice").handle;
@@ -186,7 +186,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a record that can't be one",
+        "a write of an invalid record, or to an invalid collection, is refused",
         |lab| {
             let (login, token) = logged_in(lab, "atproto transition:generic");
             let other = json!({"$type": "com.example.other"});
@@ -205,7 +205,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a record with a key of one's own",
+        "the client may choose a valid record key, and replace and delete the record",
         |lab| {
             let (login, token) = logged_in(lab, "atproto transition:generic");
             let key = random();
@@ -254,7 +254,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a blob has a type, and is found where it was left",
+        "a blob needs a content type, and is served for the account that uploaded it",
         |lab| {
             let (login, token) = logged_in(lab, "atproto transition:generic");
             upload(lab, &login, &token).typed(None).label("no type").send(lab);
@@ -290,7 +290,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a write without an authorization",
+        "a write without authorization, or with an invalid proof, is refused",
         |lab| {
             let (login, token) = logged_in(lab, "atproto transition:generic");
             create(lab, &login, &token, COLLECTION, note()).no_authorization().send(lab);

@@ -16,7 +16,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "the redirect_uri is one of the client's, but for the port of a loopback address",
+        "the redirect_uri is one that the client declared; a loopback address may have any port",
         |lab| {
             for uri in [
                 "http://127.0.0.1/callback",
@@ -53,7 +53,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a port that the client did declare is kept",
+        "a loopback redirect_uri that the client declared with a port has that port",
         |lab| {
             let declared = "http://127.0.0.1:4242/callback";
             let login = Client::loopback_with(declared, "atproto").login();

@@ -10,7 +10,7 @@ use crate::target::Server;
 
 pub(super) const CASES: &[Case] = &[
     Case::new(
-        "a refresh gives new tokens, and the old access token is worthless at once",
+        "a refresh issues new tokens, and makes the old access token invalid at once",
         |lab| {
             let login = Client::loopback().login();
             let old = login.tokens(lab, "alice");
@@ -34,7 +34,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a session can be refreshed again and again",
+        "a session can be refreshed many times",
         |lab| {
             let login = Client::loopback().login();
             let mut refresh = login.tokens(lab, "alice").refresh;
@@ -49,7 +49,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a refresh token that is used twice ends the session",
+        "a second use of a refresh token ends the session",
         |lab| {
             let login = Client::loopback().login();
             let old = login.tokens(lab, "alice");
@@ -66,7 +66,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "the refresh token before the last one ends the session too",
+        "a second use of an older refresh token ends the session, too",
         |lab| {
             let login = Client::loopback().login();
             let first = login.tokens(lab, "alice").refresh;
@@ -83,7 +83,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a refresh with another key ends the session",
+        "a refresh with another DPoP key ends the session",
         |lab| {
             let login = Client::loopback().login();
             let tokens = login.tokens(lab, "alice");
@@ -112,7 +112,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "refresh tokens that the server did not give",
+        "a refresh token that the server did not issue is refused",
         |lab| {
             let login = Client::loopback().login();
             let tokens = login.tokens(lab, "alice");
@@ -141,7 +141,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a refresh request without its client",
+        "a refresh without a valid client_id is refused, and leaves the refresh token valid",
         |lab| {
             let login = Client::loopback().login();
             let tokens = login.tokens(lab, "alice");
@@ -157,7 +157,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "the scope of a refresh is the session's, whatever is asked for",
+        "a refresh keeps the scope of the session, and ignores the parameter scope",
         |lab| {
             let login = Client::loopback().login();
             let tokens = login.tokens(lab, "alice");

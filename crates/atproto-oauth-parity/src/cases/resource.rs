@@ -11,7 +11,7 @@ use crate::target::Server;
 
 pub(super) const CASES: &[Case] = &[
     Case::new(
-        "getSession says whose token it is",
+        "getSession returns the account that the access token belongs to",
         |lab| {
             let login = Client::loopback().login();
             let token = login.tokens(lab, "alice").access;
@@ -28,7 +28,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "what is no authorization",
+        "a missing or malformed authorization header is refused",
         |lab| {
             let login = Client::loopback().login();
             let token = login.tokens(lab, "alice").access;
@@ -52,7 +52,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "the scheme may be written in lower case",
+        "the authorization scheme DPoP is compared case-insensitively",
         |lab| {
             let login = Client::loopback().login();
             let token = login.tokens(lab, "alice").access;
@@ -67,7 +67,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a token that is bound to a key is not a bearer token",
+        "an access token that is bound to a key is refused with the scheme Bearer",
         |lab| {
             let login = Client::loopback().login();
             let token = login.tokens(lab, "alice").access;
@@ -82,7 +82,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a token without a proof",
+        "an access token without a DPoP proof is refused",
         |lab| {
             let login = Client::loopback().login();
             let token = login.tokens(lab, "alice").access;
@@ -93,7 +93,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "tokens that the server did not issue",
+        "an access token that the server did not issue is refused",
         |lab| {
             let login = Client::loopback().login();
             let tokens = login.tokens(lab, "alice");
@@ -114,7 +114,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a token of another server",
+        "an access token of another server is refused",
         |lab| {
             let login = Client::loopback().login();
             let token = login.tokens(lab, "alice").access;
@@ -125,7 +125,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a token that has expired is invalid, and its session can be refreshed",
+        "an expired access token is refused, and its session can still be refreshed",
         |lab| {
             lab.target.access_token_lifetime(Server::A, Duration::from_secs(2));
             let login = Client::loopback().login();
@@ -150,7 +150,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a method that nobody has",
+        "a request for an unknown XRPC method",
         |lab| {
             let login = Client::loopback().login();
             let token = login.tokens(lab, "alice").access;
@@ -165,14 +165,15 @@ pub(super) const CASES: &[Case] = &[
         ",
     )
     .stricter(
-        "the reference asks its AppView, which is down; without one there is nobody to ask",
+        "the reference server forwards unknown methods to its AppView, which does not exist in the \
+         reference network; a server without an AppView does not implement the method",
         "
         GET unknown 501 MethodNotImplemented nonce
         POST unknown 501 MethodNotImplemented nonce
         ",
     ),
     Case::new(
-        "queries are for GET, procedures for POST",
+        "a query is called with GET only, and a procedure with POST only",
         |lab| {
             let login = Client::loopback().login();
             let token = login.tokens(lab, "alice").access;
@@ -190,7 +191,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "what is public needs no token",
+        "a public XRPC method needs no access token",
         |lab| {
             let did = lab.account("alice").did;
             let get = |path: &str| Draft::new(Server::A, Method::GET, path);
@@ -208,7 +209,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a server allows any origin to ask",
+        "a response allows any origin to read it (CORS)",
         |lab| {
             let login = Client::loopback().login();
             let token = login.tokens(lab, "alice").access;

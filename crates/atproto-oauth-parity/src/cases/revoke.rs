@@ -9,7 +9,7 @@ use crate::target::Server;
 
 pub(super) const CASES: &[Case] = &[
     Case::new(
-        "whoever revokes one token revokes the session",
+        "the revocation of an access token or refresh token ends the session",
         |lab| {
             let login = Client::loopback().login();
             let tokens = login.tokens(lab, "alice");
@@ -36,7 +36,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "what is no token is revoked already",
+        "the revocation of an unknown token is answered with 200",
         |lab| {
             let login = Client::loopback().login();
             for token in ["none", "a.b.c", &format!("ref-{}", "0".repeat(64))] {
@@ -50,7 +50,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a hint does not matter, right or wrong",
+        "a wrong token_type_hint is ignored, but an unknown token_type_hint is refused",
         |lab| {
             for hint in ["access_token", "refresh_token", "other"] {
                 let login = Client::loopback().login();
@@ -70,7 +70,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a revocation without a proof answers 200 and revokes nothing",
+        "a revocation without a proof is answered with 200 and revokes nothing",
         |lab| {
             let login = Client::loopback().login();
             let tokens = login.tokens(lab, "alice");
@@ -85,7 +85,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a revocation with another key answers 200 and revokes nothing",
+        "a revocation with another DPoP key is answered with 200 and revokes nothing",
         |lab| {
             let login = Client::loopback().login();
             let tokens = login.tokens(lab, "alice");
@@ -100,7 +100,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a revocation by another client answers 200 and revokes nothing",
+        "a revocation by another client is answered with 200 and revokes nothing",
         |lab| {
             let login = Client::loopback().login();
             let tokens = login.tokens(lab, "alice");
@@ -114,7 +114,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a proof that is wrong is an error at the revocation endpoint too",
+        "a revocation with an invalid proof is refused",
         |lab| {
             let login = Client::loopback().login();
             let tokens = login.tokens(lab, "alice");
@@ -128,7 +128,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a revocation has its parameters",
+        "a revocation needs a token and a client_id, and for an unknown client it revokes nothing",
         |lab| {
             let login = Client::loopback().login();
             let tokens = login.tokens(lab, "alice");
@@ -149,7 +149,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a repeated parameter of a revocation",
+        "a revocation with a repeated parameter",
         |lab| {
             let login = Client::loopback().login();
             let tokens = login.tokens(lab, "alice");
@@ -164,7 +164,7 @@ pub(super) const CASES: &[Case] = &[
         "POST revoke 400 invalid_request nonce",
     ),
     Case::new(
-        "an expired access token still revokes its session",
+        "the revocation of an expired access token ends the session",
         |lab| {
             let lifetime = Duration::from_secs(1);
             lab.target.access_token_lifetime(Server::A, lifetime);
@@ -183,7 +183,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "another session of the same user goes on",
+        "a revocation leaves other sessions of the same account valid",
         |lab| {
             let (one, two) = (Client::loopback().login(), Client::loopback().login());
             let of_one = one.tokens(lab, "alice");

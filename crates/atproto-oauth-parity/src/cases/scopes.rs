@@ -1,4 +1,4 @@
-//! What is a scope and what it reaches (AT Protocol "Permissions"), and the names that it speaks of.
+//! Syntax and effect of scopes, and of the names in them (AT Protocol "Permissions").
 
 use http::Method;
 use serde_json::json;
@@ -9,7 +9,7 @@ use crate::target::Server;
 
 pub(super) const CASES: &[Case] = &[
     Case::new(
-        "a scope that breaks the syntax is not granted",
+        "a scope with invalid syntax is not granted",
         |lab| {
             let scopes = [
                 "atproto",
@@ -76,7 +76,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a permission set that nobody published",
+        "an include scope whose permission set is not published is refused",
         |lab| {
             let scope = "atproto include:dev.client.app.none";
             Client::loopback_with(CALLBACK, scope).login().par(lab).send(lab);
@@ -86,7 +86,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "collections and keys of records have their syntax",
+        "a record with a malformed collection or record key is refused",
         |lab| {
             let login = Client::loopback().login();
             let token = login.tokens(lab, "alice").access;
@@ -124,7 +124,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a method of another service needs a scope for it",
+        "a method of another service needs an rpc scope",
         |lab| {
             let login = Client::loopback_with(CALLBACK, "atproto").login();
             let token = login.tokens(lab, "alice").access;

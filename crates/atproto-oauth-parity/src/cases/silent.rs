@@ -1,4 +1,4 @@
-//! Browsers that are signed in already (OpenID Connect Core section 3.1.2.1, `prompt`).
+//! Logins in a browser that is already signed in (OpenID Connect Core section 3.1.2.1, `prompt`).
 
 use crate::Case;
 use crate::flow::{Client, Login};
@@ -8,7 +8,7 @@ use crate::target::Act;
 
 pub(super) const CASES: &[Case] = &[
     Case::new(
-        "nobody is signed in silently in a new browser",
+        "in a new browser, prompt=none fails with login_required",
         |lab| {
             let login = Client::confidential(lab).login();
             ask(lab, &login, "none", Some("alice"));
@@ -20,7 +20,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "who consented before is signed in silently, if the client says who",
+        "after consent, prompt=none succeeds only if login_hint names the account",
         |lab| {
             let login = consented(lab, true);
             ask(lab, &login, "none", Some("alice"));
@@ -36,7 +36,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a code that was given silently is good",
+        "a code that prompt=none yields can be exchanged for tokens",
         |lab| {
             let mut login = consented(lab, true);
             login.verifier = random();
@@ -53,7 +53,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a browser that does not stay signed in signs nobody in silently",
+        "in a browser that does not stay signed in, prompt=none fails with login_required",
         |lab| {
             let login = consented(lab, false);
             ask(lab, &login, "none", Some("alice"));
@@ -63,7 +63,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "consent to one client is no consent to another",
+        "consent to one client does not count for another client",
         |lab| {
             consented(lab, true);
             let other = Client::confidential(lab).login();
@@ -74,7 +74,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "consent to some scopes is no consent to more",
+        "consent to some scopes does not count for further scopes",
         |lab| {
             let mut login = Client::confidential(lab).login();
             "atproto".clone_into(&mut login.client.scope);
@@ -89,7 +89,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "without a prompt nobody is asked who is named and has consented",
+        "without a prompt, earlier consent is enough only if login_hint names the account",
         |lab| {
             let login = consented(lab, true);
             ask(lab, &login, "", Some("alice"));
@@ -101,7 +101,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "the user is asked if the client wants it",
+        "prompt login, consent and select_account ask the user in spite of earlier consent",
         |lab| {
             let login = consented(lab, true);
             for prompt in ["login", "consent", "select_account"] {
@@ -115,7 +115,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a public client's users are always asked",
+        "the users of a public client are asked in spite of earlier consent",
         |lab| {
             let login = Client::public(lab).login();
             consent(lab, &login, true);
@@ -126,7 +126,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "an account can't be selected where nobody is signed in",
+        "prompt=select_account in a new browser fails with account_selection_required",
         |lab| {
             let login = Client::confidential(lab).login();
             ask(lab, &login, "select_account", None);
@@ -136,7 +136,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a code that is used twice signs the browser out",
+        "a second use of a code signs the user out of the browser",
         |lab| {
             let login = Client::confidential(lab).login();
             let url = login.url(lab);
@@ -155,7 +155,7 @@ pub(super) const CASES: &[Case] = &[
     ),
 ];
 
-/// A client that alice has signed in to.
+/// Returns a login of a new client to which alice has consented.
 fn consented(lab: &mut Lab<'_>, remember: bool) -> Login {
     let login = Client::confidential(lab).login();
     consent(lab, &login, remember);
@@ -175,8 +175,8 @@ fn consent(lab: &mut Lab<'_>, login: &Login, remember: bool) {
     assert!(landing.parameter("code").is_some(), "{landing:?}");
 }
 
-/// Opens a request in the browser that alice used. Whoever is asked there says no, so that an answer
-/// without a question is known by its code.
+/// Opens a request in the browser in which alice signed in. If the page asks, the user denies;
+/// therefore a code in the callback shows that the login was silent.
 fn ask(lab: &mut Lab<'_>, login: &Login, prompt: &str, hint: Option<&str>) {
     let mut draft = login.par(lab);
     if !prompt.is_empty() {

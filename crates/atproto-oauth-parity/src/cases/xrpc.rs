@@ -1,4 +1,4 @@
-//! What a method is called with (AT Protocol "HTTP API (XRPC)").
+//! Input and parameters of XRPC methods (AT Protocol "HTTP API (XRPC)").
 
 use http::Method;
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ use super::records::{COLLECTION, create, logged_in, note};
 
 pub(super) const CASES: &[Case] = &[
     Case::new(
-        "what is posted to a procedure has its type and its size",
+        "the input of createRecord is application/json of at most 1000000 bytes",
         |lab| {
             let (login, token) = logged_in(lab, "atproto transition:generic");
             for content_type in [
@@ -44,7 +44,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a query without what it needs",
+        "a query without a required parameter, or for an unknown account, is refused",
         |lab| {
             let alice = lab.account("alice").did;
             for path in [
@@ -83,7 +83,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a method that is called with the other verb, or has no name",
+        "a wrong HTTP verb or a missing method name is refused, and a slash at the end is ignored",
         |lab| {
             let (login, token) = logged_in(lab, "atproto transition:generic");
             for (method, nsid) in [
@@ -114,7 +114,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "the caller is looked at before the input",
+        "the authorization of a request is checked before its input",
         |lab| {
             let (login, token) = logged_in(lab, "atproto");
             for (content_type, body) in [
@@ -154,7 +154,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "what is asked for is asked for once, and in its syntax",
+        "invalid inputs and repeated parameters of repository methods are refused",
         |lab| {
             let (login, token) = logged_in(lab, "atproto transition:generic");
             let did = lab.account("alice").did;
@@ -179,7 +179,7 @@ pub(super) const CASES: &[Case] = &[
                 ("record", json!({"n": -(1i64 << 53)})),
                 (
                     "record",
-                    json!({"image": {"$type": "blob", "ref": {"$link": NOBODYS}, "mimeType": "image/png", "size": 6}}),
+                    json!({"image": {"$type": "blob", "ref": {"$link": UNKNOWN_BLOB}, "mimeType": "image/png", "size": 6}}),
                 ),
             ] {
                 let mut input = input.clone();
@@ -234,7 +234,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a verb is the method's own, but that whoever may get may ask for the head",
+        "a method accepts its own HTTP verb only, and a query accepts HEAD, too",
         |lab| {
             let (login, token) = logged_in(lab, "atproto transition:generic");
             for (method, nsid) in [
@@ -253,7 +253,7 @@ pub(super) const CASES: &[Case] = &[
         ",
     ),
     Case::new(
-        "a call of a service that can't be one, or that no scope is for",
+        "a call of another service without a scope, or with a malformed service, is refused",
         |lab| {
             let (login, token) =
                 logged_in(lab, "atproto rpc:com.example.thing?aud=did:web:x.dev%23y");
@@ -272,5 +272,5 @@ pub(super) const CASES: &[Case] = &[
     ),
 ];
 
-/// The name of bytes that nobody has uploaded.
-const NOBODYS: &str = "bafkreibkbmsxjrcxqicuznkkysnaxyzgsp7qfhiiwdbhuyymk4nc2lkwcq";
+/// CID of a blob that was never uploaded.
+const UNKNOWN_BLOB: &str = "bafkreibkbmsxjrcxqicuznkkysnaxyzgsp7qfhiiwdbhuyymk4nc2lkwcq";

@@ -123,7 +123,8 @@ impl<'a> Lab<'a> {
     }
 }
 
-/// Returns the metadata of a public web client; its redirect URI has the host of `ORIGIN`.
+/// Returns the metadata of a public web client with the redirect URI
+/// `https://app.client.dev/callback`.
 pub(crate) fn metadata(client_id: &str) -> Value {
     json!({
         "client_id": client_id,

@@ -44,8 +44,8 @@ impl Case {
         Self { name, script, expected, stricter: None }
     }
 
-    /// Adds the expected lines of a strict server. `reason` says why they differ from the lines of the
-    /// reference servers: the section of a specification, or a difference between the networks.
+    /// Adds the expected lines of a strict server. `reason` says why they differ from the lines of
+    /// the reference servers: the section of a specification, or a difference between the networks.
     const fn stricter(self, reason: &'static str, expected: &'static str) -> Self {
         Self { stricter: Some(Stricter { reason, expected }), ..self }
     }

@@ -7,10 +7,10 @@
 //! ```
 //!
 //! The line of a response has the method; the last part of the path (with `@b` if the server is not
-//! `a`); the status; the JSON member `error`, or `-`; `nonce` if there is a `DPoP-Nonce`; the schemes
-//! of the challenges (with `error=` if it differs from the body); the headers that the case shows;
-//! and the label of the request in parentheses. The line of a visit has the response mode and the
-//! names of the parameters. Error descriptions are not compared.
+//! `a`); the status; the JSON member `error`, or `-`; `nonce` if there is a `DPoP-Nonce`; the
+//! schemes of the challenges (with `error=` if it differs from the body); the headers that the case
+//! shows; and the label of the request in parentheses. The line of a visit has the response mode
+//! and the names of the parameters. Error descriptions are not compared.
 
 use std::fmt::Write as _;
 

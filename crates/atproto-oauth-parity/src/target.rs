@@ -7,8 +7,8 @@ use http::{HeaderMap, Request, Response, StatusCode};
 
 /// A network that the cases run against.
 ///
-/// A target has the servers of [`Server`], the accounts `alice` and `carol` on `a`, `bob` on `b` and
-/// `rita` on `r`, and a browser.
+/// A target has the servers of [`Server`], the accounts `alice` and `carol` on `a`, `bob` on `b`
+/// and `rita` on `r`, and a browser.
 pub trait Target {
     /// Selects the expected lines of the cases that have lines for both kinds of targets.
     fn strictness(&self) -> Strictness;
@@ -22,7 +22,8 @@ pub trait Target {
     /// Returns the time of the servers' clock, in seconds since 1970.
     fn now(&self) -> u64;
 
-    /// Waits, or advances the servers' clock. Against real servers this is real time: keep it short.
+    /// Waits, or advances the servers' clock. Against real servers this is real time: keep it
+    /// short.
     fn wait(&mut self, duration: Duration);
 
     /// Sends a request unchanged, and follows no redirect.

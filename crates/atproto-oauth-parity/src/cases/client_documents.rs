@@ -1,5 +1,5 @@
-//! Valid and invalid client metadata documents (AT Protocol OAuth: client metadata, RFC 7591 section
-//! 2).
+//! Valid and invalid client metadata documents (AT Protocol OAuth: client metadata, RFC 7591
+//! section 2).
 
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::{Value, json};
@@ -233,8 +233,8 @@ fn fetched(
     Client::of(id).login().par(lab).label(label).send(lab);
 }
 
-/// Sends a pushed request of a public client with one member of its metadata changed; `null` removes
-/// the member.
+/// Sends a pushed request of a public client with one member of its metadata changed; `null`
+/// removes the member.
 pub(super) fn set(lab: &mut Lab<'_>, label: &str, name: &str, value: impl Into<Value>) {
     let id = lab.client_id();
     let mut document = metadata(&id);

@@ -1,4 +1,5 @@
-//! Valid and invalid client ids (AT Protocol OAuth: client ID metadata document, localhost clients).
+//! Valid and invalid client ids (AT Protocol OAuth: client ID metadata document, localhost
+//! clients).
 
 use url::Url;
 

@@ -280,8 +280,8 @@ pub(super) const CASES: &[Case] = &[
     ),
 ];
 
-/// Sends a pushed request of a confidential client whose key set `change` edits; the second argument
-/// of `change` is the client's key.
+/// Sends a pushed request of a confidential client whose key set `change` edits; the second
+/// argument of `change` is the client's key.
 fn keyed(lab: &mut Lab<'_>, label: &str, change: impl FnOnce(&mut Value, &Key)) {
     let (id, key) = (lab.client_id(), Key::new());
     let mut document = confidential_metadata(&id, &[(&key, KID)]);

@@ -1,4 +1,5 @@
-//! Writes to a repository, and the scopes that allow them (AT Protocol "OAuth Scopes", "Repository").
+//! Writes to a repository, and the scopes that allow them (AT Protocol "OAuth Scopes",
+//! "Repository").
 
 use http::Method;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! The lines of a case: one line describes a response as a client sees it.
+//! The lines of a case: one line describes a response, or a visit to the authorization page.
 //!
 //! ```text
 //! POST par 400 invalid_request nonce
@@ -6,21 +6,12 @@
 //! browser query: code iss state
 //! ```
 //!
-//! The line of a response has these parts, in this order:
-//!
-//! * the method of the request;
-//! * the last part of the path, with `@b`, `@r` or `@plc` if the server is not `a`;
-//! * the status;
-//! * the JSON member `error`, or `-`;
-//! * `nonce` if the response has the header `DPoP-Nonce`;
-//! * the scheme of each challenge, with `error=` if the error of the challenge differs from the body;
-//! * the response headers that the case shows;
-//! * the label of the request, in parentheses.
-//!
-//! The line of a visit to the authorization page has the response mode (`query`, `fragment` or `form`)
-//! and the names of the parameters, with the value of `error`. `elsewhere` marks a URL that does not
-//! begin with the redirect URI, and `iss=other` another issuer. If no parameters reach the client, the
-//! line is `browser page` with the status. Error descriptions are not compared.
+//! The line of a response has the method; the last part of the path, with `@b`, `@r` or `@plc` if the
+//! server is not `a`; the status; the JSON member `error`, or `-`; `nonce` if there is a `DPoP-Nonce`;
+//! the schemes of the challenges, with `error=` if it differs from the body; the headers that the case
+//! shows; and the label of the request in parentheses. The line of a visit has the response mode and
+//! the parameters. `elsewhere` marks a URL that does not begin with the redirect URI, `iss=other` marks
+//! another issuer, and `browser page` is an error page. Error descriptions are not compared.
 
 use std::fmt::Write as _;
 

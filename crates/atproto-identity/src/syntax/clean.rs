@@ -1,6 +1,7 @@
 //! [`clean`]: prepares text that a person typed or pasted for the parser of handles and DIDs.
 //!
-//! Only for text from a person. In data from a server, the removed characters are errors.
+//! A caller cleans text that a person typed, and nothing else: in data from a server, the removed
+//! characters are errors.
 //!
 //! atproto Handle, «Usage and Implementation Guidelines».
 

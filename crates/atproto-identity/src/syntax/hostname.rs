@@ -41,7 +41,7 @@ pub(crate) fn check(name: &str) -> Result<(), HandleError> {
 
 /// Returns the reserved top-level domain that `name` is below; `None` if there is none.
 ///
-/// With `development`, `.test` is not reserved.
+/// If `development` is true, `.test` is not a reserved domain.
 pub(crate) fn reserved_domain(name: &str, development: bool) -> Option<&'static str> {
     let last = name.rsplit('.').next().unwrap_or_default();
     RESERVED

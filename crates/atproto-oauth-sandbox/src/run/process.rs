@@ -35,8 +35,8 @@ impl Process {
         Self::of("process", seed)
     }
 
-    /// Creates a process for one purpose. Processes for different purposes draw different entropy,
-    /// even with the same seed.
+    /// Creates a process. With the same `seed`, processes whose `purpose` differs draw different
+    /// entropy.
     pub(crate) fn of(purpose: &str, seed: u64) -> Self {
         Self {
             entropy: Seeded::new(purpose, seed),

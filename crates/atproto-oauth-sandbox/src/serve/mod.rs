@@ -84,7 +84,7 @@ impl Served {
         self.shared.lock()
     }
 
-    /// Origins of the servers, and the suffix of the handles.
+    /// Origins of the servers of this network, and the suffix of its handles.
     pub fn names(&self) -> &Names {
         &self.names
     }

@@ -6,12 +6,13 @@
 //! browser query: code iss state
 //! ```
 //!
-//! The line of a response has the method; the last part of the path, with `@b`, `@r` or `@plc` if the
-//! server is not `a`; the status; the JSON member `error`, or `-`; `nonce` if there is a `DPoP-Nonce`;
-//! the schemes of the challenges, with `error=` if it differs from the body; the headers that the case
-//! shows; and the label of the request in parentheses. The line of a visit has the response mode and
-//! the parameters. `elsewhere` marks a URL that does not begin with the redirect URI, `iss=other` marks
-//! another issuer, and `browser page` is an error page. Error descriptions are not compared.
+//! The line of a response has the method; the last part of the path, with `@b`, `@r` or `@plc` if
+//! the server is not `a`; the status; the JSON member `error`, or `-`; `nonce` if there is a
+//! `DPoP-Nonce`; the schemes of the challenges, with `error=` if it differs from the body; the
+//! headers that the case shows; and the label of the request in parentheses. The line of a visit
+//! has the response mode and the parameters. `elsewhere` marks a URL that does not begin with the
+//! redirect URI, `iss=other` marks another issuer, and `browser page` is an error page. Error
+//! descriptions are not compared.
 
 use std::fmt::Write as _;
 

@@ -1,0 +1,198 @@
+//! The meaning of an XRPC response: JSON, an error, a refused access token.
+//!
+//! atproto «HTTP API (XRPC)»; RFC 6750 section 3.1; RFC 9449 section 7.1.
+
+use std::fmt;
+use std::time::Duration;
+
+use atproto_sansio::{printable, retry_after};
+use bytes::Bytes;
+use http::{Response, StatusCode};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::error::colon;
+use crate::json as strict_json;
+
+/// An error response to an XRPC request, or a successful response with unexpected JSON.
+///
+/// `error`, `message` and `needed_scope` are untrusted text of the server. A user interface must
+/// escape them.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct XrpcError {
+    /// HTTP status of the response.
+    pub status: StatusCode,
+    /// Error name, such as `InvalidRequest`; `None` if the body is not an XRPC error, for example
+    /// because a gateway sent it.
+    pub error: Option<String>,
+    /// Description of the error; shortened if the server wrote it.
+    pub message: Option<String>,
+    /// Scope that the session lacks, if the server names it in a response with status 403. Begin a
+    /// login that requests this scope.
+    pub needed_scope: Option<String>,
+    /// Time to wait before a retry, from the `Retry-After` header.
+    pub retry_after: Option<Duration>,
+}
+
+/// Parses the JSON of a successful response.
+///
+/// # Errors
+///
+/// An [`XrpcError`] with the status of the response: an error status, or 2xx if the body is not the
+/// JSON that `T` requires.
+pub fn json<T: DeserializeOwned>(response: &Response<Bytes>) -> Result<T, XrpcError> {
+    check(response)?;
+    serde_json::from_slice(response.body()).map_err(|error| XrpcError {
+        status: response.status(),
+        error: None,
+        message: Some(format!("the response is not the expected JSON (line {})", error.line())),
+        needed_scope: None,
+        retry_after: None,
+    })
+}
+
+/// Rejects a response whose status is not 2xx.
+///
+/// # Errors
+///
+/// The [`XrpcError`] that the response describes.
+pub fn check(response: &Response<Bytes>) -> Result<(), XrpcError> {
+    #[derive(Deserialize)]
+    struct Document {
+        error: Option<Value>,
+        message: Option<Value>,
+    }
+
+    if response.status().is_success() {
+        return Ok(());
+    }
+    let document: Option<Document> = strict_json::object(response.body()).ok();
+    let (error, message) = document.map_or((None, None), |d| (d.error, d.message));
+    let text = |value: &Option<Value>| value.as_ref().and_then(Value::as_str).map(str::to_owned);
+    let (error, message) = (text(&error), text(&message));
+    Err(XrpcError {
+        status: response.status(),
+        needed_scope: needed_scope(response, error.as_deref(), message.as_deref()),
+        error: error.map(printable),
+        message: message.map(printable),
+        retry_after: retry_after(response.headers()),
+    })
+}
+
+/// Returns the scope that a response with status 403 names as missing: the `scope` parameter of its
+/// challenge (RFC 6750 section 3.1), or the quoted part of the reference implementation's message.
+fn needed_scope(
+    response: &Response<Bytes>,
+    error: Option<&str>,
+    message: Option<&str>,
+) -> Option<String> {
+    if response.status() != StatusCode::FORBIDDEN {
+        return None;
+    }
+    let challenges = atproto_dpop::challenges(response.headers());
+    let challenge = challenges.iter().find(|c| c.param("error") == Some("insufficient_scope"));
+    let of_challenge = challenge.and_then(|challenge| challenge.param("scope")).map(str::to_owned);
+    of_challenge.or_else(|| {
+        let message = message.filter(|_| error == Some("ScopeMissingError"))?;
+        let (_, rest) = message.split_once('"')?;
+        let (scope, _) = rest.rsplit_once('"')?;
+        Some(scope.to_owned())
+    })
+}
+
+/// Whether the PDS rejected the access token (401 with `invalid_token`): refresh the session, and
+/// send the request again.
+///
+/// False if a scope is missing, and if the PDS requires another nonce.
+pub fn is_token_refused(response: &Response<Bytes>) -> bool {
+    response.status() == StatusCode::UNAUTHORIZED
+        && atproto_dpop::challenges(response.headers()).iter().any(|challenge| {
+            matches!(challenge.scheme.as_str(), "dpop" | "bearer")
+                && challenge.param("error") == Some("invalid_token")
+        })
+}
+
+/// Whether the PDS rejected only the nonce of the DPoP proof (401 with `use_dpop_nonce`) and did
+/// not process the request. Send an [`upload`] again, with a new body; other requests are repeated
+/// automatically.
+pub fn is_nonce_refused(response: &Response<Bytes>) -> bool {
+    response.status() == StatusCode::UNAUTHORIZED
+        && atproto_dpop::challenges(response.headers()).iter().any(|challenge| {
+            challenge.scheme == "dpop" && challenge.param("error") == Some("use_dpop_nonce")
+        })
+}
+
+impl XrpcError {
+    fn hint(&self) -> &'static str {
+        let message = self.message.as_deref().unwrap_or_default();
+        if message.contains("OAuth tokens are meant for PDS access only") {
+            return " (ask the account's own PDS, which forwards requests; not the AppView or the \
+                    entryway)";
+        }
+        ""
+    }
+}
+
+impl fmt::Display for XrpcError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (error, message) = (colon(self.error.as_deref()), colon(self.message.as_deref()));
+        write!(f, "the server answered {}{error}{message}{}", self.status, self.hint())
+    }
+}
+
+impl std::error::Error for XrpcError {}
+
+impl XrpcError {
+    /// Whether a retry may succeed: the status is 429 or 5xx.
+    pub fn is_transient(&self) -> bool {
+        self.status.is_server_error() || self.status == StatusCode::TOO_MANY_REQUESTS
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_token_is_told_from_other_refusals() {
+        // Rules G-05, H-05, H-08
+        let response = |status: u16, challenge: &str| {
+            let builder = Response::builder().status(status);
+            builder.header("www-authenticate", challenge).body(Bytes::new()).unwrap()
+        };
+        assert!(is_token_refused(&response(401, r#"DPoP error="invalid_token""#)));
+        assert!(is_token_refused(&response(401, r#"Bearer error="invalid_token", DPoP algs="x""#)));
+        assert!(!is_token_refused(&response(401, r#"DPoP error="use_dpop_nonce""#)));
+        assert!(!is_token_refused(&response(401, r#"Basic error="invalid_token""#)));
+        assert!(!is_token_refused(&response(403, r#"DPoP error="invalid_token""#)));
+        assert!(!is_token_refused(&response(401, "DPoP")));
+    }
+
+    #[test]
+    fn errors_are_read_if_they_can_be() {
+        // Rule H-18
+        let response = |body: &'static str| {
+            Response::builder().status(403).body(Bytes::from_static(body.as_bytes())).unwrap()
+        };
+        let missing = r#"{"error":"ScopeMissingError",
+            "message":"Missing required scope \"repo:a.b.c?action=create\""}"#;
+        let error = check(&response(missing)).unwrap_err();
+        assert_eq!(error.needed_scope.as_deref(), Some("repo:a.b.c?action=create"));
+        for body in ["", "<html>", "[]", r#"{"error":7}"#] {
+            let error = check(&response(body)).unwrap_err();
+            assert_eq!((error.error, error.status.as_u16()), (None, 403), "{body}");
+        }
+    }
+
+    #[test]
+    fn an_error_of_a_server_that_is_not_the_pds_names_the_way_out() {
+        // Rule H-16
+        let body = r#"{"error":"InvalidToken",
+            "message":"OAuth tokens are meant for PDS access only"}"#;
+        let response = Response::builder().status(400).body(Bytes::from_static(body.as_bytes()));
+        let error = check(&response.unwrap()).unwrap_err();
+        assert!(error.to_string().contains("ask the account's own PDS"), "{error}");
+    }
+}

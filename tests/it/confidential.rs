@@ -1,5 +1,5 @@
-//! A confidential client proves who it is on each request to the authorization server, anew each
-//! time, by a key that is here or elsewhere.
+//! Client assertions: a confidential client adds a new assertion to each request to the
+//! authorization server, signed with a local key or by a remote signer.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -36,12 +36,12 @@ fn client(keys: impl IntoIterator<Item = ClientKey>) -> Client {
     keys.into_iter().fold(builder, atproto_oauth_core::ClientBuilder::key).build().unwrap()
 }
 
-/// Runs a machine as [`Network::run`] does. Keeps the forms that were sent, and signs what is to be
-/// signed elsewhere with `elsewhere`.
+/// Runs a machine like [`Network::run`]. Appends each form of a request to `forms`, and signs with
+/// `remote_signer` if the key is remote.
 fn run<M: Machine>(
     network: &mut Network,
     machine: M,
-    elsewhere: Option<&dyn Signer>,
+    remote_signer: Option<&dyn Signer>,
     forms: &mut Vec<Value>,
 ) -> Result<M::Output, M::Error> {
     let mut flow = Flow::new(machine);
@@ -49,7 +49,7 @@ fn run<M: Machine>(
         match flow.poll_output(&mut network.environment.env()) {
             Output::Call(Call::Sign(call)) => {
                 assert_eq!(call.key_id, "the key in the safe");
-                let signature = elsewhere.unwrap().sign(&call.message).unwrap();
+                let signature = remote_signer.unwrap().sign(&call.message).unwrap();
                 flow.handle_reply(call.respond.with(Ok(signature)));
             }
             Output::Call(call) => {
@@ -72,7 +72,7 @@ fn decoded(part: &str) -> Value {
     serde_json::from_slice(&Base64UrlUnpadded::decode_vec(part).unwrap()).unwrap()
 }
 
-/// Rules F-01 to F-05: what every assertion of `key` is like; its identifier.
+/// Checks an assertion of `key` (Rules F-01 to F-05), and returns its `jti`.
 fn check_assertion(form: &Value, key: &ClientKey, now: u64) -> String {
     assert_eq!(form["client_id"], "https://app.example.com/c.json");
     assert_eq!(
@@ -100,8 +100,9 @@ fn check_assertion(form: &Value, key: &ClientKey, now: u64) -> String {
     claims["jti"].as_str().unwrap().to_owned()
 }
 
-/// A login whose pushed request is asked for a nonce, a refresh and a log-out: all forms.
-fn a_whole_life(client: &Client, elsewhere: Option<&dyn Signer>) -> (Vec<Value>, u64) {
+/// Runs a login whose pushed request is repeated for a nonce, a refresh and a logout. Returns the
+/// forms of all requests, and the time.
+fn forms_of_a_session(client: &Client, remote_signer: Option<&dyn Signer>) -> (Vec<Value>, u64) {
     let mut network = Network::new();
     let mut forms = Vec::new();
     let mut asked = false;
@@ -112,28 +113,28 @@ fn a_whole_life(client: &Client, elsewhere: Option<&dyn Signer>) -> (Vec<Value>,
         }
     });
     let subject = Subject::parse("alice.example.com").unwrap();
-    let begun = run(&mut network, client.authorize(subject), elsewhere, &mut forms).unwrap();
+    let begun = run(&mut network, client.authorize(subject), remote_signer, &mut forms).unwrap();
     let state = begun.pending.state();
     let params = format!("state={state}&iss=https://pds.example.com&code=c-1");
     let params = CallbackParams::parse(&params).unwrap();
     let callback = client.callback(begun.pending, params);
-    let session = run(&mut network, callback, elsewhere, &mut forms).unwrap().session;
-    let refreshed = run(&mut network, client.refresh(session), elsewhere, &mut forms).unwrap();
-    let _ = run(&mut network, client.revoke(refreshed.session), elsewhere, &mut forms).unwrap();
+    let session = run(&mut network, callback, remote_signer, &mut forms).unwrap().session;
+    let refreshed = run(&mut network, client.refresh(session), remote_signer, &mut forms).unwrap();
+    let revoke = client.revoke(refreshed.session);
+    let _ = run(&mut network, revoke, remote_signer, &mut forms).unwrap();
     (forms, network.environment.now.as_secs())
 }
 
 #[test]
 fn each_attempt_carries_an_assertion_of_its_own() {
     let key = ClientKey::new(signer(1)).unwrap();
-    let elsewhere = ClientKey::remote("the key in the safe", *key.jwk());
-    for (key, signs) in [(key, None), (elsewhere, Some(&*signer(1)))] {
-        let (forms, now) = a_whole_life(&client([key.clone()]), signs);
-        // Pushed twice, exchanged, refreshed, two tokens revoked.
+    let remote = ClientKey::remote("the key in the safe", *key.jwk());
+    for (key, remote_signer) in [(key, None), (remote, Some(&*signer(1)))] {
+        let (forms, now) = forms_of_a_session(&client([key.clone()]), remote_signer);
+        // Two pushed requests, code exchange, refresh, revocation of two tokens.
         assert_eq!(forms.len(), 6);
-        let names: BTreeSet<_> =
-            forms.iter().map(|form| check_assertion(form, &key, now)).collect();
-        assert_eq!(names.len(), 6, "an assertion was used again");
+        let jtis: BTreeSet<_> = forms.iter().map(|form| check_assertion(form, &key, now)).collect();
+        assert_eq!(jtis.len(), 6, "an assertion was used twice");
     }
 }
 
@@ -161,7 +162,8 @@ fn a_session_keeps_the_client_key_of_its_login() {
     let _ = run(&mut network, rotated.refresh(session.clone()), None, &mut forms).unwrap();
     check_assertion(&forms[0], &first, network.environment.now.as_secs());
 
-    // The key is gone, or another one has its name: nothing is sent, and the session is kept.
+    // If the client has no key with the `kid` of the session, or another key has that `kid`, no
+    // request is sent, and the session is kept.
     for keys in [vec![second.clone()], vec![second.with_kid(first.kid())], vec![]] {
         let failed = network.run(client(keys).refresh(session.clone())).unwrap_err();
         assert!(

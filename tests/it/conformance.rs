@@ -1,4 +1,4 @@
-//! The transport that a page shows does what every transport must.
+//! The transport in the README of `atproto-sansio` passes the conformance suite of transports.
 
 use atproto_oauth_tests::plain_transport::perform;
 

@@ -1,4 +1,4 @@
-//! A procedure that has ended does nothing more, and can be moved to where it is run.
+//! Flows after their end: a further poll panics. Machines and results are `Send`.
 
 use std::fmt::Debug;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,7 +11,8 @@ use atproto_oauth_core::{
 use atproto_oauth_tests::replayer::network::Network;
 use atproto_sansio::{Flow, Machine, Output};
 
-/// Runs `machine` to its end, and polls its flow and the machine in another flow once more.
+/// Runs `machine` to its end; then polls its flow, and the machine in a new flow, once more. Both
+/// polls must panic.
 fn poll_after_end<M: Machine>(network: &mut Network, mut machine: M)
 where
     M::Output: Debug,
@@ -28,13 +29,15 @@ where
     let again = catch_unwind(AssertUnwindSafe(|| {
         drop(flow.poll_output(&mut network.environment.env()));
     }));
-    assert!(again.is_err(), "a flow did something after its end");
+    assert!(again.is_err(), "a flow did not panic when it was polled after its end");
     drop(flow);
     let mut flow = Flow::new(&mut machine);
     let again = catch_unwind(AssertUnwindSafe(|| flow.poll_output(&mut network.environment.env())));
     match again {
         Err(_) => {}
-        Ok(output) => panic!("a machine did something after its end: {output:?}"),
+        Ok(output) => {
+            panic!("a machine did not panic when it was polled after its end: {output:?}")
+        }
     }
 }
 
@@ -60,7 +63,7 @@ fn an_ended_callback_panics_if_it_is_polled() {
     let client = network.client();
     let pending = network.pending(&client);
     poll_after_end(&mut network, client.callback(pending.clone(), callback(&pending)));
-    // Refused at the start, and refused with tokens to revoke.
+    // A callback that is rejected before any request, and one whose tokens must be revoked.
     let denied = format!("state={}&error=access_denied", pending.state());
     let denied = CallbackParams::parse(&denied).unwrap();
     poll_after_end(&mut network, client.callback(pending.clone(), denied));
@@ -86,7 +89,7 @@ fn ended_session_procedures_panic_if_they_are_polled() {
     poll_after_end(&mut network, client.revoke(session));
 }
 
-/// Machines are spawned, and their ends are sent to other threads.
+/// Applications run machines in tasks, and send the results to other threads.
 #[test]
 fn machines_and_their_results_can_be_sent_between_threads() {
     fn sent<T: Send + 'static>() {}

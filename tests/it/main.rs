@@ -1,6 +1,11 @@
-//! Everything that is tested through the public interface.
-#![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests may")]
-#![allow(missing_docs, reason = "tests have names")]
+//! Tests of the client, the transports and the sandbox through their public interfaces.
+#![allow(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by a panic"
+)]
+#![allow(missing_docs, reason = "the names of tests describe them")]
 
 mod confidential;
 mod conformance;

@@ -1,4 +1,5 @@
-//! Whatever servers answer, a login, its callback and a refresh come to an end.
+//! Random faults in the responses of servers: each login, callback, refresh and logout still ends,
+//! and no fault yields a session of another account.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +12,7 @@ use http::{HeaderName, HeaderValue, Response, StatusCode};
 use proptest::prelude::*;
 use serde_json::Value;
 
-/// What becomes of one answer.
+/// A change of one response, or a failure of its call.
 #[derive(Clone, Debug)]
 enum Fault {
     Reply { status: u16, headers: Vec<(&'static str, String)>, body: Vec<u8> },
@@ -61,7 +62,7 @@ fn fault() -> impl Strategy<Value = Fault> {
     ]
 }
 
-/// What takes the place of a member, or `null`, which takes it away.
+/// Generates the new value of a JSON member.
 fn value() -> impl Strategy<Value = Value> {
     let text = prop::sample::select(vec![
         "",
@@ -91,7 +92,7 @@ fn value() -> impl Strategy<Value = Value> {
 }
 
 impl Fault {
-    fn spoil(&self, response: &mut Response<Bytes>) {
+    fn apply(&self, response: &mut Response<Bytes>) {
         match self {
             Self::Reply { status, headers, body } => {
                 *response = Response::new(Bytes::from(body.clone()));
@@ -142,14 +143,14 @@ fn replace(response: &mut Response<Bytes>, name: &str, value: &Value) {
     }
 }
 
-/// A lie that is told by whoever is asked.
+/// Generates a member that has the same wrong value in every response that has the member.
 fn everywhere() -> impl Strategy<Value = Option<(&'static str, Value)>> {
     let names = vec!["sub", "sub", "token_type", "scope", "issuer", "resource", "id"];
     let bob = Just(Value::from("did:plc:z72i7hdynmk6r22z27h6tvur"));
     prop::option::of((prop::sample::select(names), prop_oneof![value(), bob]))
 }
 
-/// The JSON pointers of everything in `json`.
+/// Returns the JSON pointers of all values in `json`, below the pointer `here`.
 fn places(json: &Value, here: &str) -> Vec<String> {
     let mut all = vec![here.to_owned()];
     match json {
@@ -168,18 +169,19 @@ fn places(json: &Value, here: &str) -> Vec<String> {
     all
 }
 
-/// Where faults strike: at which request, counted from 0.
-struct Spoiled {
+/// A network whose responses have faults.
+struct FaultyNetwork {
     network: Network,
+    /// Index of a call, counted from 0, and the fault of its reply.
     faults: Vec<(usize, Fault)>,
-    /// A member that has this value in every answer that has it.
+    /// A member and its value in every response that has the member.
     everywhere: Option<(&'static str, Value)>,
     asked: usize,
     jtis: BTreeSet<String>,
 }
 
-impl Spoiled {
-    /// Runs `machine` within what it may cost; answers the call that `order` picks.
+impl FaultyNetwork {
+    /// Runs `machine`, and checks its budget of requests; `order` picks the call to answer next.
     fn run<M: Machine>(&mut self, machine: M, order: &[u8]) -> Result<M::Output, M::Error> {
         let most = machine.budget();
         let (mut http, mut order) = (0, order.iter().copied().cycle());
@@ -190,12 +192,15 @@ impl Spoiled {
                 Output::Call(call) => {
                     http += u32::from(matches!(call, Call::Http(_)));
                     assert!(http <= most.http, "more requests than the budget allows");
-                    self.look_at(&call);
+                    self.check_jti(&call);
                     outstanding.push(call);
                 }
                 Output::Wait => {
                     outstanding.retain(Call::is_wanted);
-                    assert!(!outstanding.is_empty(), "it waits for nothing");
+                    assert!(
+                        !outstanding.is_empty(),
+                        "the machine waits, but no call is outstanding"
+                    );
                     let pick = usize::from(order.next().unwrap_or_default()) % outstanding.len();
                     let call = outstanding.remove(pick);
                     flow.handle_reply(self.answer(call));
@@ -205,8 +210,8 @@ impl Spoiled {
         }
     }
 
-    /// Rule E-07: no two proofs have one jti.
-    fn look_at(&mut self, call: &Call) {
+    /// Checks that each proof has a new `jti` (Rule E-07).
+    fn check_jti(&mut self, call: &Call) {
         let Call::Http(call) = call else { return };
         if let Some(proof) = call.request.headers().get("dpop") {
             let proof = Proof::read(proof.to_str().unwrap()).unwrap();
@@ -229,34 +234,40 @@ impl Spoiled {
                 replace(response, name, value);
             }
             if let Some(fault) = &fault {
-                fault.spoil(response);
+                fault.apply(response);
             }
         });
         self.network.answer(call)
     }
 }
 
-/// A whole life, as far as it goes: the sessions that came of it.
-fn live(spoiled: &mut Spoiled, client: &Client, subject: &str, order: &[u8]) -> Vec<Session> {
+/// Runs a login, a callback, a refresh and a logout until one fails, and returns the sessions.
+fn run_all(
+    network: &mut FaultyNetwork,
+    client: &Client,
+    subject: &str,
+    order: &[u8],
+) -> Vec<Session> {
     let mut sessions = Vec::new();
     let subject = Subject::parse(subject).unwrap();
-    let Ok(begun) = spoiled.run(client.authorize(subject), order) else { return sessions };
+    let Ok(begun) = network.run(client.authorize(subject), order) else { return sessions };
     let issuer = "https://pds.example.com";
     let params = format!("state={}&iss={issuer}&code=c-1", begun.pending.state());
     let params = CallbackParams::parse(&params).unwrap();
     let exchange = client.callback(begun.pending, params);
-    let Ok(logged_in) = spoiled.run(exchange, order) else { return sessions };
+    let Ok(logged_in) = network.run(exchange, order) else { return sessions };
     sessions.push(logged_in.session.clone());
-    if let Ok(refreshed) = spoiled.run(client.refresh(logged_in.session), order) {
+    if let Ok(refreshed) = network.run(client.refresh(logged_in.session), order) {
         sessions.push(refreshed.session);
     }
     if let Some(session) = sessions.last() {
-        let _ = spoiled.run(client.revoke(session.clone()), order);
+        let _ = network.run(client.revoke(session.clone()), order);
     }
     sessions
 }
 
-/// A whole life has about fifteen calls; `PROPTEST_CASES` sets how many lives there are.
+/// Generates at most three faults. [`run_all`] makes about fifteen calls; `PROPTEST_CASES` sets the
+/// number of runs.
 fn faults() -> impl Strategy<Value = Vec<(usize, Fault)>> {
     prop::collection::vec((0usize..20, fault()), 0..4)
 }
@@ -271,12 +282,13 @@ proptest! {
     ) {
         let network = Network::new();
         let client = network.client();
-        let mut spoiled = Spoiled { network, faults, everywhere, asked: 0, jtis: BTreeSet::new() };
+        let jtis = BTreeSet::new();
+        let mut network = FaultyNetwork { network, faults, everywhere, asked: 0, jtis };
         let alice = "did:plc:ewvi7nxzyoun6zhxrhs64oiz";
         let subject = if by_handle { "alice.example.com" } else { alice };
-        let sessions = live(&mut spoiled, &client, subject, &order);
+        let sessions = run_all(&mut network, &client, subject, &order);
         for session in sessions {
-            // A spoiled DNS answer names nobody else here; only the tokens could.
+            // No fault changes DNS records, so only the tokens can name another account.
             prop_assert_eq!(session.did().as_str(), alice);
             prop_assert_eq!(session.issuer().as_str(), "https://pds.example.com");
         }
@@ -287,9 +299,9 @@ proptest! {
 fn without_faults_a_login_and_a_refresh_succeed() {
     let network = Network::new();
     let client = network.client();
-    let mut spoiled =
-        Spoiled { network, faults: Vec::new(), everywhere: None, asked: 0, jtis: BTreeSet::new() };
-    assert_eq!(live(&mut spoiled, &client, "alice.example.com", &[0]).len(), 2);
-    // The faults strike at all of them.
-    assert!((12..=20).contains(&spoiled.asked), "{}", spoiled.asked);
+    let (faults, jtis) = (Vec::new(), BTreeSet::new());
+    let mut network = FaultyNetwork { network, faults, everywhere: None, asked: 0, jtis };
+    assert_eq!(run_all(&mut network, &client, "alice.example.com", &[0]).len(), 2);
+    // `faults` generates indices below 20, so each call can have a fault.
+    assert!((12..=20).contains(&network.asked), "{}", network.asked);
 }

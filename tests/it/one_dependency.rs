@@ -1,4 +1,4 @@
-//! Programs outside of the workspace, with an adapter as their only dependency, log in.
+//! Two programs outside the workspace, whose only dependency is an adapter, log in.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use atproto_oauth_sandbox::Served;
 
-/// Builds the program in a folder of its own, and lets it log in.
+/// Builds the program in its own workspace, and checks that it logs in to a sandbox.
 fn logs_in(program: &str, adapter: &str) {
     let repository = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("one_dependency").join(program);
@@ -21,9 +21,9 @@ fn logs_in(program: &str, adapter: &str) {
         profiles(repository)
     );
     fs::write(folder.join("Cargo.toml"), manifest).unwrap();
-    // The same versions as in the workspace, which are on this machine.
+    // The build is offline, so it needs the versions that the workspace has downloaded.
     fs::copy(repository.join("Cargo.lock"), folder.join("Cargo.lock")).unwrap();
-    // With the profile and the target folder of the workspace, most of the build is done already.
+    // The target folder and profiles of the workspace, so that most dependencies are already built.
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
     let build = Command::new(env!("CARGO"))
         .args(["build", "--quiet", "--offline", "--manifest-path"])
@@ -54,7 +54,7 @@ fn logs_in(program: &str, adapter: &str) {
     assert_eq!(did.unwrap().unwrap(), network.sandbox().did("alice.test").unwrap());
 }
 
-/// The profiles of the workspace, which its manifest ends with.
+/// Returns the profiles of the workspace: the end of its manifest.
 fn profiles(repository: &Path) -> String {
     let manifest = fs::read_to_string(repository.join("Cargo.toml")).unwrap();
     manifest[manifest.find("[profile.").unwrap()..].to_owned()

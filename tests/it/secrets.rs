@@ -1,4 +1,4 @@
-//! Nothing that is printed for people shows a secret.
+//! `Debug` and `Display` output has no secrets: tokens, keys, codes, verifiers.
 
 use std::fmt::Debug;
 
@@ -7,11 +7,11 @@ use atproto_oauth_tests::replayer::network::Network;
 use atproto_sansio::{Call, Flow, Output};
 use serde_json::Value;
 
-/// What must not be seen, with a name for the report.
+/// Names and values of secrets that no output may contain.
 struct Secrets(Vec<(String, String)>);
 
 impl Secrets {
-    /// `json` holds secrets under these names, and a DPoP key.
+    /// Adds the members `names` of a stored login or session, and the private key in `dpop_key`.
     fn collect(&mut self, json: &str, names: &[&str]) {
         let json: Value = serde_json::from_str(json).unwrap();
         for name in names {
@@ -28,7 +28,7 @@ impl Secrets {
 
     fn check_text(&self, text: &str) {
         for (name, secret) in &self.0 {
-            assert!(!text.contains(secret.as_str()), "{name} is seen in {text}");
+            assert!(!text.contains(secret.as_str()), "the secret {name} is in {text}");
         }
     }
 }
@@ -90,10 +90,10 @@ fn no_debug_output_of_a_call_has_a_secret() {
     }
 }
 
-/// A server that quotes what it was sent, in every way that an answer can be wrong.
+/// The server puts tokens into responses that are malformed in various ways.
 #[test]
 fn no_error_has_a_secret() {
-    // Rule M: a server's text is cut short, and what it made of a token is not quoted.
+    // An error shortens the text of a server, and quotes no token in the response.
     let bodies = [
         r#"{"access_token":{"x":"secret-at"},"refresh_token":"secret-rt"}"#,
         r#"{"access_token":"secret-at","refresh_token":"secret-rt","token_type":"Bearer"}"#,

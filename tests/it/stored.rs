@@ -1,10 +1,10 @@
-//! What is written down can be read again, by this version and by others.
+//! Stored logins and sessions can be read again, also those of later versions of the library.
 
 use atproto_oauth_core::{InputError, Pending, Session};
 use atproto_oauth_tests::replayer::network::Network;
 use serde_json::{Value, json};
 
-/// A pending login and a session, as they are written.
+/// Returns a pending login and a session as stored JSON.
 fn written() -> [Value; 2] {
     let mut network = Network::with_secret_tokens();
     let client = network.client();
@@ -13,7 +13,7 @@ fn written() -> [Value; 2] {
     [pending, session].map(|json| serde_json::from_str(json.expose()).unwrap())
 }
 
-/// Reads a value of each kind, and writes it again.
+/// Parses a pending login (`index` 0) or a session (1), and serializes it again.
 fn again(index: usize, json: &str) -> Result<Value, InputError> {
     let written = match index {
         0 => Pending::from_json(json)?.to_json()?,
@@ -41,7 +41,7 @@ fn members_of_a_later_version_are_kept() {
 fn a_later_version_is_not_read() {
     for (index, mut value) in written().into_iter().enumerate() {
         value["version"] = json!(2);
-        // However little of the rest can be understood.
+        // The version is checked first, so the other members may be missing.
         for json in [value.to_string(), r#"{"version":2}"#.to_owned()] {
             let error = again(index, &json).unwrap_err();
             assert!(

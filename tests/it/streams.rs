@@ -1,4 +1,4 @@
-//! A body that can be sent once does not meet a server that wants another nonce first.
+//! Streamed request bodies: a body that can be sent only once is not sent without a nonce.
 
 use std::time::Duration;
 
@@ -8,11 +8,10 @@ use atproto_sansio::{Body, Call, Flow, Machine, Output};
 use bytes::Bytes;
 use http::{Response, StatusCode};
 
-/// Paths, and whether the body was attached.
+/// Paths of requests, each with whether its body was attached.
 type Asked = Vec<(String, bool)>;
 
-/// Runs a machine as [`Network::run`] does: the paths that were asked, and whether the body was
-/// attached to them.
+/// Runs a machine like [`Network::run`], and returns its requests and its result.
 fn asked<M: Machine>(network: &mut Network, machine: M) -> (Asked, Result<M::Output, M::Error>) {
     let mut flow = Flow::new(machine);
     let mut asked = Vec::new();
@@ -44,9 +43,9 @@ fn a_nonce_is_fetched_before_a_streamed_body_is_sent() {
     let upload =
         |network: &mut Network| asked(network, client.request(&session, request()).unwrap()).0;
 
-    // The login has just brought a nonce of the same server.
+    // The login has just cached a nonce of the same server.
     assert_eq!(upload(&mut network), [(UPLOAD.to_owned(), true)]);
-    // It is old; or there is none.
+    // The cached nonce is old after 150 s, and expired after 600 s.
     network.environment.wait(Duration::from_secs(150));
     assert_eq!(upload(&mut network), [(SMALL.to_owned(), false), (UPLOAD.to_owned(), true)]);
     assert_eq!(upload(&mut network), [(UPLOAD.to_owned(), true)]);
@@ -71,5 +70,8 @@ fn a_streamed_body_is_sent_at_most_once() {
     let request = xrpc::upload("com.atproto.repo.uploadBlob", &[], "video/mp4").unwrap();
     let (asked, reply) = asked(&mut network, client.request(&session, request).unwrap());
     assert_eq!(asked, [(UPLOAD.to_owned(), true)]);
-    assert!(xrpc::is_nonce_refused(&reply.unwrap().response), "the caller is told to try again");
+    assert!(
+        xrpc::is_nonce_refused(&reply.unwrap().response),
+        "the caller learns that a retry may succeed"
+    );
 }

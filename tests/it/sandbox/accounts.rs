@@ -1,4 +1,5 @@
-//! Accounts that are elsewhere, move, or change their names.
+//! Accounts with a `did:web`, accounts that move to another server, and accounts that change their
+//! handle.
 
 use atproto_oauth_core::{AuthorityError, Error, Session, SessionEffect};
 use atproto_oauth_sandbox::{Dns, Exchange, NoRedirect, Sandbox};
@@ -6,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::sandbox::{ALICE, RITA, begin, finish, log_in, loopback, server, status};
 
-/// How often the origin was asked for this path.
+/// Returns the number of requests to `origin` with this path.
 fn asked(sandbox: &Sandbox, origin: &str, path: &str) -> usize {
     let is_it = |exchange: &&Exchange| {
         exchange.url.origin().ascii_serialization() == origin && exchange.path() == path
@@ -14,7 +15,7 @@ fn asked(sandbox: &Sandbox, origin: &str, path: &str) -> usize {
     sandbox.requests().filter(is_it).count()
 }
 
-/// The same session, as if its account were on another server.
+/// Returns the session with another PDS.
 fn at(session: &Session, pds: &str) -> Session {
     let mut json: Value = serde_json::from_str(session.to_json().unwrap().expose()).unwrap();
     json["pds"] = json!(pds);
@@ -42,14 +43,14 @@ fn an_account_that_moves_within_an_entryway_keeps_its_session() {
     let other = server(&sandbox, &names.other_entryway_pds);
     sandbox.migrate(RITA, other);
 
-    // Its access token is for the old server alone.
+    // The access token of the session is valid at the old PDS only.
     let moved = at(&session, &names.other_entryway_pds);
     assert_eq!(status(&mut sandbox, &client, &moved), 401);
     let refreshed = sandbox.run(client.refresh(session.clone())).unwrap().session;
     assert_eq!(refreshed.pds().as_str(), names.other_entryway_pds);
     assert_eq!(refreshed.session_id(), session.session_id());
     assert_eq!(status(&mut sandbox, &client, &refreshed), 200);
-    // And the new one for the new.
+    // The access token of the refreshed session is valid at the new PDS only.
     let back = at(&refreshed, &names.entryway_pds);
     assert_eq!(status(&mut sandbox, &client, &back), 401);
     assert_eq!(status(&mut sandbox, &client, &session), 401);
@@ -71,14 +72,14 @@ fn an_account_that_moves_to_another_issuer_must_log_in_there() {
     };
     assert_eq!(did, *session.did());
     assert_eq!((expected.as_str(), found.as_str()), (&*names.pds, &*names.other_pds));
-    // Nothing was spent.
+    // No token request was sent, so the refresh token is unspent.
     assert_eq!(asked(&sandbox, &names.pds, "/oauth/token"), 0);
     assert_eq!(sandbox.sessions(old), 1);
 
     let again = log_in(&mut sandbox, &client, ALICE);
     assert_eq!(again.issuer().as_str(), names.other_pds);
     assert_eq!(status(&mut sandbox, &client, &again), 200);
-    // The account comes back, and the first session goes on.
+    // After the account has moved back, the first session can be refreshed.
     sandbox.migrate(ALICE, old);
     assert!(sandbox.run(client.refresh(session)).is_ok());
     let failed = sandbox.run(client.refresh(again)).unwrap_err();
@@ -97,7 +98,7 @@ fn an_account_that_moves_during_its_login_gets_no_session_of_the_old_server() {
     let failed = sandbox.run(client.callback(begun.pending, params)).unwrap_err();
     let moved = matches!(failed.error, Error::Authority(AuthorityError::IssuerOfAccount { .. }));
     assert!(moved, "{failed:?}");
-    assert_eq!(sandbox.sessions(old), 0, "what was granted meanwhile was given back");
+    assert_eq!(sandbox.sessions(old), 0, "the tokens of the old server were revoked");
 }
 
 #[test]
@@ -109,17 +110,17 @@ fn an_account_that_has_moved_is_denied_at_its_old_server() {
         let (begun, another) =
             (begin(&mut sandbox, &client, who), begin(&mut sandbox, &client, who));
         sandbox.migrate(who, new);
-        // Whoever never lived there does not sign in at all.
+        // An account that this server never had cannot sign in.
         let stuck = sandbox.approve(&another.url, "bob.example.com").unwrap_err();
         assert!(matches!(stuck, NoRedirect::NotSignedIn(_)), "{stuck:?}");
         let denied = finish(&mut sandbox, &client, begun, who).unwrap_err();
         let Error::Denied(denied) = denied.error else { panic!("{denied:?}") };
         assert_eq!(denied.error, "access_denied");
         assert_eq!(denied.description.as_deref(), Some("This account is deactivated here"));
-        sandbox.process().forget(); // where the account was
+        sandbox.process().forget(); // the cached PDS of the account
         log_in(&mut sandbox, &client, who);
     }
-    // And back again.
+    // After the account has moved back, the login succeeds at the old server.
     let old = server(&sandbox, &names.pds);
     sandbox.migrate(ALICE, old);
     sandbox.process().forget();
@@ -134,7 +135,7 @@ fn a_session_survives_a_change_of_its_handle() {
     sandbox.rename(ALICE, "alicia.example.com");
     let session = sandbox.run(client.refresh(session)).unwrap().session;
     assert_eq!(status(&mut sandbox, &client, &session), 200);
-    // By her old name she is not found; by the new one she is.
+    // The old handle does not resolve any more; the new one does.
     sandbox.process().forget();
     let old = client.authorize(ALICE.parse().unwrap());
     assert!(matches!(sandbox.run(old).unwrap_err(), Error::Identity(_)));

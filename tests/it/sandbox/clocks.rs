@@ -1,4 +1,4 @@
-//! Clocks that are off, and nonces that don't last.
+//! Wrong clocks of clients and servers, and short-lived nonces.
 
 use std::time::Duration;
 
@@ -9,7 +9,8 @@ use crate::sandbox::{ALICE, RITA, confidential, log_in, loopback, server, status
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// A login, a call, a refresh, another call and a log-out: how many proofs were refused for their time.
+/// Runs a login, a request, a refresh, another request and a logout. Returns the number of
+/// responses with the error `invalid_dpop_proof`.
 fn whole_session(sandbox: &mut Sandbox, client: &Client, who: &str) -> usize {
     sandbox.clear_log();
     let session = log_in(sandbox, client, who);
@@ -65,7 +66,8 @@ fn a_login_succeeds_with_a_wrong_clock() {
 
 #[test]
 fn a_confidential_login_succeeds_with_a_wrong_clock() {
-    // Rules E-40, F-05: servers allow assertions no tolerance, and proofs three minutes.
+    // Rules E-40, F-05: servers tolerate a clock difference of three minutes in proofs, and none in
+    // assertions.
     for seconds in [1, 5, 10, 20, 25, 30, 35, 55, 60, 90, 170, 190, 300, 3600] {
         for is_ahead in [true, false] {
             let (mut sandbox, client) = (Sandbox::new(1), confidential());
@@ -108,7 +110,7 @@ fn a_server_that_rejects_every_nonce_ends_the_login() {
     let refused = sandbox.run(client.authorize(ALICE.parse().unwrap())).unwrap_err();
     assert_eq!(refused.oauth_error_code(), Some("use_dpop_nonce"));
     let pushed = sandbox.requests().filter(|exchange| exchange.path() == "/oauth/par").count();
-    assert_eq!(pushed, 3, "without one, with the first, with the second");
+    assert_eq!(pushed, 3, "one request without a nonce, and two with different nonces");
 
     sandbox.clear_faults();
     let begun = sandbox.run(client.authorize(ALICE.parse().unwrap())).unwrap();

@@ -1,4 +1,4 @@
-//! What the sandbox's page demands, and what a server that has lost an account still says.
+//! The sandbox's authorization page, its limits, and accounts that have moved away.
 
 use atproto_oauth_core::{NoncePolicy, xrpc};
 use atproto_oauth_sandbox::Sandbox;
@@ -10,7 +10,8 @@ use url::Url;
 
 use crate::sandbox::{ALICE, begin, log_in, loopback, server, status};
 
-/// Posts the page's form as a browser of this name, which may not have opened the page.
+/// Posts the form of the page with the cookie `device`, without opening the page first. Returns the
+/// status and the `Location`.
 fn decide(sandbox: &mut Sandbox, authorize: &Url, device: &str, csrf: &str) -> (u16, String) {
     let form = url::form_urlencoded::Serializer::new(authorize.query().unwrap().to_owned())
         .append_pair("csrf", csrf)
@@ -31,7 +32,7 @@ fn decide(sandbox: &mut Sandbox, authorize: &Url, device: &str, csrf: &str) -> (
 fn a_browser_that_has_not_opened_the_page_cannot_consent() {
     let (mut sandbox, client) = (Sandbox::new(1), loopback());
     let begun = begin(&mut sandbox, &client, ALICE);
-    // Somebody else's form.
+    // The CSRF token belongs to another browser.
     assert_eq!(decide(&mut sandbox, &begun.url, "a", &hash("b")).0, 400);
     let (status, location) = decide(&mut sandbox, &begun.url, "a", &hash("a"));
     assert_eq!(status, 303);
@@ -42,11 +43,11 @@ fn a_browser_that_has_not_opened_the_page_cannot_consent() {
 fn a_request_uri_belongs_to_its_client() {
     let (mut sandbox, client) = (Sandbox::new(1), loopback());
     let begun = begin(&mut sandbox, &client, ALICE);
-    let mut nobody = begun.url.clone();
-    let others = [("client_id".to_owned(), "https://nobody.client.dev/c.json".to_owned())];
+    let mut other = begun.url.clone();
+    let other_id = [("client_id".to_owned(), "https://other.client.dev/c.json".to_owned())];
     let own = begun.url.query_pairs().into_owned().filter(|(name, _)| name != "client_id");
-    nobody.query_pairs_mut().clear().extend_pairs(others.into_iter().chain(own));
-    let stuck = sandbox.approve(&nobody, ALICE).unwrap_err();
+    other.query_pairs_mut().clear().extend_pairs(other_id.into_iter().chain(own));
+    let stuck = sandbox.approve(&other, ALICE).unwrap_err();
     assert!(matches!(stuck, atproto_oauth_sandbox::NoRedirect::ErrorPage(_)), "{stuck:?}");
     assert!(sandbox.approve(&begun.url, ALICE).unwrap().contains("code="));
 }

@@ -1,4 +1,4 @@
-//! How machines run in virtual time: what they share, how long they wait, and what a panic leaves.
+//! Machines in virtual time: shared calls, timeouts, and panics.
 
 use std::convert::Infallible;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -17,7 +17,7 @@ use crate::sandbox::{ALICE, begin, log_in, loopback, status};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// A machine from a function.
+/// A machine whose `poll` is a function.
 struct By<F>(F);
 
 impl<T, F: FnMut(&mut Cx<'_>) -> Poll<T>> Machine for By<F> {
@@ -29,7 +29,7 @@ impl<T, F: FnMut(&mut Cx<'_>) -> Poll<T>> Machine for By<F> {
     }
 }
 
-/// Looks a name up, and sleeps a second then.
+/// Returns a machine that looks up a name, and then sleeps for a second.
 fn look_up_and_sleep(name: &'static str) -> By<impl FnMut(&mut Cx<'_>) -> Poll<()>> {
     let mut asked = None;
     let mut sleeping: Option<Ticket<()>> = None;
@@ -45,7 +45,7 @@ fn look_up_and_sleep(name: &'static str) -> By<impl FnMut(&mut Cx<'_>) -> Poll<(
     })
 }
 
-/// What machines are polled with is answered at once or later; here all of them wait for all.
+/// Removes the tickets whose calls have been answered, and returns the others.
 fn all(mut tickets: Vec<Ticket<()>>, cx: &mut Cx<'_>) -> Vec<Ticket<()>> {
     tickets.retain(|ticket| cx.take(ticket).map(|answered| answered.unwrap()).is_pending());
     tickets
@@ -135,7 +135,7 @@ fn a_shared_call_that_was_started_runs_to_its_end_without_a_waiter() {
         let _ticket = cx.shared("one".to_owned(), look_up_and_sleep("one"));
         Poll::Ready(())
     }));
-    // What is not wanted any more before it was handed out never is.
+    // A shared call whose ticket is dropped before the call starts is never started.
     assert!(sandbox.log().is_empty());
     let before = sandbox.now();
     let mut waiting = None;
@@ -182,7 +182,7 @@ fn a_lookup_slower_than_its_timeout_times_out() {
     }));
     assert_eq!(phase, Phase::TimedOut);
     assert_eq!(sandbox.now().since(before), SECOND * 10);
-    // The question arrived.
+    // The DNS query reached the nameserver.
     assert!(matches!(sandbox.log(), [Seen::Lookup { answer: Dns::NoSuchName, .. }]));
 }
 
@@ -225,7 +225,7 @@ fn a_process_keeps_its_memory_after_a_panic() {
     assert_eq!(sandbox.log().len(), 2, "nonces and metadata are remembered: {:?}", sandbox.log());
 }
 
-/// Asks for the body of a document, in this way.
+/// Requests the resource metadata of the PDS with the options `how`.
 fn ask(sandbox: &mut Sandbox, how: How) -> Result<Response<Bytes>, TransportError> {
     let url = format!("{}/.well-known/oauth-protected-resource", sandbox.names().pds);
     let mut asked = None;

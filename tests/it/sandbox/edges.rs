@@ -1,5 +1,5 @@
-//! The network at its edges: pages of other origins, times that nothing can hold, names that are
-//! nearly right, and faults that are told apart by more than a path.
+//! Edge cases of the sandbox: CORS, extreme durations, similar host names, and faults that match by
+//! more than a path.
 
 use std::time::Duration;
 
@@ -49,7 +49,7 @@ fn the_longest_durations_do_not_overflow() {
         }
         sandbox.fault(Fault::trickle(Duration::MAX).path("/oauth/par"));
         assert!(sandbox.run(client.authorize(ALICE.parse().unwrap())).is_err());
-        // The end of what can be written: there is no date then.
+        // After the year 9999, responses have no `Date`, because no date can express the time.
         sandbox.advance(Duration::MAX);
         let url = format!("{}/.well-known/oauth-protected-resource", sandbox.names().pds);
         let answer = ask(&mut sandbox, Method::GET, &url).unwrap();
@@ -86,7 +86,7 @@ fn handle_hosts_answer_only_https_on_port_443() {
     assert!(
         ask(&mut sandbox, Method::GET, "http://wendy.example.com/.well-known/did.json").is_none()
     );
-    // And DNS answers what it was asked.
+    // DNS over HTTPS answers only queries of the type TXT.
     let doh = format!("{}/dns-query?name=_atproto.{ALICE}", sandbox.names().doh);
     for (kind, found) in [("TXT", true), ("16", true), ("A", false)] {
         let answer = ask(&mut sandbox, Method::GET, &format!("{doh}&type={kind}")).unwrap();
@@ -119,7 +119,7 @@ fn a_fault_can_be_limited_to_a_form_field() {
 
 #[test]
 fn a_fault_can_repeat_a_header() {
-    // Rule E-32: two nonces are none.
+    // Rule E-32: a response with two nonces counts as one without a nonce.
     let (mut sandbox, client) = (Sandbox::new(1), loopback());
     let nonce = (HeaderName::from_static("dpop-nonce"), HeaderValue::from_static("another"));
     sandbox.fault(Fault::with_another_header(nonce.0, nonce.1).path("/oauth/par").always());
@@ -139,7 +139,7 @@ fn the_log_keeps_the_last_requests() {
     let kept: Vec<_> = sandbox.requests().collect();
     assert!((9_000..=10_000).contains(&kept.len()), "{}", kept.len());
     assert_eq!(kept[kept.len() - 2].body, "11998");
-    assert!(kept[kept.len() - 1].body.is_empty(), "too large to be kept");
+    assert!(kept[kept.len() - 1].body.is_empty(), "the log drops a body that is too large");
 }
 
 #[test]

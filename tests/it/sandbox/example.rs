@@ -1,4 +1,4 @@
-//! An app is tested with the sandbox in twenty lines.
+//! The example `test_your_app` of the sandbox passes, and its test has at most twenty lines.
 
 #[path = "../../../crates/atproto-oauth-sandbox/examples/test_your_app.rs"]
 mod test_your_app;

@@ -1,4 +1,4 @@
-//! A confidential client and its keys.
+//! Keys of confidential clients: remote signers, rotation, and publication.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ fn signer() -> Arc<dyn Signer> {
     P256Keys.generate(&mut SystemEntropy)
 }
 
-/// What servers fetched.
+/// Returns the URLs that servers fetched.
 fn fetched(sandbox: &Sandbox) -> Vec<String> {
     let by_server = |seen: &Seen| match seen {
         Seen::Request(exchange) if exchange.by != By::Client => Some(exchange.url.to_string()),
@@ -30,15 +30,19 @@ fn a_remote_signer_signs_every_assertion() {
     let mut sandbox = Sandbox::new(1);
     sandbox.publish_client(&client);
     let login = client.authorize(ALICE.parse().unwrap());
-    assert!(sandbox.run(login).is_err(), "nobody signs");
+    assert!(sandbox.run(login).is_err(), "the process has no remote signer");
     sandbox.process().add_remote_key("the key in the safe", safe);
 
     let session = log_in(&mut sandbox, &client, ALICE);
-    assert_eq!(fetched(&sandbox), [client.client_id()], "once, and then it is remembered");
+    assert_eq!(
+        fetched(&sandbox),
+        [client.client_id()],
+        "the server fetches the metadata once, and caches it"
+    );
     assert_eq!(status(&mut sandbox, &client, &session), 200);
     let session = sandbox.run(client.refresh(session)).unwrap().session;
     let _ = sandbox.run(client.revoke(session)).unwrap();
-    // Pushed twice, exchanged, refreshed, two tokens revoked.
+    // Two pushed requests, code exchange, refresh, revocation of two tokens.
     let assertions: Vec<_> = sandbox.requests().filter_map(Exchange::assertion).collect();
     assert_eq!(assertions.len(), 6);
     assert!(assertions.iter().all(|assertion| assertion.header["kid"] == key.kid()));
@@ -53,7 +57,7 @@ fn a_session_needs_the_client_key_of_its_login() {
     sandbox.publish_client(&old);
     let session = log_in(&mut sandbox, &old, ALICE);
 
-    // Both keys are published: the old session goes on with the old one.
+    // While both keys are published, the old session uses the old key.
     let both = confidential_with([second.clone(), first.clone()]);
     sandbox.publish_client(&both);
     sandbox.forget_clients(pds);
@@ -61,7 +65,7 @@ fn a_session_needs_the_client_key_of_its_login() {
     let newer = log_in(&mut sandbox, &both, ALICE);
     assert_eq!(sandbox.sessions(pds), 2);
 
-    // The old one is gone. That is told before anybody is asked, and the session is kept.
+    // Without the old key, the refresh fails before any request, and the session is kept.
     let new = confidential_with([second]);
     sandbox.clear_log();
     let failed = sandbox.run(new.refresh(session.clone())).unwrap_err();
@@ -70,14 +74,15 @@ fn a_session_needs_the_client_key_of_its_login() {
     assert_eq!(sandbox.log().len(), 0);
     assert!(sandbox.run(new.refresh(newer)).is_ok());
 
-    // It is gone from the document alone: the server refuses the assertion, and ends nothing.
+    // If only the published document lacks the key, the server rejects the assertion, and does not
+    // end the session.
     sandbox.publish_client(&new);
     sandbox.forget_clients(pds);
     let failed = sandbox.run(old.refresh(session.clone())).unwrap_err();
     assert_eq!(failed.error.oauth_error_code(), Some("invalid_client"));
     assert_eq!(failed.effect, SessionEffect::Keep);
     assert_eq!(sandbox.sessions(pds), 2);
-    // And goes on when it is back.
+    // After the key is published again, the session can be refreshed.
     sandbox.publish_client(&both);
     sandbox.forget_clients(pds);
     assert!(sandbox.run(both.refresh(session)).is_ok());

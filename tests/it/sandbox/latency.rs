@@ -1,5 +1,5 @@
-//! What a user waits for: the longest chain of requests that wait for each other. Every call takes one
-//! unit of time, and calls that are outstanding together take it together.
+//! The time that a user waits: the longest chain of calls that wait for each other. Each call takes
+//! one unit of time; concurrent calls take one unit together.
 
 use std::time::Duration;
 
@@ -10,14 +10,14 @@ use crate::sandbox::{ALICE, CAROL, RITA, begin, finish, log_in, loopback, status
 
 const UNIT: Duration = Duration::from_secs(1);
 
-/// A network in which every call takes a unit, and a client that knows nothing of it.
+/// Returns a network in which each call takes one unit, and a client.
 fn slow() -> (Sandbox, Client) {
     let mut sandbox = Sandbox::new(1);
     sandbox.set_latency(UNIT);
     (sandbox, loopback())
 }
 
-/// How many units pass while `work` is done.
+/// Returns how many units `work` takes, and its result.
 fn units<T>(sandbox: &mut Sandbox, work: impl FnOnce(&mut Sandbox) -> T) -> (u64, T) {
     let before = sandbox.now();
     let output = work(sandbox);
@@ -28,7 +28,7 @@ fn login(sandbox: &mut Sandbox, client: &Client, subject: &str) -> u64 {
     units(sandbox, |sandbox| begin(sandbox, client, subject)).0
 }
 
-/// All nonces of the PDS of alice become worthless.
+/// Invalidates all nonces of the PDS of alice.
 fn reset_nonces(sandbox: &mut Sandbox) {
     let pds = sandbox.names().pds.clone();
     let pds = sandbox.find_server(&pds).unwrap();
@@ -40,11 +40,11 @@ fn a_cold_login_is_as_short_as_it_can_be() {
     let (sandbox, _) = slow();
     let (did, pds) = (sandbox.did(ALICE).unwrap(), &sandbox.names().pds);
     let (rita, behind) = (sandbox.did(RITA).unwrap(), &sandbox.names().entryway_pds);
-    // An entryway is one more to ask: who speaks for the server is another.
+    // Behind an entryway the chain has one more call: the metadata of the entryway.
     for (subject, expected) in [(ALICE, 5), (did, 4), (pds, 3), (RITA, 6), (rita, 5), (behind, 4)] {
         let (mut sandbox, client) = slow();
         assert_eq!(login(&mut sandbox, &client, subject), expected, "{subject}");
-        // The same again, soon: only the request itself.
+        // A second login soon after sends only the pushed request.
         assert_eq!(login(&mut sandbox, &client, subject), 1, "{subject} again");
     }
 }
@@ -55,7 +55,7 @@ fn a_login_at_a_known_server_only_resolves_the_account() {
     let pds = sandbox.names().pds.clone();
     login(&mut sandbox, &client, &pds);
     assert_eq!(login(&mut sandbox, &client, ALICE), 3);
-    // By HTTPS it takes as long as by DNS: both are asked at once.
+    // Resolution over HTTPS takes as long as by DNS, because both run concurrently.
     assert_eq!(login(&mut sandbox, &client, CAROL), 3);
 }
 
@@ -63,8 +63,9 @@ fn a_login_at_a_known_server_only_resolves_the_account() {
 fn a_callback_verifies_the_account_during_the_code_exchange() {
     let (sandbox, _) = slow();
     let (pds, behind) = (&sandbox.names().pds, &sandbox.names().entryway_pds);
-    // Whose account it is, a login that began at a server learns from the token; and a nonce that has
-    // changed meanwhile costs it one more. Beside the verification it costs nothing.
+    // A login that began with a server learns its account from the token response, so verification
+    // comes after it, and a stale nonce costs one more unit. In a login that began with an account,
+    // the retry for a stale nonce runs concurrently with verification and costs no time.
     for (subject, who, fresh, stale) in
         [(ALICE, ALICE, 2, 2), (RITA, RITA, 2, 2), (pds, ALICE, 3, 4), (behind, RITA, 3, 4)]
     {
@@ -99,7 +100,7 @@ fn a_refresh_is_as_short_as_it_can_be() {
         sandbox.process().forget();
         assert_eq!(refresh(&mut sandbox), 3, "{who}: the nonce is not known");
     }
-    // Where the account lives now its document says, and that server is asked after it.
+    // The DID document names the new PDS, whose metadata request must wait for the document.
     let (mut sandbox, client) = slow();
     let session = log_in(&mut sandbox, &client, RITA);
     let names = sandbox.names().clone();

@@ -1,4 +1,4 @@
-//! How long tokens and sessions last.
+//! Lifetimes of access tokens and sessions.
 
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ fn a_session_of_a_public_client_ends_after_two_weeks() {
     let (mut sandbox, client) = (Sandbox::new(1), loopback());
     let pds = server(&sandbox, &sandbox.names().pds);
     let mut session = log_in(&mut sandbox, &client, ALICE);
-    // However much it is used.
+    // Refreshes do not prolong the session.
     for day in 1..=13 {
         sandbox.advance(DAY);
         session = sandbox.run(client.refresh(session)).unwrap().session;

@@ -1,4 +1,4 @@
-//! Requests that no client sends: whatever they are, they get an answer or none, and nothing breaks.
+//! Randomly changed requests to the sandbox: none causes a panic or breaks the network.
 
 use std::fmt::Write;
 use std::sync::LazyLock;
@@ -16,15 +16,15 @@ use url::Position;
 
 use crate::sandbox::{ALICE, begin, confidential, finish, loopback, status};
 
-/// A change of a request: of what, where, and into what.
+/// A random change of a request: the part to change, the position in that part, and the new value.
 type Edit = (u8, u16, u16);
 
-/// A network in which a confidential client has been everywhere, and what it asked for there.
-fn lived_in() -> (Sandbox, Vec<Exchange>) {
+/// Returns a sandbox in which a confidential client has used each endpoint, and its requests.
+fn used_sandbox() -> (Sandbox, Vec<Exchange>) {
     let (mut sandbox, client) = (Sandbox::new(1), confidential());
     sandbox.publish_client(&client);
     let begun = begin(&mut sandbox, &client, ALICE);
-    // Another login, of which a browser asks for the page and sends the form.
+    // A browser opens the page of another login, and posts the form.
     let page = begin(&mut sandbox, &client, ALICE).url;
     let request = Request::get(page.as_str()).header("cookie", "sandbox-device=a");
     let _ = sandbox.exchange(request.body(Bytes::new()).unwrap());
@@ -60,7 +60,7 @@ fn pick<T>(among: &[T], number: u16) -> Option<&T> {
     among.get(usize::from(number) % among.len().max(1))
 }
 
-/// Changes a text: a byte, its end, all of it twice, or a part of a JWT in it.
+/// Changes a text: truncates it, doubles it, changes a JWT in it, or changes one byte.
 fn mangle(text: &str, place: u16, into: u16) -> String {
     let mut bytes = text.as_bytes().to_vec();
     let at = usize::from(place) % bytes.len().max(1);
@@ -77,7 +77,7 @@ fn mangle(text: &str, place: u16, into: u16) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// Gives a member of a JWT's header or claims another value, wherever in the text there is one.
+/// Changes a member of the header or claims of the first JWT in the text.
 fn jwt(text: &str, place: u16, into: u16) -> String {
     let parts: Vec<&str> = text.split('.').collect();
     let decoded = |part: &&str| {
@@ -160,7 +160,7 @@ proptest! {
     fn mangled_requests_do_not_break_the_sandbox(
         requests in prop::collection::vec((any::<u16>(), prop::collection::vec(any::<Edit>(), 1..4)), 64),
     ) {
-        let (mut sandbox, seen) = lived_in();
+        let (mut sandbox, seen) = used_sandbox();
         for (which, edits) in requests {
             let request = pick(&seen, which).and_then(|seen| mangled(seen, &edits));
             let Some(request) = request else { continue };

@@ -1,4 +1,4 @@
-//! A program may bring its own memory.
+//! A memory that the caller provides.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,7 +12,7 @@ use bytes::Bytes;
 
 use crate::sandbox::{ALICE, loopback};
 
-/// Counts the nonces that it is given, and keeps everything in the usual memory.
+/// A memory that counts the nonces that are put into it; a [`MapMemory`] stores all values.
 #[derive(Default)]
 struct CountingMemory {
     nonces: AtomicUsize,
@@ -41,7 +41,7 @@ fn nonces_are_cached_in_the_memory_of_the_caller() {
     let system = System::new(P256Keys).with_memory(memory.clone());
     let mut sandbox = Sandbox::new(1);
     sandbox.advance(System::now().since(sandbox.now()));
-    // The first login is asked for a nonce, the second one sends it at once.
+    // The first login pushes twice, because it has no nonce; the second one has the cached nonce.
     for pushed in [2, 1] {
         sandbox.clear_log();
         let login = loopback().authorize(Subject::parse(ALICE).unwrap());

@@ -1,5 +1,5 @@
-//! Whole procedures in a network in memory: what takes a real network no socket can show, and what no
-//! real network lets happen.
+//! The client in the sandbox: procedures in virtual time, faults, and situations that a real
+//! network does not provide.
 
 mod accounts;
 mod clocks;
@@ -32,7 +32,7 @@ use http::Request;
 
 const ALICE: &str = "alice.example.com";
 const CAROL: &str = "carol.example.com";
-/// Her server is behind an entryway.
+/// The PDS of this account is behind an entryway.
 const RITA: &str = "rita.example.com";
 
 fn scopes() -> Scopes {
@@ -43,14 +43,14 @@ fn loopback() -> Client {
     Client::loopback(scopes()).redirect_path("/callback").build().unwrap()
 }
 
-/// A client with these keys, to be published.
+/// Returns a confidential client with these keys, whose metadata is not yet published.
 fn confidential_with(keys: impl IntoIterator<Item = ClientKey>) -> Client {
     let client = Client::web("https://app.client.dev/c.json", scopes())
         .redirect_uri("https://app.client.dev/callback".parse().unwrap());
     keys.into_iter().fold(client, ClientBuilder::key).build().unwrap()
 }
 
-/// The same one each time.
+/// Returns a confidential client with one key; the same client each time.
 fn confidential() -> Client {
     static CLIENT: LazyLock<Client> = LazyLock::new(|| {
         confidential_with([ClientKey::new(P256Keys.generate(&mut SystemEntropy)).unwrap()])
@@ -58,17 +58,17 @@ fn confidential() -> Client {
     CLIENT.clone()
 }
 
-/// The server at an origin.
+/// Returns the server at an origin.
 fn server(sandbox: &Sandbox, origin: &str) -> ServerId {
     sandbox.find_server(origin).unwrap()
 }
 
-/// Begins a login.
+/// Begins a login in the sandbox's own process; the login must succeed.
 fn begin(sandbox: &mut Sandbox, client: &Client, subject: &str) -> Authorization {
     sandbox.run(client.authorize(Subject::parse(subject).unwrap())).unwrap()
 }
 
-/// The owner of `handle` consents, and the browser comes back.
+/// The owner of `handle` consents, and the client handles the callback.
 fn finish(
     sandbox: &mut Sandbox,
     client: &Client,
@@ -84,12 +84,12 @@ fn log_in(sandbox: &mut Sandbox, client: &Client, handle: &str) -> Session {
     finish(sandbox, client, begun, handle).unwrap().session
 }
 
-/// A call that says whose session it is.
+/// Returns the request `com.atproto.server.getSession`.
 fn who_am_i() -> Request<Body> {
     xrpc::query("com.atproto.server.getSession", &[]).unwrap()
 }
 
-/// The status of such a call.
+/// Sends [`who_am_i`] with the session, and returns the status of the response.
 fn status(sandbox: &mut Sandbox, client: &Client, session: &Session) -> u16 {
     let answer = sandbox.run(client.request(session, who_am_i()).unwrap()).unwrap();
     answer.response.status().as_u16()

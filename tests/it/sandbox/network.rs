@@ -1,5 +1,4 @@
-//! The network as a test sets it up: names as people write them, sessions that end, keys that are
-//! published, and what faults and the log tell apart.
+//! The interface of the sandbox: names, documents, sessions, faults, DNS and the log.
 
 use std::time::Duration;
 
@@ -141,7 +140,7 @@ fn a_dns_fault_can_skip_and_repeat() {
     let answers: Vec<bool> = (0..4).map(|_| sandbox.look_up(&name) == Dns::Fails).collect();
     assert_eq!(answers, [false, true, true, false]);
 
-    // Over HTTPS it is the same DNS; and a fault of DNS meets no request.
+    // A DNS fault also applies to DNS over HTTPS, and not to HTTP requests.
     sandbox.fault(Fault::dns(Dns::Fails));
     let pds = sandbox.names().pds.clone();
     let _ = begin(&mut sandbox, &loopback(), &pds);
@@ -150,7 +149,7 @@ fn a_dns_fault_can_skip_and_repeat() {
     let answer = sandbox.exchange(request).whole().unwrap();
     assert!(String::from_utf8_lossy(answer.body()).contains("\"Status\":2"));
 
-    // A resolver that failed once is asked again later.
+    // After a failed lookup, a later login looks the handle up again.
     sandbox.fault(Fault::dns(Dns::Fails).host(ALICE));
     let client = loopback();
     assert!(sandbox.run(client.authorize(ALICE.parse().unwrap())).is_err());
@@ -240,7 +239,7 @@ fn a_known_host_answers_404_for_an_unknown_path() {
         Some(404)
     );
     assert_eq!(ask("https://app.client.dev/".to_owned()), Some(404));
-    assert_eq!(ask("https://nobody.client.dev/c.json".to_owned()), None);
+    assert_eq!(ask("https://unknown.client.dev/c.json".to_owned()), None);
 }
 
 #[test]
@@ -254,7 +253,7 @@ fn the_page_proposes_the_account_of_the_login_hint() {
         let page = String::from_utf8_lossy(page.body()).into_owned();
         assert!(page.contains(&format!("value=\"{proposed}.example.com\" list=")), "{page}");
         assert!(page.contains(&format!("value=\"{proposed}-pass\"")), "{page}");
-        // Those of its own server, and nobody else.
+        // The page lists the accounts of its own server only.
         assert!(page.contains("dave.example.com") && !page.contains("bob.example.com"), "{page}");
     }
 }

@@ -1,4 +1,4 @@
-//! Every flow over sockets, with both adapters; and what only sockets can carry.
+//! Every flow on sockets with both adapters, and large or many requests.
 
 use atproto_oauth_tests::flows::{OnSockets, Over, Plain, Stage, large, many, matrix};
 

@@ -1,4 +1,4 @@
-//! A session belongs to one client and to one key.
+//! The binding of a session to its client and its DPoP key.
 
 use std::sync::Arc;
 
@@ -54,7 +54,7 @@ fn a_dpop_key_that_is_a_client_key_is_refused_before_anything_is_sent() {
     assert_eq!(sandbox.log().len(), 0);
 }
 
-/// Keys that never leave their backend.
+/// A key backend that neither imports nor exports keys.
 struct Sealed;
 
 struct SealedKey(Arc<dyn Signer>);

@@ -1,3 +1,3 @@
-//! Every flow in virtual time, with all calls of a procedure outstanding together.
+//! Every flow in virtual time, with concurrent calls.
 
 atproto_oauth_tests::flows!(atproto_oauth_tests::flows::InMemory::together());

@@ -1,4 +1,4 @@
-//! Which hosts there are, and who is asked.
+//! The hosts of the sandbox on sockets, and the dispatch of requests to them.
 
 use std::net::{Ipv6Addr, TcpListener};
 
@@ -70,11 +70,11 @@ fn handle_hosts_are_told_apart_by_the_host_header() {
     for host in ["carol.test", "CAROL.test", &format!("carol.test:{}", at.port())] {
         assert_eq!(body_of(&ask(host).0), carol, "{host}");
     }
-    assert!(ask("alice.test").0.starts_with("HTTP/1.1 404 "), "she is known to DNS only");
-    assert_eq!(ask("nobody.test"), (String::new(), End::Closed));
+    assert!(ask("alice.test").0.starts_with("HTTP/1.1 404 "), "alice.test resolves by DNS only");
+    assert_eq!(ask("unknown.test"), (String::new(), End::Closed));
     assert!(ask("a b").0.starts_with("HTTP/1.1 400 "));
 
-    // Who comes later is found too.
+    // An account that is added later is found, too.
     let pds = served.names().pds.clone();
     let zoe = {
         let mut sandbox = served.sandbox();
@@ -89,7 +89,7 @@ fn handle_hosts_are_told_apart_by_the_host_header() {
 fn a_request_is_logged_as_it_was_sent() {
     let served = Served::start(1).unwrap();
     let pds = served.names().pds.clone();
-    // Two on one connection; whatever the client calls the host, it is the one that listens there.
+    // Two requests on one connection. The port decides which server answers, not the `Host` header.
     let first = "POST /oauth/token?a=%2F HTTP/1.1\r\nHost: elsewhere\r\nDPoP: one\r\ndpop: two\r\n\
                  Transfer-Encoding: chunked\r\n\r\n3\r\na=b\r\n2\r\n&c\r\n0\r\n\r\n";
     let second = "GET http://localhost/xrpc/x.y.z HTTP/1.1\r\nHost: localhost\r\n\

@@ -1,4 +1,4 @@
-//! Beginning, ending, several at once, and time.
+//! Start and end of the sandbox on sockets, its ports, and its clock.
 
 use std::io::Write;
 use std::net::TcpStream;
@@ -10,7 +10,8 @@ use crate::served::raw::{End, LONG, SHORT, address, asked, get, read};
 
 const PATH: &str = "/.well-known/oauth-authorization-server";
 
-/// One on fixed ports, which no test takes by chance. Others may run on this machine.
+/// Starts a sandbox on consecutive ports at or above `from`. Tries up to 50 ranges, because other
+/// programs on this machine may use some of them.
 fn in_a_row(from: u16) -> (Served, u16) {
     let mut rows = (0..50).map(|row| from + row * 20);
     rows.find_map(|first| Some((Served::builder(1).first_port(first).start().ok()?, first)))
@@ -33,7 +34,7 @@ fn a_dropped_sandbox_closes_its_connections_and_frees_its_ports() {
     assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
     assert!(TcpStream::connect(at).is_err());
     assert_eq!(read(&mut waiting, LONG), (String::new(), End::Closed));
-    // All its ports are free at once for the next one.
+    // All ports are free at once for the next sandbox.
     Served::builder(1).first_port(first).start().unwrap();
 }
 

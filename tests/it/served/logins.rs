@@ -1,4 +1,4 @@
-//! Whole logins over sockets, with both adapters.
+//! Logins over sockets with both adapters.
 
 use atproto_dpop::P256Keys;
 use atproto_identity::Resolver;
@@ -39,7 +39,7 @@ fn log_in(served: &Served, name: &str) -> (atproto_oauth_ureq::OAuthClient, Sess
 #[test]
 fn each_kind_of_account_logs_in() {
     let served = Served::start(1).unwrap();
-    // By DNS, over HTTPS, with a did:web, behind an entryway.
+    // A handle in DNS, a handle over HTTPS, a did:web, and an account behind an entryway.
     for name in ["alice", "carol", "wendy", "rita"] {
         let (client, session) = log_in(&served, name);
         let query = xrpc::query("com.atproto.server.getSession", &[]).unwrap();

@@ -1,4 +1,4 @@
-//! The sandbox on sockets, as those see it who know nothing of it.
+//! The sandbox on sockets, as a client sees it on the wire.
 
 mod hosts;
 mod life;

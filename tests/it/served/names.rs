@@ -1,4 +1,4 @@
-//! The nameserver, as those see it who ask by hand.
+//! The nameserver of the sandbox over UDP and TCP.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
@@ -101,7 +101,7 @@ fn a_reply_too_large_for_udp_comes_over_tcp() {
     assert!(short.metadata.truncation && short.answers.is_empty());
     let mut stream = TcpStream::connect(served.nameserver()).unwrap();
     assert_eq!(texts(&over_tcp(&mut stream, &asked, LONG).unwrap()), records);
-    // Who can take larger ones says so (RFC 6891).
+    // A client may allow larger datagrams by EDNS (RFC 6891).
     asked.set_edns({
         let mut edns = Edns::new();
         edns.set_max_payload(4096);
@@ -127,7 +127,7 @@ fn other_dns_queries_are_answered() {
     }
     let nobody = ask("_atproto.nobody.test", RecordType::TXT);
     assert_eq!(nobody.metadata.response_code, ResponseCode::NXDomain);
-    // Noise is no question, and the next one is answered.
+    // A malformed datagram is ignored, and the next query is answered.
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     socket.send_to(b"noise", served.nameserver()).unwrap();
     assert_eq!(texts(&ask("_ATPROTO.Alice.test", RecordType::TXT)).len(), 1);

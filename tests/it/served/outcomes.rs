@@ -1,4 +1,4 @@
-//! What goes wrong on purpose, as a client sees it that knows nothing of it.
+//! Faults of the sandbox on sockets, as a client sees them on the wire.
 
 use std::io::Read;
 use std::net::Shutdown;

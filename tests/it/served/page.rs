@@ -1,4 +1,4 @@
-//! The page that a person signs in on, filled in by hand.
+//! The authorization page of the sandbox: its form, its cookie and its redirects.
 
 use atproto_oauth_core::{Authorization, CallbackParams, Denied, Error, ResponseMode, Subject};
 use atproto_oauth_sandbox::Served;
@@ -11,7 +11,7 @@ use crate::served::raw::{address, send};
 
 const CALLBACK: &str = "http://127.0.0.1:7777/";
 
-/// A browser that has opened the page.
+/// A browser that has opened the page of a login.
 struct Visit {
     served: Served,
     client: OAuthClient,
@@ -74,7 +74,7 @@ fn header<'a>(answer: &'a str, name: &str) -> &'a str {
     lines.into_iter().find(|(this, _)| *this == name).unwrap().1
 }
 
-/// The hidden fields of the form.
+/// Returns the hidden fields of the form.
 fn hidden(page: &str) -> Vec<(String, String)> {
     let text = |text: &str| text.replace("&quot;", "\"").replace("&lt;", "<").replace("&amp;", "&");
     let fields = page.split("<input type=\"hidden\" name=\"").skip(1);
@@ -102,7 +102,10 @@ fn the_answer_comes_in_the_query_the_fragment_or_a_form() {
         };
         let session = visit.client.callback(visit.login.pending, params.unwrap()).unwrap().session;
         assert_eq!(session.did().as_str(), visit.served.sandbox().did("alice.test").unwrap());
-        assert!(!session.scopes().contains("transition:generic"), "its box was not ticked");
+        assert!(
+            !session.scopes().contains("transition:generic"),
+            "only the scope atproto was granted"
+        );
     }
 }
 

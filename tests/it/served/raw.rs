@@ -1,16 +1,16 @@
-//! A client that knows nothing: bytes to a socket, and what comes back.
+//! A client on the level of bytes: it writes bytes to a socket, and reads the response.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-/// How long it waits for what is to come.
+/// Timeout for bytes that must arrive.
 pub(crate) const LONG: Duration = Duration::from_secs(20);
 
-/// How long it waits where nothing is to come.
+/// Timeout for bytes that must not arrive.
 pub(crate) const SHORT: Duration = Duration::from_millis(300);
 
-/// How a conversation ends.
+/// End of a response: the server closes the connection, or the timeout expires.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum End {
     Closed,
@@ -21,24 +21,25 @@ pub(crate) fn address(origin: &str) -> SocketAddr {
     origin.replace("http://localhost", "127.0.0.1").parse().unwrap()
 }
 
-/// A connection on which these bytes were sent.
+/// Opens a connection, and sends these bytes.
 pub(crate) fn sent(address: SocketAddr, bytes: &str) -> TcpStream {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.write_all(bytes.as_bytes()).unwrap();
     stream
 }
 
-/// Everything that comes for these bytes.
+/// Sends these bytes on a new connection, and reads until the connection closes or [`LONG`]
+/// expires.
 pub(crate) fn send(address: SocketAddr, bytes: &str) -> (String, End) {
     read(&mut sent(address, bytes), LONG)
 }
 
-/// A connection on which a GET was sent.
+/// Opens a connection, and sends a GET request.
 pub(crate) fn asked(origin: &str, path: &str) -> TcpStream {
     sent(address(origin), &format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n"))
 }
 
-/// One GET, after which the server is to close.
+/// Sends a GET request with `connection: close`, and reads the response.
 pub(crate) fn get(origin: &str, path: &str) -> (String, End) {
     let address = address(origin);
     send(address, &format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n"))
@@ -58,7 +59,7 @@ pub(crate) fn read(stream: &mut TcpStream, patience: Duration) -> (String, End) 
     (String::from_utf8_lossy(&bytes).into_owned(), end)
 }
 
-/// The body, and the length that its head declares.
+/// Returns the body of a response, and the value of its `content-length`.
 pub(crate) fn body(answer: &str) -> (&str, usize) {
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
     let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap();

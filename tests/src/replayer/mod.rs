@@ -48,7 +48,7 @@
 //! | `> METHOD URL  conditions…` | a request that the client sends in every order |
 //! | `>? METHOD URL  conditions…` | a request that only orders other than the blocking one have |
 //! | `> TXT name` | a DNS lookup of TXT records |
-//! | `< status body  header: value…` | reply to HTTP; the body may be `@fixture` or `@fixture {patch}` |
+//! | `< status body  header: value…` | HTTP reply; the body may be `@fixture` or `@fixture {patch}` |
 //! | `< did=…  did=…` | reply to a DNS lookup: the TXT records, or `(none)` |
 //! | `< !NotSent` | failure of the call; the word after `!` is a variant of [`Phase`] |
 //! | `= outcome  key=value…  text…` | end of the step |

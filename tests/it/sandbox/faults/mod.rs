@@ -1,6 +1,6 @@
-//! Everything that can go wrong with a request goes wrong with each request of each procedure. None of
-//! it ends in a panic; and where a procedure says that it failed, the server has no session that
-//! nobody knows of, unless the error says that this can't be known.
+//! Each kind of fault at each request of each procedure. No fault causes a panic. After a failure,
+//! the server has no session that the client does not know, unless the error says that the outcome
+//! is unknown.
 
 mod trial;
 
@@ -12,18 +12,18 @@ use atproto_oauth_core::{
 };
 use atproto_oauth_sandbox::{Fault, Sandbox};
 
-use crate::sandbox::faults::trial::{TROUBLES, Trial, in_memory, on_sockets};
+use crate::sandbox::faults::trial::{FAULTS, Trial, in_memory, on_sockets};
 use crate::sandbox::{ALICE, CAROL, begin, finish, loopback, server};
 
-/// What met which trouble.
+/// Paths and faults, as [`Trial::encounter`] returns them.
 type Encounters = BTreeSet<String>;
 
-/// Whether an error of a callback leaves open what the server has done with the code.
-fn is_open(error: &Error) -> bool {
+/// Whether it is unknown, after this error of a callback, if the server issued tokens for the code.
+fn is_ambiguous(error: &Error) -> bool {
     match error {
         Error::Transport(transport) => !transport.surely_not_sent(),
         Error::Malformed { endpoint: EndpointName::Token, .. } => true,
-        // A bare status may be a gateway's.
+        // A status without an error code may come from a gateway.
         Error::Refused(refusal) => {
             refusal.endpoint == EndpointName::Token && refusal.error.is_none()
         }
@@ -43,8 +43,8 @@ fn login(trial: &Trial<'_>, left_behind: &mut Encounters) {
             let _ = (error.kind(), error.is_retryable(), error.to_string());
         }
         Err(error) => {
-            // What the tokens are, the client never learned, so it can't give them back.
-            assert!(is_open(&error), "{about}: {error:?}");
+            // The client never received the tokens, so it cannot revoke them.
+            assert!(is_ambiguous(&error), "{about}: {error:?}");
             left_behind.insert(trial.encounter());
         }
     }
@@ -62,12 +62,12 @@ fn refresh(trial: &Trial<'_>, session: Session, ambiguous: &mut Encounters) {
     let sessions = trial.sessions();
     trial.stage.clear_faults();
     match failed.effect {
-        // Nothing was spent: it goes on as if nothing had been.
+        // The refresh token is unspent, so the session still works.
         SessionEffect::Keep => {
             assert_eq!(trial.call(&session), Ok(200), "{about}");
             assert!(trial.client.refresh(session).is_ok(), "{about}");
         }
-        // One more try makes it good, or ends what the server has.
+        // A second refresh succeeds, or the server ends the session.
         SessionEffect::Ambiguous => {
             ambiguous.insert(trial.encounter());
             match trial.client.refresh(session) {
@@ -78,7 +78,7 @@ fn refresh(trial: &Trial<'_>, session: Session, ambiguous: &mut Encounters) {
                 }
             }
         }
-        SessionEffect::NeedsReauth => panic!("{about}: nobody has moved"),
+        SessionEffect::NeedsReauth => panic!("{about}: the account has not moved"),
         SessionEffect::Dead => assert_eq!(sessions, 0, "{about}"),
     }
 }
@@ -114,7 +114,7 @@ fn a_failed_login_leaves_no_session_unless_the_tokens_were_lost() {
     let (mut left_behind, mut on_a_socket) = (Encounters::new(), Encounters::new());
     in_memory(nothing, |trial, ()| login(trial, &mut left_behind));
     on_sockets(nothing, |trial, ()| login(trial, &mut on_a_socket));
-    // Only the loss of the tokens themselves leaves a session behind.
+    // Only a lost or unreadable token response leaves a session behind.
     let expected = [
         "/oauth/token: another body",
         "/oauth/token: answer lost",
@@ -148,7 +148,7 @@ fn a_failed_refresh_reports_its_effect_on_the_session() {
         "/oauth/token: too late",
     ];
     assert_eq!(ambiguous, expected.map(str::to_owned).into());
-    // Whoever has accepted a connection can't refuse it any more.
+    // On a socket, a fault cannot refuse a connection that was accepted; the request may be lost.
     ambiguous.insert("/oauth/token: refused".to_owned());
     assert!(on_a_socket.is_subset(&ambiguous), "{on_a_socket:?}");
 }
@@ -167,9 +167,9 @@ fn a_failed_resource_request_does_not_end_the_session() {
 
 #[test]
 fn a_fault_of_every_request_makes_the_login_fail_within_a_minute() {
-    for (name, trouble) in TROUBLES {
+    for (name, fault) in FAULTS {
         let (mut sandbox, client) = (Sandbox::new(1), loopback());
-        sandbox.fault(trouble().always());
+        sandbox.fault(fault().always());
         let began = sandbox.now();
         let refused = sandbox.run(client.authorize(Subject::parse(ALICE).unwrap()));
         let took = sandbox.now().since(began);
@@ -178,7 +178,7 @@ fn a_fault_of_every_request_makes_the_login_fail_within_a_minute() {
     }
 }
 
-/// A procedure that failed tells why it failed, and not whether it could clean up behind itself.
+/// The error of a failed procedure is the reason of the failure, even if the revocation fails, too.
 #[test]
 fn a_failed_revocation_is_reported_beside_the_reason() {
     let (mut sandbox, client) = (Sandbox::new(1), loopback());

@@ -1,4 +1,4 @@
-//! One trouble at one request, wherever a stage may be.
+//! One fault at one request, on any stage.
 
 use std::time::Duration;
 
@@ -9,10 +9,10 @@ use atproto_oauth_tests::flows::{
 };
 use http::StatusCode;
 
-/// A name, and what it does to one request.
-pub(super) type Trouble = (&'static str, fn() -> Fault);
+/// A fault with its name.
+pub(super) type NamedFault = (&'static str, fn() -> Fault);
 
-pub(super) const TROUBLES: [Trouble; 14] = [
+pub(super) const FAULTS: [NamedFault; 14] = [
     ("refused", Fault::refuse),
     ("request lost", Fault::lose_request),
     ("answer lost", Fault::lose_answer),
@@ -29,18 +29,18 @@ pub(super) const TROUBLES: [Trouble; 14] = [
     ("nonces reset", Fault::reset_nonces),
 ];
 
-/// A network in which something goes wrong.
+/// A network with one fault, and a client in it.
 pub(super) struct Trial<'a> {
     pub(super) stage: &'a dyn Stage,
     pub(super) network: &'a dyn Sandboxed,
     pub(super) client: &'a dyn Adapter,
     pub(super) account: Account,
-    pub(super) trouble: &'static str,
+    pub(super) kind: &'static str,
     pub(super) about: String,
 }
 
 impl Trial<'_> {
-    /// A whole login.
+    /// Runs a login and its callback.
     pub(super) fn log_in(&self) -> Result<Session, Error> {
         let handle = &self.account.handle;
         let begun = self.client.authorize(Subject::parse(handle).unwrap(), &|login| login)?;
@@ -50,59 +50,60 @@ impl Trial<'_> {
         finished.map(|finished| finished.session).map_err(|failed| failed.error)
     }
 
-    /// The status of a call.
+    /// Sends a resource request, and returns its status.
     pub(super) fn call(&self, session: &Session) -> Result<u16, Error> {
         Ok(self.client.request(session, who_am_i())?.status().as_u16())
     }
 
-    /// How many sessions the issuer of the account has.
+    /// Returns the number of sessions of the account's issuer.
     pub(super) fn sessions(&self) -> usize {
         let sandbox = self.network.sandbox();
         sandbox.sessions(sandbox.find_server(&self.account.issuer).unwrap())
     }
 
-    /// The path of the request that met the trouble, if one did.
+    /// Returns the path of the request that had the fault; `None` if no request had it.
     fn met(&self) -> Option<String> {
         let sandbox = self.network.sandbox();
         let met = sandbox.requests().find(|exchange| exchange.fault.is_some())?;
         Some(met.path().to_owned())
     }
 
-    /// What met which trouble.
+    /// Returns the path of the request and the name of its fault.
     pub(super) fn encounter(&self) -> String {
-        format!("{}: {}", self.met().unwrap(), self.trouble)
+        format!("{}: {}", self.met().unwrap(), self.kind)
     }
 }
 
-/// Does `play` after `prepare` with each trouble at each request, in virtual time and in real time: for
-/// accounts that are found by DNS and over HTTPS, one behind an entryway, and for a client that is
-/// public and one that is not.
+/// Runs `prepare`, then `play` with each fault at each request, in virtual time and in real time.
+/// The accounts are resolved by DNS, over HTTPS, and behind an entryway; one client is
+/// confidential.
 pub(super) fn in_memory<P>(prepare: impl Fn(&Trial<'_>) -> P, mut play: impl FnMut(&Trial<'_>, P)) {
     for (name, is_confidential) in [("alice", true), ("carol", false), ("rita", false)] {
-        for (trouble, fault) in TROUBLES {
+        for (kind, fault) in FAULTS {
             for make in [InMemory::together, InMemory::in_turn] {
-                at_each_request((trouble, fault), make, name, is_confidential, &prepare, &mut play);
+                at_each_request((kind, fault), make, name, is_confidential, &prepare, &mut play);
             }
         }
     }
 }
 
-/// The same with both adapters. Nobody waits there for an answer that does not come.
+/// Runs `prepare` and `play` like [`in_memory`], on sockets with both adapters. Faults that only a
+/// timeout ends are left out, because they would take real time.
 pub(super) fn on_sockets<P>(
     prepare: impl Fn(&Trial<'_>) -> P,
     mut play: impl FnMut(&Trial<'_>, P),
 ) {
-    for (trouble, fault) in TROUBLES {
-        if !["silence", "too late"].contains(&trouble) {
+    for (kind, fault) in FAULTS {
+        if !["silence", "too late"].contains(&kind) {
             for make in [OnSockets::blocking, OnSockets::asynchronous] {
-                at_each_request((trouble, fault), make, "alice", false, &prepare, &mut play);
+                at_each_request((kind, fault), make, "alice", false, &prepare, &mut play);
             }
         }
     }
 }
 
 fn at_each_request<S: Sandboxed, P>(
-    (trouble, fault): Trouble,
+    (kind, fault): NamedFault,
     make: fn() -> S,
     name: &str,
     is_confidential: bool,
@@ -114,16 +115,16 @@ fn at_each_request<S: Sandboxed, P>(
         let (network, stage): (&dyn Sandboxed, &dyn Stage) = (stage, stage);
         let client = if is_confidential { stage.confidential() } else { stage.loopback() };
         let client = &*stage.run(client);
-        let about = format!("{trouble}, {name}, {}, request {at}", client.name());
+        let about = format!("{kind}, {name}, {}, request {at}", client.name());
         let account = stage.account(name);
-        let trial = Trial { stage, network, client, account, trouble, about };
+        let trial = Trial { stage, network, client, account, kind, about };
         let prepared = prepare(&trial);
         stage.clear_log();
         network.sandbox().fault(fault().skip(at));
         play(&trial, prepared);
         if trial.met().is_none() {
-            assert!(at > 0, "{trouble} met nothing");
-            return; // there are fewer requests
+            assert!(at > 0, "no request had the fault {kind}");
+            return; // the procedure has no further request
         }
     }
 }

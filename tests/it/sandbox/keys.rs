@@ -69,8 +69,8 @@ fn a_session_needs_the_client_key_of_its_login() {
     let new = confidential_with([second]);
     sandbox.clear_log();
     let failed = sandbox.run(new.refresh(session.clone())).unwrap_err();
-    let is_told = matches!(failed.error, Error::Session(SessionError::NoSuchKey { .. }));
-    assert!(is_told && failed.effect == SessionEffect::Keep, "{failed:?}");
+    let is_reported = matches!(failed.error, Error::Session(SessionError::NoSuchKey { .. }));
+    assert!(is_reported && failed.effect == SessionEffect::Keep, "{failed:?}");
     assert_eq!(sandbox.log().len(), 0);
     assert!(sandbox.run(new.refresh(newer)).is_ok());
 

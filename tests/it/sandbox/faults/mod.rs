@@ -186,8 +186,9 @@ fn a_failed_revocation_is_reported_beside_the_reason() {
     let begun = begin(&mut sandbox, &client, ALICE);
     sandbox.fault(Fault::lose_request().path("/oauth/revoke").times(2));
     let failed = finish(&mut sandbox, &client, begun, CAROL).unwrap_err();
-    let is_told = matches!(failed.error, Error::Authority(AuthorityError::SubjectMismatch { .. }));
-    assert!(is_told && matches!(failed.revocation, Some(Err(_))), "{failed:?}");
+    let is_reported =
+        matches!(failed.error, Error::Authority(AuthorityError::SubjectMismatch { .. }));
+    assert!(is_reported && matches!(failed.revocation, Some(Err(_))), "{failed:?}");
     assert!(failed.to_string().contains("revoking them failed"), "{failed}");
     assert_eq!(sandbox.sessions(pds), 1);
 }

@@ -1,8 +1,18 @@
 //! Replays every transcript in every order; each folder of transcripts is one test.
 
 use std::fs;
+use std::path::PathBuf;
 
 use atproto_oauth_tests::replayer::{fixture, parse, replay};
+
+/// A misspelled `TRANSCRIPT` selects nothing, and would pass.
+#[test]
+fn the_variable_transcript_selects_a_transcript() {
+    let only = std::env::var("TRANSCRIPT").unwrap_or_default();
+    let folders = ["login", "callback", "refresh", "revoke", "request"];
+    let mut files = folders.into_iter().flat_map(files);
+    assert!(files.any(|path| path.to_string_lossy().contains(&only)), "no transcript is {only}");
+}
 
 #[test]
 fn login() {
@@ -33,10 +43,7 @@ fn request() {
 /// set, only files whose path contains its value are replayed.
 fn replay_folder(name: &str) {
     let only = std::env::var("TRANSCRIPT").unwrap_or_default();
-    let folder = fixture::folder().join(name);
-    let mut files: Vec<_> =
-        fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect();
-    files.sort();
+    let files = files(name);
     assert!(!files.is_empty(), "no transcripts in {name}");
     let mut failures = Vec::new();
     for path in files.iter().filter(|path| path.to_string_lossy().contains(&only)) {
@@ -48,4 +55,12 @@ fn replay_folder(name: &str) {
         }
     }
     assert!(failures.is_empty(), "{} failed:\n\n{}", failures.len(), failures.join("\n\n"));
+}
+
+/// The transcripts of a folder, sorted.
+fn files(folder: &str) -> Vec<PathBuf> {
+    let folder = fs::read_dir(fixture::folder().join(folder)).unwrap();
+    let mut files: Vec<_> = folder.map(|file| file.unwrap().path()).collect();
+    files.sort();
+    files
 }

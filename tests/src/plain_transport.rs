@@ -7,8 +7,8 @@ use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs as Found,
 use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 use ureq::{Agent, Error, config::Config};
 
-/// Performs HTTP calls. Every other call is answered as unsupported: without TXT calls, handles that
-/// only DNS knows resolve if the client has a `Resolver::with_dns_over_https`.
+/// Performs HTTP calls. Every other call is answered as unsupported: without TXT calls, a handle
+/// that only DNS knows resolves if the client has a `Resolver::with_dns_over_https`.
 pub fn perform(call: Call, development: bool) -> Reply {
     let Call::Http(call) = call else { return call.unsupported() };
     let outcome = send(&call, development);

@@ -26,8 +26,8 @@ impl Config {
         Reach::untrusted(self.development)
     }
 
-    /// Whether the DNS lookup of `handle` is skipped, because `_atproto.` and the handle together are
-    /// too long for a DNS name, or because the handle is below one of the `skip_dns_suffixes`.
+    /// Whether the DNS lookup of `handle` is skipped, because `_atproto.` and the handle together
+    /// are too long for a DNS name, or because the handle is below one of the `skip_dns_suffixes`.
     pub(crate) fn skips_dns(&self, handle: &Handle) -> bool {
         let handle = handle.as_str();
         let below = |suffix: &String| {

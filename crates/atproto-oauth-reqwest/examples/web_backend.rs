@@ -1,8 +1,9 @@
-//! The part of a web backend that logs users in, for the handlers of any web framework: a confidential
-//! client and its documents, login, callback, requests that refresh the session, logout.
+//! The part of a web backend that logs users in, for the handlers of any web framework: a
+//! confidential client and its documents, login, callback, requests that refresh the session,
+//! logout.
 //!
-//! `cargo run -p atproto-oauth-reqwest --example web_backend` prints the two documents of the client. If
-//! they were published, and `HANDLE` names a user, it would log that user in.
+//! `cargo run -p atproto-oauth-reqwest --example web_backend` prints the two documents of the
+//! client. If they were published, and `HANDLE` names a user, it would log that user in.
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -22,8 +23,8 @@ pub(crate) struct Backend {
     oauth: OAuthClient,
     /// Logins that wait for their callback, by `state`.
     pending: Mutex<HashMap<String, Pending>>,
-    /// Sessions by the value of the user's session cookie. Each has a lock of its own, so that it is
-    /// refreshed in one task at a time.
+    /// Sessions by the value of the user's session cookie. Each has a lock of its own, so that it
+    /// is refreshed in one task at a time.
     sessions: Mutex<HashMap<String, Arc<Mutex<Option<Session>>>>>,
 }
 

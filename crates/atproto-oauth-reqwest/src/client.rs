@@ -122,11 +122,11 @@ impl OAuthClient {
     ///
     /// `timeout` is the time for one attempt: connection, request and response.
     ///
-    /// A body can be sent once only. If no recent nonce of the PDS is known, a small request for one
-    /// goes first, at most twice. If the PDS rejects the nonce or the access token all the same
+    /// A body can be sent once only. If no recent nonce of the PDS is known, a small request for
+    /// one goes first, at most twice. If the PDS rejects the nonce or the access token all the same
     /// ([`is_nonce_refused`](atproto_oauth_core::xrpc::is_nonce_refused),
-    /// [`is_token_refused`](atproto_oauth_core::xrpc::is_token_refused)), call `upload` again with a
-    /// new body, in the second case with a refreshed session.
+    /// [`is_token_refused`](atproto_oauth_core::xrpc::is_token_refused)), call `upload` again with
+    /// a new body, in the second case with a refreshed session.
     ///
     /// # Errors
     ///
@@ -170,8 +170,8 @@ impl OAuthClient {
     /// Spends the session's refresh token, and ends in the session that replaces it.
     ///
     /// Store the new session before any other step, because the old refresh token is single-use.
-    /// Refresh a session in one task at a time: hold a lock per account and session id, and read the
-    /// session again under the lock. A server ends a session whose refresh token is used twice.
+    /// Refresh a session in one task at a time: hold a lock per account and session id, and read
+    /// the session again under the lock. A server ends a session whose refresh token is used twice.
     ///
     /// If the future is dropped while the request is in flight, the session is lost. If the caller
     /// may be cancelled, spawn a task that awaits the future and also stores the outcome.

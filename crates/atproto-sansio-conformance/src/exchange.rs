@@ -31,8 +31,8 @@ pub fn every_header_of_a_request_is_sent(adapter: &impl Adapter) {
     // Rule J-32. An `Expect: 100-continue` is not allowed either.
     let allowed = ["dpop", "x-twice", "user-agent", "host", "content-length"];
     let mut more = received.headers.iter().filter(|(name, _)| !allowed.contains(&name.as_str()));
-    // `Accept: */*` has the same meaning as no `Accept`, and `Connection: close` is the truth about a
-    // transport that keeps no connection.
+    // `Accept: */*` has the same meaning as no `Accept`, and `Connection: close` is the truth about
+    // a transport that keeps no connection.
     let tolerated = |name: &str, value: &str| {
         (name == "accept" && value == "*/*")
             || (name == "connection" && value == "close" && !adapter.keeps_connections())

@@ -53,8 +53,8 @@ use crate::error::Error;
 ///
 /// Keep both parts of the key as long as sessions exist that were begun with the key. Without the
 /// key, such a session can't be refreshed
-/// ([`SessionError::NoSuchKey`](crate::SessionError::NoSuchKey)). Never use a client key as the DPoP
-/// key of a session.
+/// ([`SessionError::NoSuchKey`](crate::SessionError::NoSuchKey)). Never use a client key as the
+/// DPoP key of a session.
 #[derive(Clone)]
 pub struct ClientKey {
     kid: String,

@@ -88,9 +88,9 @@ impl Client {
     }
 
     /// Exchanges the session's single-use refresh token, and ends in
-    /// [`Refreshed`](crate::Refreshed): the session that replaces `session` in storage.
-    /// Refresh a session in one task at a time: hold a lock per account and session id, and read the
-    /// session again under the lock. A server ends a session whose refresh token is used twice.
+    /// [`Refreshed`](crate::Refreshed): the session that replaces `session` in storage. Refresh a
+    /// session in one task at a time: hold a lock per account and session id, and read the session
+    /// again under the lock. A server ends a session whose refresh token is used twice.
     pub fn refresh(&self, session: Session) -> Refresh {
         Refresh::new(Arc::clone(&self.0), session)
     }

@@ -81,8 +81,8 @@ impl Verify {
         }
     }
 
-    /// Reads the PDS from the DID document when the document has arrived. If the metadata of another
-    /// PDS is being fetched, replaces that fetch.
+    /// Reads the PDS from the DID document when the document has arrived. If the metadata of
+    /// another PDS is being fetched, replaces that fetch.
     fn find_pds(&mut self) -> Result<(), Error> {
         if let Some(document) = self.document.take() {
             let document = document?;

@@ -66,8 +66,8 @@ pub struct Denied {
 
 /// The tokens do not belong to the expected account or authorization server.
 ///
-/// [`is_security`](crate::Error::is_security) is true for each variant. Tokens that were issued are not returned to the
-/// caller.
+/// [`is_security`](crate::Error::is_security) is true for each variant. Tokens that were issued are
+/// not returned to the caller.
 #[derive(Clone, Debug, Error, PartialEq)]
 #[non_exhaustive]
 pub enum AuthorityError {

@@ -25,9 +25,10 @@ pub(crate) const LIFETIME: Duration = Duration::from_secs(10 * 60);
 /// A login that waits for the browser's callback: store it under its [`state`](Self::state), and
 /// take it out of the store before it is used, because it is single-use.
 ///
-/// Bind the login to the browser that begins it: before the redirect, set a cookie with the `state` in
-/// it, and accept a callback only from a browser with that cookie. An attacker who begins a login could
-/// otherwise send the callback to a victim, whose browser would then use the attacker's account.
+/// Bind the login to the browser that begins it: before the redirect, set a cookie with the `state`
+/// in it, and accept a callback only from a browser with that cookie. An attacker who begins a
+/// login could otherwise send the callback to a victim, whose browser would then use the attacker's
+/// account.
 ///
 /// A pending login is secret, because it holds the DPoP private key and the PKCE verifier; its
 /// `Debug` output has neither. A callback later than [`expires_at`](Self::expires_at) is rejected.

@@ -115,8 +115,8 @@ pub fn is_token_refused(response: &Response<Bytes>) -> bool {
 }
 
 /// Whether the PDS rejected only the nonce of the DPoP proof (401 with `use_dpop_nonce`) and did
-/// not process the request. Send an [`upload`](crate::xrpc::upload) again, with a new body; other requests are repeated
-/// automatically.
+/// not process the request. Send an [`upload`](crate::xrpc::upload) again, with a new body; other
+/// requests are repeated automatically.
 pub fn is_nonce_refused(response: &Response<Bytes>) -> bool {
     response.status() == StatusCode::UNAUTHORIZED
         && atproto_dpop::challenges(response.headers()).iter().any(|challenge| {

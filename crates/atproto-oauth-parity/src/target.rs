@@ -22,8 +22,8 @@ pub trait Target {
     /// Returns the time of the servers' clock, in seconds since 1970.
     fn now(&self) -> u64;
 
-    /// Waits, or advances the servers' clock. Against real servers this is real time: keep it
-    /// short.
+    /// Lets `duration` pass on the servers' clock. A target of real servers waits in real time, so
+    /// keep it short.
     fn wait(&mut self, duration: Duration);
 
     /// Sends a request unchanged, and follows no redirect.

@@ -17,7 +17,8 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 tokio::task_local! {
-    /// Whether the last poll of the request's future found its connection incomplete.
+    /// Whether the connection (TCP and TLS) was not established yet when the future of the request
+    /// was last polled.
     static CONNECTS: Cell<bool>;
 }
 

@@ -56,8 +56,8 @@ const MAX_LOG_ENTRIES: usize = 10_000;
 pub(crate) const MAX_LOGGED_BODY: usize = 64 * 1024;
 
 impl Sandbox {
-    /// Creates a network without servers and accounts. Of `names`, it uses only the origins of the
-    /// PLC directory and of the DNS over HTTPS resolver, but all names are checked.
+    /// Creates a network without servers and accounts. The network uses the origins of the PLC
+    /// directory and of the DNS over HTTPS resolver in `names`. The syntax of all names is checked.
     ///
     /// # Panics
     ///

@@ -73,7 +73,7 @@ impl TransportError {
         Self { phase: Phase::Blocked(Box::new(rule)), detail }
     }
 
-    /// Adds the host of the call to the description, or to the rule of a blocked call.
+    /// Puts the host of the call in front of `detail`, or into the rule of a blocked call.
     pub(crate) fn about(self, host: &str) -> Self {
         match self.phase {
             Phase::Blocked(rule) if rule.host.is_empty() => {

@@ -18,7 +18,7 @@ pub enum Method {
     Https,
 }
 
-/// A method and the error that it ended in.
+/// A method of handle resolution that failed, and its error.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[expect(clippy::exhaustive_structs, reason = "a failure has a method and an error, nothing else")]
 pub struct MethodFailure {

@@ -111,7 +111,7 @@ fn redirect(response: &Response<Bytes>) -> Option<String> {
     Some(String::from_utf8_lossy(location.as_bytes()).into_owned())
 }
 
-/// Size limit: a DID has at most 2048 characters; the rest is for white space.
+/// Largest response body that is read: 2048 characters of a DID, and white space around it.
 const MAX_BODY: usize = 4 * 1024;
 
 #[cfg(test)]

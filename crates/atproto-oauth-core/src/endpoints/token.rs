@@ -72,7 +72,8 @@ struct Document {
     token_type: Option<Value>,
     scope: Option<Value>,
     sub: Option<Value>,
-    /// Unparsed, because a number that is too large must not hide a token either.
+    /// Raw JSON: if a number too large for `u64` failed to parse, the tokens beside it would be
+    /// lost, and could not be revoked.
     expires_in: Option<Box<RawValue>>,
 }
 

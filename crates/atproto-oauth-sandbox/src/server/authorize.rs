@@ -287,8 +287,8 @@ fn back(
 
 impl Return {
     /// Returns the redirect URI with the parameters of the response. If the response mode is
-    /// `query`, the parameters are in the query; if it is `fragment` or `form_post`, they are in
-    /// the fragment.
+    /// `query`, the parameters are in the query of the URL. If it is `fragment`, they are in its
+    /// fragment; so are those of `form_post`, in place of the body that a browser would post.
     pub(crate) fn url(&self) -> String {
         let mut query = url::form_urlencoded::Serializer::new(String::new());
         query.extend_pairs(&self.params);

@@ -32,7 +32,8 @@ pub(crate) struct Grant {
 #[derive(Debug, Default)]
 pub(crate) struct Grants {
     grants: BTreeMap<u64, Grant>,
-    /// The code and the refresh tokens of each session, which `end` removes from the indexes.
+    /// The code and the refresh tokens that each session was issued. When a session ends, `end`
+    /// removes them from the maps below.
     issued: BTreeMap<u64, Issued>,
     next: u64,
     by_access_token: BTreeMap<String, u64>,

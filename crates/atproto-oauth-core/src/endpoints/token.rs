@@ -72,7 +72,7 @@ struct Document {
     token_type: Option<Value>,
     scope: Option<Value>,
     sub: Option<Value>,
-    /// Raw JSON: if a number too large for `u64` failed to parse, the tokens beside it would be
+    /// Raw JSON: if a number out of range failed to parse, the tokens beside it would be
     /// lost, and could not be revoked.
     expires_in: Option<Box<RawValue>>,
 }

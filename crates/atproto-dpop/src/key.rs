@@ -75,9 +75,10 @@ impl DpopKey {
         let d = Zeroizing::new(Base64UrlUnpadded::encode_string(scalar.expose()));
         let [x, y] = self.0.jwk.coordinates();
         let d = d.as_str();
-        Some(SecretString::new(format!(
-            r#"{{"crv":"P-256","d":"{d}","kty":"EC","x":"{x}","y":"{y}"}}"#
-        )))
+        // A string that grew would leave a copy of `d` behind.
+        let parts =
+            [r#"{"crv":"P-256","d":""#, d, r#"","kty":"EC","x":""#, &x, r#"","y":""#, &y, r#""}"#];
+        Some(SecretString::new(parts.concat()))
     }
 
     /// Public part of the key.

@@ -54,6 +54,7 @@ impl From<Error> for Failure {
             ErrorKind::Authorization | ErrorKind::Token | ErrorKind::Dpop => DENIED,
             ErrorKind::Session => SESSION_OVER,
             ErrorKind::Policy => SECURITY,
+            ErrorKind::Resource => REFUSED,
             _ => NETWORK,
         };
         Self::new(code, error.to_string())

@@ -3,12 +3,13 @@
 
 pub use atproto_dpop::{AccessToken, DpopError, DpopKey, Jwk, P256Keys};
 pub use atproto_identity::{
-    Account, Did, DidDocument, DidError, Freshness, Handle, HandleError, Identifier,
-    IdentifierError, Identity, IdentityError, IdentityErrorKind, Resolver,
+    Account, Did, DidDocument, DidError, DidMethod, Freshness, Handle, HandleError, Identifier,
+    IdentifierError, Identity, IdentityError, IdentityErrorKind, Method, MethodFailure, Resolver,
 };
 pub use atproto_sansio::{
-    Answer, Body, Call, Entropy, Keys, Machine, Phase, Reach, Reply, Rule, SecretString, Signer,
-    System, SystemEntropy, TransportError, UnixTime,
+    Answer, Body, Budget, Call, Cx, Endpoint, Entropy, Fetch, KeyError, Keys, Machine, Memory,
+    Phase, Reach, Reply, Rule, SecretKey, SecretString, Signer, System, SystemEntropy, Topic,
+    TransportError, UnixTime,
 };
 #[doc(no_inline)]
 pub use {bytes, http, url};
@@ -22,6 +23,7 @@ pub use crate::client::key::ClientKey;
 pub use crate::client::redirect_uri::ApplicationType;
 pub use crate::discovery::discover::{Discover, Discovered};
 pub use crate::discovery::metadata::{DiscoveryError, Problem, Violation};
+pub use crate::discovery::server::ServerMetadata;
 pub use crate::endpoints::refusal::Refusal;
 pub use crate::error::{
     AuthorityError, CallbackProblem, ConfigError, Denied, EndpointName, Error, ErrorKind,

@@ -18,6 +18,9 @@ use atproto_oauth_reqwest::{
 
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
+/// A session, or nothing after it has ended.
+type Entry = Arc<Mutex<Option<Session>>>;
+
 /// The state of the backend. A real one keeps both maps in a database, as the text of `to_json`.
 pub(crate) struct Backend {
     oauth: OAuthClient,
@@ -25,7 +28,7 @@ pub(crate) struct Backend {
     pending: Mutex<HashMap<String, Pending>>,
     /// Sessions by the value of the user's session cookie. Each has a lock of its own, so that it
     /// is refreshed in one task at a time.
-    sessions: Mutex<HashMap<String, Arc<Mutex<Option<Session>>>>>,
+    sessions: Arc<Mutex<HashMap<String, Entry>>>,
 }
 
 /// The client. The backend serves its metadata document at its `client_id`, and its JWKS.
@@ -39,7 +42,7 @@ pub(crate) fn client(key: ClientKey) -> Result<ClientBuilder> {
 impl Backend {
     /// A backend without logins and sessions.
     pub(crate) fn new(oauth: OAuthClient) -> Self {
-        Self { oauth, pending: Mutex::default(), sessions: Mutex::default() }
+        Self { oauth, pending: Mutex::default(), sessions: Arc::default() }
     }
 
     /// `POST /login`: the URL to redirect to, and the value of a cookie that lasts ten minutes.
@@ -58,11 +61,16 @@ impl Backend {
         }
         let pending = self.pending.lock().await.remove(params.state());
         let pending = pending.ok_or("the login has expired or was finished already")?;
-        let session = self.oauth.callback(pending, params).await?.session;
-        let cookie = session.session_id().to_owned();
-        let session = Arc::new(Mutex::new(Some(session)));
-        self.sessions.lock().await.insert(cookie.clone(), session);
-        Ok(cookie)
+        // If the browser goes away, a dropped exchange of the code would lose the login.
+        let (oauth, sessions) = (self.oauth.clone(), Arc::clone(&self.sessions));
+        tokio::spawn(async move {
+            let session = oauth.callback(pending, params).await?.session;
+            let cookie = session.session_id().to_owned();
+            let entry = Arc::new(Mutex::new(Some(session)));
+            sessions.lock().await.insert(cookie.clone(), entry);
+            Ok(cookie)
+        })
+        .await?
     }
 
     /// Makes a query for the user, and refreshes the session before or after it if need be.
@@ -73,16 +81,16 @@ impl Backend {
         now: UnixTime,
     ) -> Result<ResourceReply> {
         let entry = self.sessions.lock().await.get(cookie).cloned().ok_or("log in first")?;
-        let mut slot = entry.lock().await;
-        let mut session = slot.clone().ok_or("log in again")?;
-        if session.needs_refresh(now) && session.can_refresh() {
-            session = self.refresh(session, &mut slot).await?;
-        }
+        let session = self.session(&entry, move |session| session.needs_refresh(now)).await?;
         let reply = self.oauth.request(&session, xrpc::query(nsid, &[])?).await?;
         if !xrpc::is_token_refused(&reply.response) || !session.can_refresh() {
             return Ok(reply);
         }
-        session = self.refresh(session, &mut slot).await?;
+        // Another request may have refreshed the session meanwhile.
+        let refused = session.access_token().clone();
+        let is_refused =
+            move |session: &Session| session.access_token().expose() == refused.expose();
+        let session = self.session(&entry, is_refused).await?;
         Ok(self.oauth.request(&session, xrpc::query(nsid, &[])?).await?)
     }
 
@@ -99,20 +107,33 @@ impl Backend {
         Ok(())
     }
 
-    /// Stores the new session before it is used, and deletes the old one if it has ended.
-    async fn refresh(&self, session: Session, slot: &mut Option<Session>) -> Result<Session> {
-        match self.oauth.refresh(session).await {
-            Ok(refreshed) => {
-                *slot = Some(refreshed.session.clone());
-                Ok(refreshed.session)
+    /// Returns the stored session, refreshed if it `is_stale`. One task at a time refreshes a
+    /// session. The task is spawned: if the browser goes away, a dropped refresh would lose the
+    /// session.
+    async fn session(
+        &self,
+        entry: &Entry,
+        is_stale: impl FnOnce(&Session) -> bool + Send + 'static,
+    ) -> Result<Session> {
+        let (oauth, entry) = (self.oauth.clone(), Arc::clone(entry));
+        tokio::spawn(async move {
+            let mut slot = entry.lock().await;
+            let session = slot.clone().ok_or("log in again")?;
+            if !is_stale(&session) || !session.can_refresh() {
+                return Ok(session);
             }
-            Err(error) => {
-                if matches!(error.effect, SessionEffect::Dead | SessionEffect::NeedsReauth) {
-                    *slot = None;
+            match oauth.refresh(session).await {
+                // The new session is stored before it is used.
+                Ok(refreshed) => Ok(slot.insert(refreshed.session).clone()),
+                Err(error) => {
+                    if matches!(error.effect, SessionEffect::Dead | SessionEffect::NeedsReauth) {
+                        *slot = None;
+                    }
+                    Err(error.into())
                 }
-                Err(error.into())
             }
-        }
+        })
+        .await?
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 
 use atproto_sansio::{Phase, TransportError};
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use tokio::io::{AsyncRead, ReadBuf};
 
 use crate::streamed::StreamedBody;
@@ -40,15 +40,14 @@ impl AttachedBody {
     /// `length` is `None`, the body is sent in chunks until `reader` ends.
     pub fn new(reader: impl AsyncRead + Send + 'static, length: Option<u64>) -> Self {
         let mut reader = Box::pin(reader);
-        let mut piece = BytesMut::new();
+        let mut piece = vec![0; PIECE];
         let poll = move |cx: &mut Context<'_>| {
-            piece.resize(PIECE, 0);
             let mut buffer = ReadBuf::new(&mut piece);
             if let Err(error) = ready!(reader.as_mut().poll_read(cx, &mut buffer)) {
                 return Poll::Ready(Some(Err(error)));
             }
-            let filled = buffer.filled().len();
-            Poll::Ready((filled > 0).then(|| Ok(piece.split_to(filled).freeze())))
+            let filled = buffer.filled();
+            Poll::Ready((!filled.is_empty()).then(|| Ok(Bytes::copy_from_slice(filled))))
         };
         Self::from_poll(poll, length)
     }

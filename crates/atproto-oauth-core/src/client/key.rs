@@ -139,7 +139,9 @@ impl ClientKey {
         let Holder::Local(signer) = &self.holder else { return None };
         let jwk = DpopKey::new(Arc::clone(signer)).to_jwk()?;
         let members = jwk.expose().strip_prefix('{')?;
-        Some(SecretString::new(format!(r#"{{"kid":{},{members}"#, json!(self.kid))))
+        // A string that grew would leave a copy of the private key behind.
+        let kid = json!(self.kid).to_string();
+        Some(SecretString::new([r#"{"kid":"#, &kid, ",", members].concat()))
     }
 
     /// Public JWK with `kid`, `alg` and `use`, an element of the client's `jwks`.
@@ -187,5 +189,24 @@ impl ClientKey {
 impl fmt::Debug for ClientKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "ClientKey({})", self.kid)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use atproto_dpop::P256Keys;
+    use atproto_sansio::SystemEntropy;
+
+    use super::*;
+
+    #[test]
+    fn a_private_jwk_keeps_the_kid_and_debug_shows_the_kid_only() {
+        // Rule F-14
+        let key = ClientKey::generate(&P256Keys, &mut SystemEntropy).unwrap().with_kid("a \"b\"");
+        let jwk = key.to_jwk().unwrap();
+        let read = ClientKey::parse(jwk.expose(), &P256Keys).unwrap();
+        assert_eq!((read.kid(), read.jwk()), (key.kid(), key.jwk()));
+        assert_eq!(format!("{key:?}"), "ClientKey(a \"b\")");
+        assert!(ClientKey::remote("in the safe", *key.jwk()).to_jwk().is_none());
     }
 }

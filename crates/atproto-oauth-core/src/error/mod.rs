@@ -91,7 +91,7 @@ pub enum Error {
     /// The session can't be used with this client, or not be refreshed.
     #[error(transparent)]
     Session(#[from] SessionError),
-    /// The PDS answered an XRPC request with an error status.
+    /// The PDS answered an XRPC request with an error status, or with JSON of another shape.
     /// [`Client::request`](crate::Client::request) does not fail with it: a caller converts an
     /// [`XrpcError`] of [`xrpc::json`](crate::xrpc::json) or [`xrpc::check`](crate::xrpc::check).
     #[error(transparent)]

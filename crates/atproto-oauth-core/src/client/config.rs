@@ -82,7 +82,7 @@ impl Config {
         Ok(ClientAuth { client_id: client_id.to_owned(), issuer: issuer.clone(), key })
     }
 
-    /// Rejects a session that was made for another `client_id`.
+    /// Rejects a pending login or a session that was made for another `client_id`.
     pub(crate) fn check_client_id(&self, client_id: &str) -> Result<(), Error> {
         if self.client_id == client_id { Ok(()) } else { Err(SessionError::OtherClient.into()) }
     }

@@ -14,41 +14,40 @@ use crate::client::redirect_uri::ApplicationType;
 impl Config {
     /// Builds the document of [`Client::metadata`](crate::Client::metadata).
     pub(crate) fn metadata(&self) -> Option<String> {
-        let config = self;
-        if config.client_id.starts_with("http://") {
+        if self.client_id.starts_with("http://") {
             return None;
         }
-        let confidential = !config.keys.is_empty();
+        let confidential = !self.keys.is_empty();
         let mut document = Map::new();
         let mut set = |name: &str, value: Value| document.insert(name.to_owned(), value);
-        set("client_id", json!(config.client_id));
+        set("client_id", json!(self.client_id));
         set(
             "application_type",
-            json!(match config.application_type {
+            json!(match self.application_type {
                 ApplicationType::Web => "web",
                 ApplicationType::Native => "native",
             }),
         );
         set("grant_types", json!(["authorization_code", "refresh_token"]));
         set("response_types", json!(["code"]));
-        set("redirect_uris", json!(config.redirect_uris));
-        set("scope", json!(config.scopes));
+        set("redirect_uris", json!(self.redirect_uris));
+        set("scope", json!(self.scopes));
         set("dpop_bound_access_tokens", json!(true));
         let method = if confidential { "private_key_jwt" } else { "none" };
         set("token_endpoint_auth_method", json!(method));
         if confidential {
             set("token_endpoint_auth_signing_alg", json!("ES256"));
-            if config.jwks_uri.is_none() {
+            if self.jwks_uri.is_none() {
                 set("jwks", self.jwks_value());
             }
         }
-        if let Some(url) = &config.jwks_uri {
+        if let Some(url) = &self.jwks_uri {
             set("jwks_uri", json!(url));
         }
-        if let Some(name) = &config.description.client_name {
+        if let Some(name) = &self.description.client_name {
             set("client_name", json!(name));
         }
-        for (name, url) in config.description.urls() {
+        for (name, url) in self.description.urls() {
             if let Some(url) = url {
                 set(name, json!(url));
             }

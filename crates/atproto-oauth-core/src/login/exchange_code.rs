@@ -29,7 +29,7 @@ use crate::client::config::{Config, NoncePolicy};
 use crate::discovery::verify::{self, Verified, Verify};
 use crate::endpoints::form::FormEndpoint;
 use crate::endpoints::token::{Grant, Granted, Issued, Token};
-use crate::error::{AuthorityError, EndpointName, Error, SessionError};
+use crate::error::{AuthorityError, EndpointName, Error};
 use crate::login::callback::CallbackParams;
 use crate::login::pending::Pending;
 use crate::login::pkce;
@@ -112,9 +112,7 @@ impl ExchangeCode {
     /// Checks `client_id` and callback, and makes the token request.
     fn start(&self, now: UnixTime) -> Result<TokenState, Error> {
         let pending = &self.pending;
-        if pending.client_id != self.config.client_id {
-            return Err(SessionError::OtherClient.into());
-        }
+        self.config.check_client_id(&pending.client_id)?;
         let code = self.params.check(pending, now)?;
         let token = Token {
             endpoint: FormEndpoint {

@@ -38,12 +38,7 @@ fn every_difference_from_a_transcript_is_reported() {
             "> GET https://pds.example.com/more\n< 200\n= https",
             "missing request: GET https://pds.example.com/more",
         ),
-        // The client sends both metadata requests concurrently; the blocking order is fixed.
-        (
-            prm,
-            &prm.replace("> ", ">? "),
-            "in the blocking order, the requests are those of the lines",
-        ),
+        (prm, &prm.replace("> ", ">? "), "this request is sent in every order: write `>`"),
         (par, &par.replace("n-1", "n-2"), "dpop.nonce is Some(\"n-1\"), not Some(\"n-2\")"),
         (par, &par.replace("n-1", "(none)"), "dpop.nonce is Some(\"n-1\"), not None"),
         (par, &par.replace("dpop.nonce=n-1", "dpop.ath=t"), "dpop.ath is None"),
@@ -63,22 +58,29 @@ fn every_difference_from_a_transcript_is_reported() {
         assert!(failure.contains(complaint), "{complaint}:\n{failure}");
         assert!(failure.starts_with("inline:1: "), "{failure}");
     }
+    // The client sends both metadata requests concurrently; the blocking order is fixed.
+    let (before, rest) = GOOD.split_at(GOOD.find(prm).unwrap());
+    let lines: Vec<_> = rest.lines().collect();
+    let swapped = [&lines[2..4], &lines[..2], &lines[4..]].concat().join("\n");
+    let failure = outcome(&format!("{before}{swapped}\n")).unwrap_err();
+    assert!(failure.contains("in the blocking order, the requests are those of the lines"));
 }
 
 #[test]
 fn an_outcome_that_depends_on_the_order_is_reported() {
-    // The account check and the code exchange both fail; the first reply decides the outcome.
+    // The account check and the code exchange both fail; the first reply decides the outcome. In
+    // the blocking order, the retry of the token request comes first.
     let text = "after login/a_did
 callback state=$state&iss=$iss&code=c-1
 > POST https://pds.example.com/oauth/token
 < 400 {\"error\":\"use_dpop_nonce\"}  dpop-nonce: n-2
 >? POST https://pds.example.com/oauth/token
 < 400 {\"error\":\"invalid_grant\"}
-> GET https://plc.directory/$alice
+>? GET https://plc.directory/$alice
 < 410
 >? GET https://pds.example.com/.well-known/oauth-authorization-server
 < 200 @server-metadata
-= error Identity
+= error Token
 ";
     let failure = outcome(text).unwrap_err();
     assert!(failure.contains("in the order: "), "{failure}");

@@ -3,21 +3,25 @@
 //! server's clock differs from the local clock.
 //!
 //! ```text
-//! Unsent ──── sign, send ───▶ Sent ──── response ───▶ Ended
-//!    ▲                          │
-//!    ├── use_dpop_nonce ────────┤
-//!    └── clock is wrong ────────┘
+//! Unsent ── its turn: sign, send ──▶ Sent ── response ──▶ end
+//!    ▲                                │
+//!    ├── use_dpop_nonce ──────────────┤
+//!    └── clock is wrong ──────────────┘
 //! ```
+//!
+//! A proof is made when the driver takes the request, not before: it carries a time and a nonce,
+//! and the request may wait behind others. A retry waits behind no other request.
 //!
 //! The nonce of every response is cached, also that of an error response. For a retry, the endpoint
 //! builds a new request, so that single-use values such as `jti` are never sent twice.
 //!
 //! RFC 9449 sections 8 and 9; atproto OAuth, «DPoP».
 
-use std::task::{Poll, ready};
+use std::task::Poll;
+use std::time::Duration;
 
 use atproto_sansio::{
-    Body, Budget, Cx, Draft, Endpoint, Machine, Ticket, TransportError, UnixTime,
+    Body, Budget, Cx, Draft, Endpoint, Machine, Step, Steps, Ticket, TransportError, UnixTime,
 };
 use bytes::Bytes;
 use http::{HeaderName, Request, Response, StatusCode, header};
@@ -38,12 +42,18 @@ use crate::token::AccessToken;
 /// (RFC 9449 sections 8 and 9).
 #[derive(Debug)]
 pub struct Dpop<E> {
+    attempts: Attempts<E>,
+    steps: Steps<State>,
+}
+
+/// Values that all attempts of one request share.
+#[derive(Debug)]
+struct Attempts<E> {
     endpoint: E,
     key: DpopKey,
     token: Option<AccessToken>,
     hint: Option<NonceHint>,
     retries: Retries,
-    state: State,
 }
 
 /// Retries that are still allowed. Each field is set to false by the retry for its reason.
@@ -59,9 +69,9 @@ struct Retries {
 
 #[derive(Debug)]
 enum State {
+    New,
     Unsent(Draft),
     Sent(Sent),
-    Ended,
 }
 
 #[derive(Debug)]
@@ -69,6 +79,9 @@ struct Sent {
     ticket: Ticket<Response<Bytes>>,
     origin: String,
     nonce: Option<String>,
+    /// Local time at which the request was made.
+    at: UnixTime,
+    /// Offset that the proof was made with.
     offset: ClockOffset,
     repeatable: bool,
 }
@@ -93,47 +106,93 @@ enum Demand {
 
 const DPOP: HeaderName = HeaderName::from_static("dpop");
 
+/// Age of a new proof. A server that is strict about the future allows 5 seconds, and no server
+/// known to us allows less than 60 seconds of age, so that either clock may be off by some seconds.
+const BACKDATED: Duration = Duration::from_secs(10);
+
 impl<E: Endpoint> Dpop<E> {
     /// Wraps a request to an authorization server; `key` signs the proofs.
     pub fn new(endpoint: E, key: &DpopKey) -> Self {
-        Self {
+        let attempts = Attempts {
             endpoint,
             key: key.clone(),
             token: None,
             hint: None,
             retries: Retries { first_nonce: true, stale_nonce: true, clock: true },
-            state: State::Unsent(Draft::default()),
-        }
+        };
+        Self { attempts, steps: Steps::begin(State::New) }
     }
 
     /// Sends the request to a resource server instead, with an access token that is bound to the
     /// key.
-    pub fn bound_to(self, token: &AccessToken) -> Self {
-        Self { token: Some(token.clone()), ..self }
+    pub fn bound_to(mut self, token: &AccessToken) -> Self {
+        self.attempts.token = Some(token.clone());
+        self
     }
 
-    /// Sets the nonce of the first attempt for the case that no nonce is cached for its origin.
-    pub fn with_hint(self, hint: Option<NonceHint>) -> Self {
-        Self { hint, ..self }
+    /// Sets the nonce of the first attempt for the case that no nonce is cached for its origin. A
+    /// nonce that was learned more than a minute ago is not sent.
+    pub fn with_hint(mut self, hint: Option<NonceHint>) -> Self {
+        self.attempts.hint = hint;
+        self
     }
 
     /// Mutable access to the endpoint, for options that must be set before the first poll.
     pub fn endpoint_mut(&mut self) -> &mut E {
-        &mut self.endpoint
+        &mut self.attempts.endpoint
     }
 
     /// Returns the nonce of the last response that had a nonce, or else the hint of
     /// [`with_hint`](Self::with_hint). Store it for a later process whose cache is empty.
     pub fn hint(&self) -> Option<&NonceHint> {
-        self.hint.as_ref()
+        self.attempts.hint.as_ref()
     }
 
     /// Whether a driver has taken the HTTP call and no reply was processed. The server may have
     /// seen the request.
     pub fn is_in_flight(&self, cx: &Cx<'_>) -> bool {
-        matches!(&self.state, State::Sent(sent) if cx.is_handed_out(&sent.ticket))
+        matches!(self.steps.state(), Some(State::Sent(sent)) if cx.is_handed_out(&sent.ticket))
+    }
+}
+
+impl<E: Endpoint> Machine for Dpop<E>
+where
+    E::Error: From<DpopError> + From<TransportError>,
+{
+    type Output = DpopReply<E::Output>;
+    type Error = E::Error;
+
+    fn budget(&self) -> Budget {
+        let Attempts { endpoint, retries, .. } = &self.attempts;
+        let Retries { first_nonce, stale_nonce, clock } = *retries;
+        let attempts = 1 + [first_nonce, stale_nonce, clock].map(u32::from).iter().sum::<u32>();
+        Budget::new(attempts, endpoint.how().timeout.saturating_mul(attempts))
     }
 
+    fn poll(&mut self, cx: &mut Cx<'_>) -> Poll<Result<Self::Output, Self::Error>> {
+        let Self { attempts, steps } = self;
+        steps.run(|state| {
+            Ok(match state {
+                State::New => Step::Next(State::Unsent(Draft::new(cx))),
+                State::Unsent(mut draft) => {
+                    let now = |cx: &Cx<'_>| attempts.server_time(cx);
+                    match draft.poll(&attempts.endpoint, now, cx) {
+                        Poll::Pending => Step::Wait(State::Unsent(draft)),
+                        Poll::Ready(request) => {
+                            Step::Next(State::Sent(attempts.send(draft, request?, cx)?))
+                        }
+                    }
+                }
+                State::Sent(sent) => match cx.take(&sent.ticket) {
+                    Poll::Pending => Step::Wait(State::Sent(sent)),
+                    Poll::Ready(response) => attempts.receive(&sent, response?, cx)?,
+                },
+            })
+        })
+    }
+}
+
+impl<E: Endpoint> Attempts<E> {
     /// Returns the time of the endpoint's server: the local time plus the cached clock offset.
     fn server_time(&self, cx: &Cx<'_>) -> UnixTime {
         let origin = self.endpoint.url().map(|url| url.origin().ascii_serialization());
@@ -141,19 +200,23 @@ impl<E: Endpoint> Dpop<E> {
         offset.unwrap_or_default().apply(cx.now())
     }
 
-    fn send(&self, mut request: Request<Body>, cx: &mut Cx<'_>) -> Result<Sent, DpopError> {
+    /// Adds the proof to `request`, and sends it in the place of `draft`.
+    fn send(
+        &self,
+        draft: Draft,
+        mut request: Request<Body>,
+        cx: &mut Cx<'_>,
+    ) -> Result<Sent, DpopError> {
         let target = proof::target(request.uri())?;
         let origin = target.origin().ascii_serialization();
         let offset = ClockOffset::recall(cx, &origin);
-        let now = offset.apply(cx.now());
-        let nonce = nonce::recall(cx, &origin).or_else(|| {
-            let hint = self.hint.as_ref().filter(|hint| hint.origin == origin)?;
-            nonce::is_valid(&hint.nonce).then(|| hint.nonce.clone())
-        });
+        let issued_at = offset.apply(cx.now()) - BACKDATED;
+        let nonce = nonce::recall(cx, &origin)
+            .or_else(|| self.hint.as_ref()?.fresh(&origin, cx.now()).map(str::to_owned));
         let repeatable = matches!(request.body(), Body::Bytes(_));
-        self.prove(&mut request, target.as_str(), nonce.as_deref(), now.as_secs(), cx)?;
-        let ticket = cx.http(request, self.endpoint.how());
-        Ok(Sent { ticket, origin, nonce, offset, repeatable })
+        self.prove(&mut request, target.as_str(), nonce.as_deref(), issued_at.as_secs(), cx)?;
+        let ticket = draft.send(request, self.endpoint.how(), cx);
+        Ok(Sent { ticket, origin, nonce, at: cx.now(), offset, repeatable })
     }
 
     /// Sets the `DPoP` header and, if there is an access token, the `Authorization` header. Values
@@ -183,90 +246,75 @@ impl<E: Endpoint> Dpop<E> {
         Ok(())
     }
 
-    /// Whether a retry can meet the server's demand. If so, the retry is counted, and a new clock
-    /// offset is cached.
-    fn may_retry(&mut self, cx: &Cx<'_>, sent: &Sent, response: &Response<Bytes>) -> bool {
+    /// Learns nonce and clock from a response. Then begins a retry, or ends with the endpoint's
+    /// output.
+    fn receive(
+        &mut self,
+        sent: &Sent,
+        mut response: Response<Bytes>,
+        cx: &mut Cx<'_>,
+    ) -> Result<Step<State, DpopReply<E::Output>>, E::Error> {
+        let nonce = nonce::of_response(response.headers()).map(str::to_owned);
+        if let Some(nonce) = &nonce {
+            nonce::remember(cx, &sent.origin, nonce);
+            let (origin, nonce) = (sent.origin.clone(), nonce.clone());
+            self.hint = Some(NonceHint { origin, nonce, learned_at: cx.now().as_secs() });
+        }
+        let offset = learn_offset(sent, &response, cx);
+        if self.may_retry(sent, &response, nonce.as_deref(), offset) {
+            return Ok(Step::Next(State::Unsent(Draft::again(cx))));
+        }
+        if let Some(offset) = offset.filter(|offset| offset.is_far_from(ClockOffset::default())) {
+            response.extensions_mut().insert(offset);
+        }
+        let nonce_missing = nonce.is_none() && response.status().is_success();
+        let output = self.endpoint.response(response)?;
+        Ok(Step::Done(DpopReply { output, nonce_missing }))
+    }
+
+    /// Whether a retry can meet the server's demand. If so, the retry is counted.
+    fn may_retry(
+        &mut self,
+        sent: &Sent,
+        response: &Response<Bytes>,
+        nonce: Option<&str>,
+        offset: Option<ClockOffset>,
+    ) -> bool {
         if !sent.repeatable {
             return false;
         }
+        let is_wrong = offset.is_some_and(|offset| offset.is_far_from(sent.offset));
         match demand(self.token.is_some(), response) {
             Some(Demand::Nonce) => {
-                let fresh = nonce::of_response(response.headers())
-                    .is_some_and(|nonce| sent.nonce.as_deref() != Some(nonce));
+                let is_new = nonce.is_some() && nonce != sent.nonce.as_deref();
                 let retry = match sent.nonce {
                     None => &mut self.retries.first_nonce,
                     Some(_) => &mut self.retries.stale_nonce,
                 };
-                fresh && std::mem::take(retry)
+                is_new && std::mem::take(retry)
             }
-            Some(Demand::Time) => {
-                let Some(offset) = ClockOffset::of_response(response.headers(), cx.now()) else {
-                    return false;
-                };
-                let retry =
-                    offset.is_far_from(sent.offset) && std::mem::take(&mut self.retries.clock);
-                if retry {
-                    offset.remember(cx, &sent.origin);
-                }
-                retry
+            Some(Demand::Time) => is_wrong && std::mem::take(&mut self.retries.clock),
+            None => {
+                // There are authorization servers with error codes of their own for a wrong time.
+                // A request that has no single-use credential may be sent again for any of them.
+                let may_repeat = self.token.is_none() && self.endpoint.how().least_time.is_zero();
+                may_repeat && is_wrong && std::mem::take(&mut self.retries.clock)
             }
-            None => false,
         }
     }
 }
 
-impl<E: Endpoint> Machine for Dpop<E>
-where
-    E::Error: From<DpopError> + From<TransportError>,
-{
-    type Output = DpopReply<E::Output>;
-    type Error = E::Error;
-
-    fn budget(&self) -> Budget {
-        let Retries { first_nonce, stale_nonce, clock } = self.retries;
-        let attempts = 1 + [first_nonce, stale_nonce, clock].map(u32::from).iter().sum::<u32>();
-        Budget::new(attempts, self.endpoint.how().timeout.saturating_mul(attempts))
+/// Learns the clock of a server from the response that rejects a request, and returns its offset
+/// from the local clock.
+fn learn_offset(sent: &Sent, response: &Response<Bytes>, cx: &Cx<'_>) -> Option<ClockOffset> {
+    if !response.status().is_client_error() {
+        return None;
     }
-
-    fn poll(&mut self, cx: &mut Cx<'_>) -> Poll<Result<Self::Output, Self::Error>> {
-        loop {
-            match &self.state {
-                State::Unsent(_) => {
-                    let now = self.server_time(cx);
-                    let State::Unsent(draft) = &mut self.state else {
-                        unreachable!("the state was matched above")
-                    };
-                    let request = ready!(draft.poll(&self.endpoint, now, cx));
-                    // If the request can't be built, the machine has ended.
-                    self.state = State::Ended;
-                    self.state = State::Sent(self.send(request?, cx)?);
-                }
-                State::Sent(sent) => {
-                    let answer = ready!(cx.take(&sent.ticket));
-                    let State::Sent(sent) = std::mem::replace(&mut self.state, State::Ended) else {
-                        unreachable!("the state was matched above")
-                    };
-                    let response = answer?;
-                    let nonce = nonce::of_response(response.headers());
-                    if let Some(nonce) = nonce {
-                        nonce::remember(cx, &sent.origin, nonce);
-                        self.hint = Some(NonceHint {
-                            origin: sent.origin.clone(),
-                            nonce: nonce.to_owned(),
-                        });
-                    }
-                    if self.may_retry(cx, &sent, &response) {
-                        self.state = State::Unsent(Draft::default());
-                        continue;
-                    }
-                    let nonce_missing = nonce.is_none() && response.status().is_success();
-                    let output = self.endpoint.response(response)?;
-                    return Poll::Ready(Ok(DpopReply { output, nonce_missing }));
-                }
-                State::Ended => unreachable!("`Dpop` is not polled after its end"),
-            }
-        }
+    let offset = ClockOffset::of_response(response.headers(), sent.at, cx.now())?;
+    if offset.is_far_from(sent.offset) {
+        offset.remember(cx, &sent.origin);
     }
+    Some(offset)
 }
 
 /// Reads the demand of an error response. A resource server sends it in a `DPoP` challenge (401),

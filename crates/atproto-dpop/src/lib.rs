@@ -23,5 +23,5 @@ pub use key::DpopKey;
 pub use layer::{Dpop, DpopReply};
 pub use nonce::{NONCES, NonceHint, nonce_age};
 pub use proof::{Proof, htu};
-pub use skew::CLOCK_OFFSETS;
+pub use skew::{CLOCK_OFFSETS, ClockOffset};
 pub use token::AccessToken;

@@ -4,16 +4,21 @@
 
 use std::time::Duration;
 
-use atproto_sansio::{Cx, Topic};
+use atproto_sansio::{Cx, Moment, Topic, UnixTime};
 use bytes::Bytes;
 use http::HeaderMap;
 use serde::{Deserialize, Serialize};
 
 /// Cache topic of nonces: the last nonce of each origin, with the time when it was learned.
-pub const NONCES: Topic = Topic { name: "dpop-nonce", capacity: 1024 };
+pub const NONCES: Topic = Topic::new("dpop-nonce", 1024, 256 * 1024);
 
-/// Time after which a cached nonce is dropped. A server may accept a nonce for 5 minutes at most.
-const LIFETIME: Duration = Duration::from_secs(5 * 60);
+/// Time after which a cached nonce is dropped. A server may accept a nonce for 5 minutes at most;
+/// the reference server accepts one for 3 minutes.
+const LIFETIME: Duration = Duration::from_secs(3 * 60);
+
+/// Age up to which a stored nonce is sent. There are servers that take an authorization code before
+/// they look at the nonce: an old nonce then costs the login, and no nonce costs one more request.
+const HINT_LIFETIME: Duration = Duration::from_secs(60);
 
 /// Longest accepted nonce in bytes. Longer values are ignored, so that a server can't fill the
 /// cache.
@@ -26,6 +31,20 @@ pub struct NonceHint {
     pub origin: String,
     /// Last `DPoP-Nonce` of this server.
     pub nonce: String,
+    /// Time at which the nonce was learned, in seconds since the epoch. A nonce that was learned
+    /// more than a minute ago is not sent; one without a time counts as old.
+    #[serde(default)]
+    pub learned_at: u64,
+}
+
+impl NonceHint {
+    /// The nonce, if it is for `origin`, valid, and learned within the last minute.
+    pub(crate) fn fresh(&self, origin: &str, now: UnixTime) -> Option<&str> {
+        let learned = UnixTime::from_secs(self.learned_at);
+        // A time in the future shows that a clock was set, so the age is not known.
+        let is_fresh = learned <= now && now.since(learned) < HINT_LIFETIME;
+        (self.origin == origin && is_fresh && is_valid(&self.nonce)).then_some(&self.nonce)
+    }
 }
 
 /// Returns the nonce of a response, if the response has exactly one `DPoP-Nonce` header and its
@@ -48,25 +67,30 @@ pub(crate) fn is_valid(nonce: &str) -> bool {
 /// with a streamed body, obtain a new nonce with another request.
 pub fn nonce_age(cx: &Cx<'_>, origin: &str) -> Option<Duration> {
     let (learned, _) = split(&cx.recall(NONCES, origin)?)?;
-    Some(cx.elapsed().saturating_sub(learned))
+    Some(cx.moment().since(learned))
 }
 
 pub(crate) fn recall(cx: &Cx<'_>, origin: &str) -> Option<String> {
     split(&cx.recall(NONCES, origin)?).map(|(_, nonce)| nonce)
 }
 
-/// Caches a nonce after 8 bytes with the time when it was learned: milliseconds of `Cx::elapsed`,
-/// big endian.
+/// Caches a nonce after 16 bytes with the moment when it was learned: milliseconds of
+/// [`Cx::elapsed`] and of [`Cx::now`], big endian.
 pub(crate) fn remember(cx: &Cx<'_>, origin: &str, nonce: &str) {
-    let learned = u64::try_from(cx.elapsed().as_millis()).unwrap_or(u64::MAX);
-    let value = [&learned.to_be_bytes(), nonce.as_bytes()].concat();
+    let Moment { now, elapsed } = cx.moment();
+    let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX).to_be_bytes();
+    let (elapsed, now) = (millis(elapsed), millis(now.since(UnixTime::default())));
+    let value = [&elapsed, &now, nonce.as_bytes()].concat();
     cx.remember(NONCES, origin, Bytes::from(value), LIFETIME);
 }
 
-fn split(value: &[u8]) -> Option<(Duration, String)> {
-    let (learned, nonce) = value.split_first_chunk()?;
+fn split(value: &[u8]) -> Option<(Moment, String)> {
+    let millis = |bytes: &[u8; 8]| Duration::from_millis(u64::from_be_bytes(*bytes));
+    let (elapsed, rest) = value.split_first_chunk()?;
+    let (now, nonce) = rest.split_first_chunk()?;
     let nonce = std::str::from_utf8(nonce).ok().filter(|nonce| is_valid(nonce))?;
-    Some((Duration::from_millis(u64::from_be_bytes(*learned)), nonce.to_owned()))
+    let learned = Moment { elapsed: millis(elapsed), now: UnixTime::from_epoch(millis(now)) };
+    Some((learned, nonce.to_owned()))
 }
 
 #[cfg(test)]
@@ -79,6 +103,24 @@ mod tests {
             headers.append("DPoP-Nonce", value.parse().unwrap());
         }
         of_response(&headers).map(str::to_owned)
+    }
+
+    #[test]
+    fn a_stored_nonce_is_sent_for_a_minute_only() {
+        // Rule E-42
+        let hint = NonceHint {
+            origin: "https://a.example".to_owned(),
+            nonce: "n".to_owned(),
+            learned_at: 1000,
+        };
+        let fresh = |origin, now| hint.fresh(origin, UnixTime::from_secs(now));
+        assert_eq!(fresh("https://a.example", 1059), Some("n"));
+        assert_eq!(fresh("https://a.example", 1060), None);
+        assert_eq!(fresh("https://a.example", 999), None);
+        assert_eq!(fresh("https://b.example", 1000), None);
+        let old =
+            serde_json::from_str::<NonceHint>(r#"{"origin":"https://a.example","nonce":"n"}"#);
+        assert_eq!(old.unwrap().fresh("https://a.example", UnixTime::from_secs(1000)), None);
     }
 
     #[test]

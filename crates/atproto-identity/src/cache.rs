@@ -18,10 +18,10 @@ use crate::syntax::handle::Handle;
 use crate::syntax::identifier::Identifier;
 
 /// Cache topic of resolved handles: handle to DID, for nine minutes.
-pub const HANDLES: Topic = Topic { name: "atproto-identity: handles", capacity: 1000 };
+pub const HANDLES: Topic = Topic::new("atproto-identity: handles", 1000, 256 * 1024);
 
-/// Cache topic of DID documents: DID to JSON, for nine minutes.
-pub const DOCUMENTS: Topic = Topic { name: "atproto-identity: documents", capacity: 1000 };
+/// Cache topic of DID documents: DID to JSON, for nine minutes; 16 MiB at most.
+pub const DOCUMENTS: Topic = Topic::new("atproto-identity: documents", 1000, 16 * 1024 * 1024);
 
 /// Whether a resolution may use cached results.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

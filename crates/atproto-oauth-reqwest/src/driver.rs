@@ -6,8 +6,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use atproto_sansio::{
-    Call, Flow, How, HttpCall, Machine, Output, Reply, SharedCall, SignCall, SleepCall, System,
-    TxtCall,
+    Call, Flow, How, HttpCall, Machine, Output, Reply, SharedCall, SharedKey, SignCall, SleepCall,
+    System, TxtCall,
 };
 
 use crate::builder::DriverBuilder;
@@ -41,8 +41,8 @@ pub(crate) struct Inner {
 #[derive(Default)]
 struct Scope {
     streams: Streams,
-    /// Keys of the shared runs that this run is nested in, outermost first.
-    within: Vec<String>,
+    /// The shared run that this run is, if any.
+    within: Option<SharedKey>,
 }
 
 impl Driver {
@@ -90,7 +90,7 @@ impl Driver {
         machine: M,
         body: AttachedBody,
     ) -> impl Future<Output = Result<M::Output, M::Error>> + Send + 'static + use<M> {
-        let scope = Scope { streams: Streams::with_body(body), within: Vec::new() };
+        let scope = Scope { streams: Streams::with_body(body), within: None };
         self.clone().drive(machine, Arc::new(scope))
     }
 
@@ -126,8 +126,8 @@ impl Driver {
     /// Waits until all running shared calls have ended, even those without a caller left.
     ///
     /// New shared calls fail with [`Phase::NotSent`](atproto_sansio::Phase::NotSent), except those
-    /// that running shared calls need. The wait has no timeout of its own: each HTTP, TXT or sleep
-    /// call within a shared call ends by its own timeout. Runs that are not shared continue.
+    /// that running shared calls need. The wait has no timeout of its own, because the budget of
+    /// each shared machine limits its time. Runs that are not shared continue.
     pub fn shutdown(&self) -> impl Future<Output = ()> + Send + 'static + use<> {
         let this = self.clone();
         async move { this.inner.shared.close().await }
@@ -177,16 +177,17 @@ impl Driver {
                 Box::new(PendingCall::new(respond, work))
             }
             Call::Shared(call) => self.share(call, scope),
-            Call::Sign(SignCall { key_id, message, respond }) => {
-                Box::new(PendingCall::new(respond, self.inner.remote_signer.sign(key_id, message)))
+            Call::Sign(SignCall { key_id, message, timeout, respond }) => {
+                let work = self.inner.remote_signer.sign(key_id, message, timeout);
+                Box::new(PendingCall::new(respond, work))
             }
             call @ Call::Store(_) => Box::new(Answered::new(call.unsupported())),
         }
     }
 
     fn http(&self, call: HttpCall, scope: Arc<Scope>) -> Box<dyn Performance> {
-        let HttpCall { request, timeout, start_by, answer, reach, respond } = call;
-        let how = How { timeout, answer, reach, start_by };
+        let HttpCall { request, timeout, start_by, least_time, answer, reach, respond } = call;
+        let how = How { timeout, answer, reach, start_by, least_time };
         let inner = Arc::clone(&self.inner);
         let work =
             async move { http_call::perform(&inner.clients, request, how, &scope.streams).await };
@@ -194,16 +195,16 @@ impl Driver {
     }
 
     fn share(&self, call: SharedCall, scope: &Arc<Scope>) -> Box<dyn Performance> {
-        let SharedCall { key, machine, respond } = call;
-        let (this, scope) = (self.clone(), Arc::clone(scope));
+        let SharedCall { key, machine, timeout, respond } = call;
+        let (this, asker) = (self.clone(), scope.within.clone());
         let work = async move {
-            let within = scope.within.iter().cloned().chain([key.clone()]).collect();
-            let inner = Scope { streams: Streams::default(), within };
+            let inner = Scope { streams: Streams::default(), within: Some(key.clone()) };
             let run = this.clone().drive(machine, Arc::new(inner));
             let run = async move {
-                let Ok(()) = run.await;
+                let Ok(result) = run.await;
+                result
             };
-            this.inner.shared.ask(key, &scope.within, run).await
+            this.inner.shared.ask(key, asker, timeout, run).await
         };
         Box::new(PendingCall::new(respond, work))
     }

@@ -3,8 +3,10 @@
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use atproto_sansio::{Phase, TransportError};
+use tokio::time::timeout;
 
 type Signature = Pin<Box<dyn Future<Output = Result<[u8; 64], String>> + Send>>;
 type Sign = dyn Fn(String, Vec<u8>) -> Signature + Send + Sync;
@@ -25,16 +27,21 @@ impl RemoteSigner {
         &self,
         key_id: String,
         message: Vec<u8>,
+        time: Duration,
     ) -> impl Future<Output = Result<[u8; 64], TransportError>> + Send + 'static + use<> {
         let signature = self.0.as_ref().map(|sign| sign(key_id, message));
         async move {
             match signature {
-                Some(signature) => signature.await.map_err(|reason| {
-                    TransportError::new(
-                        Phase::NotSent,
-                        format!("the remote signer failed: {reason}"),
-                    )
-                }),
+                Some(signature) => {
+                    let signature = timeout(time, signature).await.map_err(|_| {
+                        let reason = format!("the remote signer did not answer within {time:?}");
+                        TransportError::new(Phase::TimedOut, reason)
+                    })?;
+                    signature.map_err(|reason| {
+                        let reason = format!("the remote signer failed: {reason}");
+                        TransportError::new(Phase::NotSent, reason)
+                    })
+                }
                 None => Err(TransportError::new(
                     Phase::Unsupported,
                     "this driver has no remote signer: set one with `DriverBuilder::sign_with`",

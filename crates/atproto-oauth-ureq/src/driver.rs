@@ -1,23 +1,32 @@
-//! [`Driver`]: runs a machine to its end, and performs its calls one after another.
+//! [`Driver`]: runs a machine to its end, and performs its calls.
+//!
+//! The HTTP calls of a machine that are outstanding at the same time are performed beside each
+//! other. All other calls are performed in the caller's thread, one after another, and before the
+//! calls behind them in the queue are taken: if DNS knows a handle, its host is never asked.
 
 use std::fmt;
 use std::io::Read;
 use std::sync::Arc;
 use std::thread;
 
-use atproto_sansio::{Call, Machine, Phase, Reply, SharedCall, System, TransportError, TxtCall};
+use atproto_sansio::{
+    Answer, Body, Call, Flow, HttpCall, Machine, Output, Phase, Reply, SharedCall, SharedKey,
+    System, TransportError, TxtCall,
+};
 
 use crate::agents::Agents;
 use crate::builder::DriverBuilder;
 use crate::nameservers::Nameservers;
+use crate::outstanding::Outstanding;
 use crate::shared::Shared;
 use crate::sign::RemoteSigner;
 use crate::streams::{AttachedBody, Streams};
 use crate::{http_call, txt};
 
-/// Runs machines to their end: performs their calls one after another, in the caller's thread.
+/// Runs machines to their end, in the caller's thread.
 ///
-/// Clones are cheap. They share idle connections, the memory of the [`System`], and running shared
+/// If a machine waits for several HTTP calls at once, each has a thread of its own for as long as it
+/// takes; a single one is performed in the caller's thread. Clones are cheap. They share idle connections, the memory of the [`System`], and running shared
 /// calls ([`Call::Shared`]).
 #[derive(Clone)]
 pub struct Driver {
@@ -49,14 +58,14 @@ impl Driver {
 
     /// Runs `machine` to its end, and returns its output.
     ///
-    /// A request in flight cannot be cancelled: the thread waits until the reply arrives or the
-    /// call times out, so no reply of a token request is discarded.
+    /// A request in flight cannot be cancelled. If the machine no longer waits for its reply, the
+    /// run goes on, and the request ends in its own thread.
     ///
     /// # Errors
     ///
     /// Fails with the error of `machine`.
     pub fn run<M: Machine>(&self, machine: M) -> Result<M::Output, M::Error> {
-        self.drive(machine, &mut Streams::default())
+        self.drive(machine, &mut Streams::default(), None)
     }
 
     /// Runs `machine`, and sends `body` as the body of its request with
@@ -73,7 +82,7 @@ impl Driver {
         machine: M,
         body: AttachedBody<'_>,
     ) -> Result<M::Output, M::Error> {
-        self.drive(machine, &mut Streams::with_body(body))
+        self.drive(machine, &mut Streams::with_body(body), None)
     }
 
     /// Runs `machine`, and returns the body of its last streamed reply unread.
@@ -90,7 +99,7 @@ impl Driver {
         machine: M,
     ) -> Result<(M::Output, Option<Box<dyn Read + Send>>), M::Error> {
         let mut streams = Streams::default();
-        let output = self.drive(machine, &mut streams)?;
+        let output = self.drive(machine, &mut streams, None)?;
         Ok((output, streams.into_streamed()))
     }
 
@@ -99,18 +108,38 @@ impl Driver {
     /// A request with [`Body::Attached`](atproto_sansio::Body::Attached) fails with `NotSent`, and
     /// the body of a streamed reply is discarded.
     pub fn perform(&self, call: Call) -> Reply {
-        self.answer(call, &mut Streams::default())
+        self.answer(call, &mut Streams::default(), None)
     }
 
+    /// Runs `machine`; `within` is the shared run that it belongs to, if any.
     fn drive<M: Machine>(
         &self,
         machine: M,
         streams: &mut Streams<'_>,
+        within: Option<&SharedKey>,
     ) -> Result<M::Output, M::Error> {
-        atproto_sansio::drive(&self.inner.system, machine, |call| self.answer(call, streams))
+        let mut flow = Flow::new(machine);
+        let mut outstanding = Outstanding::new(&self.inner);
+        loop {
+            match self.inner.system.poll(&mut flow) {
+                Output::Call(Call::Http(call)) if !is_streamed(&call) => outstanding.add(call),
+                Output::Call(Call::Sleep(call)) => outstanding.pause(call),
+                Output::Call(call) => {
+                    // A call that is outstanding must not wait for this one.
+                    outstanding.begin();
+                    flow.handle_reply(self.answer(call, streams, within));
+                }
+                Output::Wait => {
+                    if let Some(reply) = outstanding.next_reply() {
+                        flow.handle_reply(reply);
+                    }
+                }
+                Output::Done(result) => return result,
+            }
+        }
     }
 
-    fn answer(&self, call: Call, streams: &mut Streams<'_>) -> Reply {
+    fn answer(&self, call: Call, streams: &mut Streams<'_>, within: Option<&SharedKey>) -> Reply {
         match call {
             Call::Http(call) => http_call::perform(&self.inner.agents, call, streams),
             Call::Txt(call) => self.look_up(call),
@@ -118,7 +147,7 @@ impl Driver {
                 thread::sleep(call.duration);
                 call.respond.with(Ok(()))
             }
-            Call::Shared(call) => self.share(call),
+            Call::Shared(call) => self.share(call, within),
             Call::Sign(call) => self.inner.remote_signer.perform(call),
             call @ Call::Store(_) => call.unsupported(),
         }
@@ -135,12 +164,18 @@ impl Driver {
         })
     }
 
-    fn share(&self, call: SharedCall) -> Reply {
-        let SharedCall { key, machine, respond } = call;
-        respond.with(self.inner.shared.run(key, || {
-            let Ok(()) = self.drive(machine, &mut Streams::default());
+    fn share(&self, call: SharedCall, within: Option<&SharedKey>) -> Reply {
+        let SharedCall { key, machine, timeout, respond } = call;
+        respond.with(self.inner.shared.run(&key, within, timeout, || {
+            let Ok(result) = self.drive(machine, &mut Streams::default(), Some(&key));
+            result
         }))
     }
+}
+
+/// Whether a body of the call is held by the run, so that only the run's own thread can perform it.
+fn is_streamed(call: &HttpCall) -> bool {
+    matches!(call.request.body(), Body::Attached) || matches!(call.answer, Answer::Streamed { .. })
 }
 
 /// The default settings, the clock and entropy of the operating system, and keys of

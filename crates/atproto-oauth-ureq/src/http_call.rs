@@ -18,7 +18,7 @@ use crate::failure;
 use crate::streams::{Exactly, Incoming, Streams};
 
 pub(crate) fn perform(agents: &Agents, call: HttpCall, streams: &mut Streams<'_>) -> Reply {
-    let HttpCall { request, timeout, start_by, answer, reach, respond } = call;
+    let HttpCall { request, timeout, start_by, least_time: _, answer, reach, respond } = call;
     let result = agents.reaching(reach).map_err(TransportError::blocked).and_then(|agent| {
         if start_by.is_some_and(|latest| latest < System::now()) {
             return Err(not_sent("the call came after its `start_by` time"));

@@ -1,7 +1,6 @@
 #![doc = include_str!("../README.md")]
 
 mod agents;
-
 mod builder;
 mod client;
 mod connect;
@@ -9,6 +8,7 @@ mod driver;
 mod failure;
 mod http_call;
 mod nameservers;
+mod outstanding;
 mod resolve;
 mod shared;
 mod sign;

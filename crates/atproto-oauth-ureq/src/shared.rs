@@ -1,88 +1,118 @@
 //! Shared calls: concurrent calls with the same key wait for one run of their machine.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, ThreadId};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
-use atproto_sansio::{Phase, TransportError};
+use atproto_sansio::{Phase, SharedKey, SharedResult, TransportError, Waits};
 
-/// The runs in progress, by key.
+/// The runs in progress.
 #[derive(Default)]
 pub(crate) struct Shared {
-    runs: Mutex<BTreeMap<String, Arc<Run>>>,
+    state: Mutex<State>,
     ended: Condvar,
 }
 
-struct Run {
-    /// The thread that performs the run.
-    thread: ThreadId,
-    /// Whether the run completed; false while it is in progress, and after a panic.
-    is_complete: AtomicBool,
+#[derive(Default)]
+struct State {
+    runs: BTreeMap<SharedKey, Arc<Run>>,
+    waits: Waits,
 }
 
-/// Guard that removes a run from [`Shared::runs`] when it ends, even if it panics.
+/// One run; its result is set when the machine ends, and never if it panics.
+#[derive(Default)]
+struct Run {
+    result: OnceLock<SharedResult>,
+}
+
+/// Guard that removes a run when it ends, even if it panics.
 struct Ending<'a> {
     shared: &'a Shared,
-    key: String,
+    key: &'a SharedKey,
+}
+
+/// Guard that removes the note that the run `waiting` waits for the run `awaited`.
+struct Waiting<'a> {
+    shared: &'a Shared,
+    waiting: &'a SharedKey,
+    awaited: &'a SharedKey,
 }
 
 impl Shared {
-    /// Runs `work` in this thread. If a run with the same key is in progress, waits for it instead.
+    /// Runs `work` in this thread. If a run with the same key is in progress, waits for it instead,
+    /// for at most `timeout`. `asker` is the shared run that makes this call, if any.
     ///
     /// # Errors
     ///
-    /// `NotSent` if the run in progress belongs to this thread, `MaybeSent` if it panicked.
-    pub(crate) fn run(&self, key: String, work: impl FnOnce()) -> Result<(), TransportError> {
-        let mut runs = self.lock();
-        if let Some(run) = runs.get(&key).map(Arc::clone) {
-            return self.wait(runs, &key, &run);
+    /// `NotSent` if the run would wait for itself, `TimedOut` if the run in progress takes longer
+    /// than `timeout`, `MaybeSent` if it panicked.
+    pub(crate) fn run(
+        &self,
+        key: &SharedKey,
+        asker: Option<&SharedKey>,
+        timeout: Duration,
+        work: impl FnOnce() -> SharedResult,
+    ) -> Result<SharedResult, TransportError> {
+        let mut state = self.lock();
+        let _waiting = asker
+            .map(|waiting| {
+                state.waits.begin(waiting, key)?;
+                Ok(Waiting { shared: self, waiting, awaited: key })
+            })
+            .transpose()?;
+        if let Some(run) = state.runs.get(key).map(Arc::clone) {
+            return self.wait(state, key, &run, timeout);
         }
-        let run =
-            Arc::new(Run { thread: thread::current().id(), is_complete: AtomicBool::new(false) });
-        runs.insert(key.clone(), Arc::clone(&run));
-        drop(runs);
+        let run: Arc<Run> = Arc::default();
+        state.runs.insert(key.clone(), Arc::clone(&run));
+        drop(state);
         let _ending = Ending { shared: self, key };
-        work();
-        run.is_complete.store(true, Ordering::Relaxed);
-        Ok(())
+        let result = work();
+        Ok(run.result.get_or_init(|| result).clone())
     }
 
     fn wait(
         &self,
-        runs: MutexGuard<'_, BTreeMap<String, Arc<Run>>>,
-        key: &str,
+        state: MutexGuard<'_, State>,
+        key: &SharedKey,
         run: &Arc<Run>,
-    ) -> Result<(), TransportError> {
-        if run.thread == thread::current().id() {
-            // The thread would wait for itself.
-            let reason = "a shared call must not wait for a run with its own key";
-            return Err(TransportError::new(Phase::NotSent, reason));
-        }
+        timeout: Duration,
+    ) -> Result<SharedResult, TransportError> {
         // Before this thread wakes up, another run may have started with the same key.
-        let is_running = |runs: &mut BTreeMap<String, Arc<Run>>| {
-            runs.get(key).is_some_and(|present| Arc::ptr_eq(present, run))
+        let is_running = |state: &mut State| {
+            state.runs.get(key).is_some_and(|present| Arc::ptr_eq(present, run))
         };
-        let runs = self.ended.wait_while(runs, is_running).unwrap_or_else(PoisonError::into_inner);
-        drop(runs);
-        match run.is_complete.load(Ordering::Relaxed) {
-            true => Ok(()),
-            false => Err(TransportError::new(
-                Phase::MaybeSent,
-                "the machine of the shared call panicked",
-            )),
-        }
+        let (state, time) = self
+            .ended
+            .wait_timeout_while(state, timeout.min(LONGEST), is_running)
+            .unwrap_or_else(PoisonError::into_inner);
+        drop(state);
+        run.result.get().cloned().ok_or_else(|| match time.timed_out() {
+            true => TransportError::new(Phase::TimedOut, "the shared run takes longer"),
+            false => {
+                TransportError::new(Phase::MaybeSent, "the machine of the shared run panicked")
+            }
+        })
     }
 
-    /// Ignores poisoning: no code panics while the lock is held, so the map is consistent.
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Run>>> {
-        self.runs.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Ignores poisoning: no code panics while the lock is held, so the state is consistent.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Ending<'_> {
     fn drop(&mut self) {
-        self.shared.lock().remove(&self.key);
+        self.shared.lock().runs.remove(self.key);
         self.shared.ended.notify_all();
     }
 }
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.shared.lock().waits.end(self.waiting, self.awaited);
+    }
+}
+
+/// One year, the longest wait, because a `Condvar` adds it to the present time.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);

@@ -1,7 +1,7 @@
 //! [`Adapter`], the interface of a transport under test, and functions that send one request with
 //! it.
 
-use atproto_sansio::{Body, Call, How, Reach, Reply, System, TransportError, drive};
+use atproto_sansio::{Body, Call, How, HttpCall, Reach, Reply, System, TransportError, drive};
 use bytes::Bytes;
 use http::{Request, Response};
 
@@ -44,9 +44,23 @@ pub fn send(adapter: &impl Adapter, request: Request<Body>, how: How) -> Outcome
 ///
 /// Fails with the error of `adapter`.
 pub fn send_reaching(adapter: &impl Adapter, request: Request<Body>, reach: Reach) -> Outcome {
-    drive(&System::new(NoKeys), Once::new(request, how()), |call| {
+    send_changed(adapter, request, how(), |call| call.reach = reach)
+}
+
+/// Sends one request, and changes its call after the engine has checked it.
+///
+/// # Errors
+///
+/// Fails with the error of `adapter`.
+pub fn send_changed(
+    adapter: &impl Adapter,
+    request: Request<Body>,
+    how: How,
+    change: impl Fn(&mut HttpCall),
+) -> Outcome {
+    drive(&System::new(NoKeys), Once::new(request, how), |call| {
         let Call::Http(mut call) = call else { panic!("`Once` makes HTTP calls only") };
-        call.reach = reach;
+        change(&mut call);
         adapter.perform(Call::Http(call))
     })
 }

@@ -21,12 +21,14 @@ mod requests;
 mod scenario;
 mod server;
 pub mod settings;
+pub mod shared;
 #[cfg(feature = "tls")]
 pub mod tls;
 
-pub use adapter::{Adapter, Outcome, send, send_reaching};
+pub use adapter::{Adapter, Outcome, send, send_changed, send_reaching};
 pub use machines::{NoKeys, Once, Twice, Txt};
 pub use requests::{OK, get, how, post};
 pub use scenario::{Scenario, all, scenarios};
 pub use server::{Peer, Received, Server, Stream, closed_port};
 pub use settings::Settings;
+pub use shared::{Asks, Driving, Work};

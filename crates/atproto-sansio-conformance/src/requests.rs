@@ -13,6 +13,7 @@ pub fn how() -> How {
         answer: Answer::Buffered(1000),
         reach: Reach::Configured,
         start_by: None,
+        least_time: Duration::ZERO,
     }
 }
 

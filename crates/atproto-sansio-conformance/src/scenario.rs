@@ -92,6 +92,21 @@ macro_rules! settings_tests {
     };
 }
 
+/// Makes a `#[test]` of each scenario of [`shared`](crate::shared). The expression makes a
+/// [`Driving`](crate::Driving), once for each test.
+#[macro_export]
+macro_rules! shared_tests {
+    ($driver:expr) => {
+        $crate::__each! { shared, &$driver;
+            all_who_ask_get_the_result_of_one_run
+            machines_of_different_types_do_not_share_a_run
+            a_run_that_asks_for_itself_is_refused
+            runs_that_ask_for_each_other_come_to_an_end
+            a_flow_waits_for_a_run_no_longer_than_its_own_time
+        }
+    };
+}
+
 /// Makes a `#[test]` of each scenario of [`tls`](crate::tls). The expression is a function that
 /// takes [`Settings`](crate::Settings), and returns an adapter with these settings.
 #[cfg(feature = "tls")]

@@ -8,15 +8,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Request, Response};
 
-use crate::call::{
-    Body, Call, How, HttpCall, Payload, Respond, SharedCall, SignCall, SleepCall, TxtCall,
-};
-use crate::env::{Entropy, Env, Keys, Memory, Signer, Topic};
-use crate::error::TransportError;
+use crate::call::shared::{self, SharedCall, SharedKey, SharedTicket};
+use crate::call::store::{Deleted, Expect, Record, Saved, SecretBytes, StoreCall, StoreOperation};
+use crate::call::{Body, Call, How, HttpCall, Payload, Respond, SignCall, SleepCall, TxtCall};
+use crate::env::{Entropy, Env, Keys, Memo, Memory, Signer, Topic};
+use crate::error::{Phase, TransportError};
 use crate::machine::Machine;
-use crate::mailbox::{Mailbox, Ticket};
-use crate::store::{Deleted, Expect, Record, Saved, SecretBytes, StoreCall};
-use crate::time::UnixTime;
+use crate::mailbox::{Mailbox, Place, Ticket};
+use crate::time::{Moment, UnixTime};
 
 /// Context of one poll: clock, entropy, keys and cache, and the methods that ask for calls.
 pub struct Cx<'a> {
@@ -50,6 +49,11 @@ impl<'a> Cx<'a> {
         self.elapsed
     }
 
+    /// The time of this poll on both clocks.
+    pub fn moment(&self) -> Moment {
+        Moment { now: self.now, elapsed: self.elapsed }
+    }
+
     /// The source of unpredictable bytes, for keys, nonces and identifiers.
     pub fn entropy(&mut self) -> &mut dyn Entropy {
         self.entropy
@@ -67,12 +71,17 @@ impl<'a> Cx<'a> {
 
     /// Returns the value that the cache holds under `key`, unless it has expired.
     pub fn recall(&self, topic: Topic, key: &str) -> Option<Bytes> {
-        self.memory.get(topic, key, self.elapsed)
+        self.memory.get(topic, key, self.moment())
     }
 
-    /// Caches `value` under `key` for the duration `time`. The cache may drop it earlier.
-    pub fn remember(&self, topic: Topic, key: &str, value: Bytes, time: Duration) {
-        self.memory.put(topic, key, value, self.elapsed.saturating_add(time));
+    /// Caches `value` under `key` for the duration `lifetime`. The cache may drop it earlier.
+    pub fn remember(&self, topic: Topic, key: &str, value: Bytes, lifetime: Duration) {
+        self.memory.put(topic, key, Memo { value, lifetime, order: 0 }, self.moment());
+    }
+
+    /// Caches a value that has an order ([`Memo::order`]): a newer value under `key` stays.
+    pub fn remember_newer(&self, topic: Topic, key: &str, memo: Memo) {
+        self.memory.put(topic, key, memo, self.moment());
     }
 
     /// Removes the value under `key` from the cache.
@@ -83,60 +92,143 @@ impl<'a> Cx<'a> {
     /// Runs `poll`, and limits the calls that `poll` asks for by `deadline`, a time on the scale of
     /// [`elapsed`](Self::elapsed).
     ///
-    /// Timeouts and pauses are shortened to end at the deadline. After the deadline, every call
-    /// that is not a store call fails with [`Phase::NotSent`](crate::Phase::NotSent). An earlier
-    /// deadline of the flow or of an enclosing `until` stays in force.
+    /// Timeouts are shortened to end at the deadline. After the deadline, every call fails with
+    /// [`Phase::NotSent`](crate::Phase::NotSent). An earlier deadline of the flow or of an enclosing
+    /// `until` stays in force.
     pub fn until<T>(&mut self, deadline: Duration, poll: impl FnOnce(&mut Cx<'_>) -> T) -> T {
-        let outer = self.mailbox.deadline;
-        self.mailbox.deadline = outer.min(deadline);
+        self.extend_until(deadline.min(self.mailbox.deadline), poll)
+    }
+
+    /// Runs `poll`, and gives the calls that `poll` asks for the time until `deadline`, even if this
+    /// is later than the deadline of the flow.
+    ///
+    /// It is for the calls that follow a single-use credential: once a code or a refresh token is
+    /// spent, its tokens have to be saved or revoked, however late it is.
+    pub fn extend_until<T>(
+        &mut self,
+        deadline: Duration,
+        poll: impl FnOnce(&mut Cx<'_>) -> T,
+    ) -> T {
+        let outer = std::mem::replace(&mut self.mailbox.deadline, deadline);
         let result = poll(self);
         self.mailbox.deadline = outer;
         result
     }
 
-    /// Asks for an HTTP request. If its URL breaks the rules of `how.reach`, the call fails with
+    /// Asks for an HTTP request that does not depend on the time at which it is sent. If its URL
+    /// breaks the rules of `how.reach`, the call fails with
     /// [`Phase::Blocked`](crate::Phase::Blocked), and the driver never sees it.
     pub fn http(&mut self, request: Request<Body>, how: How) -> Ticket<Response<Bytes>> {
-        let verdict = how.reach.check(request.uri());
-        let How { timeout, answer, reach, start_by } = how;
-        let host = request.uri().host().map(str::to_owned);
-        let ticket = self.mailbox.ask(answer.limit(), |respond| {
-            let respond = Respond { host, ..respond };
-            Call::Http(HttpCall { request, timeout, start_by, answer, reach, respond })
-        });
-        if let Err(rule) = verdict {
-            self.mailbox.refuse(ticket.slot, TransportError::blocked(rule));
-        }
+        let ticket = self.mailbox.open();
+        self.place(&ticket, Place::Back, request, how);
         ticket
+    }
+
+    /// Reserves a place in the queue for an HTTP request that carries a time, a nonce or a
+    /// signature. When [`is_due`](Self::is_due) says that its turn has come, the machine makes the
+    /// request and hands it over with [`send`](Self::send).
+    ///
+    /// A driver may perform one call after another, each for several seconds. A request that is made
+    /// before its turn is out of date when the driver sends it.
+    pub fn reserve(&mut self) -> Ticket<Response<Bytes>> {
+        self.mailbox.reserve(Place::Back)
+    }
+
+    /// Like [`reserve`](Self::reserve), with a place in front of all queued calls: for a retry,
+    /// because the server's demand may be out of date, too.
+    pub fn reserve_first(&mut self) -> Ticket<Response<Bytes>> {
+        self.mailbox.reserve(Place::Front)
+    }
+
+    /// Returns whether the turn of a reservation has come.
+    pub fn is_due(&self, ticket: &Ticket<Response<Bytes>>) -> bool {
+        self.mailbox.is_due(ticket)
+    }
+
+    /// Hands over the request of a reservation that has come due; the driver gets it next. The
+    /// rules of [`http`](Self::http) apply.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the reservation has not come due, or was used before. Both are bugs of the machine.
+    pub fn send(&mut self, ticket: &Ticket<Response<Bytes>>, request: Request<Body>, how: How) {
+        assert!(self.is_due(ticket), "a request is sent once, in its turn");
+        self.place(ticket, Place::Front, request, how);
+    }
+
+    fn place(
+        &mut self,
+        ticket: &Ticket<Response<Bytes>>,
+        place: Place,
+        request: Request<Body>,
+        how: How,
+    ) {
+        if let Err(rule) = how.reach.check(request.uri()) {
+            return self.mailbox.refuse(ticket, TransportError::blocked(rule));
+        }
+        let How { timeout, answer, reach, start_by, least_time } = how;
+        let host = request.uri().host().map(str::to_owned);
+        self.mailbox.fill(ticket, place, |respond| {
+            let respond = Respond { host, limit: answer.limit(), ..respond };
+            Call::Http(HttpCall { request, timeout, start_by, least_time, answer, reach, respond })
+        });
     }
 
     /// Asks for the DNS TXT records of `name`, a name without the final dot.
     pub fn txt(&mut self, name: String, timeout: Duration) -> Ticket<Vec<String>> {
-        self.mailbox.ask(usize::MAX, |respond| Call::Txt(TxtCall { name, timeout, respond }))
+        self.ask(|respond| Call::Txt(TxtCall { name, timeout, respond }))
     }
 
-    /// Asks for a pause of `duration`.
+    /// Asks for a pause of `duration`. A pause that would end after the deadline fails at once, so a
+    /// machine that waits for a change must end with that error.
     pub fn sleep(&mut self, duration: Duration) -> Ticket<()> {
-        self.mailbox.ask(usize::MAX, |respond| Call::Sleep(SleepCall { duration, respond }))
+        self.ask(|respond| Call::Sleep(SleepCall { duration, respond }))
     }
 
-    /// Asks the driver to run `machine` once for all flows that ask for `key`; see [`SharedCall`].
-    pub fn shared<M>(&mut self, key: String, machine: M) -> Ticket<()>
+    /// Asks the driver to run `machine` once for all flows that ask for a machine of this type under
+    /// `name`; see [`SharedCall`].
+    ///
+    /// The name must hold everything that the work depends on, such as its store and its client:
+    /// all who ask get the result of one run. For work that no other flow may join, the name is
+    /// random.
+    pub fn shared<M>(&mut self, name: String, machine: M) -> SharedTicket<M::Output>
     where
-        M: Machine<Output = (), Error = Infallible> + Send + 'static,
+        M: Machine<Output: Clone + Send + Sync + 'static, Error = Infallible> + Send + 'static,
     {
-        let machine = Box::new(machine);
-        self.mailbox.ask(usize::MAX, |respond| Call::Shared(SharedCall { key, machine, respond }))
+        let (key, machine) = (SharedKey::new::<M>(name), shared::boxed(machine));
+        SharedTicket::new(self.ask(|respond| {
+            Call::Shared(SharedCall { key, machine, timeout: Duration::MAX, respond })
+        }))
     }
 
-    /// Asks the remote signer for the `ES256` signature of `message` by the key `key_id`.
+    /// Takes the result of a shared machine; `Pending` as long as the machine runs.
+    ///
+    /// # Panics
+    ///
+    /// Panics like [`take`](Self::take).
+    pub fn take_shared<T: Clone + 'static>(
+        &mut self,
+        ticket: &SharedTicket<T>,
+    ) -> Poll<Result<T, TransportError>> {
+        self.take(&ticket.ticket).map(|result| {
+            result?.to().ok_or_else(|| {
+                let reason = "the driver answered with the result of another shared machine";
+                TransportError::new(Phase::MaybeSent, reason)
+            })
+        })
+    }
+
+    /// Asks the remote signer for the `ES256` signature of `message` by the key `key_id`, in front
+    /// of all queued calls, because a request whose turn has come waits for it.
     pub fn sign(&mut self, key_id: String, message: Vec<u8>) -> Ticket<[u8; 64]> {
-        self.mailbox.ask(usize::MAX, |respond| Call::Sign(SignCall { key_id, message, respond }))
+        let timeout = SIGNING;
+        self.mailbox
+            .ask(Place::Front, |respond| Call::Sign(SignCall { key_id, message, timeout, respond }))
     }
 
     /// Asks the store for the record under `key`.
     pub fn load(&mut self, key: String) -> Ticket<Option<Record>> {
-        self.mailbox.ask(usize::MAX, |respond| Call::Store(StoreCall::Load { key, respond }))
+        self.store(|respond| StoreOperation::Load { key, respond })
     }
 
     /// Asks the store to write `value` under `key`, if the present record is as `expect` says. The
@@ -148,20 +240,30 @@ impl<'a> Cx<'a> {
         expect: Expect,
         expires_at: Option<UnixTime>,
     ) -> Ticket<Saved> {
-        self.mailbox.ask(usize::MAX, |respond| {
-            Call::Store(StoreCall::Save { key, value, expect, expires_at, respond })
-        })
+        self.store(|respond| StoreOperation::Save { key, value, expect, expires_at, respond })
     }
 
     /// Asks the store to remove the record under `key`, if the present record is as `expect` says.
     pub fn delete(&mut self, key: String, expect: Expect) -> Ticket<Deleted> {
-        self.mailbox
-            .ask(usize::MAX, |respond| Call::Store(StoreCall::Delete { key, expect, respond }))
+        self.store(|respond| StoreOperation::Delete { key, expect, respond })
     }
 
     /// Asks the store for all keys that begin with `prefix`.
     pub fn list(&mut self, prefix: String) -> Ticket<Vec<String>> {
-        self.mailbox.ask(usize::MAX, |respond| Call::Store(StoreCall::List { prefix, respond }))
+        self.store(|respond| StoreOperation::List { prefix, respond })
+    }
+
+    fn store<T: Payload>(
+        &mut self,
+        operation: impl FnOnce(Respond<T>) -> StoreOperation,
+    ) -> Ticket<T> {
+        self.ask(|respond| {
+            Call::Store(StoreCall { operation: operation(respond), timeout: STORING })
+        })
+    }
+
+    fn ask<T: Payload>(&mut self, call: impl FnOnce(Respond<T>) -> Call) -> Ticket<T> {
+        self.mailbox.ask(Place::Back, call)
     }
 
     /// Takes the reply to a call; `Pending` as long as the reply has not arrived.
@@ -184,3 +286,9 @@ impl<'a> Cx<'a> {
         self.mailbox.is_handed_out(ticket)
     }
 }
+
+/// Time limit of a remote signature.
+const SIGNING: Duration = Duration::from_secs(10);
+
+/// Time limit of one operation of a store.
+const STORING: Duration = Duration::from_secs(10);

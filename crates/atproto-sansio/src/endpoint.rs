@@ -1,5 +1,6 @@
 //! [`Endpoint`]: one HTTP request and the parser of its response. [`Fetch`] sends it once.
 
+use std::fmt;
 use std::task::{Poll, ready};
 
 use bytes::Bytes;
@@ -12,6 +13,7 @@ use crate::env::Entropy;
 use crate::error::TransportError;
 use crate::machine::Machine;
 use crate::mailbox::Ticket;
+use crate::step::{Step, Steps};
 use crate::time::UnixTime;
 
 /// One HTTP request and the parser of its response; the leaf of a tree of machines.
@@ -71,7 +73,7 @@ pub struct Fresh<'a> {
 }
 
 /// A message and its `ES256` signature by a remote signer.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Signed<'a> {
     /// The signed message, equal to [`ToSign::message`].
     pub message: &'a [u8],
@@ -80,12 +82,32 @@ pub struct Signed<'a> {
 }
 
 /// A message to be signed by a remote signer.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Eq, PartialEq)]
 pub struct ToSign {
     /// Id of the key, as the remote signer names it.
     pub key_id: String,
     /// The message, not hashed yet.
     pub message: Vec<u8>,
+}
+
+/// Prints neither message nor signature, because together they are a credential.
+impl fmt::Debug for Signed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Signed").finish_non_exhaustive()
+    }
+}
+
+/// Prints no message, because the message holds the claims of a credential.
+impl fmt::Debug for ToSign {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ToSign").field("key_id", &self.key_id).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Signing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.ticket.fmt(f)
+    }
 }
 
 impl<'a> Fresh<'a> {
@@ -102,40 +124,76 @@ impl Cx<'_> {
     }
 }
 
-/// Builds the request of an [`Endpoint`], and first obtains a signature if the endpoint needs one.
-/// Machines that send endpoints, such as [`Fetch`], use it; one draft serves all attempts.
-#[derive(Debug, Default)]
+/// The next request of an [`Endpoint`]: waits for its turn, obtains a signature if the endpoint
+/// needs one, and builds the request. Machines that send endpoints, such as [`Fetch`], use it.
+///
+/// ```text
+/// new ──▶ Turn ──▶ Signature ──▶ request
+///           └───────────────────────▲
+/// ```
+#[derive(Debug)]
 pub struct Draft {
-    signing: Option<(Vec<u8>, Ticket<[u8; 64]>)>,
+    place: Ticket<Response<Bytes>>,
+    signing: Option<Signing>,
+}
+
+/// A message that a remote signer signs.
+struct Signing {
+    message: Vec<u8>,
+    ticket: Ticket<[u8; 64]>,
 }
 
 impl Draft {
-    /// Returns the request, built at the server's time `now`; `Pending` as long as the signature is
-    /// outstanding.
+    /// Reserves a place at the end of the queue.
+    pub fn new(cx: &mut Cx<'_>) -> Self {
+        Self { place: cx.reserve(), signing: None }
+    }
+
+    /// Reserves the first place of the queue, for a retry.
+    pub fn again(cx: &mut Cx<'_>) -> Self {
+        Self { place: cx.reserve_first(), signing: None }
+    }
+
+    /// Returns the request, built at the server's time that `now` returns; `Pending` as long as its
+    /// turn has not come, or the signature is outstanding.
     ///
     /// # Errors
     ///
-    /// Fails if the request can't be built, or if the remote signer does not sign.
+    /// Fails if the request can't be built, or if the remote signer does not sign. The error of the
+    /// signer is [`Phase::NotSent`](crate::Phase::NotSent), `Blocked` or `Unsupported`, because no
+    /// request was sent.
     pub fn poll<E: Endpoint>(
         &mut self,
         endpoint: &E,
-        now: UnixTime,
+        now: impl Fn(&Cx<'_>) -> UnixTime,
         cx: &mut Cx<'_>,
     ) -> Poll<Result<Request<Body>, E::Error>> {
-        if self.signing.is_none() {
+        if !cx.is_due(&self.place) {
+            return Poll::Pending;
+        }
+        let now = now(cx);
+        let Some(Signing { message, ticket }) = &self.signing else {
             let Some(ToSign { key_id, message }) = endpoint.to_sign(cx.fresh_at(now))? else {
                 return Poll::Ready(endpoint.request(cx.fresh_at(now)));
             };
-            self.signing = Some((message.clone(), cx.sign(key_id, message)));
-        }
-        let Some((message, ticket)) = &self.signing else {
-            unreachable!("`signing` was set above")
+            let ticket = cx.sign(key_id, message.clone());
+            self.signing = Some(Signing { message, ticket });
+            return Poll::Pending;
         };
-        let signature = ready!(cx.take(ticket))?;
-        let signed = Signed { message, signature: &signature };
-        let request = endpoint.request(Fresh { signed: Some(signed), ..cx.fresh_at(now) });
-        self.signing = None;
-        Poll::Ready(request)
+        let signature = ready!(cx.take(ticket)).map_err(TransportError::before_sending)?;
+        let signed = Some(Signed { message, signature: &signature });
+        Poll::Ready(endpoint.request(Fresh { signed, ..cx.fresh_at(now) }))
+    }
+
+    /// Sends the request that [`poll`](Self::poll) returned, in the reserved place.
+    pub fn send(
+        self,
+        request: Request<Body>,
+        how: How,
+        cx: &mut Cx<'_>,
+    ) -> Ticket<Response<Bytes>> {
+        cx.send(&self.place, request, how);
+        self.place
     }
 }
 
@@ -143,20 +201,20 @@ impl Draft {
 #[derive(Debug)]
 pub struct Fetch<E> {
     endpoint: E,
-    state: State,
+    steps: Steps<State>,
 }
 
 #[derive(Debug)]
 enum State {
-    New(Draft),
-    Asked(Ticket<Response<Bytes>>),
-    Ended,
+    New,
+    Unsent(Draft),
+    Sent(Ticket<Response<Bytes>>),
 }
 
 impl<E: Endpoint> Fetch<E> {
-    /// A fetch of `endpoint`; the first poll builds and sends the request.
+    /// A fetch of `endpoint`; the request is built and sent when its turn comes.
     pub fn new(endpoint: E) -> Self {
-        Self { endpoint, state: State::New(Draft::default()) }
+        Self { endpoint, steps: Steps::begin(State::New) }
     }
 }
 
@@ -165,17 +223,21 @@ impl<E: Endpoint> Machine for Fetch<E> {
     type Error = E::Error;
 
     fn poll(&mut self, cx: &mut Cx<'_>) -> Poll<Result<Self::Output, Self::Error>> {
-        if let State::New(draft) = &mut self.state {
-            let request = ready!(draft.poll(&self.endpoint, cx.now(), cx));
-            // If there is no request, the `?` below returns, and the fetch has ended.
-            self.state = State::Ended;
-            self.state = State::Asked(cx.http(request?, self.endpoint.how()));
-        }
-        let State::Asked(ticket) = &self.state else {
-            unreachable!("a fetch is not polled after its end");
-        };
-        let response = ready!(cx.take(ticket));
-        self.state = State::Ended;
-        Poll::Ready(self.endpoint.response(response?))
+        let Self { endpoint, steps } = self;
+        steps.run(|state| {
+            Ok(match state {
+                State::New => Step::Next(State::Unsent(Draft::new(cx))),
+                State::Unsent(mut draft) => match draft.poll(endpoint, |cx| cx.now(), cx) {
+                    Poll::Pending => Step::Wait(State::Unsent(draft)),
+                    Poll::Ready(request) => {
+                        Step::Next(State::Sent(draft.send(request?, endpoint.how(), cx)))
+                    }
+                },
+                State::Sent(ticket) => match cx.take(&ticket) {
+                    Poll::Pending => Step::Wait(State::Sent(ticket)),
+                    Poll::Ready(response) => Step::Done(endpoint.response(response?)?),
+                },
+            })
+        })
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::secret::SecretKey;
-use crate::time::UnixTime;
+use crate::time::{Moment, UnixTime};
 
 /// The environment of a flow, passed to each [`Flow::poll_output`](crate::Flow::poll_output).
 pub struct Env<'a> {
@@ -34,23 +34,51 @@ pub trait Entropy {
 ///
 /// A lookup returns a clone, so no lock is held while the value is used.
 pub trait Memory: Send + Sync {
-    /// Returns the value; `None` if there is none, or if it has expired by `elapsed`.
-    fn get(&self, topic: Topic, key: &str, elapsed: Duration) -> Option<Bytes>;
-    /// Keeps `value` until `expires`, a time on the scale of [`Env::elapsed`]. The cache may drop
-    /// the value earlier to make room.
-    fn put(&self, topic: Topic, key: &str, value: Bytes, expires: Duration);
+    /// Returns the value; `None` if there is none, or if it has expired by `at`.
+    fn get(&self, topic: Topic, key: &str, at: Moment) -> Option<Bytes>;
+    /// Keeps a value from `at` on. The cache may drop it earlier than its lifetime to make room, and
+    /// keeps the present value instead if that is newer ([`Memo::order`]).
+    fn put(&self, topic: Topic, key: &str, memo: Memo, at: Moment);
     /// Removes the value.
     fn forget(&self, topic: Topic, key: &str);
 }
 
+/// A value for a [`Memory`].
+#[derive(Clone)]
+pub struct Memo {
+    /// The value.
+    pub value: Bytes,
+    /// Time for which the value is valid, on the clock that moves further ([`Moment::since`]).
+    pub lifetime: Duration,
+    /// Order of the values under one key, such as the time at which a session was refreshed. A
+    /// present value of a higher order is not replaced. Zero for values without an order.
+    pub order: u64,
+}
+
 /// One kind of cached values, for example resolved handles. The crate that caches them declares
-/// their topic as a constant.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+/// their topic as a constant. Topics are told apart by their names.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Topic {
     /// Unique name of the topic.
     pub name: &'static str,
     /// Most values that the cache keeps for this topic.
     pub capacity: usize,
+    /// Most bytes that these values have together.
+    pub bytes: usize,
+    /// Whether the values are secrets, to be wiped when they are dropped.
+    pub is_secret: bool,
+}
+
+impl Topic {
+    /// A topic of at most `capacity` values that have at most `bytes` bytes together.
+    pub const fn new(name: &'static str, capacity: usize, bytes: usize) -> Self {
+        Self { name, capacity, bytes, is_secret: false }
+    }
+
+    /// The same topic with secret values.
+    pub const fn secret(self) -> Self {
+        Self { is_secret: true, ..self }
+    }
 }
 
 /// Factory of P-256 signing keys: the interface to the cryptography library of the program.
@@ -82,6 +110,17 @@ pub trait Signer: Send + Sync {
 /// Error of a key operation, with its reason as a text for a log.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct KeyError(pub &'static str);
+
+/// Prints the length of the value only, because the value may be a session.
+impl fmt::Debug for Memo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Memo")
+            .field("length", &self.value.len())
+            .field("lifetime", &self.lifetime)
+            .field("order", &self.order)
+            .finish_non_exhaustive()
+    }
+}
 
 impl fmt::Display for KeyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -84,6 +84,17 @@ impl TransportError {
         }
     }
 
+    /// The error of a call that had to succeed before a request could be sent: that request was
+    /// surely not sent, whatever became of the call.
+    pub(crate) fn before_sending(self) -> Self {
+        match self.phase {
+            Phase::MaybeSent | Phase::Truncated | Phase::TooLarge | Phase::TimedOut => {
+                Self { phase: Phase::NotSent, ..self }
+            }
+            Phase::NotSent | Phase::Blocked(_) | Phase::Unsupported => self,
+        }
+    }
+
     /// Returns whether a repeated call can succeed: true for `NotSent`, `MaybeSent`, `Truncated`
     /// and `TimedOut`.
     pub fn is_transient(&self) -> bool {

@@ -5,23 +5,23 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use crate::call::{Call, Reply};
+use crate::call::{Call, HttpCall, Reply};
 use crate::cx::Cx;
 use crate::env::Env;
 use crate::error::{Phase, TransportError};
 use crate::machine::{Budget, Machine};
-use crate::mailbox::Mailbox;
+use crate::mailbox::{Mailbox, Next};
 
 /// A machine with its queue of calls and its [`Budget`], as a driver polls it.
 ///
 /// A flow performs no I/O. If a call exceeds the budget, the flow answers the call with
-/// [`Phase::NotSent`](crate::Phase::NotSent). The timeouts of HTTP and TXT calls, and the pauses of
-/// sleep calls, are shortened to the time that is left in the budget.
+/// [`Phase::NotSent`](crate::Phase::NotSent). The timeout of every call is shortened to the time
+/// that is left in the budget. A pause that would end later fails at once.
 pub struct Flow<M> {
     machine: M,
     mailbox: Mailbox,
     budget: Budget,
-    deadline: Option<Duration>,
+    is_begun: bool,
     ended: bool,
 }
 
@@ -46,10 +46,11 @@ impl<M: Machine> Flow<M> {
     /// poll.
     pub fn new(machine: M) -> Self {
         let budget = machine.budget();
-        Self { machine, mailbox: Mailbox::new(), budget, deadline: None, ended: false }
+        Self { machine, mailbox: Mailbox::new(), budget, is_begun: false, ended: false }
     }
 
-    /// Polls the machine if a reply has arrived, and returns the driver's next step.
+    /// Polls the machine if a reply has arrived, and returns the driver's next step. A call that the
+    /// driver has dropped is answered with [`Phase::MaybeSent`] here.
     ///
     /// # Panics
     ///
@@ -58,8 +59,9 @@ impl<M: Machine> Flow<M> {
     /// bug of the machine.
     pub fn poll_output(&mut self, env: &mut Env<'_>) -> Output<M::Output, M::Error> {
         assert!(!self.ended, "a flow was polled after its end");
-        let time = self.budget.time;
-        let deadline = *self.deadline.get_or_insert_with(|| env.elapsed.saturating_add(time));
+        if !std::mem::replace(&mut self.is_begun, true) {
+            self.mailbox.deadline = env.elapsed.saturating_add(self.budget.time);
+        }
         loop {
             while std::mem::take(&mut self.mailbox.news) {
                 let mut cx = Cx::new(env, &mut self.mailbox);
@@ -68,16 +70,20 @@ impl<M: Machine> Flow<M> {
                     return Output::Done(result);
                 }
             }
-            let Some((call, until)) = self.mailbox.next_call() else {
-                assert!(
-                    self.mailbox.is_waiting(),
-                    "a machine is pending without an outstanding call"
-                );
-                return Output::Wait;
-            };
-            match self.admit(call, deadline.min(until).saturating_sub(env.elapsed)) {
-                Ok(call) => return Output::Call(call),
-                Err(reply) => self.handle_reply(reply),
+            match self.mailbox.next() {
+                Next::Call(call, deadline) => match self.admit(call, deadline, env) {
+                    Ok(call) => return Output::Call(call),
+                    Err(reply) => self.handle_reply(reply),
+                },
+                Next::Due => {}
+                Next::Nothing if self.mailbox.answer_dropped() => {}
+                Next::Nothing => {
+                    assert!(
+                        self.mailbox.is_waiting(),
+                        "a machine is pending without an outstanding call"
+                    );
+                    return Output::Wait;
+                }
             }
         }
     }
@@ -93,36 +99,61 @@ impl<M: Machine> Flow<M> {
             Arc::ptr_eq(&reply.address.flow, &self.mailbox.identity),
             "a reply was handed to a flow that did not ask for it"
         );
-        self.mailbox.accept(reply.address.slot, reply.outcome);
+        let Reply { address, answerer, outcome } = reply;
+        self.mailbox.accept(address.slot, outcome);
+        drop(answerer);
     }
 
-    /// Charges `call` to the budget and shortens its time to `left`. If the budget or the time is
-    /// used up, answers the call with `NotSent`.
-    fn admit(&mut self, mut call: Call, left: Duration) -> Result<Call, Reply> {
-        let over = match &mut call {
-            // A store call is always allowed, so that the machine can save a result that it has.
-            Call::Store(_) => None,
-            _ if left.is_zero() => Some("the procedure has used up its time"),
-            _ if !spend(&mut self.budget.calls) => Some("the procedure has used up its calls"),
-            Call::Http(http) => {
-                http.timeout = http.timeout.min(left);
-                let allowed = spend(&mut self.budget.http);
-                (!allowed).then_some("the procedure has used up its HTTP requests")
-            }
-            Call::Txt(txt) => {
-                txt.timeout = txt.timeout.min(left);
-                None
-            }
-            Call::Sleep(sleep) => {
-                sleep.duration = sleep.duration.min(left);
-                None
-            }
-            Call::Shared(_) | Call::Sign(_) => None,
+    /// Charges `call` to the budget, and shortens its time to the time that is left. If the budget or
+    /// the time does not allow the call, answers it with `NotSent`.
+    fn admit(&mut self, mut call: Call, deadline: Duration, env: &Env<'_>) -> Result<Call, Reply> {
+        let left = deadline.saturating_sub(env.elapsed);
+        let refusal = if left.is_zero() {
+            Some("the procedure has used up its time")
+        } else {
+            self.charge(&call).or_else(|| shorten(&mut call, left, env))
         };
-        match over {
+        match refusal {
             None => Ok(call),
             Some(reason) => Err(call.fail(TransportError::new(Phase::NotSent, reason))),
         }
+    }
+
+    /// Charges `call` to the budget. Returns the reason if the budget does not allow the call.
+    fn charge(&mut self, call: &Call) -> Option<&'static str> {
+        let Budget { http, calls, store, .. } = &mut self.budget;
+        let (allowed, reason) = match call {
+            Call::Store(_) => (spend(store), "the procedure has used up its store calls"),
+            _ if !spend(calls) => (false, "the procedure has used up its calls"),
+            Call::Http(_) => (spend(http), "the procedure has used up its HTTP requests"),
+            Call::Txt(_) | Call::Sleep(_) | Call::Shared(_) | Call::Sign(_) => (true, ""),
+        };
+        (!allowed).then_some(reason)
+    }
+}
+
+/// Shortens the timeout of `call` to `left`. Returns the reason if too little time is left for it.
+fn shorten(call: &mut Call, left: Duration, env: &Env<'_>) -> Option<&'static str> {
+    let timeout = match call {
+        Call::Http(http) => &mut http.timeout,
+        Call::Txt(txt) => &mut txt.timeout,
+        Call::Store(store) => &mut store.timeout,
+        Call::Shared(shared) => &mut shared.timeout,
+        Call::Sign(sign) => &mut sign.timeout,
+        Call::Sleep(sleep) if sleep.duration > left => {
+            return Some("the pause would end after the time of the procedure");
+        }
+        Call::Sleep(_) => return None,
+    };
+    *timeout = left.min(*timeout);
+    match call {
+        Call::Http(HttpCall { start_by: Some(latest), .. }) if *latest < env.now => {
+            Some("the latest time to send the request has passed")
+        }
+        Call::Http(http) if http.timeout < http.least_time => Some(
+            "too little time is left to wait for the reply to a request that can't be repeated",
+        ),
+        _ => None,
     }
 }
 

@@ -12,15 +12,18 @@ mod machine;
 mod mailbox;
 mod reach;
 mod secret;
-mod store;
+mod step;
 #[cfg(feature = "std")]
 mod system;
 mod text;
 mod time;
 
+pub use call::shared::{SharedCall, SharedKey, SharedMachine, SharedResult, SharedTicket};
+pub use call::store::{
+    Deleted, Expect, Record, Saved, SecretBytes, StoreCall, StoreOperation, Version,
+};
 pub use call::{
-    Answer, Body, Call, How, HttpCall, Payload, Reply, Respond, SharedCall, SignCall, SleepCall,
-    TxtCall,
+    Answer, Body, Call, How, HttpCall, Payload, Reply, Respond, SignCall, SleepCall, TxtCall,
 };
 pub use cx::Cx;
 pub use driver::address::is_public;
@@ -28,8 +31,9 @@ pub use driver::address::is_public;
 #[doc(hidden)]
 pub use driver::dns;
 pub use driver::framing::declare_length;
+pub use driver::waits::Waits;
 pub use endpoint::{Draft, Endpoint, Fetch, Fresh, Signed, ToSign};
-pub use env::{Entropy, Env, KeyError, Keys, Memory, Signer, Topic};
+pub use env::{Entropy, Env, KeyError, Keys, Memo, Memory, Signer, Topic};
 pub use error::{Phase, Rule, TransportError};
 pub use flow::{Flow, Output};
 pub use join::{Held, Join};
@@ -37,8 +41,10 @@ pub use machine::{Budget, Machine};
 pub use mailbox::Ticket;
 pub use reach::{Reach, is_development_host};
 pub use secret::{SecretKey, SecretString};
-pub use store::{Deleted, Expect, Record, Saved, SecretBytes, StoreCall, Version};
+pub use step::{Step, Steps};
 #[cfg(feature = "std")]
-pub use system::{MapMemory, System, SystemEntropy, drive};
+pub use system::memory::MapMemory;
+#[cfg(feature = "std")]
+pub use system::{System, SystemEntropy, drive};
 pub use text::{printable, retry_after, visible};
-pub use time::UnixTime;
+pub use time::{Moment, UnixTime};

@@ -36,18 +36,20 @@ pub trait Machine {
 pub struct Budget {
     /// Number of HTTP requests; redirects and retries count.
     pub http: u32,
-    /// Time since the first poll. The timeout of an HTTP or TXT call, and a pause, is shortened to
-    /// the time that is left.
+    /// Time since the first poll. The timeout of each call is shortened to the time that is left.
+    /// Only [`Cx::extend_until`](crate::Cx::extend_until) goes beyond it.
     pub time: Duration,
-    /// Number of calls of all kinds except store calls. Store calls have no limit, so that a
-    /// machine can save a result that it has obtained.
+    /// Number of calls of all kinds except store calls.
     pub calls: u32,
+    /// Number of store calls. They count apart, so that a machine which has used up its other calls
+    /// can still save a result that it has obtained.
+    pub store: u32,
 }
 
 impl Budget {
-    /// A budget of `http` requests within `time`, and 256 calls.
+    /// A budget of `http` requests within `time`, 256 calls, and 256 store calls.
     pub const fn new(http: u32, time: Duration) -> Self {
-        Self { http, time, calls: 256 }
+        Self { http, time, calls: 256, store: 256 }
     }
 }
 
@@ -58,12 +60,13 @@ impl Budget {
             http: self.http.saturating_add(other.http),
             time: self.time.max(other.time),
             calls: self.calls.saturating_add(other.calls),
+            store: self.store.saturating_add(other.store),
         }
     }
 }
 
 impl Default for Budget {
-    /// 20 HTTP requests within a minute, and 256 calls.
+    /// 20 HTTP requests within a minute, 256 calls, and 256 store calls.
     fn default() -> Self {
         Self::new(20, Duration::from_secs(60))
     }

@@ -1,14 +1,25 @@
-//! [`Mailbox`]: the calls of one flow that are queued, in flight or answered.
+//! [`Mailbox`]: the calls of one flow that are queued, in flight or answered, and their order.
+//!
+//! ```text
+//!            ┌─ ask ────────────────────────▶ Queued ── driver ──▶ HandedOut ──▶ Answered
+//!  machine ──┤                                  ▲
+//!            └─ reserve ──▶ Reserved ──▶ Due ──fill
+//! ```
+//!
+//! The queue holds calls and reservations. If a request carries a time, a nonce or a signature, its
+//! machine reserves a place, and makes the request when all calls in front of it were handed out.
+//! A request that waited in the queue would be out of date when a driver sends it.
 
 use std::any::Any;
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::marker::PhantomData;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::call::{Address, Call, Payload, Respond};
-use crate::error::TransportError;
+use crate::error::{Phase, TransportError};
 
 /// The claim of a machine to the reply of one call.
 ///
@@ -17,8 +28,7 @@ use crate::error::TransportError;
 #[must_use = "dropping a ticket withdraws its call"]
 pub struct Ticket<T> {
     pub(crate) slot: u64,
-    /// The slot holds a `Weak` of this; it dies with the ticket, and thereby withdraws the call.
-    wanted: Arc<()>,
+    claim: Claim,
     kind: PhantomData<fn() -> T>,
 }
 
@@ -30,8 +40,26 @@ pub(crate) struct Mailbox {
     slots: BTreeMap<u64, Slot>,
     /// Deadline of the calls that are asked for now, on the scale of `Env::elapsed`.
     pub(crate) deadline: Duration,
-    /// Whether a reply arrived since the machine was polled last.
+    /// Whether a reply arrived, or a reservation came due, since the machine was polled last.
     pub(crate) news: bool,
+}
+
+/// The next entry of the queue.
+#[expect(clippy::large_enum_variant, reason = "most entries are calls, the large variant")]
+pub(crate) enum Next {
+    /// A call for the driver, with its deadline.
+    Call(Call, Duration),
+    /// A reservation came due: the machine has to be polled.
+    Due,
+    /// The queue is empty.
+    Nothing,
+}
+
+/// A place in the queue.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Place {
+    Front,
+    Back,
 }
 
 /// Most calls that one flow may ask for. A machine that repeats a refused call would otherwise loop
@@ -40,14 +68,41 @@ const MAX_ASKED: u64 = 1 << 20;
 
 struct Queued {
     slot: u64,
-    call: Call,
+    /// `None` for a reservation.
+    call: Option<Call>,
     deadline: Duration,
 }
 
 struct Slot {
-    ticket: Weak<()>,
-    outcome: Option<Box<dyn Any + Send>>,
+    line: Arc<Line>,
+    state: State,
+    /// Makes the outcome of this call in case the driver drops it.
+    lost: fn() -> Box<dyn Any + Send>,
 }
+
+enum State {
+    Reserved,
+    Due,
+    Queued,
+    HandedOut,
+    Answered(Box<dyn Any + Send>),
+}
+
+/// The two ends of a call. Each end shows whether the other one still exists.
+#[derive(Debug, Default)]
+pub(crate) struct Line {
+    /// Whether the machine has dropped its ticket.
+    withdrawn: AtomicBool,
+    /// Whether the driver has dropped the call, or its reply has arrived.
+    closed: AtomicBool,
+}
+
+/// The end of the machine; dropping it withdraws the call.
+struct Claim(Arc<Line>);
+
+/// The end of the driver, in a [`Respond`] and then in its reply. If it is dropped before the reply
+/// arrives, the flow answers the call itself.
+pub(crate) struct Answerer(Arc<Line>);
 
 impl Mailbox {
     pub(crate) fn new() -> Self {
@@ -61,77 +116,189 @@ impl Mailbox {
         }
     }
 
+    /// Queues a call.
     pub(crate) fn ask<T: Payload>(
         &mut self,
-        limit: usize,
+        place: Place,
         call: impl FnOnce(Respond<T>) -> Call,
     ) -> Ticket<T> {
+        let ticket = self.open();
+        self.fill(&ticket, place, call);
+        ticket
+    }
+
+    /// Queues a reservation; [`fill`](Self::fill) queues its call later.
+    pub(crate) fn reserve<T: Payload>(&mut self, place: Place) -> Ticket<T> {
+        let ticket = self.open();
+        self.enqueue(place, ticket.slot, None);
+        ticket
+    }
+
+    /// The claim to a call that is not queued yet.
+    pub(crate) fn open<T: Payload>(&mut self) -> Ticket<T> {
         let slot = self.next;
         self.next += 1;
         assert!(slot < MAX_ASKED, "a machine asked for more than {MAX_ASKED} calls");
-        let wanted = Arc::new(());
-        let ticket = Arc::downgrade(&wanted);
-        let address = Address { flow: Arc::clone(&self.identity), slot };
-        let respond =
-            Respond { address, host: None, limit, ticket: ticket.clone(), kind: PhantomData };
-        let deadline = self.deadline;
-        self.queue.push_back(Queued { slot, call: call(respond), deadline });
-        self.slots.insert(slot, Slot { ticket, outcome: None });
-        Ticket { slot, wanted, kind: PhantomData }
+        let line: Arc<Line> = Arc::default();
+        let (state, lost) = (State::Reserved, lost::<T> as fn() -> _);
+        self.slots.insert(slot, Slot { line: Arc::clone(&line), state, lost });
+        Ticket { slot, claim: Claim(line), kind: PhantomData }
     }
 
-    /// Removes a call from the queue and answers it with `error`. Does nothing if it is in flight.
-    pub(crate) fn refuse(&mut self, slot: u64, error: TransportError) {
-        if let Some(index) = self.queue.iter().rposition(|queued| queued.slot == slot)
-            && let Some(queued) = self.queue.remove(index)
-        {
-            let reply = queued.call.fail(error);
-            self.accept(reply.address.slot, reply.outcome);
+    /// Whether the reservation of `ticket` has come due.
+    pub(crate) fn is_due<T>(&self, ticket: &Ticket<T>) -> bool {
+        matches!(self.slots.get(&ticket.slot), Some(Slot { state: State::Due, .. }))
+    }
+
+    /// Queues the call of a reservation.
+    pub(crate) fn fill<T: Payload>(
+        &mut self,
+        ticket: &Ticket<T>,
+        place: Place,
+        call: impl FnOnce(Respond<T>) -> Call,
+    ) {
+        let call = call(self.respond(ticket));
+        if let Some(slot) = self.slots.get_mut(&ticket.slot) {
+            slot.state = State::Queued;
         }
+        self.enqueue(place, ticket.slot, Some(call));
     }
 
-    /// Takes the next call that was not withdrawn out of the queue, with its deadline.
-    pub(crate) fn next_call(&mut self) -> Option<(Call, Duration)> {
+    /// Takes the next entry that was not withdrawn out of the queue.
+    pub(crate) fn next(&mut self) -> Next {
         while let Some(Queued { slot, call, deadline }) = self.queue.pop_front() {
-            if call.is_wanted() {
-                return Some((call, deadline));
+            let Some(entry) = self.slots.get_mut(&slot) else { continue };
+            match call {
+                _ if entry.line.is_withdrawn() => drop(self.slots.remove(&slot)),
+                Some(call) => {
+                    entry.state = State::HandedOut;
+                    return Next::Call(call, deadline);
+                }
+                None => {
+                    entry.state = State::Due;
+                    self.news = true;
+                    return Next::Due;
+                }
             }
-            self.slots.remove(&slot);
         }
-        None
+        Next::Nothing
     }
 
-    /// Whether the call of `ticket` has left the queue.
+    /// Whether the call of `ticket` was handed to the driver.
     pub(crate) fn is_handed_out<T>(&self, ticket: &Ticket<T>) -> bool {
-        self.queue.binary_search_by_key(&ticket.slot, |queued| queued.slot).is_err()
+        self.slots
+            .get(&ticket.slot)
+            .is_none_or(|slot| matches!(slot.state, State::HandedOut | State::Answered(_)))
     }
 
-    /// Whether any call that was not withdrawn still waits for its reply.
+    /// Whether any call that was not withdrawn is in flight.
     pub(crate) fn is_waiting(&self) -> bool {
-        self.slots.values().any(|slot| slot.outcome.is_none() && slot.ticket.strong_count() > 0)
+        self.slots
+            .values()
+            .any(|slot| matches!(slot.state, State::HandedOut) && !slot.line.is_withdrawn())
+    }
+
+    /// Answers the calls that the driver has dropped. Returns whether there was any.
+    ///
+    /// The driver may have sent them, so the answer is `MaybeSent`: only a driver that answers knows
+    /// more.
+    pub(crate) fn answer_dropped(&mut self) -> bool {
+        let is_dropped =
+            |slot: &Slot| matches!(slot.state, State::HandedOut) && slot.line.is_closed();
+        let dropped: Vec<_> = self
+            .slots
+            .iter()
+            .filter(|(_, slot)| is_dropped(slot))
+            .map(|(number, slot)| (*number, slot.lost))
+            .collect();
+        for (slot, lost) in &dropped {
+            self.accept(*slot, lost());
+        }
+        !dropped.is_empty()
     }
 
     /// Keeps a reply until its ticket takes it. If the ticket was dropped, the reply is dropped,
     /// too.
     pub(crate) fn accept(&mut self, slot: u64, outcome: Box<dyn Any + Send>) {
         match self.slots.get_mut(&slot) {
-            Some(entry) if entry.ticket.strong_count() > 0 => {
-                entry.outcome = Some(outcome);
+            Some(entry) if !entry.line.is_withdrawn() => {
+                entry.state = State::Answered(outcome);
                 self.news = true;
             }
             Some(_) | None => drop(self.slots.remove(&slot)),
         }
     }
 
+    /// Answers the call of `ticket` with `error`; the driver never sees the call.
+    pub(crate) fn refuse<T: Payload>(&mut self, ticket: &Ticket<T>, error: TransportError) {
+        self.accept(ticket.slot, Box::new(Err::<T, _>(error)));
+    }
+
     pub(crate) fn take<T>(&mut self, ticket: &Ticket<T>) -> Option<Box<dyn Any + Send>> {
-        let slot = self.slots.get_mut(&ticket.slot);
-        let outcome = slot
-            .filter(|slot| Weak::as_ptr(&slot.ticket) == Arc::as_ptr(&ticket.wanted))
-            .expect("a ticket is redeemed once, in the flow that issued it")
-            .outcome
-            .take()?;
-        self.slots.remove(&ticket.slot);
-        Some(outcome)
+        let slot = self
+            .slots
+            .get(&ticket.slot)
+            .filter(|slot| Arc::ptr_eq(&slot.line, &ticket.claim.0))
+            .expect("a ticket is redeemed once, in the flow that issued it");
+        if !matches!(slot.state, State::Answered(_)) {
+            return None;
+        }
+        match self.slots.remove(&ticket.slot)?.state {
+            State::Answered(outcome) => Some(outcome),
+            State::Reserved | State::Due | State::Queued | State::HandedOut => None,
+        }
+    }
+
+    fn respond<T>(&self, ticket: &Ticket<T>) -> Respond<T> {
+        Respond {
+            address: Address { flow: Arc::clone(&self.identity), slot: ticket.slot },
+            answerer: Answerer(Arc::clone(&ticket.claim.0)),
+            host: None,
+            limit: usize::MAX,
+            kind: PhantomData,
+        }
+    }
+
+    fn enqueue(&mut self, place: Place, slot: u64, call: Option<Call>) {
+        let queued = Queued { slot, call, deadline: self.deadline };
+        match place {
+            Place::Front => self.queue.push_front(queued),
+            Place::Back => self.queue.push_back(queued),
+        }
+    }
+}
+
+fn lost<T: Payload>() -> Box<dyn Any + Send> {
+    let error = TransportError::new(Phase::MaybeSent, "the driver dropped the call unanswered");
+    Box::new(Err::<T, _>(error))
+}
+
+impl Line {
+    fn is_withdrawn(&self) -> bool {
+        self.withdrawn.load(Ordering::Acquire)
+    }
+
+    fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+}
+
+impl Answerer {
+    /// Whether the machine still waits for the reply.
+    pub(crate) fn is_wanted(&self) -> bool {
+        !self.0.is_withdrawn()
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        self.0.withdrawn.store(true, Ordering::Release);
+    }
+}
+
+impl Drop for Answerer {
+    fn drop(&mut self) {
+        self.0.closed.store(true, Ordering::Release);
     }
 }
 

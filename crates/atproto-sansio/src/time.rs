@@ -1,4 +1,4 @@
-//! [`UnixTime`]: wall-clock time as a value that the caller supplies.
+//! [`UnixTime`] and [`Moment`]: times as values that the caller supplies.
 
 use std::fmt;
 use std::ops::{Add, Sub};
@@ -29,6 +29,25 @@ impl UnixTime {
     /// Duration from `earlier` to `self`; zero if `earlier` is the later time.
     pub const fn since(self, earlier: Self) -> Duration {
         self.0.saturating_sub(earlier.0)
+    }
+}
+
+/// One moment on both clocks of an [`Env`](crate::Env).
+///
+/// The monotonic clock of a computer stands still while the computer sleeps, and its wall clock may
+/// be set forward or back. An age is the larger of the two.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Moment {
+    /// Wall-clock time, as in [`Env::now`](crate::Env::now).
+    pub now: UnixTime,
+    /// Monotonic time, as in [`Env::elapsed`](crate::Env::elapsed).
+    pub elapsed: Duration,
+}
+
+impl Moment {
+    /// Duration from `earlier` to `self` on the clock that has moved further.
+    pub fn since(self, earlier: Self) -> Duration {
+        self.elapsed.saturating_sub(earlier.elapsed).max(self.now.since(earlier.now))
     }
 }
 

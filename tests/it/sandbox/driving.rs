@@ -8,7 +8,8 @@ use std::time::Duration;
 use atproto_oauth_core::{CallbackParams, SessionEffect};
 use atproto_oauth_sandbox::{Dns, Fault, Process, Sandbox, Seen};
 use atproto_sansio::{
-    Answer, Body, Call, Cx, Flow, How, Machine, Output, Phase, Reach, Ticket, TransportError,
+    Answer, Body, Call, Cx, Flow, How, Machine, Output, Phase, Reach, SharedTicket, Ticket,
+    TransportError,
 };
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
@@ -45,29 +46,19 @@ fn look_up_and_sleep(name: &'static str) -> By<impl FnMut(&mut Cx<'_>) -> Poll<(
     })
 }
 
-/// Removes the tickets whose calls have been answered, and returns the others.
-fn all(mut tickets: Vec<Ticket<()>>, cx: &mut Cx<'_>) -> Vec<Ticket<()>> {
-    tickets.retain(|ticket| cx.take(ticket).map(|answered| answered.unwrap()).is_pending());
-    tickets
-}
-
 #[test]
 fn a_shared_call_runs_once_and_beside_the_other_calls() {
     let mut sandbox = Sandbox::new(1);
     sandbox.set_latency(SECOND);
     let before = sandbox.now();
-    let mut waiting = None;
+    let mut waiting: Option<(Vec<SharedTicket<()>>, Ticket<()>)> = None;
     let Ok(()) = sandbox.run(By(|cx: &mut Cx<'_>| {
-        let tickets = waiting.take().unwrap_or_else(|| {
-            vec![
-                cx.shared("one".to_owned(), look_up_and_sleep("one")),
-                cx.sleep(SECOND * 2),
-                cx.shared("one".to_owned(), look_up_and_sleep("one")),
-                cx.shared("another".to_owned(), look_up_and_sleep("another")),
-            ]
+        let (tickets, sleep) = waiting.get_or_insert_with(|| {
+            let ask = |name: &'static str| cx.shared(name.to_owned(), look_up_and_sleep(name));
+            (["one", "one", "another"].map(ask).into(), cx.sleep(SECOND * 2))
         });
-        let tickets = waiting.insert(all(tickets, cx));
-        if tickets.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+        tickets.retain(|ticket| cx.take_shared(ticket).is_pending());
+        if tickets.is_empty() { cx.take(sleep).map(drop) } else { Poll::Pending }
     }));
     assert_eq!(sandbox.now().since(before), SECOND * 2);
     let asked: Vec<_> = sandbox.log().iter().map(ToString::to_string).collect();
@@ -83,7 +74,7 @@ fn machines_run_concurrently_and_share_calls() {
         By(move |cx: &mut Cx<'_>| {
             let ticket = waiting
                 .get_or_insert_with(|| cx.shared("one".to_owned(), look_up_and_sleep("one")));
-            cx.take(ticket).map(|answered| answered.unwrap())
+            cx.take_shared(ticket).map(|answered| answered.unwrap())
         })
     };
     let before = sandbox.now();
@@ -149,25 +140,54 @@ fn a_shared_call_that_was_started_runs_to_its_end_without_a_waiter() {
     assert_eq!(sandbox.now().since(before), SECOND);
 }
 
+/// A sandbox as a driver: all machines that are asked for run beside each other.
+fn run_circles(
+    sandbox: &mut Sandbox,
+    circles: &[(&'static str, &'static str)],
+) -> Vec<Option<Phase>> {
+    /// Pauses, and asks for the circle of the other name. Ends in the phase of its failure.
+    struct Circle(
+        &'static str,
+        &'static str,
+        Option<Ticket<()>>,
+        Option<SharedTicket<Option<Phase>>>,
+    );
+
+    impl Machine for Circle {
+        type Output = Option<Phase>;
+        type Error = Infallible;
+
+        fn poll(&mut self, cx: &mut Cx<'_>) -> Poll<Result<Option<Phase>, Infallible>> {
+            let Self(name, other, pause, ticket) = self;
+            if ticket.is_none() {
+                let pause = &*pause.get_or_insert_with(|| cx.sleep(SECOND));
+                let _ = std::task::ready!(cx.take(pause));
+            }
+            let ticket = ticket.get_or_insert_with(|| {
+                cx.shared((*other).to_owned(), Self(other, name, None, None))
+            });
+            cx.take_shared(ticket).map(|result| Ok(result.err().map(|error| error.phase)))
+        }
+    }
+
+    let asks = circles.iter().map(|(name, other)| {
+        let mut ticket = None;
+        By(move |cx: &mut Cx<'_>| {
+            let ask = || cx.shared((*name).to_owned(), Circle(name, other, None, None));
+            let ticket = &*ticket.get_or_insert_with(ask);
+            cx.take_shared(ticket).map(Result::unwrap)
+        })
+    });
+    sandbox.run_all(asks).into_iter().map(|Ok(phase)| phase).collect()
+}
+
 #[test]
 fn a_shared_call_cannot_wait_for_itself() {
     let mut sandbox = Sandbox::new(1);
-    let mut waiting = None;
-    let Ok(()) = sandbox.run(By(|cx: &mut Cx<'_>| {
-        let ticket = waiting.get_or_insert_with(|| {
-            let mut inner = None;
-            let asks_for_itself = By(move |cx: &mut Cx<'_>| {
-                let again = inner
-                    .get_or_insert_with(|| cx.shared("one".to_owned(), look_up_and_sleep("one")));
-                let refused = |answer: Result<(), TransportError>| {
-                    assert_eq!(answer.unwrap_err().phase, Phase::NotSent);
-                };
-                cx.take(again).map(refused)
-            });
-            cx.shared("one".to_owned(), asks_for_itself)
-        });
-        cx.take(ticket).map(|answered| answered.unwrap())
-    }));
+    assert_eq!(run_circles(&mut sandbox, &[("one", "one")]), [Some(Phase::NotSent)]);
+    assert_eq!(run_circles(&mut sandbox, &[("one", "two")]), [None], "the inner one is refused");
+    let both = run_circles(&mut sandbox, &[("one", "two"), ("two", "one")]);
+    assert_eq!(both, [None, Some(Phase::NotSent)]);
 }
 
 #[test]

@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use atproto_dpop::{NONCES, P256Keys};
 use atproto_oauth_core::Subject;
 use atproto_oauth_sandbox::{Exchange, Sandbox};
-use atproto_sansio::{MapMemory, Memory, System, Topic, drive};
+use atproto_sansio::{MapMemory, Memo, Memory, Moment, System, Topic, drive};
 use bytes::Bytes;
 
 use crate::sandbox::{ALICE, loopback};
@@ -20,13 +19,13 @@ struct CountingMemory {
 }
 
 impl Memory for CountingMemory {
-    fn get(&self, topic: Topic, key: &str, elapsed: Duration) -> Option<Bytes> {
-        self.inner.get(topic, key, elapsed)
+    fn get(&self, topic: Topic, key: &str, at: Moment) -> Option<Bytes> {
+        self.inner.get(topic, key, at)
     }
 
-    fn put(&self, topic: Topic, key: &str, value: Bytes, expires: Duration) {
+    fn put(&self, topic: Topic, key: &str, memo: Memo, at: Moment) {
         self.nonces.fetch_add(usize::from(topic == NONCES), Ordering::SeqCst);
-        self.inner.put(topic, key, value, expires);
+        self.inner.put(topic, key, memo, at);
     }
 
     fn forget(&self, topic: Topic, key: &str) {

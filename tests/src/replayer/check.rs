@@ -101,7 +101,8 @@ fn proof(
     let skew = exchange.conditions.iter().find(|(name, _)| name == "dpop.iat");
     let skew: i64 =
         skew.map_or(0, |(_, skew)| skew.parse().expect("`dpop.iat` is a number of seconds"));
-    let iat = world.environment.now.as_secs().saturating_add_signed(skew);
+    // Rule E-08: a proof is dated 10 seconds back.
+    let iat = world.environment.now.as_secs().saturating_add_signed(skew) - 10;
     if proof.claims.get("iat").and_then(serde_json::Value::as_u64) != Some(iat) {
         return Err(format!("iat of its proof is not {iat}: {:?}", proof.claims));
     }

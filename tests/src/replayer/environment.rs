@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use atproto_dpop::P256Keys;
-use atproto_sansio::{Entropy, Env, Memory, Topic, UnixTime};
+use atproto_sansio::{Entropy, Env, Memo, Memory, Moment, Topic, UnixTime};
 use bytes::Bytes;
 
 /// Clocks, entropy and memory that a machine is polled with; a clone is independent.
@@ -28,8 +28,8 @@ struct Remembered(Mutex<BTreeMap<String, Value>>);
 
 #[derive(Clone, Debug)]
 struct Value {
-    bytes: Bytes,
-    expires: Duration,
+    memo: Memo,
+    kept: Moment,
 }
 
 /// Start of the wall clock: 2026-01-01T00:00:00Z.
@@ -81,14 +81,14 @@ impl Entropy for Counter {
 }
 
 impl Memory for Remembered {
-    fn get(&self, topic: Topic, key: &str, elapsed: Duration) -> Option<Bytes> {
+    fn get(&self, topic: Topic, key: &str, at: Moment) -> Option<Bytes> {
         let values = self.0.lock().unwrap();
-        let value = values.get(&name(topic, key))?;
-        (value.expires > elapsed).then(|| value.bytes.clone())
+        let Value { memo, kept } = values.get(&name(topic, key))?;
+        (at.since(*kept) < memo.lifetime).then(|| memo.value.clone())
     }
 
-    fn put(&self, topic: Topic, key: &str, bytes: Bytes, expires: Duration) {
-        self.0.lock().unwrap().insert(name(topic, key), Value { bytes, expires });
+    fn put(&self, topic: Topic, key: &str, memo: Memo, at: Moment) {
+        self.0.lock().unwrap().insert(name(topic, key), Value { memo, kept: at });
     }
 
     fn forget(&self, topic: Topic, key: &str) {

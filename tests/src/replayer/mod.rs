@@ -46,7 +46,7 @@
 //! | line | meaning |
 //! |---|---|
 //! | `> METHOD URL  conditions…` | a request that the client sends in every order |
-//! | `>? METHOD URL  conditions…` | a request that only orders other than the blocking one have |
+//! | `>? METHOD URL  conditions…` | a request that the client sends in some of the orders |
 //! | `> TXT name` | a DNS lookup of TXT records |
 //! | `< status body  header: value…` | HTTP reply; the body may be `@fixture` or `@fixture {patch}` |
 //! | `< did=…  did=…` | reply to a DNS lookup: the TXT records, or `(none)` |
@@ -54,9 +54,9 @@
 //! | `= outcome  key=value…  text…` | end of the step |
 //!
 //! Conditions have the form `name=value`; the names are `dpop.nonce`; `dpop.ath` (written as the
-//! access token, not its hash); `dpop.iat` (seconds by which `iat` is ahead of the client's clock);
-//! `form.<field>`; `header.<name>`; `reach`; and `body`. The value `(none)` requires that the
-//! claim, field or header is absent.
+//! access token, not its hash); `dpop.iat` (seconds by which `iat` is ahead of its usual value, ten
+//! seconds ago); `form.<field>`; `header.<name>`; `reach`; and `body`. The value `(none)` requires
+//! that the claim, field or header is absent.
 //!
 //! A fixture is a file in `tests/transcripts/fixtures`; the patch is a JSON merge patch (RFC 7396).
 //! The content type of a reply is `application/json` if its body begins with `{`, and `text/plain`

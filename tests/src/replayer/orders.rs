@@ -4,11 +4,12 @@
 //! replayer tries each choice: it plays the step again from its start for each of them. The first
 //! order is the blocking order; the next step begins with the world that it leaves.
 
+use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::replayer::outcome::Outcome;
 use crate::replayer::play::Play;
-use crate::replayer::transcript::{Step, Transcript};
+use crate::replayer::transcript::{Exchange, Step, Transcript};
 use crate::replayer::world::World;
 use crate::replayer::{action, fixture, parse};
 
@@ -88,16 +89,18 @@ fn replay_step(step: &Step, world: &mut World) -> Result<usize, String> {
         return go_on_after(step, world);
     }
     let mut schedule = Schedule::default();
-    let (outcome, after) = play(step, world.clone(), &mut schedule, true)?;
+    let Played { outcome, world: after, made } = play(step, world.clone(), &mut schedule, true)?;
     let mut count = 1;
+    let mut always: BTreeSet<usize> = made.into_iter().collect();
     while let Some(next) = schedule.next() {
         schedule = next;
         let played = play(step, world.clone(), &mut schedule, false);
         if schedule.abandoned {
             continue;
         }
-        let (other, _) =
+        let Played { outcome: other, made, .. } =
             played.map_err(|why| format!("{why}\n  in the order: {}", schedule.describe()))?;
+        always.retain(|index| made.contains(index));
         if !other.is_like(&outcome) {
             let order = schedule.describe();
             return Err(format!(
@@ -109,6 +112,13 @@ fn replay_step(step: &Step, world: &mut World) -> Result<usize, String> {
         if count > MAX_SCHEDULES {
             return Err(format!("more than {MAX_SCHEDULES} orders; split the step"));
         }
+    }
+    let optional = |(index, e): &(usize, &Exchange)| e.optional && always.contains(index);
+    if let Some((_, exchange)) = step.exchanges.iter().enumerate().find(optional) {
+        return Err(format!(
+            "line {}: this request is sent in every order: write `>`",
+            exchange.line
+        ));
     }
     *world = after;
     Ok(count)
@@ -126,9 +136,16 @@ fn go_on_after(step: &Step, world: &mut World) -> Result<usize, String> {
         }
         *world = play(step, world.clone(), &mut Schedule::default(), true)
             .map_err(|why| format!("{file}:{}: {why}", step.line))?
-            .1;
+            .world;
     }
     Ok(0)
+}
+
+/// A step that was played: its outcome, the world after it, and the exchanges that were made.
+struct Played {
+    outcome: Outcome,
+    world: World,
+    made: Vec<usize>,
 }
 
 /// Plays the step in one order, and returns its outcome and the world after it.
@@ -137,7 +154,7 @@ fn play(
     world: World,
     schedule: &mut Schedule,
     is_blocking: bool,
-) -> Result<(Outcome, World), String> {
+) -> Result<Played, String> {
     let mut play = Play { step, world, made: Vec::new(), schedule };
     let played = catch_unwind(AssertUnwindSafe(|| action::perform(&mut play)));
     let outcome = played.map_err(|panic| {
@@ -153,5 +170,5 @@ fn play(
         return Err(format!("the step has no `=` line, but its outcome is {outcome}"));
     }
     play.check_made(is_blocking)?;
-    Ok((outcome, play.world))
+    Ok(Played { outcome, world: play.world, made: play.made })
 }

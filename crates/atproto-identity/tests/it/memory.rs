@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use atproto_identity::{DOCUMENTS, Forget, Freshness, HANDLES, Identifier, Resolver};
-use atproto_sansio::Memory;
+use atproto_sansio::{Memo, Memory, Moment, Topic};
 use bytes::Bytes;
 
 use crate::net::{self, Net, World};
@@ -25,6 +25,12 @@ fn alice() -> Net {
 
 fn by(identifier: &str) -> Identifier {
     identifier.parse().unwrap()
+}
+
+/// Keeps a value that never expires.
+fn keep(world: &World, topic: Topic, key: &str, value: impl Into<Bytes>) {
+    let memo = Memo { value: value.into(), lifetime: Duration::MAX, order: 0 };
+    world.memory.put(topic, key, memo, Moment::default());
 }
 
 /// Resolves Alice's handle and returns the calls.
@@ -80,7 +86,7 @@ fn a_mismatch_with_a_cached_document_removes_it() {
     asked(&world, &alice(), Freshness::Fresh);
     // The cache holds a document from a time when the account had another handle.
     let before = document("before.com");
-    world.memory.put(DOCUMENTS, DID, Bytes::from(before), Duration::MAX);
+    keep(&world, DOCUMENTS, DID, before);
     let machine = || Resolver::new().identity(by("alice.com"), Freshness::Cached);
     assert!(world.in_turn(&alice(), machine()).result.is_err());
     assert!(world.in_turn(&alice(), machine()).result.is_ok());
@@ -95,8 +101,8 @@ fn cached_values_pass_the_checks_of_fresh_ones() {
         ("\u{fffd}", "\u{fffd}"),
         ("", ""),
     ] {
-        world.memory.put(HANDLES, "alice.com", Bytes::from(handle), Duration::MAX);
-        world.memory.put(DOCUMENTS, DID, Bytes::from(document), Duration::MAX);
+        keep(&world, HANDLES, "alice.com", handle);
+        keep(&world, DOCUMENTS, DID, document);
         assert_eq!(asked(&world, &alice(), Freshness::Cached), ALL, "{handle}");
     }
 }

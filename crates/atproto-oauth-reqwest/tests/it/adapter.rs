@@ -3,12 +3,13 @@
 use std::sync::LazyLock;
 
 use atproto_oauth_reqwest::{Driver, DriverBuilder};
-use atproto_sansio::{Body, Call, How, Reply, System};
-use atproto_sansio_conformance::{Adapter, NoKeys, Once, Outcome, Settings};
+use atproto_sansio::{Body, Call, How, Machine, Reply, System};
+use atproto_sansio_conformance::{Adapter, Driving, NoKeys, Once, Outcome, Settings};
 use http::Request;
 use tokio::runtime::Runtime;
 
 /// A driver under test.
+#[derive(Clone)]
 pub(crate) struct Tested(pub(crate) Driver);
 
 impl Adapter for Tested {
@@ -18,6 +19,15 @@ impl Adapter for Tested {
 
     fn keeps_connections(&self) -> bool {
         true
+    }
+}
+
+impl Driving for Tested {
+    fn run<M>(&self, machine: M) -> Result<M::Output, M::Error>
+    where
+        M: Machine<Output: Send, Error: Send> + Send + 'static,
+    {
+        block_on(self.0.run(machine))
     }
 }
 

@@ -6,14 +6,16 @@ use std::convert::Infallible;
 use std::task::Poll;
 
 use atproto_sansio::{
-    Budget, Call, Cx, Flow, Machine, Output, Phase, Reply, Respond, SharedCall, TransportError,
-    UnixTime,
+    Budget, Call, Cx, Flow, Machine, Output, Phase, Reply, Respond, SharedCall, SharedKey,
+    SharedMachine, SharedResult, TransportError, UnixTime, Waits,
 };
 
 use crate::run::process::Process;
 use crate::sandbox::Sandbox;
 
-type Boxed<'a> = Box<dyn Machine<Output = (), Error = Infallible> + 'a>;
+/// A machine of a run: its output is the result of a shared machine, or `None` for a machine of the
+/// caller.
+type Boxed<'a> = Box<dyn Machine<Output = Option<SharedResult>, Error = Infallible> + 'a>;
 
 /// A machine that stores its result in `result` instead of returning it, so that all machines of a
 /// run have the same type.
@@ -22,14 +24,17 @@ struct StoresResult<'a, M: Machine> {
     result: &'a mut Option<Result<M::Output, M::Error>>,
 }
 
+/// A shared machine.
+struct IsShared(SharedMachine);
+
 impl<M: Machine> Machine for StoresResult<'_, M> {
-    type Output = ();
+    type Output = Option<SharedResult>;
     type Error = Infallible;
 
-    fn poll(&mut self, cx: &mut Cx<'_>) -> Poll<Result<(), Infallible>> {
+    fn poll(&mut self, cx: &mut Cx<'_>) -> Poll<Result<Self::Output, Infallible>> {
         self.machine.poll(cx).map(|result| {
             *self.result = Some(result);
-            Ok(())
+            Ok(None)
         })
     }
 
@@ -38,15 +43,33 @@ impl<M: Machine> Machine for StoresResult<'_, M> {
     }
 }
 
+impl Machine for IsShared {
+    type Output = Option<SharedResult>;
+    type Error = Infallible;
+
+    fn poll(&mut self, cx: &mut Cx<'_>) -> Poll<Result<Self::Output, Infallible>> {
+        self.0.poll(cx).map_ok(Some)
+    }
+
+    fn budget(&self) -> Budget {
+        self.0.budget()
+    }
+}
+
 /// One machine of a run, either given by the caller or shared.
 struct Running<'a> {
     /// `None` after the machine has ended.
     flow: Option<Flow<Boxed<'a>>>,
-    /// Keys of a shared machine: its own key, then the keys of the machine that first asked for it.
-    /// Empty for a machine of the caller.
-    keys: Vec<String>,
-    /// Machines that wait for the end of this one: the index of each, and its right to a reply.
-    waiting: Vec<(usize, Respond<()>)>,
+    /// Key of a shared machine; `None` for a machine of the caller.
+    key: Option<SharedKey>,
+    /// Machines that wait for the end of this one.
+    waiting: Vec<Asker>,
+}
+
+/// A machine that waits for the end of a shared machine: its index, and its right to a reply.
+struct Asker {
+    at: usize,
+    respond: Respond<SharedResult>,
 }
 
 /// A scheduled event.
@@ -57,6 +80,9 @@ enum Event {
     Call(Call),
     /// Hands over a reply with an additional delay, for example because of a fault.
     Reply(Reply),
+    /// Answers a machine that waits for a shared machine with the index `run`, unless that machine
+    /// has ended.
+    GiveUp { run: usize },
 }
 
 /// All machines of a run, and the scheduled events.
@@ -68,6 +94,7 @@ struct Flows<'a> {
     /// Times of the events with their indexes, the earliest first. If two events have the same
     /// time, the one that was added first is first.
     due: BinaryHeap<Reverse<(UnixTime, usize)>>,
+    waits: Waits,
 }
 
 /// Runs machines, and the machines that they share, to their ends. Returns the results in order.
@@ -79,17 +106,20 @@ pub(crate) fn run<M: Machine>(
     let mut results: Vec<_> = machines.iter().map(|_| None).collect();
     let mut flows = Flows::default();
     for (machine, result) in machines.into_iter().zip(&mut results) {
-        let at = flows.begin(Box::new(StoresResult { machine, result }), Vec::new());
+        let at = flows.begin(Box::new(StoresResult { machine, result }), None);
         flows.poll(at, sandbox, process);
     }
     while flows.running.iter().any(|running| running.flow.is_some()) {
         let next = flows.next();
-        let (due, at, event) = next.expect(
-            "a waiting machine has a call in flight, and shared machines do not wait in a cycle",
-        );
+        let (due, at, event) = next.expect("a waiting machine has a call in flight");
         sandbox.set_now(due);
         let reply = match event {
             Event::Reply(reply) => reply,
+            Event::GiveUp { run } => {
+                flows.give_up(at, run);
+                flows.poll(at, sandbox, process);
+                continue;
+            }
             Event::Call(call) => {
                 let (late, reply) = sandbox.answer(process, call);
                 if !late.is_zero() {
@@ -108,8 +138,8 @@ pub(crate) fn run<M: Machine>(
 
 impl<'a> Flows<'a> {
     /// Adds a machine and returns its index.
-    fn begin(&mut self, machine: Boxed<'a>, keys: Vec<String>) -> usize {
-        self.running.push(Running { flow: Some(Flow::new(machine)), keys, waiting: Vec::new() });
+    fn begin(&mut self, machine: Boxed<'a>, key: Option<SharedKey>) -> usize {
+        self.running.push(Running { flow: Some(Flow::new(machine)), key, waiting: Vec::new() });
         self.running.len() - 1
     }
 
@@ -122,18 +152,20 @@ impl<'a> Flows<'a> {
             match flow.poll_output(&mut process.env(sandbox.now())) {
                 Output::Call(Call::Shared(call)) => {
                     ready.push(at);
-                    ready.extend(self.share(at, call));
+                    ready.extend(self.share(at, call, sandbox.now()));
                 }
                 Output::Call(call) => {
                     ready.push(at);
                     self.add(sandbox.now() + sandbox.time_of(&call), at, Event::Call(call));
                 }
                 Output::Wait => {}
-                Output::Done(Ok(())) => {
+                Output::Done(Ok(result)) => {
                     running.flow = None;
-                    for (asker, respond) in std::mem::take(&mut running.waiting) {
-                        self.deliver(asker, respond.with(Ok(())));
-                        ready.push(asker);
+                    let askers = std::mem::take(&mut running.waiting);
+                    let (Some(result), Some(key)) = (result, running.key.clone()) else { continue };
+                    for Asker { at, respond } in askers {
+                        self.answer(&key, at, respond.with(Ok(result.clone())));
+                        ready.push(at);
                     }
                 }
             }
@@ -141,30 +173,40 @@ impl<'a> Flows<'a> {
     }
 
     /// Handles a shared call: waits for the running machine with the same key, or adds the machine
-    /// of the call and returns its index. If the key is among the keys of the asking machine, the
-    /// call fails with `NotSent`, because the machines would wait for each other.
-    fn share(&mut self, asker: usize, call: SharedCall) -> Option<usize> {
-        let SharedCall { key, machine, respond } = call;
-        let mut keys = self.running.get(asker).map(|asker| asker.keys.clone()).unwrap_or_default();
-        if keys.contains(&key) {
-            let error = TransportError::new(
-                Phase::NotSent,
-                "a shared machine asks for itself, directly or through another shared machine",
-            );
-            self.deliver(asker, respond.with(Err(error)));
+    /// of the call and returns its index. If the machines would wait for each other, the call fails
+    /// with `NotSent`.
+    fn share(&mut self, at: usize, call: SharedCall, now: UnixTime) -> Option<usize> {
+        let SharedCall { key, machine, timeout, respond } = call;
+        if let Some(waiting) = self.running.get(at).and_then(|asker| asker.key.clone())
+            && let Err(error) = self.waits.begin(&waiting, &key)
+        {
+            self.deliver(at, respond.with(Err(error)));
             return None;
         }
-        let same = |running: &&mut Running<'_>| {
-            running.flow.is_some() && running.keys.first() == Some(&key)
-        };
-        if let Some(running) = self.running.iter_mut().find(same) {
-            running.waiting.push((asker, respond));
-            return None;
+        let is_same = |run: &Running<'_>| run.flow.is_some() && run.key.as_ref() == Some(&key);
+        let known = self.running.iter().position(is_same);
+        let run = known.unwrap_or_else(|| self.begin(Box::new(IsShared(machine)), Some(key)));
+        self.running.get_mut(run)?.waiting.push(Asker { at, respond });
+        self.add(now + timeout, at, Event::GiveUp { run });
+        known.is_none().then_some(run)
+    }
+
+    /// Answers the asker `at` of the shared machine `run` that its time is over.
+    fn give_up(&mut self, at: usize, run: usize) {
+        let Some(running) = self.running.get_mut(run) else { return };
+        let Some(key) = running.key.clone() else { return };
+        let Some(index) = running.waiting.iter().position(|asker| asker.at == at) else { return };
+        let Asker { respond, .. } = running.waiting.swap_remove(index);
+        let error = TransportError::new(Phase::TimedOut, "the shared run takes longer");
+        self.answer(&key, at, respond.with(Err(error)));
+    }
+
+    /// Hands the reply of the shared machine `key` to the machine that waited for it.
+    fn answer(&mut self, key: &SharedKey, at: usize, reply: Reply) {
+        if let Some(waiting) = self.running.get(at).and_then(|asker| asker.key.clone()) {
+            self.waits.end(&waiting, key);
         }
-        keys.insert(0, key);
-        let at = self.begin(machine, keys);
-        self.running.last_mut()?.waiting.push((asker, respond));
-        Some(at)
+        self.deliver(at, reply);
     }
 
     /// Hands a reply to its machine. A reply to a machine that has ended is dropped.

@@ -112,8 +112,8 @@ impl Sandbox {
                 call.respond.with(signed.map_err(failed))
             }
             Call::Shared(call) => {
-                let Ok(()) = self.run_in(process, call.machine);
-                call.respond.with(Ok(()))
+                let Ok(result) = self.run_in(process, call.machine);
+                call.respond.with(Ok(result))
             }
             Call::Store(_) => call.unsupported(),
         };

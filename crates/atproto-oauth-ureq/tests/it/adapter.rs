@@ -1,11 +1,12 @@
 //! The driver as an [`Adapter`] of the conformance suite, and helpers for the tests of this crate.
 
 use atproto_oauth_ureq::{Driver, DriverBuilder};
-use atproto_sansio::{Body, Call, How, Reply, System};
-use atproto_sansio_conformance::{Adapter, NoKeys, Once, Outcome, Settings};
+use atproto_sansio::{Body, Call, How, Machine, Reply, System};
+use atproto_sansio_conformance::{Adapter, Driving, NoKeys, Once, Outcome, Settings};
 use http::Request;
 
 /// A driver under test.
+#[derive(Clone)]
 pub(crate) struct Tested(pub(crate) Driver);
 
 impl Adapter for Tested {
@@ -15,6 +16,15 @@ impl Adapter for Tested {
 
     fn keeps_connections(&self) -> bool {
         true
+    }
+}
+
+impl Driving for Tested {
+    fn run<M>(&self, machine: M) -> Result<M::Output, M::Error>
+    where
+        M: Machine<Output: Send, Error: Send> + Send + 'static,
+    {
+        self.0.run(machine)
     }
 }
 

@@ -5,7 +5,8 @@ use std::task::Poll;
 use std::time::Duration;
 
 use atproto_sansio::{
-    Budget, Call, Cx, Expect, How, Machine, Payload, Phase, SecretBytes, Ticket, TransportError,
+    Budget, Call, Cx, Expect, How, Machine, Output, Payload, Phase, Saved, SecretBytes,
+    StoreOperation, Ticket, TransportError, UnixTime,
 };
 
 use crate::support::{Driver, by_fn, echo, how, name, names, request};
@@ -79,6 +80,66 @@ fn a_request_that_was_withdrawn_or_refused_costs_nothing() {
 }
 
 #[test]
+fn store_calls_count_against_a_budget_of_their_own() {
+    let budget = Budget { calls: 0, store: 2, ..Budget::default() };
+    let mut driver = ask(budget, |cx| ["1", "2", "3"].map(|key| cx.load(key.to_owned())).into());
+    let calls = driver.calls();
+    assert_eq!(names(&calls), ["1", "2"]);
+    for call in calls {
+        driver.flow.handle_reply(echo(call));
+    }
+    let Ok(phases) = driver.end();
+    assert_eq!(phases[..2], [None, None]);
+    assert_eq!(reason(&phases[2]), "the procedure has used up its store calls");
+}
+
+#[test]
+fn a_machine_that_never_wins_its_compare_and_set_ends() {
+    // The loop ends with its budget, because it asks for a pause that fails, or for a store call
+    // that fails.
+    let mut save: Option<Ticket<Saved>> = None;
+    let mut pause: Option<Ticket<()>> = None;
+    let machine = by_fn(|cx: &mut Cx<'_>| {
+        loop {
+            if let Some(ticket) = &pause {
+                std::task::ready!(cx.take(ticket))?;
+                pause = None;
+            }
+            let ticket = &*save.get_or_insert_with(|| {
+                cx.save("key".to_owned(), SecretBytes::default(), Expect::Absent, None)
+            });
+            let saved = std::task::ready!(cx.take(ticket))?;
+            save = None;
+            if saved != Saved::Conflict {
+                return Poll::Ready(Ok::<_, TransportError>(()));
+            }
+            pause = Some(cx.sleep(SECOND));
+        }
+    });
+    let mut driver = Driver::new(machine.within(Budget::new(0, 10 * SECOND)));
+    let mut saves = 0;
+    let error = loop {
+        match driver.poll() {
+            Output::Call(Call::Store(call)) => {
+                saves += 1;
+                let StoreOperation::Save { respond, .. } = call.operation else {
+                    unreachable!("the machine only saves")
+                };
+                driver.flow.handle_reply(respond.with(Ok(Saved::Conflict)));
+            }
+            Output::Call(Call::Sleep(call)) => {
+                driver.elapsed += call.duration;
+                driver.flow.handle_reply(call.respond.with(Ok(())));
+            }
+            Output::Done(result) => break result.unwrap_err(),
+            output => unreachable!("{output:?}"),
+        }
+    };
+    assert_eq!(saves, 10);
+    assert_eq!(error.detail, "the procedure has used up its time");
+}
+
+#[test]
 fn all_calls_but_those_to_a_store_count_against_the_total() {
     let mut driver = ask(Budget { calls: 3, ..Budget::default() }, |cx| {
         drop((0..5).map(|_| cx.load("key".to_owned())).collect::<Vec<_>>());
@@ -95,7 +156,7 @@ fn all_calls_but_those_to_a_store_count_against_the_total() {
 
 #[test]
 fn the_default_budget_is_the_documented_one() {
-    let usual = Budget { http: 20, time: Duration::from_secs(60), calls: 256 };
+    let usual = Budget { http: 20, time: Duration::from_secs(60), calls: 256, store: 256 };
     assert_eq!(Budget::default(), usual);
     let boxed: Box<dyn Machine<Output = _, Error = _>> = Box::new(
         by_fn(|_: &mut Cx<'_>| Poll::Ready(Ok::<_, Infallible>(())))
@@ -129,26 +190,28 @@ fn the_time_begins_with_the_first_poll() {
 }
 
 #[test]
-fn after_the_deadline_only_store_calls_are_handed_out() {
+fn after_the_deadline_no_call_is_handed_out() {
     let late = Budget::new(9, Duration::ZERO);
-    assert_eq!(names(&ask(late, |cx| vec![cx.load("load".to_owned())]).calls()), ["load"]);
-    assert_eq!(names(&ask(late, |cx| vec![cx.list(String::new())]).calls()), ["store"]);
-    let save =
-        |cx: &mut Cx<'_>| vec![cx.save(String::new(), SecretBytes::default(), Expect::Any, None)];
-    assert_eq!(names(&ask(late, save).calls()), ["store"]);
-    let delete = |cx: &mut Cx<'_>| vec![cx.delete(String::new(), Expect::Any)];
-    assert_eq!(names(&ask(late, delete).calls()), ["store"]);
-
     let late_is = "the procedure has used up its time";
+    let Ok(load) = ask(late, |cx| vec![cx.load("load".to_owned())]).end();
+    assert_eq!(reason(&load[0]), late_is);
     let Ok(txt) = ask(late, |cx| vec![cx.txt(String::new(), SECOND)]).end();
     assert_eq!(reason(&txt[0]), late_is);
     let Ok(sleep) = ask(late, |cx| vec![cx.sleep(SECOND)]).end();
     assert_eq!(reason(&sleep[0]), late_is);
     let Ok(sign) = ask(late, |cx| vec![cx.sign(String::new(), Vec::new())]).end();
     assert_eq!(reason(&sign[0]), late_is);
-    let machine = || by_fn(|_| Poll::Ready(Ok::<_, Infallible>(())));
-    let Ok(shared) = ask(late, |cx| vec![cx.shared(String::new(), machine())]).end();
-    assert_eq!(reason(&shared[0]), late_is);
+}
+
+#[test]
+fn the_calls_after_a_spent_credential_have_a_time_of_their_own() {
+    let late = Budget::new(9, Duration::ZERO);
+    let mut driver = ask(late, |cx| {
+        let until = cx.elapsed() + 5 * SECOND;
+        vec![cx.extend_until(until, |cx| https(cx, "revoke", 9 * SECOND))]
+    });
+    let Call::Http(call) = driver.call() else { unreachable!("the flow hands out the request") };
+    assert_eq!(call.timeout, 5 * SECOND);
 }
 
 #[test]
@@ -168,10 +231,48 @@ fn no_call_is_handed_out_with_more_time_than_is_left() {
         unreachable!("the flow hands out a DNS lookup")
     };
     assert_eq!(txt.timeout, 10 * SECOND);
-    let Call::Sleep(sleep) = ask(budget, |cx| vec![cx.sleep(60 * SECOND)]).call() else {
-        unreachable!("the flow hands out a pause")
+    let Call::Sign(sign) =
+        ask(Budget::new(9, SECOND), |cx| vec![cx.sign(String::new(), Vec::new())]).call()
+    else {
+        unreachable!("the flow hands out a signature")
     };
-    assert_eq!(sleep.duration, 10 * SECOND, "a pause does not outlast the procedure");
+    assert_eq!(sign.timeout, SECOND);
+    let Call::Store(load) = ask(Budget::new(9, SECOND), |cx| vec![cx.load(String::new())]).call()
+    else {
+        unreachable!("the flow hands out a store call")
+    };
+    assert_eq!(load.timeout, SECOND);
+}
+
+#[test]
+fn a_pause_that_would_end_after_the_deadline_fails_at_once() {
+    let Ok(sleep) = ask(Budget::new(9, SECOND), |cx| vec![cx.sleep(2 * SECOND)]).end();
+    assert_eq!(reason(&sleep[0]), "the pause would end after the time of the procedure");
+}
+
+#[test]
+fn a_request_that_would_be_sent_too_late_is_never_handed_out() {
+    // The clock of the test driver stands at 1_700_000_000.
+    let at = |seconds| How { start_by: Some(UnixTime::from_secs(seconds)), ..how() };
+    let send = |how: How| {
+        ask(Budget::default(), move |cx| vec![cx.http(request("https://peer.example.net/"), how)])
+    };
+    let _in_time = send(at(1_700_000_000)).call();
+    let Ok(late) = send(at(1_699_999_999)).end();
+    assert_eq!(reason(&late[0]), "the latest time to send the request has passed");
+}
+
+#[test]
+fn a_request_that_cannot_be_repeated_is_not_sent_with_little_time_left() {
+    let send = |time: Duration| {
+        let how = How { least_time: 2 * SECOND, ..how() };
+        ask(Budget::new(9, time), move |cx| {
+            vec![cx.http(request("https://peer.example.net/"), how)]
+        })
+    };
+    let _in_time = send(2 * SECOND).call();
+    let Ok(late) = send(Duration::from_millis(1999)).end();
+    assert!(reason(&late[0]).starts_with("too little time is left"), "{late:?}");
 }
 
 #[test]

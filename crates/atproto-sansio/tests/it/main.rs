@@ -12,6 +12,8 @@ mod races;
 mod random;
 mod reach;
 mod secrets;
+mod shared;
 mod support;
 mod threads;
+mod turns;
 mod withdrawal;

@@ -130,7 +130,7 @@ proptest! {
         let time = Duration::from_secs(seconds);
         let mut tree = build(&plan);
         let machine = by_fn(move |cx: &mut Cx<'_>| tree.poll(cx));
-        let mut driver = Driver::new(machine.within(Budget { http, time, calls }));
+        let mut driver = Driver::new(machine.within(Budget { http, time, calls, store: calls }));
         let mut choices = choices.into_iter().cycle();
         let mut choose = || choices.next().expect("a cycle has no end");
         let (mut flying, mut slots) = (Vec::new(), BTreeSet::new());

@@ -7,28 +7,35 @@ use std::time::Duration;
 
 use atproto_sansio::{
     Answer, Body, Budget, Call, Cx, Endpoint, Entropy, Env, Fetch, Flow, Fresh, How, KeyError,
-    Keys, Machine, Memory, Output, Phase, Reach, Reply, SecretKey, Signer, StoreCall, Topic,
-    TransportError, UnixTime,
+    Keys, Machine, Memo, Memory, Moment, Output, Phase, Reach, Reply, SecretKey, Signer,
+    StoreOperation, System, Topic, TransportError, UnixTime, drive,
 };
 use bytes::Bytes;
 use http::{Request, Response};
 
-/// A flow with the environment that it is polled with. The clock moves only if a test sets
-/// `elapsed`.
+/// A flow with the environment that it is polled with. The clocks move only if a test sets
+/// `now` or `elapsed`.
 pub(crate) struct Driver<M: Machine> {
     pub(crate) flow: Flow<M>,
+    /// Seconds since the epoch.
+    pub(crate) now: u64,
     pub(crate) elapsed: Duration,
     entropy: Counter,
 }
 
 impl<M: Machine<Output: Debug, Error: Debug>> Driver<M> {
     pub(crate) fn new(machine: M) -> Self {
-        Self { flow: Flow::new(machine), elapsed: Duration::from_secs(1000), entropy: Counter(0) }
+        Self {
+            flow: Flow::new(machine),
+            now: 1_700_000_000,
+            elapsed: Duration::from_secs(1000),
+            entropy: Counter(0),
+        }
     }
 
     pub(crate) fn poll(&mut self) -> Output<M::Output, M::Error> {
         self.flow.poll_output(&mut Env {
-            now: UnixTime::from_secs(1_700_000_000),
+            now: UnixTime::from_secs(self.now),
             elapsed: self.elapsed,
             entropy: &mut self.entropy,
             memory: &Forgetful,
@@ -82,10 +89,10 @@ impl Entropy for Counter {
 struct Forgetful;
 
 impl Memory for Forgetful {
-    fn get(&self, _: Topic, _: &str, _: Duration) -> Option<Bytes> {
+    fn get(&self, _: Topic, _: &str, _: Moment) -> Option<Bytes> {
         None
     }
-    fn put(&self, _: Topic, _: &str, _: Bytes, _: Duration) {}
+    fn put(&self, _: Topic, _: &str, _: Memo, _: Moment) {}
     fn forget(&self, _: Topic, _: &str) {}
 }
 
@@ -184,10 +191,12 @@ pub(crate) fn name(call: &Call) -> String {
     match call {
         Call::Http(http) => http.request.uri().path().trim_start_matches('/').to_owned(),
         Call::Txt(txt) => txt.name.clone(),
-        Call::Store(StoreCall::Load { key, .. }) => key.clone(),
-        Call::Store(_) => "store".to_owned(),
+        Call::Store(store) => match &store.operation {
+            StoreOperation::Load { key, .. } => key.clone(),
+            _ => "store".to_owned(),
+        },
         Call::Sleep(_) => "sleep".to_owned(),
-        Call::Shared(shared) => shared.key.clone(),
+        Call::Shared(shared) => shared.key.name().to_owned(),
         Call::Sign(sign) => sign.key_id.clone(),
     }
 }
@@ -202,10 +211,18 @@ pub(crate) fn echo(call: Call) -> Reply {
     match call {
         Call::Http(call) => call.respond.with(Ok(ok(name))),
         Call::Txt(call) => call.respond.with(Ok(vec![name])),
-        Call::Store(StoreCall::Load { respond, .. }) => respond.with(Ok(None)),
+        Call::Store(store) => match store.operation {
+            StoreOperation::Load { respond, .. } => respond.with(Ok(None)),
+            StoreOperation::Save { respond, .. } => respond.with(Err(lost())),
+            StoreOperation::Delete { respond, .. } => respond.with(Err(lost())),
+            StoreOperation::List { respond, .. } => respond.with(Err(lost())),
+        },
         Call::Sleep(call) => call.respond.with(Ok(())),
-        Call::Shared(call) => call.respond.with(Ok(())),
-        Call::Store(_) | Call::Sign(_) => call.unsupported(),
+        Call::Shared(call) => {
+            let Ok(result) = drive(&System::new(NoKeys), call.machine, echo);
+            call.respond.with(Ok(result))
+        }
+        Call::Sign(_) => call.unsupported(),
     }
 }
 

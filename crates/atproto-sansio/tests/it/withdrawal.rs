@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::task::Poll;
 use std::time::Duration;
 
-use atproto_sansio::{Call, Cx, TransportError};
+use atproto_sansio::{Call, Cx, Phase, TransportError};
 
 use crate::support::{Driver, by_fn, echo, how, name, names, request};
 
@@ -116,6 +116,29 @@ fn a_call_is_not_wanted_after_its_flow_was_dropped() {
     assert!(call.is_wanted());
     drop(driver);
     assert!(!call.is_wanted());
+}
+
+#[test]
+fn a_call_that_the_driver_drops_is_answered_with_maybe_sent() {
+    let mut tickets = None;
+    let mut driver = Driver::new(by_fn(|cx: &mut Cx<'_>| {
+        let (one, other) = tickets.get_or_insert_with(|| {
+            (cx.txt("one".to_owned(), Duration::MAX), cx.load("other".to_owned()))
+        });
+        let (Poll::Ready(Err(one)), Poll::Ready(Err(other))) = (cx.take(one), cx.take(other))
+        else {
+            return Poll::Pending;
+        };
+        Poll::Ready(Ok::<_, TransportError>([one, other]))
+    }));
+    let [one, other] = driver.calls().try_into().unwrap();
+    // A reply that is never handed over is a dropped call, too.
+    drop(one);
+    drop(echo(other));
+    for error in driver.end().unwrap() {
+        assert_eq!(error.phase, Phase::MaybeSent);
+        assert_eq!(error.detail, "the driver dropped the call unanswered");
+    }
 }
 
 #[test]

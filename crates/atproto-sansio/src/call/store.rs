@@ -1,6 +1,7 @@
 //! Calls to a record store: versioned records under string keys, changed by compare-and-set.
 
 use std::fmt;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -8,15 +9,24 @@ use crate::call::{Reply, Respond};
 use crate::error::TransportError;
 use crate::time::UnixTime;
 
-/// One operation on a record store.
+/// One operation on a record store, and its time limit.
+#[must_use = "a call that is dropped is answered with `MaybeSent`"]
+pub struct StoreCall {
+    /// The operation.
+    pub operation: StoreOperation,
+    /// Time limit of the operation. After it, the driver replies with
+    /// [`Phase::TimedOut`](crate::Phase::TimedOut): the store may have applied the operation.
+    pub timeout: Duration,
+}
+
+/// An operation on a record store, with the right to answer it.
 ///
 /// `Save` and `Delete` are linearizable per key. A store never uses a version again, not even after
 /// a delete. If an operation fails with [`Phase::MaybeSent`](crate::Phase::MaybeSent), the store
 /// may have applied it.
-#[derive(Debug)]
 #[expect(clippy::exhaustive_enums, reason = "every store performs all of them")]
-#[must_use = "a call that is never answered leaves its flow waiting"]
-pub enum StoreCall {
+#[must_use = "a call that is dropped is answered with `MaybeSent`"]
+pub enum StoreOperation {
     /// Reads the record under `key`. The record may be stale.
     Load {
         /// Key of the record.
@@ -87,7 +97,7 @@ pub enum Expect {
     Any,
 }
 
-/// Reply to a [`StoreCall::Save`].
+/// Reply to a [`StoreOperation::Save`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[expect(clippy::exhaustive_enums, reason = "a machine must decide on each of them")]
 pub enum Saved {
@@ -97,7 +107,7 @@ pub enum Saved {
     Conflict,
 }
 
-/// Reply to a [`StoreCall::Delete`].
+/// Reply to a [`StoreOperation::Delete`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[expect(clippy::exhaustive_enums, reason = "a machine must decide on each of them")]
 pub enum Deleted {
@@ -109,20 +119,20 @@ pub enum Deleted {
 
 impl StoreCall {
     pub(crate) fn fail(self, error: TransportError) -> Reply {
-        match self {
-            Self::Load { respond, .. } => respond.with(Err(error)),
-            Self::Save { respond, .. } => respond.with(Err(error)),
-            Self::Delete { respond, .. } => respond.with(Err(error)),
-            Self::List { respond, .. } => respond.with(Err(error)),
+        match self.operation {
+            StoreOperation::Load { respond, .. } => respond.with(Err(error)),
+            StoreOperation::Save { respond, .. } => respond.with(Err(error)),
+            StoreOperation::Delete { respond, .. } => respond.with(Err(error)),
+            StoreOperation::List { respond, .. } => respond.with(Err(error)),
         }
     }
 
     pub(crate) fn is_wanted(&self) -> bool {
-        match self {
-            Self::Load { respond, .. } => respond.is_wanted(),
-            Self::Save { respond, .. } => respond.is_wanted(),
-            Self::Delete { respond, .. } => respond.is_wanted(),
-            Self::List { respond, .. } => respond.is_wanted(),
+        match &self.operation {
+            StoreOperation::Load { respond, .. } => respond.is_wanted(),
+            StoreOperation::Save { respond, .. } => respond.is_wanted(),
+            StoreOperation::Delete { respond, .. } => respond.is_wanted(),
+            StoreOperation::List { respond, .. } => respond.is_wanted(),
         }
     }
 }
@@ -130,5 +140,27 @@ impl StoreCall {
 impl fmt::Debug for SecretBytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "SecretBytes({} bytes)", self.0.len())
+    }
+}
+
+impl fmt::Debug for StoreCall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoreCall")
+            .field("operation", &self.operation)
+            .field("timeout", &self.timeout)
+            .finish()
+    }
+}
+
+/// Prints no key and no value, because the key of a pending login is its `state`.
+impl fmt::Debug for StoreOperation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (name, respond): (_, &dyn fmt::Debug) = match self {
+            Self::Load { respond, .. } => ("Load", respond),
+            Self::Save { respond, .. } => ("Save", respond),
+            Self::Delete { respond, .. } => ("Delete", respond),
+            Self::List { respond, .. } => ("List", respond),
+        };
+        f.debug_struct(name).field("respond", respond).finish_non_exhaustive()
     }
 }

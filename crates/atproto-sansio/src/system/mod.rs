@@ -1,23 +1,22 @@
-//! [`System`]: clock and entropy of the operating system, and a cache in a map. Feature `std`.
+//! [`System`]: clock and entropy of the operating system, and a cache. Feature `std`.
 //!
-//! No other module of the sans-IO crates reads a clock or holds a lock.
+//! No other module of the sans-IO crates reads a clock.
 #![expect(
     clippy::disallowed_methods,
-    clippy::disallowed_types,
-    reason = "the feature `std` supplies the clock and the lock that the other modules do without"
+    reason = "the feature `std` supplies the clock that the other modules do without"
 )]
 
-use std::collections::BTreeMap;
-use std::fmt;
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+pub(crate) mod memory;
 
-use bytes::Bytes;
+use std::fmt;
+use std::sync::{Arc, LazyLock};
+use std::time::{Instant, SystemTime};
 
 use crate::call::{Call, Reply};
-use crate::env::{Entropy, Env, Keys, Memory, Topic};
+use crate::env::{Entropy, Env, Keys, Memory};
 use crate::flow::{Flow, Output};
 use crate::machine::Machine;
+use crate::system::memory::MapMemory;
 use crate::time::UnixTime;
 
 /// Supplies an [`Env`] from the operating system's clock and entropy, a [`Memory`] (by default a
@@ -28,18 +27,6 @@ use crate::time::UnixTime;
 pub struct System {
     memory: Arc<dyn Memory>,
     keys: Arc<dyn Keys>,
-}
-
-/// A [`Memory`] in a map, bounded by [`Topic::capacity`]. If a topic is full, the value that
-/// expires first is dropped.
-#[derive(Default)]
-pub struct MapMemory {
-    topics: Mutex<BTreeMap<Topic, BTreeMap<String, Remembered>>>,
-}
-
-struct Remembered {
-    value: Bytes,
-    expires: Duration,
 }
 
 /// The entropy of the operating system.
@@ -108,41 +95,8 @@ impl Entropy for SystemEntropy {
     }
 }
 
-impl Memory for MapMemory {
-    fn get(&self, topic: Topic, key: &str, elapsed: Duration) -> Option<Bytes> {
-        let topics = self.topics.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = topics.get(&topic)?.get(key)?;
-        (found.expires > elapsed).then(|| found.value.clone())
-    }
-
-    fn put(&self, topic: Topic, key: &str, value: Bytes, expires: Duration) {
-        let mut topics = self.topics.lock().unwrap_or_else(PoisonError::into_inner);
-        let values = topics.entry(topic).or_default();
-        if !values.contains_key(key) && values.len() >= topic.capacity {
-            let first = values.iter().min_by_key(|(_, remembered)| remembered.expires);
-            let Some(key) = first.map(|(key, _)| key.clone()) else { return };
-            values.remove(&key);
-        }
-        values.insert(key.to_owned(), Remembered { value, expires });
-    }
-
-    fn forget(&self, topic: Topic, key: &str) {
-        let mut topics = self.topics.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(values) = topics.get_mut(&topic) {
-            values.remove(key);
-        }
-    }
-}
-
 impl fmt::Debug for System {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("System").finish_non_exhaustive()
-    }
-}
-
-/// Prints no cached value, because a cached value may be a session.
-impl fmt::Debug for MapMemory {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MapMemory").finish_non_exhaustive()
     }
 }

@@ -4,20 +4,23 @@
 //! pause, shared machine, signature), the driver performs the call, and the [`Reply`] goes back to
 //! the machine's flow.
 
+pub(crate) mod shared;
+pub(crate) mod store;
+
 use std::any::Any;
-use std::convert::Infallible;
 use std::fmt;
 use std::marker::PhantomData;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
 
+use crate::call::shared::{SharedCall, SharedResult};
+use crate::call::store::StoreCall;
 use crate::error::{Phase, TransportError};
-use crate::machine::Machine;
+use crate::mailbox::Answerer;
 use crate::reach::Reach;
-use crate::store::StoreCall;
 use crate::time::UnixTime;
 
 /// One operation that a machine asks its driver to perform.
@@ -27,7 +30,7 @@ use crate::time::UnixTime;
 #[derive(Debug)]
 #[expect(clippy::exhaustive_enums, reason = "every transport answers every kind")]
 #[expect(clippy::large_enum_variant, reason = "most calls are HTTP calls, the largest variant")]
-#[must_use = "a call that is never answered leaves its flow waiting"]
+#[must_use = "a call that is dropped is answered with `MaybeSent`"]
 pub enum Call {
     /// One HTTP request.
     Http(HttpCall),
@@ -52,8 +55,14 @@ pub struct HttpCall {
     pub request: Request<Body>,
     /// Time limit of the whole call: DNS lookup, connection, request and response body.
     pub timeout: Duration,
-    /// Latest time to start. If it has passed, the driver replies with [`Phase::NotSent`].
+    /// Latest time to send the request. The engine never hands out a call that is too late. A driver
+    /// that waits before it sends the request (for a connection, for another request) checks the
+    /// time again, and replies with [`Phase::NotSent`].
     pub start_by: Option<UnixTime>,
+    /// Least time that must be left of `timeout` when the request is sent. If less is left after a
+    /// wait, the driver replies with [`Phase::NotSent`]: a reply would hardly arrive in time, and
+    /// the machine must not repeat a request whose reply was lost.
+    pub least_time: Duration,
     /// How the driver delivers the body of the response, and its size limit.
     pub answer: Answer,
     /// Hosts and addresses that the request may go to. The engine has checked the URL already; the
@@ -78,7 +87,8 @@ pub enum Body {
 #[expect(clippy::exhaustive_enums, reason = "a transport must serve each of them")]
 pub enum Answer {
     /// The whole body, at most this many bytes after content decoding. The driver enforces the
-    /// limit while the body arrives, not afterwards.
+    /// limit while the body arrives, not afterwards: a larger body of a 2xx response fails with
+    /// [`Phase::TooLarge`], and that of any other response is cut, because its status decides.
     Buffered(usize),
     /// If the status is 2xx, the reply has the head only, and the driver keeps the body as a
     /// stream. For any other status the driver buffers the body, because the machine reads it.
@@ -97,8 +107,11 @@ pub struct How {
     pub answer: Answer,
     /// Hosts and addresses that the request may go to.
     pub reach: Reach,
-    /// Latest time to start; `None` for no limit.
+    /// Latest time to send the request; `None` for no limit.
     pub start_by: Option<UnixTime>,
+    /// Least time that must be left to send the request, for a request that can't be repeated. If
+    /// less is left, the call fails with [`Phase::NotSent`].
+    pub least_time: Duration,
 }
 
 /// A lookup of the DNS TXT records of one name.
@@ -126,31 +139,22 @@ pub struct SleepCall {
     pub respond: Respond<()>,
 }
 
-/// A machine that the driver runs once for all flows of this process that ask for the same `key`.
-///
-/// If a machine with this `key` is running already, the driver drops the new machine and replies
-/// when the running machine ends. The driver runs the machine to its end even if no flow waits for
-/// it any more. A driver that runs one flow at a time runs the machine at once, before it replies.
-pub struct SharedCall {
-    /// Name of the shared work; equal keys mean the same work.
-    pub key: String,
-    /// The machine to run, with its own [`Flow`](crate::Flow).
-    pub machine: Box<dyn Machine<Output = (), Error = Infallible> + Send>,
-    /// The right to answer this call.
-    pub respond: Respond<()>,
-}
-
 /// An `ES256` signature by a remote signer. `Debug` does not show the message.
 pub struct SignCall {
     /// Id of the key, as the remote signer names it.
     pub key_id: String,
     /// The message to sign, not hashed yet.
     pub message: Vec<u8>,
+    /// Time limit of the whole call.
+    pub timeout: Duration,
     /// The right to answer this call. The reply is `r` and `s`, 32 bytes each.
     pub respond: Respond<[u8; 64]>,
 }
 
 /// The right to answer one call of one flow: once, and with the reply type of that call.
+///
+/// If it is dropped without an answer, the flow answers the call with [`Phase::MaybeSent`] when the
+/// driver polls it the next time.
 ///
 /// An answer of another type does not compile:
 ///
@@ -169,15 +173,15 @@ pub struct SignCall {
 ///     [respond.with(Ok(())), respond.with(Ok(()))]
 /// }
 /// ```
-#[must_use = "a call that is never answered leaves its flow waiting"]
+#[must_use = "a call that is dropped is answered with `MaybeSent`"]
 pub struct Respond<T> {
     pub(crate) address: Address,
+    pub(crate) answerer: Answerer,
     /// Host of an HTTP call, for the text of an error.
     pub(crate) host: Option<String>,
-    /// Largest body in bytes. `with` replaces a larger reply by [`Phase::TooLarge`], so that the
-    /// limit holds even if the driver did not enforce it.
+    /// Largest body in bytes. `with` enforces it, so that the limit holds even if the driver did
+    /// not.
     pub(crate) limit: usize,
-    pub(crate) ticket: Weak<()>,
     pub(crate) kind: PhantomData<fn(T)>,
 }
 
@@ -185,6 +189,8 @@ pub struct Respond<T> {
 #[must_use = "hand it to `Flow::handle_reply`"]
 pub struct Reply {
     pub(crate) address: Address,
+    /// Open until the flow has the reply: a reply that is dropped counts as a dropped call.
+    pub(crate) answerer: Answerer,
     pub(crate) outcome: Box<dyn Any + Send>,
 }
 
@@ -197,10 +203,11 @@ pub(crate) struct Address {
 
 /// The type of the reply to one kind of call; a sealed trait.
 pub trait Payload: sealed::Sealed + Send + Sized + 'static {
-    /// Number of bytes that count against the size limit of the call.
+    /// The reply within the size limit of its call, `limit` bytes.
     #[doc(hidden)]
-    fn size(&self) -> usize {
-        0
+    fn within(self, limit: usize) -> Result<Self, TransportError> {
+        let _ = limit;
+        Ok(self)
     }
 }
 
@@ -213,21 +220,31 @@ impl sealed::Sealed for Response<Bytes> {}
 impl sealed::Sealed for Vec<String> {}
 impl sealed::Sealed for () {}
 impl sealed::Sealed for [u8; 64] {}
-impl sealed::Sealed for Option<crate::store::Record> {}
-impl sealed::Sealed for crate::store::Saved {}
-impl sealed::Sealed for crate::store::Deleted {}
+impl sealed::Sealed for SharedResult {}
+impl sealed::Sealed for Option<store::Record> {}
+impl sealed::Sealed for store::Saved {}
+impl sealed::Sealed for store::Deleted {}
 
 impl Payload for Response<Bytes> {
-    fn size(&self) -> usize {
-        self.body().len()
+    /// Cuts the body of a response that is not 2xx, because its status decides. A 2xx response
+    /// whose body is too large is an error.
+    fn within(mut self, limit: usize) -> Result<Self, TransportError> {
+        let size = self.body().len();
+        if size > limit && self.status().is_success() {
+            let detail = format!("{size} bytes where {limit} are allowed");
+            return Err(TransportError::new(Phase::TooLarge, detail));
+        }
+        self.body_mut().truncate(limit);
+        Ok(self)
     }
 }
 impl Payload for Vec<String> {}
 impl Payload for () {}
 impl Payload for [u8; 64] {}
-impl Payload for Option<crate::store::Record> {}
-impl Payload for crate::store::Saved {}
-impl Payload for crate::store::Deleted {}
+impl Payload for SharedResult {}
+impl Payload for Option<store::Record> {}
+impl Payload for store::Saved {}
+impl Payload for store::Deleted {}
 
 impl Call {
     /// Replies with [`Phase::Unsupported`]: this driver can't perform this kind of call.
@@ -276,26 +293,21 @@ impl Call {
 impl<T: Payload> Respond<T> {
     /// Answers the call with its result, or with the error that ended it.
     ///
-    /// If the body is larger than the limit of the call, the reply becomes [`Phase::TooLarge`]. The
-    /// text of an error of an HTTP call gets the host in front.
+    /// If the body of a 2xx response is larger than the limit of the call, the reply becomes
+    /// [`Phase::TooLarge`]; the body of any other response is cut. The text of an error of an HTTP
+    /// call gets the host in front.
     pub fn with(self, outcome: Result<T, TransportError>) -> Reply {
-        let outcome = outcome.and_then(|payload| match payload.size() {
-            size if size > self.limit => Err(TransportError::new(
-                Phase::TooLarge,
-                format!("{size} bytes where {} are allowed", self.limit),
-            )),
-            _ => Ok(payload),
-        });
+        let outcome = outcome.and_then(|payload| payload.within(self.limit));
         let outcome = outcome.map_err(|error| match self.host {
             Some(host) => error.about(&host),
             None => error,
         });
-        Reply { address: self.address, outcome: Box::new(outcome) }
+        Reply { address: self.address, answerer: self.answerer, outcome: Box::new(outcome) }
     }
 
     /// Returns whether the machine still waits for this reply.
     pub fn is_wanted(&self) -> bool {
-        self.ticket.strong_count() > 0
+        self.answerer.is_wanted()
     }
 }
 
@@ -308,6 +320,7 @@ impl How {
             answer: Answer::Buffered(max),
             reach,
             start_by: None,
+            least_time: Duration::ZERO,
         }
     }
 }
@@ -363,12 +376,10 @@ impl fmt::Debug for HttpCall {
 
 impl fmt::Debug for SignCall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SignCall").field("key_id", &self.key_id).finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for SharedCall {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SharedCall").field("key", &self.key).finish_non_exhaustive()
+        f.debug_struct("SignCall")
+            .field("key_id", &self.key_id)
+            .field("timeout", &self.timeout)
+            .field("respond", &self.respond)
+            .finish_non_exhaustive()
     }
 }

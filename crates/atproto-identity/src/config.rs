@@ -13,7 +13,8 @@ pub(crate) struct Config {
     pub(crate) directories: Vec<Url>,
     pub(crate) dns_over_https: Option<Url>,
     pub(crate) development: bool,
-    pub(crate) dns_grace: Duration,
+    /// `None`: DNS gets its own time, `handle_timeout`.
+    pub(crate) dns_grace: Option<Duration>,
     pub(crate) handle_timeout: Duration,
     pub(crate) document_timeout: Duration,
     pub(crate) max_redirects: u8,
@@ -56,7 +57,7 @@ impl Default for Config {
             directories: vec![directory],
             dns_over_https: None,
             development: false,
-            dns_grace: Duration::from_millis(500),
+            dns_grace: None,
             handle_timeout: Duration::from_secs(3),
             document_timeout: Duration::from_secs(10),
             max_redirects: 5,

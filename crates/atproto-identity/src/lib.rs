@@ -16,7 +16,7 @@ pub use cache::{DOCUMENTS, Forget, Freshness, HANDLES};
 pub use did_resolution::document::DidDocument;
 pub use did_resolution::resolve_did::ResolveDid;
 pub use error::{IdentityError, IdentityErrorKind};
-pub use handle_resolution::method::{Method, MethodFailure};
+pub use handle_resolution::method::{MethodFailure, ResolutionMethod};
 pub use handle_resolution::resolve_handle::ResolveHandle;
 pub use identity::{Identity, ResolveIdentity};
 pub use resolver::Resolver;

@@ -22,7 +22,7 @@ use crate::syntax::identifier::Identifier;
 ///
 /// use atproto_identity::{Freshness, Handle, Resolver};
 ///
-/// let resolver = Resolver::new().with_dns_grace(Duration::from_millis(200));
+/// let resolver = Resolver::new().with_handle_timeout(Duration::from_secs(2));
 /// let machine = resolver.handle(Handle::from_user_input("@alice.example.com")?, Freshness::Fresh);
 /// # Ok::<(), atproto_identity::HandleError>(())
 /// ```
@@ -64,9 +64,14 @@ impl Resolver {
         self.with(|config| config.development = true)
     }
 
-    /// Sets the time that DNS still gets after HTTPS has returned a DID; 500 ms by default.
+    /// Limits the time that DNS still gets after HTTPS has returned a DID. By default, DNS gets its
+    /// own time ([`with_handle_timeout`](Self::with_handle_timeout)).
+    ///
+    /// With a short grace, the owner of the handle's web site can choose the account against the
+    /// owner of its DNS records, by being faster. A DID that was taken before DNS has answered is
+    /// not cached.
     pub fn with_dns_grace(self, grace: Duration) -> Self {
-        self.with(|config| config.dns_grace = grace)
+        self.with(|config| config.dns_grace = Some(grace))
     }
 
     /// Sets the time limit of each method of resolving a handle (DNS, HTTPS); 3 s by default.

@@ -4,7 +4,8 @@
 pub use atproto_dpop::{AccessToken, DpopError, DpopKey, Jwk, P256Keys};
 pub use atproto_identity::{
     Account, Did, DidDocument, DidError, DidMethod, Freshness, Handle, HandleError, Identifier,
-    IdentifierError, Identity, IdentityError, IdentityErrorKind, Method, MethodFailure, Resolver,
+    IdentifierError, Identity, IdentityError, IdentityErrorKind, MethodFailure, ResolutionMethod,
+    Resolver,
 };
 pub use atproto_sansio::{
     Answer, Body, Budget, Call, Cx, Endpoint, Entropy, Fetch, KeyError, Keys, Machine, Memory,

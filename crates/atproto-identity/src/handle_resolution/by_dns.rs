@@ -14,7 +14,7 @@ use atproto_sansio::{Cx, Fetch, Machine, Ticket, printable};
 use crate::config::Config;
 use crate::error::IdentityError;
 use crate::handle_resolution::dns_json::TxtOverHttps;
-use crate::handle_resolution::method::Method;
+use crate::handle_resolution::method::ResolutionMethod;
 use crate::syntax::did::Did;
 use crate::syntax::handle::Handle;
 
@@ -45,10 +45,10 @@ impl ByDns {
     }
 
     /// The method for error messages: DNS, or DNS over HTTPS if a service is configured.
-    pub(crate) fn method(config: &Arc<Config>) -> Method {
+    pub(crate) fn method(config: &Arc<Config>) -> ResolutionMethod {
         match config.dns_over_https {
-            Some(_) => Method::DnsOverHttps,
-            None => Method::Dns,
+            Some(_) => ResolutionMethod::DnsOverHttps,
+            None => ResolutionMethod::Dns,
         }
     }
 }

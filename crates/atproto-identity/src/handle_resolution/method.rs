@@ -1,4 +1,4 @@
-//! [`Method`]: the methods of resolving a handle, and the ranking of their errors.
+//! [`ResolutionMethod`]: the methods of resolving a handle, and the ranking of their errors.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use crate::error::{IdentityError, IdentityErrorKind};
 /// A method of resolving a handle to its DID.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
-pub enum Method {
+pub enum ResolutionMethod {
     /// DNS TXT records, from the driver's DNS.
     Dns,
     /// DNS TXT records, from a configured DNS over HTTPS service.
@@ -23,7 +23,7 @@ pub enum Method {
 #[expect(clippy::exhaustive_structs, reason = "a failure has a method and an error, nothing else")]
 pub struct MethodFailure {
     /// The method that failed.
-    pub method: Method,
+    pub method: ResolutionMethod,
     /// Error of the method.
     pub error: IdentityError,
 }
@@ -42,7 +42,7 @@ impl MethodFailure {
             // DID: `NotFound` of DNS (3) comes before this error. If DNS failed, too, its error (2)
             // comes first, because the network of this machine may be down.
             (IdentityError::Transport(TransportError { phase: Phase::NotSent, .. }), _)
-                if self.method == Method::Https =>
+                if self.method == ResolutionMethod::Https =>
             {
                 4
             }
@@ -67,7 +67,7 @@ impl MethodFailure {
     }
 }
 
-impl fmt::Display for Method {
+impl fmt::Display for ResolutionMethod {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Dns => "DNS",

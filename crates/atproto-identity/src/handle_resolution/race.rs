@@ -1,20 +1,23 @@
 //! [`Race`]: resolves a handle by DNS and HTTPS at the same time.
 //!
 //! ```text
-//!   race ──┬─ DNS: one DID, or several ─────▶ end
-//!          ├─ DNS: no DID; HTTPS has ended ─▶ end
-//!          └─ HTTPS: a DID ──▶ grace ───────▶ end
+//!   race ──┬─ DNS: one DID, or several ──────────────────────▶ end
+//!          ├─ DNS: no DID, or a failure; HTTPS has ended ────▶ end
+//!          └─ HTTPS: a DID; the grace of DNS is over ────────▶ end, undecided
 //! ```
 //!
 //! Both calls are queued at once, DNS first. A driver that performs one call at a time asks DNS
-//! first; if DNS returns a DID, the HTTPS request is withdrawn before it is sent. With a driver
-//! that performs both calls at once, HTTPS may answer first. DNS then gets a grace period, because
-//! the result of DNS has priority.
+//! first; if DNS returns a DID, the HTTPS request is withdrawn before it is sent.
+//!
+//! With a driver that performs both calls at once, HTTPS may answer first. The owner of the web
+//! site would otherwise choose the account by being fast, so the race waits until DNS has answered
+//! or has used up its own time. Only [`Resolver::with_dns_grace`](crate::Resolver::with_dns_grace)
+//! makes the wait shorter; its result is not cached.
 //!
 //! atproto Handle, «Resolution Best Practices».
 
 use std::sync::Arc;
-use std::task::{Poll, ready};
+use std::task::Poll;
 use std::time::Duration;
 
 use atproto_sansio::{Cx, Held, Machine, Ticket};
@@ -23,19 +26,34 @@ use crate::config::Config;
 use crate::error::IdentityError;
 use crate::handle_resolution::by_dns::ByDns;
 use crate::handle_resolution::by_https::ByHttps;
-use crate::handle_resolution::method::{Method, MethodFailure};
+use crate::handle_resolution::method::{MethodFailure, ResolutionMethod};
 use crate::syntax::did::Did;
 use crate::syntax::handle::Handle;
 
 /// Machine that resolves a handle by both methods.
 pub(crate) struct Race {
     handle: Handle,
-    dns_method: Method,
+    dns_method: ResolutionMethod,
     /// `None` if the DNS lookup is skipped ([`Config::skips_dns`]); HTTPS then runs alone.
     dns: Option<Held<ByDns>>,
     https: Held<ByHttps>,
-    grace: Duration,
-    pause: Option<Ticket<()>>,
+    grace: Grace,
+}
+
+/// The time that DNS still gets after HTTPS has returned a DID.
+enum Grace {
+    /// DNS gets its own time. There is no pause, or the driver can't make one.
+    WholeTime,
+    /// DNS gets this time.
+    Limit(Duration),
+    Pause(Ticket<()>),
+}
+
+/// The DID that a race ends in.
+pub(crate) struct Winner {
+    pub(crate) did: Did,
+    /// Whether DNS has answered or failed. If it has not, its answer might be another DID.
+    pub(crate) dns_ended: bool,
 }
 
 impl Race {
@@ -46,25 +64,33 @@ impl Race {
             dns_method: ByDns::method(config),
             dns: (!skip).then(|| Held::new(ByDns::new(Arc::clone(config), handle.clone()))),
             https: Held::new(ByHttps::new(Arc::clone(config), handle)),
-            grace: config.dns_grace,
-            pause: None,
+            grace: config.dns_grace.map_or(Grace::WholeTime, Grace::Limit),
         }
     }
 
-    /// Ready when the grace period of DNS has ended.
-    fn wait_for_dns(&mut self, cx: &mut Cx<'_>) -> Poll<()> {
-        if self.grace.is_zero() {
-            return Poll::Ready(());
+    /// Returns whether the grace of DNS is over.
+    fn is_grace_over(&mut self, cx: &mut Cx<'_>) -> bool {
+        if let Grace::Limit(grace) = self.grace {
+            if grace.is_zero() {
+                return true;
+            }
+            self.grace = Grace::Pause(cx.sleep(grace));
         }
-        let pause = &*self.pause.get_or_insert_with(|| cx.sleep(self.grace));
-        // If the driver does not support pauses, the grace period ends at once.
-        cx.take(pause).map(drop)
+        let Grace::Pause(pause) = &self.grace else { return false };
+        match cx.take(pause) {
+            Poll::Pending => false,
+            Poll::Ready(Ok(())) => true,
+            Poll::Ready(Err(_)) => {
+                self.grace = Grace::WholeTime;
+                false
+            }
+        }
     }
 
     fn failure(&mut self, https: IdentityError) -> IdentityError {
         let dns = self.dns.as_mut().and_then(Held::take).and_then(Result::err);
         let dns = dns.map(|error| MethodFailure { method: self.dns_method, error });
-        let https = MethodFailure { method: Method::Https, error: https };
+        let https = MethodFailure { method: ResolutionMethod::Https, error: https };
         let mut failures: Vec<_> = dns.into_iter().chain([https]).collect();
         MethodFailure::sort(&mut failures);
         IdentityError::Unresolved { handle: self.handle.clone(), failures }
@@ -72,23 +98,28 @@ impl Race {
 }
 
 impl Machine for Race {
-    type Output = Did;
+    type Output = Winner;
     type Error = IdentityError;
 
-    fn poll(&mut self, cx: &mut Cx<'_>) -> Poll<Result<Did, IdentityError>> {
+    fn poll(&mut self, cx: &mut Cx<'_>) -> Poll<Result<Winner, IdentityError>> {
         let dns_ended = self.dns.as_mut().is_none_or(|dns| dns.advance(cx));
         if let Some(result) = self.dns.as_mut().and_then(take_decision) {
-            return Poll::Ready(result);
+            return Poll::Ready(result.map(|did| Winner { did, dns_ended }));
         }
         self.https.advance(cx);
-        match self.https.result() {
-            None => return Poll::Pending,
-            Some(Err(_)) if !dns_ended => return Poll::Pending,
-            Some(Ok(_)) if !dns_ended => ready!(self.wait_for_dns(cx)),
-            Some(_) => {}
+        let undecided = match self.https.result() {
+            None => true,
+            Some(Err(_)) => !dns_ended,
+            Some(Ok(_)) => !dns_ended && !self.is_grace_over(cx),
+        };
+        if undecided {
+            return Poll::Pending;
         }
         let https = self.https.take().expect("a race is not polled after its end");
-        Poll::Ready(https.map_err(|error| self.failure(error)))
+        Poll::Ready(match https {
+            Ok(did) => Ok(Winner { did, dns_ended }),
+            Err(error) => Err(self.failure(error)),
+        })
     }
 }
 

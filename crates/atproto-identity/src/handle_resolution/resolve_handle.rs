@@ -78,7 +78,12 @@ impl Machine for ResolveHandle {
         };
         let result = ready!(race.poll(cx));
         self.state = State::Ended;
-        learn_did(cx, &self.handle, &result);
+        let dns_ended = result.as_ref().map_or(true, |winner| winner.dns_ended);
+        let result = result.map(|winner| winner.did);
+        // DNS would have had priority, so a result without DNS holds for this resolution alone.
+        if dns_ended {
+            learn_did(cx, &self.handle, &result);
+        }
         Poll::Ready(result)
     }
 

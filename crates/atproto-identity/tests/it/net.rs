@@ -189,6 +189,40 @@ impl World {
         }
     }
 
+    /// Runs `machine` with all its calls in flight, in virtual time. `delay` returns the time until
+    /// the reply to a call, by its name. A call whose time limit is shorter fails with `TimedOut`.
+    pub(crate) fn timed<M: Machine>(
+        &self,
+        net: &Net,
+        machine: M,
+        delay: impl Fn(&str) -> Duration,
+    ) -> Run<M::Output, M::Error> {
+        let mut flow = Flow::new(machine);
+        let mut asked = Vec::new();
+        let mut open: Vec<(Duration, Call)> = Vec::new();
+        loop {
+            match self.poll(&mut flow) {
+                Output::Call(call) => {
+                    let wait = match &call {
+                        Call::Sleep(call) => call.duration,
+                        _ => limit(&call).min(delay(&name(&call))),
+                    };
+                    asked.push(name(&call));
+                    open.push((self.elapsed.get() + wait, call));
+                }
+                Output::Wait => {
+                    open.sort_by_key(|(due, _)| *due);
+                    let (due, call) = open.remove(0);
+                    self.elapsed.set(due);
+                    let late = delay(&name(&call)) > limit(&call);
+                    let error = || TransportError::new(Phase::TimedOut, "as scripted");
+                    flow.handle_reply(if late { call.fail(error()) } else { net.reply(call) });
+                }
+                Output::Done(result) => return Run { result, asked },
+            }
+        }
+    }
+
     fn poll<M: Machine>(&self, flow: &mut Flow<M>) -> Output<M::Output, M::Error> {
         flow.poll_output(&mut Env {
             now: UnixTime::from_secs(1_700_000_000),
@@ -213,6 +247,16 @@ pub(crate) fn document(did: &str, names: &str, pds: &str) -> String {
 /// The phase of a call that the network policy forbids.
 pub(crate) fn blocked() -> Phase {
     Phase::Blocked(Box::new(Rule::because("as scripted")))
+}
+
+/// Time limit of a call.
+fn limit(call: &Call) -> Duration {
+    match call {
+        Call::Http(call) => call.timeout,
+        Call::Txt(call) => call.timeout,
+        Call::Sleep(call) => call.duration,
+        Call::Store(_) | Call::Shared(_) | Call::Sign(_) => unreachable!("{call:?}"),
+    }
 }
 
 fn name(call: &Call) -> String {

@@ -1,7 +1,7 @@
 //! Tests of TXT records from a DNS over HTTPS service.
 
 use atproto_identity::{
-    Did, Freshness, IdentityError, IdentityErrorKind as Kind, Method, Resolver,
+    Did, Freshness, IdentityError, IdentityErrorKind as Kind, ResolutionMethod, Resolver,
 };
 use atproto_sansio::Phase;
 
@@ -83,7 +83,10 @@ fn without_an_answer_the_host_is_asked() {
         let IdentityError::Unresolved { failures, .. } = resolve(&net).unwrap_err() else {
             unreachable!("no method had an answer");
         };
-        let dns = failures.iter().find(|failure| failure.method == Method::DnsOverHttps).unwrap();
+        let dns = failures
+            .iter()
+            .find(|failure| failure.method == ResolutionMethod::DnsOverHttps)
+            .unwrap();
         assert_eq!(dns.error.kind(), kind, "{dns}");
         assert_eq!(resolve(&net.page(URL, 200, A)), Ok(A.parse().unwrap()), "{dns}");
     }

@@ -110,7 +110,8 @@ proptest! {
     ) {
         let net = events.into_iter().fold(Net::default(), event);
         let identifier: Identifier = if by_did { DID } else { "alice.com" }.parse().unwrap();
-        let machine = Resolver::new().identity(identifier, Freshness::Cached);
+        let resolver = Resolver::new().with_dns_grace(Duration::from_millis(500));
+        let machine = resolver.identity(identifier, Freshness::Cached);
         let world = World { step: Duration::from_secs(step), ..World::default() };
         let mut choices = choices.iter().cycle();
         let run = world.run(&net, machine, |open| choices.next().unwrap().index(open));

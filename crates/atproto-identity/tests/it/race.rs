@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use atproto_identity::{
-    Did, Freshness, IdentityError, IdentityErrorKind as Kind, Method, ResolveHandle, Resolver,
+    Did, Freshness, IdentityError, IdentityErrorKind as Kind, ResolutionMethod, ResolveHandle,
+    Resolver,
 };
 use atproto_sansio::Phase;
 
@@ -29,7 +30,15 @@ fn record(did: &str) -> String {
     format!("did={did}")
 }
 
-fn kinds(error: &IdentityError) -> Vec<(Method, Kind)> {
+/// The time of a reply: at once, but `millis` later from DNS.
+fn dns_after(call: &str, millis: u64) -> Duration {
+    match call {
+        TXT => Duration::from_millis(millis),
+        _ => Duration::ZERO,
+    }
+}
+
+fn kinds(error: &IdentityError) -> Vec<(ResolutionMethod, Kind)> {
     match error {
         IdentityError::Unresolved { failures, .. } => {
             failures.iter().map(|failure| (failure.method, failure.error.kind())).collect()
@@ -58,17 +67,70 @@ fn both_are_asked_at_once_and_dns_first() {
     for run in net.in_every_order(alice) {
         assert_eq!(run.asked[..2], [TXT, GET]);
     }
-    // DNS first; HTTPS first, then DNS or the pause.
-    assert_eq!(net.in_every_order(alice).len(), 3);
+    assert_eq!(net.in_every_order(alice).len(), 2);
 }
 
 #[test]
-fn dns_wins_unless_its_grace_is_over() {
+fn the_slower_of_two_methods_does_not_lose_for_being_slow() {
+    // Rules N-03, N-04
+    let one = Net::default().txt(NAME, &[&record(A)]).page(URL, 200, B);
+    let two = Net::default().txt(NAME, &[&record(A), &record(B)]).page(URL, 200, B);
+    for (net, kind_or_did) in [(one, Ok(did(A))), (two, Err(Kind::Ambiguous))] {
+        assert_eq!(net.in_any_order(alice).map_err(|error| error.kind()), kind_or_did);
+        for late in [800, 2_999] {
+            let world = World::default();
+            let run = world.timed(&net, alice(), |call| dns_after(call, late));
+            assert_eq!(run.result.map_err(|error| error.kind()), kind_or_did);
+            assert_eq!(world.elapsed.get(), Duration::from_millis(late));
+        }
+    }
+}
+
+#[test]
+fn dns_that_is_mute_or_down_leaves_the_decision_to_https() {
+    // Rule N-04
     let net = Net::default().txt(NAME, &[&record(A)]).page(URL, 200, B);
-    let runs = net.in_every_order(alice);
-    let results: Vec<_> = runs.into_iter().map(|run| run.result.unwrap()).collect();
-    // In the last run the grace period ended before DNS answered.
-    assert_eq!(results, [did(A), did(A), did(B)]);
+    for (net, late, end) in [
+        (net.clone(), 60_000, 3_000),
+        (net.clone().fails(TXT, Phase::NotSent), 800, 800),
+        (net.clone().fails(TXT, Phase::Unsupported), 0, 0),
+        (net.txt(NAME, &[]), 800, 800),
+    ] {
+        let world = World::default();
+        let run = world.timed(&net, alice(), |call| dns_after(call, late));
+        assert_eq!(run.result, Ok(did(B)));
+        assert_eq!(world.elapsed.get(), Duration::from_millis(end));
+        // DNS had its time, so the result is cached.
+        let cached = Resolver::new().handle("alice.com".parse().unwrap(), Freshness::Cached);
+        assert_eq!(world.in_turn(&Net::default(), cached).result, Ok(did(B)));
+    }
+}
+
+#[test]
+fn a_result_without_dns_is_never_cached() {
+    // Rule N-04
+    let net = Net::default().txt(NAME, &[&record(A)]).page(URL, 200, B);
+    for (grace, late, expected) in [(500, 499, A), (500, 501, B), (0, 1, B)] {
+        let resolver = Resolver::new().with_dns_grace(Duration::from_millis(grace));
+        let machine = |freshness| resolver.handle("alice.com".parse().unwrap(), freshness);
+        let world = World::default();
+        let fresh = machine(Freshness::Fresh);
+        let run = world.timed(&net, fresh, |call| dns_after(call, late));
+        assert_eq!(run.result, Ok(did(expected)));
+        let run = world.in_turn(&net, machine(Freshness::Cached));
+        assert_eq!((run.result, run.asked.is_empty()), (Ok(did(A)), expected == A));
+    }
+}
+
+#[test]
+fn a_driver_without_pauses_waits_for_dns() {
+    let net = Net::default().txt(NAME, &[&record(A)]).page(URL, 200, B);
+    for phase in [Phase::Unsupported, Phase::NotSent] {
+        let net = net.clone().fails(SLEEP, phase);
+        let resolver = Resolver::new().with_dns_grace(Duration::from_millis(500));
+        let machine = || resolver.handle("alice.com".parse().unwrap(), Freshness::Fresh);
+        assert_eq!(net.in_any_order(machine), Ok(did(A)));
+    }
 }
 
 #[test]
@@ -96,38 +158,18 @@ fn two_dids_in_dns_are_ambiguous_whatever_https_answers() {
     for net in [
         Net::default().txt(NAME, &records).page(URL, 404, ""),
         Net::default().txt(NAME, &records).fails(GET, Phase::NotSent),
+        Net::default().txt(NAME, &records).page(URL, 200, A),
     ] {
         let error = net.in_any_order(alice).unwrap_err();
         assert_eq!(error.kind(), Kind::Ambiguous);
         assert!(!error.is_transient());
-    }
-    // If HTTPS has a DID, the ambiguous answer of DNS is ignored only after its grace period.
-    let net = Net::default().txt(NAME, &records).page(URL, 200, A);
-    let results: Vec<_> = net.in_every_order(alice).into_iter().map(|run| run.result).collect();
-    assert_eq!(results[0].as_ref().unwrap_err().kind(), Kind::Ambiguous);
-    assert_eq!(results[1].as_ref().unwrap_err().kind(), Kind::Ambiguous);
-    assert_eq!(results[2], Ok(did(A)));
-}
-
-#[test]
-fn without_pauses_dns_has_no_grace_period() {
-    let net = Net::default().page(URL, 200, A).fails(SLEEP, Phase::Unsupported);
-    assert_eq!(net.in_any_order(alice), Ok(did(A)));
-
-    let hasty = || {
-        let resolver = Resolver::new().with_dns_grace(Duration::ZERO);
-        resolver.handle("alice.com".parse().unwrap(), Freshness::Fresh)
-    };
-    for run in net.in_every_order(hasty) {
-        assert_eq!(run.result, Ok(did(A)));
-        assert!(!run.asked.iter().any(|asked| asked.starts_with("SLEEP")));
     }
 }
 
 #[test]
 fn the_error_lists_both_failures_the_most_specific_one_first() {
     // Rules, M-05
-    use Method::{Dns, Https};
+    use ResolutionMethod::{Dns, Https};
     let junk = Net::default().txt(NAME, &["did=junk"]);
     let lost = Net::default().fails(TXT, Phase::TimedOut);
     let mute = Net::default().fails(TXT, Phase::Unsupported);
@@ -198,7 +240,7 @@ fn a_handle_too_long_for_dns_is_asked_for_by_https() {
         assert_eq!(net.in_any_order(machine), Ok(did(A)));
         if !asks_dns {
             let error = Net::default().in_any_order(machine).unwrap_err();
-            assert_eq!(kinds(&error), [(Method::Https, Kind::NotFound)]);
+            assert_eq!(kinds(&error), [(ResolutionMethod::Https, Kind::NotFound)]);
         }
     }
 }

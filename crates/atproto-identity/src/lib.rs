@@ -7,6 +7,7 @@ mod did_resolution;
 mod error;
 mod handle_resolution;
 mod identity;
+mod json;
 mod request;
 mod resolver;
 mod syntax;

@@ -32,11 +32,6 @@ pub(crate) fn is_absent(status: StatusCode) -> bool {
     status == StatusCode::NOT_FOUND || status == StatusCode::GONE
 }
 
-/// Returns the body as text; fails if it is not UTF-8.
-pub(crate) fn utf8<'a>(from: &str, body: &'a [u8]) -> Result<&'a str, IdentityError> {
-    std::str::from_utf8(body).map_err(|_| malformed(from, "it is not UTF-8"))
-}
-
 pub(crate) fn malformed(from: &str, reason: impl ToString) -> IdentityError {
     // The reason of a parser quotes the untrusted input, so it is cleaned.
     IdentityError::Malformed { from: from.to_owned(), reason: printable(reason.to_string()) }

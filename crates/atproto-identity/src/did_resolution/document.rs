@@ -1,7 +1,8 @@
 //! [`DidDocument`]: the parser of the members of a DID document that AT Protocol uses.
 //!
-//! Unknown members, and entries of other shapes, are ignored. Members that are read must not be
-//! there twice. Of several matching entries, the first one counts.
+//! Unknown members, and entries of other shapes, are ignored. A member that is read must not be
+//! there twice, and neither must be the service entry of the PDS. Of several valid handles, the
+//! first one counts.
 //!
 //! atproto DID, «DID Documents»; W3C DID Core, section 5.
 
@@ -9,7 +10,6 @@ use std::fmt;
 
 use bytes::Bytes;
 use serde::Deserialize;
-use serde_json::Value;
 use serde_json::value::RawValue;
 use url::Url;
 
@@ -17,7 +17,8 @@ use atproto_sansio::printable;
 
 use crate::did_resolution::pds;
 use crate::error::IdentityError;
-use crate::request::{malformed, utf8};
+use crate::json::{self, Members};
+use crate::request::malformed;
 use crate::syntax::did::Did;
 use crate::syntax::handle::Handle;
 
@@ -37,17 +38,22 @@ impl DidDocument {
     ///
     /// # Errors
     ///
-    /// Fails with `Malformed` if `json` is not a JSON object, or if a member that is read is there
-    /// twice. Fails with `DocumentIdMismatch` if `id` differs from `did` in any byte.
+    /// Fails with `Malformed` if `json` is not a JSON object, is nested more than 64 deep, or has a
+    /// member that is read, or an `#atproto_pds` entry, twice. Fails with `DocumentIdMismatch` if
+    /// `id` differs from `did` in any byte.
     pub fn parse(did: &Did, json: Bytes) -> Result<Self, IdentityError> {
-        let from = did.as_str();
-        let wire: Wire<'_> = object(from, utf8(from, &json)?)?;
+        Self::from_reply(did.as_str(), did, json)
+    }
+
+    /// Parses the reply of `from`, a host and path for error messages, as the document of `did`.
+    pub(crate) fn from_reply(from: &str, did: &Did, json: Bytes) -> Result<Self, IdentityError> {
+        let wire: Wire<'_> = json::object(from, &json)?;
         if wire.id != did.as_str() {
             let found = printable(&wire.id);
             return Err(IdentityError::DocumentIdMismatch { did: did.clone(), found });
         }
-        let handle = first_handle(&wire.also_known_as);
-        let pds = first_pds(did, wire.service)?;
+        let handle = first_handle(wire.also_known_as);
+        let pds = pds_endpoint(from, did, wire.service)?;
         Ok(Self { did: did.clone(), handle, pds, json })
     }
 
@@ -63,15 +69,15 @@ impl DidDocument {
         self.handle.as_ref()
     }
 
-    /// The origin of the account's server: the endpoint of the first `#atproto_pds` entry of type
+    /// The origin of the account's server: the endpoint of the `#atproto_pds` entry of type
     /// `AtprotoPersonalDataServer` in `service`.
     ///
     /// With `development`, plain http and local hosts are allowed.
     ///
     /// # Errors
     ///
-    /// Fails with `NoPds` if there is no such entry. Fails with `InvalidPdsEndpoint` if the first
-    /// such entry is not the origin of an https URL.
+    /// Fails with `NoPds` if there is no such entry. Fails with `InvalidPdsEndpoint` if its endpoint
+    /// is not the origin of an https URL.
     pub fn pds(&self, development: bool) -> Result<Url, IdentityError> {
         let Some(endpoint) = &self.pds else {
             return Err(IdentityError::NoPds(self.did.clone()));
@@ -104,57 +110,44 @@ impl fmt::Debug for DidDocument {
 #[derive(Deserialize)]
 struct Wire<'a> {
     id: String,
-    #[serde(default, rename = "alsoKnownAs")]
-    also_known_as: Value,
+    #[serde(borrow, rename = "alsoKnownAs")]
+    also_known_as: Option<&'a RawValue>,
     #[serde(borrow)]
     service: Option<&'a RawValue>,
 }
 
-#[derive(Deserialize)]
-struct Service {
-    #[serde(default)]
-    id: Value,
-    #[serde(default, rename = "type")]
-    kind: Value,
-    #[serde(default, rename = "serviceEndpoint")]
-    endpoint: Value,
+fn first_handle(also_known_as: Option<&RawValue>) -> Option<Handle> {
+    let names = json::elements(also_known_as).into_iter().filter_map(json::string);
+    names.into_iter().find_map(|name| name.strip_prefix("at://")?.parse().ok())
 }
 
-/// Parses a JSON object. The check is necessary because serde would accept an array for a struct.
-fn object<'a, T: Deserialize<'a>>(from: &str, json: &'a str) -> Result<T, IdentityError> {
-    if !is_object(json) {
-        return Err(malformed(from, "it is not a JSON object"));
-    }
-    serde_json::from_str(json).map_err(|error| malformed(from, error))
-}
-
-fn is_object(json: &str) -> bool {
-    json.trim_start_matches([' ', '\t', '\r', '\n']).starts_with('{')
-}
-
-fn first_handle(also_known_as: &Value) -> Option<Handle> {
-    let names = also_known_as.as_array()?.iter().filter_map(Value::as_str);
-    names.filter_map(|name| name.strip_prefix("at://")).find_map(|rest| rest.parse().ok())
-}
-
-fn first_pds(did: &Did, service: Option<&RawValue>) -> Result<Option<String>, IdentityError> {
-    let entries: Vec<&RawValue> = match service {
-        Some(list) if list.get().starts_with('[') => {
-            serde_json::from_str(list.get()).map_err(|error| malformed(did.as_str(), error))?
-        }
-        Some(_) | None => return Ok(None),
+/// Returns the endpoint of the PDS entry. Entries with other ids are not looked at, so that an
+/// unrelated entry of any shape does no harm.
+fn pds_endpoint(
+    from: &str,
+    did: &Did,
+    service: Option<&RawValue>,
+) -> Result<Option<String>, IdentityError> {
+    let is_pds_id = |id: &RawValue| {
+        let id = json::string(id).unwrap_or_default();
+        id.strip_prefix(did.as_str()).unwrap_or(&id) == PDS_ID
     };
-    for entry in entries.into_iter().filter(|entry| is_object(entry.get())) {
-        let Service { id, kind, endpoint } = object(did.as_str(), entry.get())?;
-        let id = id.as_str().unwrap_or_default();
-        if id.strip_prefix(did.as_str()).unwrap_or(id) == PDS_ID && kind == PDS_TYPE {
-            return Ok(Some(match endpoint {
-                Value::String(url) => url,
-                other => other.to_string(),
-            }));
-        }
+    let entries = json::elements(service).into_iter().filter_map(Members::of);
+    let mut entries = entries.filter(|entry| entry.all("id").any(is_pds_id));
+    let Some(entry) = entries.next() else { return Ok(None) };
+    // DID Core forbids two entries with one id. An account has one server: with two, each reader
+    // might take another one.
+    if entries.next().is_some() {
+        return Err(malformed(from, format!("it has two service entries with the id {PDS_ID}")));
     }
-    Ok(None)
+    entry.one(from, "id")?;
+    let kind = entry.one(from, "type")?.and_then(json::string);
+    let endpoint = entry.one(from, "serviceEndpoint")?;
+    if kind.as_deref() != Some(PDS_TYPE) {
+        return Ok(None);
+    }
+    let text = |json: &RawValue| json::string(json).unwrap_or_else(|| json.get().to_owned());
+    Ok(Some(endpoint.map(text).unwrap_or_default()))
 }
 
 const PDS_ID: &str = "#atproto_pds";
@@ -211,7 +204,7 @@ mod tests {
             format!(r#"["{DID}",[],[]]"#),
             format!(r#"{{"id":"{DID}"}} x"#),
             format!(r#"{{"id":"{DID}"}}{{}}"#),
-            format!("\u{feff}{{\"id\":\"{DID}\"}}"),
+            format!("\u{feff}\u{feff}{{\"id\":\"{DID}\"}}"),
             format!(r#"{{"id":"{DID}""#),
             r#"{"alsoKnownAs":[]}"#.into(),
             r#"{"id":7}"#.into(),
@@ -219,7 +212,9 @@ mod tests {
             format!(r#"{{"id":"{DID}","service":[],"service":[]}}"#),
             format!(r#"{{"id":"{DID}","alsoKnownAs":[],"alsoKnownAs":[]}}"#),
             format!(r##"{{"id":"{DID}","service":[{{"id":"#a","id":"#atproto_pds"}}]}}"##),
+            format!(r##"{{"id":"{DID}","service":[{{"id":"#atproto_pds","type":1,"type":2}}]}}"##),
             format!(r#"{{"id":"{DID}","alsoKnownAs":{}{}}}"#, "[".repeat(200), "]".repeat(200)),
+            format!(r#"{{"id":"{DID}","unread":{}{}}}"#, "[".repeat(100_000), "]".repeat(100_000)),
         ] {
             assert_eq!(parse(&json).unwrap_err().kind(), Kind::Malformed, "{json}");
         }
@@ -238,6 +233,7 @@ mod tests {
             (r#"["at://not_valid.com","at://a.com/","at://b.com"]"#, Some("b.com")),
             (r#"["at://did:plc:x","at://a.com?x","at://a.com#x","AT://a.com"]"#, None),
             (r#"[7,null,["at://a.com"],{"at://a.com":1},"at://b.com"]"#, Some("b.com")),
+            (r#"[1e999,"\ud800",{"x":1,"x":2},"at://b.com"]"#, Some("b.com")),
             (r#"["a.com"]"#, None),
             ("[]", None),
             ("null", None),
@@ -249,8 +245,8 @@ mod tests {
     }
 
     #[test]
-    fn the_first_matching_service_is_the_pds() {
-        // Rules A-70, A-71, A-73
+    fn one_service_entry_is_the_pds() {
+        // Rules A-70, A-71, A-73, A-74
         let pds = |id: &str, endpoint: &str| {
             format!(r#"{{"id":"{id}","type":"{PDS_TYPE}","serviceEndpoint":{endpoint}}}"#)
         };
@@ -265,27 +261,37 @@ mod tests {
         let suffix = pds("x#atproto_pds", r#""https://suffix.com""#);
         let other = one.replace(PDS_TYPE, "AtprotoLabeler");
         let types = one.replace(&format!(r#""{PDS_TYPE}""#), &format!(r#"["{PDS_TYPE}"]"#));
+        let repeated = r##"{"id":"#a","id":"#b","type":1,"type":2,"x":0,"x":0}"##;
+        let strange = r##"{"id":{"#atproto_pds":1},"type":["\ud800"],"serviceEndpoint":1e999}"##;
         let tuple = format!(r#"["{PDS_ID}","{PDS_TYPE}","https://tuple.com"]"#);
 
         let good = |host: &str| Ok(format!("https://{host}.com/"));
         for (services, expected) in [
             (format!("[{one}]"), good("one")),
-            (format!("[{one},{two}]"), good("one")),
-            (format!("[{full},{one}]"), good("full")),
+            (format!("[{full}]"), good("full")),
             (format!("[{foreign},{suffix},{two}]"), good("two")),
-            (format!("[{other},{two}]"), good("two")),
-            (format!("[{types},{two}]"), good("two")),
+            (format!("[{two},{foreign},{suffix}]"), good("two")),
+            (format!("[{other}]"), Err(Kind::NoPds)),
+            (format!("[{types}]"), Err(Kind::NoPds)),
             (format!("[7,null,\"x\",{tuple},{{}},{one}]"), good("one")),
-            (format!("[{list},{one}]"), Err(Kind::InvalidPdsEndpoint)),
-            (format!("[{map},{one}]"), Err(Kind::InvalidPdsEndpoint)),
-            (format!("[{bad},{one}]"), Err(Kind::InvalidPdsEndpoint)),
-            (format!("[{missing},{one}]"), Err(Kind::InvalidPdsEndpoint)),
+            (format!("[{repeated},{one}]"), good("one")),
+            (format!("[{one},{repeated}]"), good("one")),
+            (format!("[{strange},{one}]"), good("one")),
+            (format!("[{list}]"), Err(Kind::InvalidPdsEndpoint)),
+            (format!("[{map}]"), Err(Kind::InvalidPdsEndpoint)),
+            (format!("[{bad}]"), Err(Kind::InvalidPdsEndpoint)),
+            (format!("[{missing}]"), Err(Kind::InvalidPdsEndpoint)),
             (format!("[{foreign}]"), Err(Kind::NoPds)),
             ("[]".into(), Err(Kind::NoPds)),
             ("null".into(), Err(Kind::NoPds)),
             (one.clone(), Err(Kind::NoPds)),
         ] {
             assert_eq!(pds_of(&services), expected, "{services}");
+        }
+        for twice in [[&one, &two], [&one, &one], [&full, &one], [&one, &full], [&other, &one]] {
+            let [first, second] = twice;
+            let json = format!(r#"{{"id":"{DID}","service":[{first},{strange},{second}]}}"#);
+            assert_eq!(parse(&json).unwrap_err().kind(), Kind::Malformed, "{json}");
         }
     }
 }

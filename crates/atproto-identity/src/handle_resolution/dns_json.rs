@@ -12,11 +12,13 @@ use atproto_sansio::{Body, Endpoint, Fresh, How, Reach};
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use serde::Deserialize;
+use serde::de::{Deserializer, Error};
 use url::Url;
 
 use crate::config::Config;
 use crate::error::IdentityError;
-use crate::request::{get, malformed, unexpected, utf8};
+use crate::json;
+use crate::request::{get, malformed, unexpected};
 
 /// Endpoint of the DNS over HTTPS service for the TXT records of one name.
 #[derive(Debug)]
@@ -52,13 +54,7 @@ impl Endpoint for TxtOverHttps {
         if response.status() != StatusCode::OK {
             return Err(unexpected(&self.from, &response));
         }
-        let text = utf8(&self.from, response.body())?;
-        // Serde would accept a JSON array in place of a struct.
-        if !text.trim_start().starts_with('{') {
-            return Err(malformed(&self.from, "it is not a JSON object"));
-        }
-        let reply: Reply =
-            serde_json::from_str(text).map_err(|error| malformed(&self.from, error))?;
+        let reply: Reply = json::object(&self.from, response.body())?;
         match reply.status {
             NO_ERROR => {}
             NO_SUCH_NAME => return Ok(Vec::new()),
@@ -78,7 +74,7 @@ impl Endpoint for TxtOverHttps {
 
 #[derive(Deserialize)]
 struct Reply {
-    #[serde(rename = "Status")]
+    #[serde(rename = "Status", deserialize_with = "whole")]
     status: u16,
     #[serde(rename = "Answer")]
     answer: Option<Vec<Record>>,
@@ -86,9 +82,17 @@ struct Reply {
 
 #[derive(Deserialize)]
 struct Record {
-    #[serde(rename = "type")]
+    #[serde(rename = "type", deserialize_with = "whole")]
     kind: u16,
     data: String,
+}
+
+/// Reads a number that some services write with a zero fraction, such as `16.0`.
+fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error> {
+    let number = serde_json::Number::deserialize(deserializer)?;
+    let digits = number.to_string();
+    let digits = digits.strip_suffix(".0").unwrap_or(&digits);
+    digits.parse().map_err(|_| D::Error::custom(format!("{number} is not a code of DNS")))
 }
 
 /// Unquotes the strings of one record and joins them without a separator. `None` if they are not

@@ -16,6 +16,7 @@ use http::{Request, Response, StatusCode, header};
 use url::Url;
 
 use crate::error::IdentityError;
+use crate::json;
 use crate::request::{get, is_absent, unexpected};
 use crate::syntax::did::Did;
 use crate::syntax::handle::Handle;
@@ -68,7 +69,7 @@ impl Endpoint for WellKnown {
             return Err(unexpected(&self.url, &response));
         }
         let text = String::from_utf8_lossy(response.body());
-        let text = text.trim_matches(|c: char| c.is_ascii_whitespace());
+        let text = json::without_mark(&text).trim();
         match Did::parse(text) {
             Ok(did) if did.check(self.development).is_ok() => Ok(Answer::Did(did)),
             Ok(_) | Err(_) => Err(IdentityError::InvalidRecord {
@@ -133,7 +134,7 @@ mod tests {
 
     #[test]
     fn the_body_is_one_did() {
-        // Rules
+        // Rules, P-14
         let did = || Ok(Answer::Did("did:web:alice.com".parse().unwrap()));
         for (body, expected) in [
             ("did:web:alice.com", did()),
@@ -143,8 +144,10 @@ mod tests {
             ("did:web:alice.com\ndid:web:bob.com", Err(Kind::InvalidRecord)),
             ("did:web:alice.com\nhello", Err(Kind::InvalidRecord)),
             ("did=did:web:alice.com", Err(Kind::InvalidRecord)),
-            ("\u{feff}did:web:alice.com", Err(Kind::InvalidRecord)),
-            ("\u{a0}did:web:alice.com", Err(Kind::InvalidRecord)),
+            ("\u{feff}did:web:alice.com", did()),
+            ("\u{feff}\n\u{a0}did:web:alice.com\u{a0}", did()),
+            ("\u{feff}\u{feff}did:web:alice.com", Err(Kind::InvalidRecord)),
+            ("did:web:al\u{a0}ice.com", Err(Kind::InvalidRecord)),
             ("<!doctype html><title>Hi</title>", Err(Kind::InvalidRecord)),
             ("did:key:z6Mk", Err(Kind::InvalidRecord)),
             ("did:web:localhost", Err(Kind::InvalidRecord)),

@@ -143,7 +143,6 @@ fn an_error_quotes_at_most_200_characters_of_a_document() {
     let quoted = serde_json::to_string(&long).unwrap();
     for body in [
         document(&long.replace('\u{1b}', "\\u001b")),
-        format!(r#"{{"id":"{DID}","service":[{{"id":1}},{{"id":2,"id":{quoted}}}]}}"#),
         format!(r#"{{"id":{{"x":{quoted}}}}}"#),
         format!(r#"{{"id":[{quoted}]}}"#),
     ] {

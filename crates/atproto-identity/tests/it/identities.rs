@@ -124,10 +124,12 @@ fn an_account_needs_a_server() {
 }
 
 #[test]
-fn the_first_server_counts() {
+fn an_account_with_two_servers_is_refused() {
+    // Rule A-74
     let first = net::document(DID, "[]", "https://first.com");
     let (_, entry) = first.split_once("[{").unwrap();
     let second = document("[]").replace("[{", &format!("[{{{},{{", entry.trim_end_matches("]}")));
-    let identity = identity(DID, &alice("[]").page(PLC, 200, second)).unwrap();
-    assert_eq!(identity.pds.as_str(), "https://first.com/");
+    let error = identity(DID, &alice("[]").page(PLC, 200, second)).unwrap_err();
+    assert_eq!(error.kind(), Kind::Malformed);
+    assert!(error.to_string().contains("two service entries with the id #atproto_pds"), "{error}");
 }

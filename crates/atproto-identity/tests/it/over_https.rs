@@ -64,6 +64,7 @@ fn two_dids_from_the_service_are_ambiguous() {
 #[test]
 fn without_an_answer_the_host_is_asked() {
     let trouble = Net::default();
+    let deep = format!(r#"{{"Status":0,"x":{}{}}}"#, "[".repeat(9999), "]".repeat(9999));
     let big = " ".repeat(64 * 1024 + 1);
     for (net, kind) in [
         (trouble.clone().page(ASK, 200, r#"{"Status":3}"#), Kind::NotFound),
@@ -74,6 +75,10 @@ fn without_an_answer_the_host_is_asked() {
         (trouble.clone().page(ASK, 404, ""), Kind::Status),
         (trouble.clone().page(ASK, 200, "<html>"), Kind::Malformed),
         (trouble.clone().page(ASK, 200, "[0,[]]"), Kind::Malformed),
+        (trouble.clone().page(ASK, 200, r#"{"Status":0.5}"#), Kind::Malformed),
+        (trouble.clone().page(ASK, 200, r#"{"Status":-1}"#), Kind::Malformed),
+        (trouble.clone().page(ASK, 200, deep), Kind::Malformed),
+        (trouble.clone().page(ASK, 200, "\u{feff}{\"Status\":3.0}"), Kind::NotFound),
         (trouble.clone().page(ASK, 200, r#"{"Status":0,"Status":0}"#), Kind::Malformed),
         (trouble.clone().page(ASK, 200, r#"{"Status":0} x"#), Kind::Malformed),
         (trouble.clone().page(ASK, 200, records(&["\"did="])), Kind::Malformed),

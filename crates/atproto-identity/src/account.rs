@@ -78,7 +78,7 @@ impl ResolveAccount {
             // The handle or the document may come from the cache, and be older than a change of the
             // account's handle. Both are removed from the cache, so that a retry resolves them
             // again.
-            forget(cx, &handle.clone().into());
+            forget(cx, &self.config, &handle.clone().into());
             return Err(IdentityError::HandleMismatch {
                 input: handle.clone(),
                 did,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use url::Url;
 
 use crate::account::ResolveAccount;
-use crate::cache::Freshness;
+use crate::cache::{Forget, Freshness};
 use crate::config::Config;
 use crate::did_resolution::resolve_did::ResolveDid;
 use crate::handle_resolution::resolve_handle::ResolveHandle;
@@ -126,6 +126,15 @@ impl Resolver {
     /// Resolves `identifier` to the account, its server and its verified handle.
     pub fn identity(&self, identifier: Identifier, freshness: Freshness) -> ResolveIdentity {
         ResolveIdentity::new(Arc::clone(&self.config), identifier, freshness)
+    }
+
+    /// Removes an account from the cache, so that the next resolution asks the network.
+    ///
+    /// For a program that learns that an identity has changed. The machine asks for no call. Given
+    /// a handle, it also removes the document of the DID that the cache holds for the handle. What
+    /// resolvers with other settings have cached stays.
+    pub fn forget(&self, identifier: Identifier) -> Forget {
+        Forget::new(Arc::clone(&self.config), identifier)
     }
 
     fn with(mut self, change: impl FnOnce(&mut Config)) -> Self {

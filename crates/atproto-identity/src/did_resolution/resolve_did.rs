@@ -64,7 +64,7 @@ impl ResolveDid {
 
     fn recall(&self, cx: &Cx<'_>) -> Option<DidDocument> {
         match self.freshness {
-            Freshness::Cached => recall_document(cx, &self.did),
+            Freshness::Cached => recall_document(cx, &self.config, &self.did),
             Freshness::Fresh => None,
         }
     }
@@ -89,7 +89,7 @@ impl Machine for ResolveDid {
             State::Begin | State::Ended => unreachable!("a resolution was polled after its end"),
         });
         self.state = State::Ended;
-        learn_document(cx, &self.did, &result);
+        learn_document(cx, &self.config, &self.did, &result);
         Poll::Ready(result)
     }
 

@@ -52,9 +52,8 @@ impl ResolveHandle {
     }
 
     fn recall(&self, cx: &Cx<'_>) -> Option<Did> {
-        let development = self.config.development;
         match self.freshness {
-            Freshness::Cached => recall_did(cx, &self.handle, development),
+            Freshness::Cached => recall_did(cx, &self.config, &self.handle),
             Freshness::Fresh => None,
         }
     }
@@ -82,7 +81,7 @@ impl Machine for ResolveHandle {
         let result = result.map(|winner| winner.did);
         // DNS would have had priority, so a result without DNS holds for this resolution alone.
         if dns_ended {
-            learn_did(cx, &self.handle, &result);
+            learn_did(cx, &self.config, &self.handle, &result);
         }
         Poll::Ready(result)
     }

@@ -1,9 +1,10 @@
 //! Tests of the cache: lifetime, removal, and checks of cached values.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use atproto_identity::{DOCUMENTS, Forget, Freshness, HANDLES, Identifier, Resolver};
-use atproto_sansio::{Memo, Memory, Moment, Topic};
+use atproto_identity::{DOCUMENTS, Freshness, HANDLES, Identifier, Resolver};
+use atproto_sansio::{Memory, Topic};
 use bytes::Bytes;
 
 use crate::net::{self, Net, World};
@@ -25,12 +26,6 @@ fn alice() -> Net {
 
 fn by(identifier: &str) -> Identifier {
     identifier.parse().unwrap()
-}
-
-/// Keeps a value that never expires.
-fn keep(world: &World, topic: Topic, key: &str, value: impl Into<Bytes>) {
-    let memo = Memo { value: value.into(), lifetime: Duration::MAX, order: 0 };
-    world.memory.put(topic, key, memo, Moment::default());
 }
 
 /// Resolves Alice's handle and returns the calls.
@@ -58,11 +53,11 @@ fn a_removed_value_is_resolved_again() {
     // Rule A-99
     let world = World::default();
     asked(&world, &alice(), Freshness::Fresh);
-    let run = world.in_turn(&Net::default(), Forget::new(by(DID)));
+    let run = world.in_turn(&Net::default(), Resolver::new().forget(by(DID)));
     assert_eq!((run.result, run.asked), (Ok(()), Vec::new()));
     assert_eq!(asked(&world, &alice(), Freshness::Cached), ALL[1..]);
 
-    world.in_turn(&Net::default(), Forget::new(by("alice.com"))).result.unwrap();
+    world.in_turn(&Net::default(), Resolver::new().forget(by("alice.com"))).result.unwrap();
     assert_eq!(asked(&world, &alice(), Freshness::Cached), ALL);
 }
 
@@ -83,26 +78,103 @@ fn a_final_error_removes_the_cached_document() {
 #[test]
 fn a_mismatch_with_a_cached_document_removes_it() {
     let world = World::default();
-    asked(&world, &alice(), Freshness::Fresh);
     // The cache holds a document from a time when the account had another handle.
-    let before = document("before.com");
-    keep(&world, DOCUMENTS, DID, before);
+    let before = alice().page(PLC, 200, document("before.com"));
+    let resolve = Resolver::new().did(DID.parse().unwrap(), Freshness::Fresh);
+    world.in_turn(&before, resolve).result.unwrap();
     let machine = || Resolver::new().identity(by("alice.com"), Freshness::Cached);
     assert!(world.in_turn(&alice(), machine()).result.is_err());
     assert!(world.in_turn(&alice(), machine()).result.is_ok());
 }
 
+/// A memory with one value for every handle and one for every document.
+struct Spoiled(&'static str, &'static str);
+
+impl Memory for Spoiled {
+    fn get(&self, topic: Topic, _: &str, _: Duration) -> Option<Bytes> {
+        let Self(handle, document) = *self;
+        [(HANDLES, handle), (DOCUMENTS, document)]
+            .into_iter()
+            .find(|(other, _)| *other == topic)
+            .map(|(_, value)| Bytes::from(value))
+    }
+
+    fn put(&self, _: Topic, _: &str, _: Bytes, _: Duration) {}
+
+    fn forget(&self, _: Topic, _: &str) {}
+}
+
 #[test]
 fn cached_values_pass_the_checks_of_fresh_ones() {
-    let world = World::default();
     for (handle, document) in [
         ("did:key:z6Mk", "{}"),
         ("did:web:localhost", r#"{"id":"did:plc:other"}"#),
         ("\u{fffd}", "\u{fffd}"),
         ("", ""),
     ] {
-        keep(&world, HANDLES, "alice.com", handle);
-        keep(&world, DOCUMENTS, DID, document);
+        let memory = Arc::new(Spoiled(handle, document));
+        let world = World { memory, ..World::default() };
         assert_eq!(asked(&world, &alice(), Freshness::Cached), ALL, "{handle}");
     }
+}
+
+#[test]
+fn resolvers_with_other_settings_have_caches_of_their_own() {
+    // Rule P-17
+    let production = Resolver::new;
+    let staging = || {
+        let directory = "https://plc.staging.example".parse().unwrap();
+        production().with_directories([directory])
+    };
+    let both = || {
+        let plc: [_; 2] = ["https://plc.directory", "https://plc.staging.example"];
+        production().with_directories(plc.map(|directory| directory.parse().unwrap()))
+    };
+    let development = || production().development();
+    let service = |url: &str| production().with_dns_over_https(url.parse().unwrap());
+    let all: [Resolver; 7] = [
+        production(),
+        staging(),
+        both(),
+        development(),
+        service("https://one.com/query"),
+        service("https://two.com/query"),
+        production().with_skip_dns_suffixes(["com"]),
+    ];
+    let net = Net::default()
+        .page("https://alice.com/.well-known/atproto-did", 200, DID)
+        .page(PLC, 200, document("alice.com"))
+        .page(&PLC.replace("plc.directory", "plc.staging.example"), 200, document("alice.com"));
+    // The last three have the directory of the first one, so they share its documents.
+    let shares_documents = |index: usize| index == 0 || index > 3;
+    for (first, filler) in all.iter().enumerate() {
+        let world = World::default();
+        let identity = |resolver: &Resolver| resolver.identity(by("alice.com"), Freshness::Cached);
+        world.in_turn(&net, identity(filler)).result.unwrap();
+        for (second, reader) in all.iter().enumerate() {
+            if first == second {
+                continue;
+            }
+            let run = world.in_turn(&Net::default(), identity(reader));
+            assert!(!run.asked.is_empty(), "{second} was served by the cache of {first}");
+            if !(shares_documents(first) && shares_documents(second)) {
+                world.in_turn(&Net::default(), reader.forget(by(DID))).result.unwrap();
+            }
+        }
+        let run = world.in_turn(&Net::default(), identity(&filler.clone()));
+        assert!(run.asked.is_empty() && run.result.is_ok(), "{first} has lost its cache");
+    }
+}
+
+#[test]
+fn the_document_of_a_did_web_does_not_depend_on_directories() {
+    // Rule P-17
+    let did = "did:web:alice.com";
+    let page = "https://alice.com/.well-known/did.json";
+    let net = Net::default().page(page, 200, net::document(did, "[]", "https://pds.com"));
+    let world = World::default();
+    let machine = |resolver: Resolver| resolver.did(did.parse().unwrap(), Freshness::Cached);
+    world.in_turn(&net, machine(Resolver::new())).result.unwrap();
+    let other = Resolver::new().with_directories([]);
+    assert!(world.in_turn(&Net::default(), machine(other)).result.is_ok());
 }

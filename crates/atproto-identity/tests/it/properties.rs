@@ -73,7 +73,7 @@ fn a_machine_polled_after_its_end_panics() {
                     world.in_turn(&net, TooOften(machine)).result.unwrap();
                 }
             }
-            world.in_turn(&net, TooOften(Forget::new(DID.parse().unwrap()))).result.unwrap();
+            world.in_turn(&net, TooOften(resolver.forget(DID.parse().unwrap()))).result.unwrap();
         }
     }
 }

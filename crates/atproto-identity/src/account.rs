@@ -19,11 +19,12 @@ use std::task::{Poll, ready};
 use atproto_sansio::{Budget, Cx, Machine};
 use url::Url;
 
-use crate::cache::{Freshness, forget};
+use crate::cache::forget;
 use crate::config::Config;
 use crate::did_resolution::document::DidDocument;
 use crate::did_resolution::resolve_did::ResolveDid;
 use crate::error::IdentityError;
+use crate::freshness::Freshness;
 use crate::handle_resolution::resolve_handle::ResolveHandle;
 use crate::syntax::did::Did;
 use crate::syntax::handle::Handle;

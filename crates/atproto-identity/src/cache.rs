@@ -28,16 +28,6 @@ pub const HANDLES: Topic = Topic::new("atproto-identity: handles", 1000, 256 * 1
 /// Cache topic of DID documents: DID and settings to JSON, for nine minutes; 16 MiB at most.
 pub const DOCUMENTS: Topic = Topic::new("atproto-identity: documents", 1000, 16 * 1024 * 1024);
 
-/// Whether a resolution may use cached results.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[expect(clippy::exhaustive_enums, reason = "a result is either cached or fresh")]
-pub enum Freshness {
-    /// The result may come from the cache, at most nine minutes old.
-    Cached,
-    /// The result comes from the network. It is cached for later resolutions.
-    Fresh,
-}
-
 /// Machine of [`Resolver::forget`](crate::Resolver::forget): removes an account from the cache.
 #[derive(Debug)]
 pub struct Forget {

@@ -38,15 +38,24 @@ impl Config {
     }
 
     /// Budget of a handle: one request for DNS over HTTPS, one for the host, its redirects, and one
-    /// in reserve.
+    /// in reserve. A driver may ask DNS, the host and its redirects one after another.
     pub(crate) fn handle_budget(&self) -> Budget {
-        Budget::new(3 + u32::from(self.max_redirects), Duration::from_secs(10))
+        let time = self.handle_timeout.saturating_mul(3).saturating_add(Duration::from_secs(1));
+        Budget::new(3 + u32::from(self.max_redirects), time)
+    }
+
+    /// Budget of a DID document: one request to the host of a `did:web`, or one to each PLC
+    /// directory. The time before a request is sent is extra.
+    pub(crate) fn did_budget(&self) -> Budget {
+        let directories = u32::try_from(self.directories.len()).unwrap_or(u32::MAX);
+        let time = self.document_timeout.saturating_add(Duration::from_secs(10));
+        Budget::new(directories.max(6), time)
     }
 
     /// Budget of a handle and a document, in either order.
     pub(crate) fn identity_budget(&self) -> Budget {
-        let (handle, did) = (self.handle_budget(), DID_BUDGET);
-        Budget::new(handle.http + did.http, handle.time + did.time)
+        let (handle, did) = (self.handle_budget(), self.did_budget());
+        Budget::new(handle.http.saturating_add(did.http), handle.time.saturating_add(did.time))
     }
 }
 
@@ -65,9 +74,6 @@ impl Default for Config {
         }
     }
 }
-
-/// Budget of a DID document: one request to the host of a `did:web`, or several to PLC directories.
-pub(crate) const DID_BUDGET: Budget = Budget::new(6, Duration::from_secs(20));
 
 /// Longest handle that is a DNS name with `_atproto.` in front: 253 characters less 9.
 const MAX_DNS_HANDLE: usize = 244;

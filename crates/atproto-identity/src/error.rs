@@ -45,16 +45,29 @@ pub enum IdentityError {
         dids: Vec<Did>,
     },
     /// No method resolved the handle.
-    #[error("the handle {handle} does not resolve{}", Failures(failures))]
+    #[error("the handle {handle} does not resolve{}", list(failures))]
     Unresolved {
         /// The handle.
         handle: Handle,
-        /// Error of each method, the most specific error first.
+        /// Error of each method, the most serious error first.
         failures: Vec<MethodFailure>,
     },
-    /// The DNS name, URL or directory has no DID or DID document.
-    #[error("nothing was found at {0}")]
-    NotFound(String),
+    /// Several PLC directories were asked for the DID, and none has returned its document.
+    #[error("{did} does not resolve{}", list(failures))]
+    Directories {
+        /// The DID.
+        did: Did,
+        /// Error of each directory, the most serious error first.
+        failures: Vec<Self>,
+    },
+    /// The DNS name or URL has no DID or DID document.
+    #[error("nothing was found at {at}")]
+    NotFound {
+        /// The DNS name, or host and path of the URL.
+        at: String,
+        /// The HTTP status of the host; `None` for DNS.
+        status: Option<StatusCode>,
+    },
     /// The TXT record or the host of the handle holds a text that is not an allowed DID.
     #[error("{at} holds {found:?}, which is not a DID that AT Protocol allows")]
     InvalidRecord {
@@ -77,7 +90,7 @@ pub enum IdentityError {
     /// The reply violates its specification.
     #[error("the reply from {from} is malformed: {reason}")]
     Malformed {
-        /// The host that sent the reply, or the DID of the document.
+        /// Host and path of the reply, or the DID of the document.
         from: String,
         /// The error of the parser.
         reason: String,
@@ -102,6 +115,8 @@ pub enum IdentityError {
         endpoint: String,
         /// The rule that the endpoint breaks.
         rule: &'static str,
+        /// Whether the network policy forbids the host, for example because it is an IP address.
+        forbidden_host: bool,
     },
     /// The handle leads to a DID whose document does not claim the handle.
     #[error("the handle {input} leads to {did}, whose document claims {}", claim(declared))]
@@ -116,7 +131,7 @@ pub enum IdentityError {
     /// A server answered with an HTTP status that the specification does not define here.
     #[error("{from} answered with status {}", status.as_u16())]
     Status {
-        /// The host or URL of the request.
+        /// Host and path of the request.
         from: String,
         /// The HTTP status.
         status: StatusCode,
@@ -177,8 +192,9 @@ pub enum IdentityErrorKind {
 }
 
 impl IdentityError {
-    /// Returns the kind of the error. For [`Unresolved`](Self::Unresolved), it is the kind of the
-    /// most specific failure, or `NotFound` if there is none.
+    /// Returns the kind of the error. For [`Unresolved`](Self::Unresolved) and
+    /// [`Directories`](Self::Directories), it is the kind of the most serious failure, or `NotFound`
+    /// if there is none.
     pub fn kind(&self) -> IdentityErrorKind {
         match self {
             Self::ReservedTld { .. } => IdentityErrorKind::ReservedTld,
@@ -192,7 +208,10 @@ impl IdentityError {
             Self::Unresolved { failures, .. } => {
                 failures.first().map_or(IdentityErrorKind::NotFound, |failure| failure.error.kind())
             }
-            Self::NotFound(_) => IdentityErrorKind::NotFound,
+            Self::Directories { failures, .. } => {
+                failures.first().map_or(IdentityErrorKind::NotFound, Self::kind)
+            }
+            Self::NotFound { .. } => IdentityErrorKind::NotFound,
             Self::InvalidRecord { .. } => IdentityErrorKind::InvalidRecord,
             Self::Redirect { .. } => IdentityErrorKind::Redirect,
             Self::Tombstoned(_) => IdentityErrorKind::Tombstoned,
@@ -209,55 +228,12 @@ impl IdentityError {
             Self::Transport(_) => IdentityErrorKind::Transport,
         }
     }
-
-    /// Returns whether the same resolution can succeed later, because the error is a temporary
-    /// failure of the network or of a server. 5xx and 429 are temporary.
-    pub fn is_transient(&self) -> bool {
-        match self {
-            Self::Unresolved { failures, .. } => {
-                failures.first().is_some_and(|failure| failure.error.is_transient())
-            }
-            Self::Transport(error) => error.is_transient(),
-            Self::Status { status, .. } => {
-                status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS
-            }
-            Self::Dns { code, .. } => *code == SERVER_FAILURE,
-            Self::ReservedTld { .. }
-            | Self::Did(_)
-            | Self::NoDirectory(_)
-            | Self::Ambiguous { .. }
-            | Self::NotFound(_)
-            | Self::InvalidRecord { .. }
-            | Self::Redirect { .. }
-            | Self::Tombstoned(_)
-            | Self::Malformed { .. }
-            | Self::DocumentIdMismatch { .. }
-            | Self::NoPds(_)
-            | Self::InvalidPdsEndpoint { .. }
-            | Self::HandleMismatch { .. } => false,
-        }
-    }
-
-    /// Returns the `Retry-After` of the response that caused the error, if it has one.
-    pub fn retry_after(&self) -> Option<Duration> {
-        let decisive = match self {
-            Self::Unresolved { failures, .. } => &failures.first()?.error,
-            error => error,
-        };
-        if let Self::Status { retry_after, .. } = decisive { *retry_after } else { None }
-    }
 }
 
-struct Failures<'a>(&'a [MethodFailure]);
-
-impl fmt::Display for Failures<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|failure| write!(f, "; {failure}"))
-    }
+fn list<T: fmt::Display>(failures: &[T]) -> String {
+    failures.iter().map(|failure| format!("; {failure}")).collect()
 }
 
 fn claim(declared: &Option<Handle>) -> &str {
     declared.as_ref().map_or("no handle", Handle::as_str)
 }
-
-const SERVER_FAILURE: u16 = 2;

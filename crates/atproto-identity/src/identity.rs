@@ -19,10 +19,10 @@ use atproto_sansio::{Budget, Cx, Machine};
 use url::Url;
 
 use crate::account::{Account, ResolveAccount};
-use crate::cache::Freshness;
 use crate::config::Config;
 use crate::did_resolution::document::DidDocument;
 use crate::error::IdentityError;
+use crate::freshness::Freshness;
 use crate::handle_resolution::resolve_handle::ResolveHandle;
 use crate::syntax::did::Did;
 use crate::syntax::handle::Handle;

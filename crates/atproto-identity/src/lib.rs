@@ -2,9 +2,11 @@
 
 mod account;
 mod cache;
+mod classify;
 mod config;
 mod did_resolution;
 mod error;
+mod freshness;
 mod handle_resolution;
 mod identity;
 mod json;
@@ -13,10 +15,11 @@ mod resolver;
 mod syntax;
 
 pub use account::{Account, ResolveAccount};
-pub use cache::{DOCUMENTS, Forget, Freshness, HANDLES};
+pub use cache::{DOCUMENTS, Forget, HANDLES};
 pub use did_resolution::document::DidDocument;
 pub use did_resolution::resolve_did::ResolveDid;
 pub use error::{IdentityError, IdentityErrorKind};
+pub use freshness::Freshness;
 pub use handle_resolution::method::{MethodFailure, ResolutionMethod};
 pub use handle_resolution::resolve_handle::ResolveHandle;
 pub use identity::{Identity, ResolveIdentity};

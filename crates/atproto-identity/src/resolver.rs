@@ -6,9 +6,10 @@ use std::time::Duration;
 use url::Url;
 
 use crate::account::ResolveAccount;
-use crate::cache::{Forget, Freshness};
+use crate::cache::Forget;
 use crate::config::Config;
 use crate::did_resolution::resolve_did::ResolveDid;
+use crate::freshness::Freshness;
 use crate::handle_resolution::resolve_handle::ResolveHandle;
 use crate::identity::ResolveIdentity;
 use crate::syntax::did::Did;
@@ -81,7 +82,10 @@ impl Resolver {
         self.with(|config| config.handle_timeout = timeout)
     }
 
-    /// Sets the time limit of one request for a DID document; 10 s by default.
+    /// Sets the time limit of a DID document; 10 s by default.
+    ///
+    /// If several PLC directories are configured, each one gets an equal share of the time that is
+    /// left, so that a directory that never answers leaves time for the next one.
     pub fn with_document_timeout(self, timeout: Duration) -> Self {
         self.with(|config| config.document_timeout = timeout)
     }

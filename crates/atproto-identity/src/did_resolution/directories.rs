@@ -9,9 +9,13 @@
 //! The first answer counts: answers of several directories are never compared or merged. A
 //! directory also answers if it says that there is no such DID (404), or that the DID is tombstoned
 //! (410).
+//!
+//! The time for the document is divided among the directories that are left, so that a directory
+//! that never answers leaves time for the next one.
 
 use std::sync::Arc;
 use std::task::{Poll, ready};
+use std::time::Duration;
 
 use atproto_sansio::{Cx, Fetch, Machine};
 
@@ -19,21 +23,50 @@ use crate::config::Config;
 use crate::did_resolution::document::DidDocument;
 use crate::did_resolution::plc::PlcDocument;
 use crate::error::IdentityError;
+use crate::freshness::Freshness;
 use crate::syntax::did::Did;
 
 /// Machine that fetches the document of a `did:plc` from the first directory that answers.
 pub(crate) struct AskDirectories {
     config: Arc<Config>,
     did: Did,
-    asked: usize,
-    directory: Fetch<PlcDocument>,
+    freshness: Freshness,
+    /// Deadline of all directories together, on the scale of `Cx::elapsed`; set by the first poll.
+    deadline: Option<Duration>,
+    /// Errors of the directories that were asked before the present one.
+    failures: Vec<IdentityError>,
+    /// The present directory; `None` before the first poll.
+    directory: Option<Fetch<PlcDocument>>,
 }
 
 impl AskDirectories {
     /// `None` if no directory is configured.
-    pub(crate) fn new(config: Arc<Config>, did: Did) -> Option<Self> {
-        let directory = fetch(&config, &did, 0)?;
-        Some(Self { config, did, asked: 1, directory })
+    pub(crate) fn new(config: Arc<Config>, did: Did, freshness: Freshness) -> Option<Self> {
+        let new =
+            Self { config, did, freshness, deadline: None, failures: Vec::new(), directory: None };
+        (!new.config.directories.is_empty()).then_some(new)
+    }
+
+    /// A fetch from the next directory, with its share of the time that is left. `None` if there is
+    /// no directory or no time left.
+    fn next(&mut self, elapsed: Duration) -> Option<Fetch<PlcDocument>> {
+        let latest = elapsed.saturating_add(self.config.document_timeout);
+        let left = self.deadline.get_or_insert(latest).saturating_sub(elapsed);
+        let directories = self.config.directories.get(self.failures.len()..)?;
+        let timeout = left.checked_div(u32::try_from(directories.len()).ok()?)?;
+        let directory = directories.first().filter(|_| !timeout.is_zero())?.clone();
+        let (did, freshness) = (self.did.clone(), self.freshness);
+        Some(Fetch::new(PlcDocument { directory, did, freshness, timeout }))
+    }
+
+    /// The error of all directories that were asked.
+    fn failure(&mut self) -> IdentityError {
+        let mut failures = std::mem::take(&mut self.failures);
+        failures.sort_by_key(IdentityError::rank);
+        match <[IdentityError; 1]>::try_from(failures) {
+            Ok([error]) => error,
+            Err(failures) => IdentityError::Directories { did: self.did.clone(), failures },
+        }
     }
 }
 
@@ -43,20 +76,22 @@ impl Machine for AskDirectories {
 
     fn poll(&mut self, cx: &mut Cx<'_>) -> Poll<Result<DidDocument, IdentityError>> {
         loop {
-            let result = ready!(self.directory.poll(cx));
-            let next = match &result {
-                Err(error) if error.is_transient() => fetch(&self.config, &self.did, self.asked),
-                Ok(_) | Err(_) => None,
-            };
-            let Some(next) = next else { return Poll::Ready(result) };
-            self.asked += 1;
-            self.directory = next;
+            if let Some(directory) = &mut self.directory {
+                match ready!(directory.poll(cx)) {
+                    Ok(document) => return Poll::Ready(Ok(document)),
+                    Err(error) => {
+                        let is_final = !error.is_transient();
+                        self.failures.push(error);
+                        if is_final {
+                            return Poll::Ready(Err(self.failure()));
+                        }
+                    }
+                }
+            }
+            self.directory = self.next(cx.elapsed());
+            if self.directory.is_none() {
+                return Poll::Ready(Err(self.failure()));
+            }
         }
     }
-}
-
-fn fetch(config: &Arc<Config>, did: &Did, index: usize) -> Option<Fetch<PlcDocument>> {
-    let directory = config.directories.get(index)?.clone();
-    let timeout = config.document_timeout;
-    Some(Fetch::new(PlcDocument { directory, did: did.clone(), timeout }))
 }

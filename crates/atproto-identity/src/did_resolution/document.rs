@@ -86,6 +86,7 @@ impl DidDocument {
             did: self.did.clone(),
             endpoint: printable(endpoint),
             rule,
+            forbidden_host: pds::is_forbidden(endpoint, development),
         })
     }
 

@@ -9,6 +9,8 @@ use atproto_sansio::Reach;
 use http::Uri;
 use url::Url;
 
+use crate::request::forbidden_host;
+
 /// Parses `endpoint` as an origin. The error is the rule that `endpoint` breaks.
 pub(crate) fn origin(endpoint: &str, development: bool) -> Result<Url, &'static str> {
     let plain = |c: char| c.is_ascii_graphic() && !"\\?#@".contains(c);
@@ -29,6 +31,11 @@ pub(crate) fn origin(endpoint: &str, development: bool) -> Result<Url, &'static 
         Ok(()) => Ok(url),
         Err(rule) => Err(rule.reason),
     }
+}
+
+/// Whether the network policy forbids the host of `endpoint`, for example because it is an address.
+pub(crate) fn is_forbidden(endpoint: &str, development: bool) -> bool {
+    Url::parse(endpoint).is_ok_and(|url| forbidden_host(&url, development).is_some())
 }
 
 #[cfg(test)]

@@ -16,7 +16,8 @@ use url::Url;
 
 use crate::did_resolution::document::{ACCEPT, DidDocument, MAX_LEN};
 use crate::error::IdentityError;
-use crate::request::{get, unexpected};
+use crate::freshness::Freshness;
+use crate::request::{get, place, unexpected};
 use crate::syntax::did::Did;
 
 /// Endpoint of one PLC directory for the document of a `did:plc`.
@@ -24,7 +25,18 @@ use crate::syntax::did::Did;
 pub(crate) struct PlcDocument {
     pub(crate) directory: Url,
     pub(crate) did: Did,
+    pub(crate) freshness: Freshness,
     pub(crate) timeout: Duration,
+}
+
+impl PlcDocument {
+    fn url(&self) -> Url {
+        let mut url = self.directory.clone();
+        // A checked `did:plc` has no character that must be escaped in a path.
+        let path = format!("{}/{}", url.path().trim_end_matches('/'), self.did);
+        url.set_path(&path);
+        url
+    }
 }
 
 impl Endpoint for PlcDocument {
@@ -32,9 +44,7 @@ impl Endpoint for PlcDocument {
     type Error = IdentityError;
 
     fn request(&self, _: Fresh<'_>) -> Result<Request<Body>, IdentityError> {
-        // A checked `did:plc` has no character that must be escaped in a path.
-        let directory = self.directory.as_str().trim_end_matches('/');
-        get(&format!("{directory}/{}", self.did), ACCEPT)
+        get(self.url().as_str(), ACCEPT, self.freshness)
     }
 
     fn how(&self) -> How {
@@ -42,12 +52,9 @@ impl Endpoint for PlcDocument {
     }
 
     fn response(&self, response: Response<Bytes>) -> Result<DidDocument, IdentityError> {
-        let from = self.directory.host_str().unwrap_or_default();
+        let from = place(&self.url());
         match response.status() {
-            StatusCode::OK => DidDocument::parse(&self.did, response.into_body()),
-            StatusCode::NOT_FOUND => {
-                Err(IdentityError::NotFound(format!("{} at {from}", self.did)))
-            }
+            StatusCode::OK => DidDocument::from_reply(&from, &self.did, response.into_body()),
             StatusCode::GONE => Err(IdentityError::Tombstoned(self.did.clone())),
             _ => Err(unexpected(from, &response)),
         }

@@ -18,12 +18,13 @@ use std::task::{Poll, ready};
 
 use atproto_sansio::{Budget, Cx, Fetch, Machine};
 
-use crate::cache::{Freshness, learn_document, recall_document};
-use crate::config::{Config, DID_BUDGET};
+use crate::cache::{learn_document, recall_document};
+use crate::config::Config;
 use crate::did_resolution::directories::AskDirectories;
 use crate::did_resolution::document::DidDocument;
 use crate::did_resolution::web::WebDocument;
 use crate::error::IdentityError;
+use crate::freshness::Freshness;
 use crate::syntax::did::Did;
 use crate::syntax::did_method::DidMethod;
 
@@ -49,15 +50,15 @@ impl ResolveDid {
 
     /// Checks the DID and returns the state for its method: PLC directories, or the `did:web` host.
     fn begin(&self) -> Result<State, IdentityError> {
-        let (config, did) = (Arc::clone(&self.config), self.did.clone());
+        let (config, did, freshness) = (Arc::clone(&self.config), self.did.clone(), self.freshness);
         match did.check(config.development)? {
-            DidMethod::Plc => AskDirectories::new(config, did)
+            DidMethod::Plc => AskDirectories::new(config, did, freshness)
                 .map(|directories| State::Directories(Box::new(directories)))
                 .ok_or_else(|| IdentityError::NoDirectory(self.did.clone())),
             DidMethod::Web => {
                 let timeout = config.document_timeout;
                 let reach = config.reach();
-                Ok(State::Host(Fetch::new(WebDocument { did, timeout, reach })))
+                Ok(State::Host(Fetch::new(WebDocument { did, freshness, timeout, reach })))
             }
         }
     }
@@ -94,7 +95,7 @@ impl Machine for ResolveDid {
     }
 
     fn budget(&self) -> Budget {
-        DID_BUDGET
+        self.config.did_budget()
     }
 }
 

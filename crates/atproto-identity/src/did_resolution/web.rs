@@ -9,13 +9,14 @@
 
 use std::time::Duration;
 
-use atproto_sansio::{Body, Endpoint, Fresh, How, Reach};
+use atproto_sansio::{Body, Endpoint, Fresh, How, Reach, printable};
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 
 use crate::did_resolution::document::{ACCEPT, DidDocument, MAX_LEN};
 use crate::error::IdentityError;
-use crate::request::{get, is_absent, unexpected};
+use crate::freshness::Freshness;
+use crate::request::{get, unexpected};
 use crate::syntax::did::Did;
 use crate::syntax::did_method::web_url;
 
@@ -23,6 +24,7 @@ use crate::syntax::did_method::web_url;
 #[derive(Debug)]
 pub(crate) struct WebDocument {
     pub(crate) did: Did,
+    pub(crate) freshness: Freshness,
     pub(crate) timeout: Duration,
     pub(crate) reach: Reach,
 }
@@ -32,7 +34,7 @@ impl Endpoint for WebDocument {
     type Error = IdentityError;
 
     fn request(&self, _: Fresh<'_>) -> Result<Request<Body>, IdentityError> {
-        get(&web_url(&self.did), ACCEPT)
+        get(&web_url(&self.did), ACCEPT, self.freshness)
     }
 
     fn how(&self) -> How {
@@ -40,13 +42,11 @@ impl Endpoint for WebDocument {
     }
 
     fn response(&self, response: Response<Bytes>) -> Result<DidDocument, IdentityError> {
-        let status = response.status();
-        if is_absent(status) {
-            return Err(IdentityError::NotFound(web_url(&self.did)));
+        let url = web_url(&self.did);
+        let from = url.split_once("://").map_or(url.as_str(), |(_, place)| place);
+        match response.status() {
+            StatusCode::OK => DidDocument::from_reply(from, &self.did, response.into_body()),
+            _ => Err(unexpected(printable(from), &response)),
         }
-        if status != StatusCode::OK {
-            return Err(unexpected(&web_url(&self.did), &response));
-        }
-        DidDocument::parse(&self.did, response.into_body())
     }
 }

@@ -13,6 +13,7 @@ use atproto_sansio::{Cx, Fetch, Machine, Ticket, printable};
 
 use crate::config::Config;
 use crate::error::IdentityError;
+use crate::freshness::Freshness;
 use crate::handle_resolution::dns_json::TxtOverHttps;
 use crate::handle_resolution::method::ResolutionMethod;
 use crate::syntax::did::Did;
@@ -32,12 +33,13 @@ enum Records {
 }
 
 impl ByDns {
-    pub(crate) fn new(config: Arc<Config>, handle: Handle) -> Self {
+    pub(crate) fn new(config: Arc<Config>, handle: Handle, freshness: Freshness) -> Self {
         let records = match &config.dns_over_https {
             Some(service) => Records::Service(Box::new(Fetch::new(TxtOverHttps::new(
                 service,
                 &name(&handle),
                 &config,
+                freshness,
             )))),
             None => Records::Driver(None),
         };
@@ -98,7 +100,10 @@ fn named_did(handle: &Handle, records: &[String], development: bool) -> Result<D
             Err(_) => Err(invalid(did.as_str())),
         },
         (None, Some(value)) => Err(invalid(value)),
-        (None, None) => Err(IdentityError::NotFound(format!("the DNS name {}", name(handle)))),
+        (None, None) => {
+            let at = format!("the DNS name {}", name(handle));
+            Err(IdentityError::NotFound { at, status: None })
+        }
     }
 }
 

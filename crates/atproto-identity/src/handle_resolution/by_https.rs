@@ -17,6 +17,7 @@ use url::Url;
 
 use crate::config::Config;
 use crate::error::IdentityError;
+use crate::freshness::Freshness;
 use crate::handle_resolution::well_known::{self, Answer, WellKnown};
 use crate::syntax::did::Did;
 use crate::syntax::handle::Handle;
@@ -24,6 +25,7 @@ use crate::syntax::handle::Handle;
 /// Machine that resolves a handle by an HTTPS request to the host of the same name.
 pub(crate) struct ByHttps {
     config: Arc<Config>,
+    freshness: Freshness,
     hops_left: u8,
     /// Deadline of all redirects together, on the scale of `Cx::elapsed`; set by the first
     /// redirect.
@@ -32,12 +34,12 @@ pub(crate) struct ByHttps {
 }
 
 impl ByHttps {
-    pub(crate) fn new(config: Arc<Config>, handle: &Handle) -> Self {
+    pub(crate) fn new(config: Arc<Config>, handle: &Handle, freshness: Freshness) -> Self {
         let url = well_known::url(handle, config.development);
         let timeout = config.handle_timeout;
         let development = config.development;
-        let host = Fetch::new(WellKnown { url, timeout, development });
-        Self { hops_left: config.max_redirects, deadline: None, host, config }
+        let host = Fetch::new(WellKnown { url, freshness, timeout, development });
+        Self { hops_left: config.max_redirects, deadline: None, host, freshness, config }
     }
 
     fn follow(&mut self, url: Url, elapsed: Duration) -> Result<(), IdentityError> {
@@ -56,7 +58,8 @@ impl ByHttps {
             return Err(TransportError::new(Phase::TimedOut, "the redirects took too long").into());
         }
         let development = config.development;
-        self.host = Fetch::new(WellKnown { url: url.into(), timeout, development });
+        let (url, freshness) = (url.into(), self.freshness);
+        self.host = Fetch::new(WellKnown { url, freshness, timeout, development });
         Ok(())
     }
 }

@@ -17,24 +17,31 @@ use url::Url;
 
 use crate::config::Config;
 use crate::error::IdentityError;
+use crate::freshness::Freshness;
 use crate::json;
-use crate::request::{get, malformed, unexpected};
+use crate::request::{get, malformed, status};
 
 /// Endpoint of the DNS over HTTPS service for the TXT records of one name.
 #[derive(Debug)]
 pub(crate) struct TxtOverHttps {
     url: Url,
     from: String,
+    freshness: Freshness,
     how: How,
 }
 
 impl TxtOverHttps {
-    pub(crate) fn new(service: &Url, name: &str, config: &Config) -> Self {
+    pub(crate) fn new(service: &Url, name: &str, config: &Config, freshness: Freshness) -> Self {
         let mut url = service.clone();
         url.query_pairs_mut().append_pair("name", name).append_pair("type", "TXT");
         let from = service.host_str().unwrap_or_default().to_owned();
         let timeout = config.handle_timeout;
-        Self { url, from, how: How { timeout, ..How::buffered(MAX_BODY, Reach::Configured) } }
+        Self {
+            url,
+            from,
+            freshness,
+            how: How { timeout, ..How::buffered(MAX_BODY, Reach::Configured) },
+        }
     }
 }
 
@@ -43,7 +50,7 @@ impl Endpoint for TxtOverHttps {
     type Error = IdentityError;
 
     fn request(&self, _: Fresh<'_>) -> Result<Request<Body>, IdentityError> {
-        get(self.url.as_str(), "application/dns-json")
+        get(self.url.as_str(), "application/dns-json", self.freshness)
     }
 
     fn how(&self) -> How {
@@ -52,7 +59,8 @@ impl Endpoint for TxtOverHttps {
 
     fn response(&self, response: Response<Bytes>) -> Result<Vec<String>, IdentityError> {
         if response.status() != StatusCode::OK {
-            return Err(unexpected(&self.from, &response));
+            // A 404 is an error of the service, and says nothing about the name.
+            return Err(status(self.from.clone(), &response));
         }
         let reply: Reply = json::object(&self.from, response.body())?;
         match reply.status {

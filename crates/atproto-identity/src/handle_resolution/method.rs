@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use atproto_sansio::{Phase, TransportError};
-
 use crate::error::{IdentityError, IdentityErrorKind};
 
 /// A method of resolving a handle to its DID.
@@ -29,40 +27,32 @@ pub struct MethodFailure {
 }
 
 impl MethodFailure {
-    /// Sorts `failures`, the most specific one first.
+    /// Sorts `failures`, the most serious one first.
     pub(crate) fn sort(failures: &mut [Self]) {
-        failures.sort_by_key(Self::rank);
+        // A mistyped handle has no host. For this reason, `NotFound` of DNS (5) comes before an
+        // unreachable host, and a failure of DNS (2) does, too.
+        failures.sort_by_key(|failure| match failure.is_unreachable_host() {
+            true => 6,
+            false => failure.error.rank(),
+        });
     }
 
-    /// Rank of the error; a lower rank is more specific to the handle.
-    fn rank(&self) -> u8 {
+    /// Whether DNS has answered, so that the network of this machine is up.
+    pub(crate) fn is_answer_of_dns(&self) -> bool {
         use IdentityErrorKind as Kind;
-        match (&self.error, self.error.kind()) {
-            // If DNS answers that there is no DID, and the host can't be reached, the handle has no
-            // DID: `NotFound` of DNS (3) comes before this error. If DNS failed, too, its error (2)
-            // comes first, because the network of this machine may be down.
-            (IdentityError::Transport(TransportError { phase: Phase::NotSent, .. }), _)
-                if self.method == ResolutionMethod::Https =>
-            {
-                4
+        match self.method {
+            ResolutionMethod::Dns | ResolutionMethod::DnsOverHttps => {
+                matches!(self.error.kind(), Kind::NotFound | Kind::InvalidRecord)
             }
-            (IdentityError::Transport(TransportError { phase: Phase::Unsupported, .. }), _) => 5,
-            (_, Kind::Blocked | Kind::InvalidRecord | Kind::Redirect) => 0,
-            (_, Kind::Malformed | Kind::Status | Kind::Dns) => 1,
-            (_, Kind::Transport) => 2,
-            (_, Kind::NotFound) => 3,
-            (
-                _,
-                Kind::ReservedTld
-                | Kind::InvalidDid
-                | Kind::UnsupportedMethod
-                | Kind::Ambiguous
-                | Kind::Tombstoned
-                | Kind::DocumentIdMismatch
-                | Kind::NoPds
-                | Kind::InvalidPdsEndpoint
-                | Kind::HandleMismatch,
-            ) => 0,
+            ResolutionMethod::Https => false,
+        }
+    }
+
+    /// Whether the host of the handle does not exist, or refuses connections.
+    pub(crate) fn is_unreachable_host(&self) -> bool {
+        match self.method {
+            ResolutionMethod::Https => self.error.is_not_sent(),
+            ResolutionMethod::Dns | ResolutionMethod::DnsOverHttps => false,
         }
     }
 }

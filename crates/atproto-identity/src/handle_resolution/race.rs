@@ -24,6 +24,7 @@ use atproto_sansio::{Cx, Held, Machine, Ticket};
 
 use crate::config::Config;
 use crate::error::IdentityError;
+use crate::freshness::Freshness;
 use crate::handle_resolution::by_dns::ByDns;
 use crate::handle_resolution::by_https::ByHttps;
 use crate::handle_resolution::method::{MethodFailure, ResolutionMethod};
@@ -57,13 +58,14 @@ pub(crate) struct Winner {
 }
 
 impl Race {
-    pub(crate) fn new(config: &Arc<Config>, handle: &Handle) -> Self {
+    pub(crate) fn new(config: &Arc<Config>, handle: &Handle, freshness: Freshness) -> Self {
         let skip = config.skips_dns(handle);
+        let by_dns = || ByDns::new(Arc::clone(config), handle.clone(), freshness);
         Self {
             handle: handle.clone(),
             dns_method: ByDns::method(config),
-            dns: (!skip).then(|| Held::new(ByDns::new(Arc::clone(config), handle.clone()))),
-            https: Held::new(ByHttps::new(Arc::clone(config), handle)),
+            dns: (!skip).then(|| Held::new(by_dns())),
+            https: Held::new(ByHttps::new(Arc::clone(config), handle, freshness)),
             grace: config.dns_grace.map_or(Grace::WholeTime, Grace::Limit),
         }
     }

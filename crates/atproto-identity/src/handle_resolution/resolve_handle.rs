@@ -16,9 +16,10 @@ use std::task::{Poll, ready};
 
 use atproto_sansio::{Budget, Cx, Machine};
 
-use crate::cache::{Freshness, learn_did, recall_did};
+use crate::cache::{learn_did, recall_did};
 use crate::config::Config;
 use crate::error::IdentityError;
+use crate::freshness::Freshness;
 use crate::handle_resolution::race::Race;
 use crate::syntax::did::Did;
 use crate::syntax::handle::Handle;
@@ -70,7 +71,8 @@ impl Machine for ResolveHandle {
             if let Some(did) = self.recall(cx) {
                 return Poll::Ready(Ok(did));
             }
-            self.state = State::Race(Box::new(Race::new(&self.config, &self.handle)));
+            self.state =
+                State::Race(Box::new(Race::new(&self.config, &self.handle, self.freshness)));
         }
         let State::Race(race) = &mut self.state else {
             unreachable!("a resolution was polled after its end");

@@ -10,14 +10,15 @@
 
 use std::time::Duration;
 
-use atproto_sansio::{Body, Endpoint, Fresh, How, Reach, printable};
+use atproto_sansio::{Body, Endpoint, Fresh, How, Reach, TransportError, printable};
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, header};
 use url::Url;
 
 use crate::error::IdentityError;
+use crate::freshness::Freshness;
 use crate::json;
-use crate::request::{get, is_absent, unexpected};
+use crate::request::{forbidden_host, get, unexpected};
 use crate::syntax::did::Did;
 use crate::syntax::handle::Handle;
 use crate::syntax::hostname;
@@ -26,6 +27,7 @@ use crate::syntax::hostname;
 #[derive(Debug)]
 pub(crate) struct WellKnown {
     pub(crate) url: String,
+    pub(crate) freshness: Freshness,
     pub(crate) timeout: Duration,
     pub(crate) development: bool,
 }
@@ -49,7 +51,7 @@ impl Endpoint for WellKnown {
     type Error = IdentityError;
 
     fn request(&self, _: Fresh<'_>) -> Result<Request<Body>, IdentityError> {
-        get(&self.url, "text/plain")
+        get(&self.url, "text/plain", self.freshness)
     }
 
     fn how(&self) -> How {
@@ -61,12 +63,8 @@ impl Endpoint for WellKnown {
         if let Some(location) = redirect(&response) {
             return self.next(&location).map(Answer::Redirect);
         }
-        let status = response.status();
-        if is_absent(status) {
-            return Err(IdentityError::NotFound(printable(&self.url)));
-        }
-        if !status.is_success() {
-            return Err(unexpected(&self.url, &response));
+        if !response.status().is_success() {
+            return Err(unexpected(printable(&self.url), &response));
         }
         let text = String::from_utf8_lossy(response.body());
         let text = json::without_mark(&text).trim();
@@ -86,6 +84,10 @@ impl WellKnown {
         let refused = |rule| IdentityError::Redirect { to: printable(location), rule };
         let here = Url::parse(&self.url).map_err(|_| refused("there is no URL to start from"))?;
         let next = here.join(location).map_err(|_| refused("it is not a URL"))?;
+        // A private host is a suspected attack, even if its scheme or port would be refused, too.
+        if let Some(rule) = forbidden_host(&next, self.development) {
+            return Err(TransportError::blocked(rule).into());
+        }
         // A redirect from https to http is refused, because TLS would no longer prove the host.
         if next.scheme() != "https" && !(self.development && next.scheme() == here.scheme()) {
             return Err(refused("only https URLs are allowed"));
@@ -128,7 +130,12 @@ mod tests {
             response = response.header(*name, *value);
         }
         let response = response.body(Bytes::copy_from_slice(body.as_bytes())).unwrap();
-        let endpoint = WellKnown { url: URL.into(), timeout: Duration::ZERO, development: false };
+        let endpoint = WellKnown {
+            url: URL.into(),
+            freshness: Freshness::Fresh,
+            timeout: Duration::ZERO,
+            development: false,
+        };
         endpoint.response(response).map_err(|error| error.kind())
     }
 
@@ -177,6 +184,7 @@ mod tests {
             ("https://alice.com:8443/", None),
             ("https://alice.com:22/", None),
             ("https://", None),
+            ("http://notalice.com", None),
         ] {
             for status in [301, 302, 303, 307, 308] {
                 let expected = match next {
@@ -186,6 +194,19 @@ mod tests {
                 let answer = answer(status, &[("location", location)], "did:web:bob.com");
                 assert_eq!(answer, expected, "{location}");
             }
+        }
+        for location in [
+            "http://169.254.169.254/latest/meta-data",
+            "http://[::1]:6379/",
+            "https://localhost:22/",
+            "http://metadata.google.internal/",
+            "https://127.0.0.1/",
+        ] {
+            assert_eq!(
+                answer(302, &[("location", location)], ""),
+                Err(Kind::Blocked),
+                "{location}"
+            );
         }
         let both = [("location", "/x")];
         assert!(matches!(answer(200, &both, "did:web:a.com"), Ok(Answer::Did(_))));

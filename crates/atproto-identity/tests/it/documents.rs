@@ -6,8 +6,9 @@ use atproto_identity::{
     Did, DidDocument, Freshness, IdentityError, IdentityErrorKind as Kind, Resolver,
 };
 use atproto_sansio::Phase;
+use http::StatusCode;
 
-use crate::net::{Net, blocked};
+use crate::net::{Net, World, blocked};
 
 const DID: &str = "did:plc:aaaaaaaaaaaaaaaaaaaaaaaa";
 const ONE: &str = "https://plc.directory/did:plc:aaaaaaaaaaaaaaaaaaaaaaaa";
@@ -83,16 +84,123 @@ fn an_answer_is_final_even_if_another_directory_differs() {
 }
 
 #[test]
-fn if_no_directory_answers_the_last_error_is_returned() {
+fn if_no_directory_answers_the_error_has_the_failure_of_each() {
+    // Rules M-05, P-16
     let net = Net::default().page(ONE, 500, "").page(TWO, 503, "");
     let error = resolve(&mirrored(), DID, &net).unwrap_err();
-    assert_eq!(error.to_string(), "mirror.internal answered with status 503");
-    assert!(error.is_transient());
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "{DID} does not resolve; plc.directory/{DID} answered with status 500; \
+             mirror.internal:2582/plc/{DID} answered with status 503"
+        )
+    );
+    assert!(error.is_transient() && !error.blocked() && !error.is_network());
+    assert_eq!(
+        (error.kind(), error.http_status()),
+        (Kind::Status, Some(StatusCode::from_u16(500).unwrap()))
+    );
 
     let none = Resolver::new().with_directories([]);
     let run = net.in_turn(none.did(DID.parse().unwrap(), Freshness::Fresh));
     assert!(run.asked.is_empty());
     assert_eq!(run.result.unwrap_err().kind(), Kind::UnsupportedMethod);
+}
+
+#[test]
+fn the_most_serious_failure_of_a_directory_decides() {
+    // Rule P-16
+    let get_one = format!("GET {ONE}");
+    let get_two = format!("GET {TWO}");
+    let lost = Net::default().fails(&get_one, Phase::TimedOut);
+    for (net, kind, security, blocked, network) in [
+        (lost.clone(), Kind::Transport, false, false, true),
+        (lost.clone().page(TWO, 410, ""), Kind::Transport, false, false, true),
+        (lost.clone().page(TWO, 200, "{}"), Kind::Transport, false, false, true),
+        (lost.clone().fails(&get_two, Phase::TooLarge), Kind::Transport, false, true, false),
+        (lost.clone().fails(&get_two, blocked()), Kind::Blocked, true, true, false),
+        (Net::default().page(ONE, 503, ""), Kind::Status, false, false, false),
+    ] {
+        let error = resolve(&mirrored(), DID, &net).unwrap_err();
+        assert!(error.is_transient(), "{error}");
+        assert_eq!(error.kind(), kind, "{error}");
+        assert_eq!((error.is_security(), error.blocked()), (security, blocked), "{error}");
+        assert_eq!(error.is_network(), network, "{error}");
+    }
+    // A cached document outlives the failure of one directory.
+    let world = World::default();
+    let machine = |freshness| mirrored().did(DID.parse().unwrap(), freshness);
+    let good = Net::default().page(ONE, 200, document(DID));
+    world.in_turn(&good, machine(Freshness::Fresh)).result.unwrap();
+    world.in_turn(&lost, machine(Freshness::Fresh)).result.unwrap_err();
+    assert!(world.in_turn(&Net::default(), machine(Freshness::Cached)).result.is_ok());
+}
+
+#[test]
+fn a_directory_that_never_answers_leaves_time_for_the_next() {
+    // Rule A-78
+    let net = Net::default().page(ONE, 200, document(DID)).page(TWO, 200, document(DID));
+    let get = |url: &str| format!("GET {url}");
+    let never = Duration::MAX;
+    let secs = Duration::from_secs;
+    let three = || {
+        let slow = "https://slow.example".parse().unwrap();
+        Resolver::new().with_directories(
+            [slow].into_iter().chain(
+                ["https://plc.directory", "http://mirror.internal:2582/plc/"]
+                    .map(|url| url.parse().unwrap()),
+            ),
+        )
+    };
+    // Two directories have 5 s each. A directory that fails at once leaves its share to the others.
+    for (resolver, mute, fails, end) in [
+        (mirrored(), &[ONE][..], None, secs(5)),
+        (three(), &["https://slow.example", ONE], None, secs(10) * 2 / 3),
+        (three(), &[ONE], Some("https://slow.example"), secs(5)),
+        (mirrored().with_document_timeout(secs(4)), &[ONE], None, secs(2)),
+    ] {
+        let net = match fails {
+            Some(host) => net.clone().fails(&get(&format!("{host}/{DID}")), Phase::NotSent),
+            None => net.clone(),
+        };
+        let world = World::default();
+        let machine = resolver.did(DID.parse().unwrap(), Freshness::Fresh);
+        let run = world.timed(&net, machine, |call| {
+            if mute.iter().any(|url| call.starts_with(&get(url))) { never } else { Duration::ZERO }
+        });
+        assert!(run.result.is_ok(), "{:?}", run.result);
+        assert!(
+            world.elapsed.get().abs_diff(end) < Duration::from_millis(1),
+            "{:?}",
+            world.elapsed
+        );
+    }
+    let world = World::default();
+    let machine = mirrored().did(DID.parse().unwrap(), Freshness::Fresh);
+    let run = world.timed(&net, machine, |_| never);
+    assert!(run.result.unwrap_err().is_transient());
+    assert_eq!((run.asked.len(), world.elapsed.get()), (2, secs(10)));
+}
+
+#[test]
+fn an_error_of_a_document_names_its_host_and_path() {
+    for (did, net, place) in [
+        (DID, Net::default().page(ONE, 200, "{}"), &ONE[8..]),
+        (DID, Net::default().page(ONE, 500, ""), &ONE[8..]),
+        (DID, Net::default(), &ONE[8..]),
+        ("did:web:alice.com", Net::default().page(WEB, 200, "{}"), &WEB[8..]),
+        ("did:web:alice.com", Net::default().page(WEB, 500, ""), &WEB[8..]),
+        ("did:web:alice.com", Net::default(), &WEB[8..]),
+    ] {
+        let error = resolve(&Resolver::new(), did, &net).unwrap_err().to_string();
+        assert!(error.contains(place), "{error}");
+    }
+    // A key in the URL of a directory is not shown.
+    let directory = "https://user:secret@plc.com/?key=secret".parse().unwrap();
+    let net = Net::default().page(&format!("https://plc.com/{DID}?key=secret"), 500, "");
+    let resolver = Resolver::new().with_directories([directory]);
+    let error = resolve(&resolver, DID, &net).unwrap_err().to_string();
+    assert!(!error.contains("secret"), "{error}");
 }
 
 #[test]
@@ -106,6 +214,14 @@ fn retry_after_is_returned_up_to_one_day() {
     let net = net.page_with(ONE, 429, ("retry-after", "18446744073709551615"));
     let error = resolve(&Resolver::new(), DID, &net).unwrap_err();
     assert_eq!(error.retry_after(), Some(Duration::from_secs(86_400)));
+    // The longest one of several directories counts.
+    let net = Net::default().page_with(ONE, 503, ("retry-after", "60")).page_with(
+        TWO,
+        429,
+        ("retry-after", "7"),
+    );
+    let error = resolve(&mirrored(), DID, &net).unwrap_err();
+    assert_eq!(error.retry_after(), Some(Duration::from_secs(60)));
 }
 
 #[test]

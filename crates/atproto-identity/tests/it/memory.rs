@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use atproto_identity::{DOCUMENTS, Freshness, HANDLES, Identifier, Resolver};
-use atproto_sansio::{Memory, Topic};
+use atproto_sansio::{Call, Flow, Memory, Output, Topic};
 use bytes::Bytes;
 
 use crate::net::{self, Net, World};
@@ -46,6 +46,47 @@ fn an_answer_is_cached_for_nine_minutes() {
     assert_eq!(asked(&world, &alice(), Freshness::Cached), NOTHING);
     world.elapsed.set(Duration::from_secs(9 * 60));
     assert_eq!(asked(&world, &alice(), Freshness::Cached), ALL);
+}
+
+#[test]
+fn a_fresh_resolution_asks_caches_of_the_network_for_a_fresh_reply() {
+    // Rule A-96
+    let resolver = || Resolver::new().with_dns_over_https("https://dns.com/query".parse().unwrap());
+    let ask = "https://dns.com/query?name=_atproto.alice.com&type=TXT";
+    let net = Net::default()
+        .page(ask, 200, r#"{"Status":3}"#)
+        .redirect("https://alice.com/.well-known/atproto-did", "https://www.alice.com/did")
+        .page("https://www.alice.com/did", 200, DID)
+        .page(PLC, 200, document("alice.com"));
+    for (freshness, expected) in [(Freshness::Fresh, true), (Freshness::Cached, false)] {
+        let machine = resolver().identity(by("alice.com"), freshness);
+        let mut flow = Flow::new(machine);
+        let mut requests = 0;
+        let world = World::default();
+        loop {
+            match world.poll(&mut flow) {
+                Output::Call(call) => {
+                    if let Call::Http(call) = &call {
+                        let header = call.request.headers().get("cache-control");
+                        assert_eq!(header.is_some_and(|value| value == "no-cache"), expected);
+                        requests += 1;
+                    }
+                    flow.handle_reply(net.reply(call));
+                }
+                Output::Wait => unreachable!("every call was answered"),
+                Output::Done(result) => break assert!(result.is_ok(), "{result:?}"),
+            }
+        }
+        assert_eq!(requests, 4);
+    }
+    let did = "did:web:alice.com";
+    for (freshness, expected) in [(Freshness::Fresh, true), (Freshness::Cached, false)] {
+        let mut flow = Flow::new(Resolver::new().did(did.parse().unwrap(), freshness));
+        let Output::Call(Call::Http(call)) = World::default().poll(&mut flow) else {
+            unreachable!("a did:web is asked for over HTTP");
+        };
+        assert_eq!(call.request.headers().contains_key("cache-control"), expected);
+    }
 }
 
 #[test]

@@ -232,7 +232,7 @@ impl World {
         }
     }
 
-    fn poll<M: Machine>(&self, flow: &mut Flow<M>) -> Output<M::Output, M::Error> {
+    pub(crate) fn poll<M: Machine>(&self, flow: &mut Flow<M>) -> Output<M::Output, M::Error> {
         flow.poll_output(&mut Env {
             now: UnixTime::from_secs(1_700_000_000),
             elapsed: self.elapsed.get(),

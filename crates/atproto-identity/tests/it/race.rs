@@ -7,6 +7,7 @@ use atproto_identity::{
     Resolver,
 };
 use atproto_sansio::Phase;
+use http::StatusCode;
 
 use crate::net::{Net, World, blocked};
 
@@ -167,8 +168,8 @@ fn two_dids_in_dns_are_ambiguous_whatever_https_answers() {
 }
 
 #[test]
-fn the_error_lists_both_failures_the_most_specific_one_first() {
-    // Rules, M-05
+fn the_error_lists_both_failures_the_most_serious_one_first() {
+    // Rules, M-05, P-16
     use ResolutionMethod::{Dns, Https};
     let junk = Net::default().txt(NAME, &["did=junk"]);
     let lost = Net::default().fails(TXT, Phase::TimedOut);
@@ -192,21 +193,88 @@ fn the_error_lists_both_failures_the_most_specific_one_first() {
         (none.clone().page(URL, 500, ""), (Https, Kind::Status), (Dns, Kind::NotFound), true),
         (none.page(URL, 200, "<html>"), (Https, Kind::InvalidRecord), (Dns, Kind::NotFound), false),
         (lost.clone(), (Dns, Kind::Transport), (Https, Kind::NotFound), true),
+        (
+            lost.clone().page(URL, 200, "<html>"),
+            (Dns, Kind::Transport),
+            (Https, Kind::InvalidRecord),
+            true,
+        ),
+        (lost.clone().fails(GET, blocked()), (Https, Kind::Blocked), (Dns, Kind::Transport), true),
+        (
+            junk.clone().fails(GET, Phase::NotSent),
+            (Dns, Kind::InvalidRecord),
+            (Https, Kind::Transport),
+            false,
+        ),
         (lost.fails(GET, Phase::NotSent), (Dns, Kind::Transport), (Https, Kind::Transport), true),
         (mute.clone(), (Https, Kind::NotFound), (Dns, Kind::Transport), false),
         (mute.fails(GET, Phase::NotSent), (Https, Kind::Transport), (Dns, Kind::Transport), true),
         (junk.clone(), (Dns, Kind::InvalidRecord), (Https, Kind::NotFound), false),
         (
             junk.fails(GET, Phase::TimedOut),
-            (Dns, Kind::InvalidRecord),
             (Https, Kind::Transport),
-            false,
+            (Dns, Kind::InvalidRecord),
+            true,
         ),
     ] {
         let error = net.in_any_order(alice).unwrap_err();
         assert_eq!(kinds(&error), [leads, follows], "{error}");
         assert_eq!((error.kind(), error.is_transient()), (leads.1, transient), "{error}");
     }
+}
+
+#[test]
+fn a_blocked_or_lost_call_of_one_method_is_seen_from_outside() {
+    // Rules M-04, P-16
+    let answers = Net::default();
+    let lost = Net::default().fails(TXT, Phase::TimedOut);
+    let address = "https://169.254.169.254/latest";
+    for (net, security, blocked, network) in [
+        (answers.clone(), false, false, false),
+        (answers.clone().fails(GET, Phase::NotSent), false, false, false),
+        (answers.clone().fails(GET, Phase::TimedOut), false, false, true),
+        (answers.clone().fails(GET, Phase::TooLarge), false, true, false),
+        (answers.clone().redirect(URL, address), true, true, false),
+        (answers.clone().redirect(URL, "http://169.254.169.254/latest"), true, true, false),
+        (answers.redirect(URL, "https://localhost:22/"), true, true, false),
+        (lost.clone().page(URL, 200, "<html>"), false, false, true),
+        (lost.clone().fails(GET, Phase::TooLarge), false, true, false),
+        (lost.redirect(URL, address), true, true, false),
+    ] {
+        let error = net.in_any_order(alice).unwrap_err();
+        assert_eq!((error.is_security(), error.blocked()), (security, blocked), "{error}");
+        assert_eq!(error.is_network(), network, "{error}");
+    }
+}
+
+#[test]
+fn status_and_retry_after_of_a_host_reach_the_caller() {
+    let net = Net::default().page_with(URL, 503, ("retry-after", "30"));
+    let error = net.in_any_order(alice).unwrap_err();
+    assert_eq!(error.retry_after(), Some(Duration::from_secs(30)));
+    assert_eq!(error.http_status(), Some(StatusCode::SERVICE_UNAVAILABLE));
+
+    // They do so, too, if the failure of the other method is more serious.
+    let net = Net::default().fails(TXT, blocked()).page_with(URL, 429, ("retry-after", "7"));
+    let error = net.in_any_order(alice).unwrap_err();
+    assert_eq!((error.kind(), error.is_security()), (Kind::Blocked, true));
+    assert_eq!(error.retry_after(), Some(Duration::from_secs(7)));
+    assert_eq!(error.http_status(), Some(StatusCode::TOO_MANY_REQUESTS));
+
+    let error = Net::default().in_any_order(alice).unwrap_err();
+    assert_eq!(error.http_status(), Some(StatusCode::NOT_FOUND));
+}
+
+#[test]
+fn a_cached_did_outlives_a_failure_of_dns() {
+    // Rules A-97, P-16
+    let world = World::default();
+    let machine = |freshness| Resolver::new().handle("alice.com".parse().unwrap(), freshness);
+    let known = Net::default().txt(NAME, &[&record(A)]);
+    world.in_turn(&known, machine(Freshness::Fresh)).result.unwrap();
+    let catch_all = Net::default().fails(TXT, Phase::TimedOut).page(URL, 200, "<html>");
+    world.in_turn(&catch_all, machine(Freshness::Fresh)).result.unwrap_err();
+    assert_eq!(world.in_turn(&Net::default(), machine(Freshness::Cached)).result, Ok(did(A)));
 }
 
 #[test]

@@ -170,12 +170,12 @@ impl Error {
         match self {
             Self::Config(_) => ErrorKind::Config,
             Self::Input(_) => ErrorKind::Input,
-            Self::Identity(IdentityError::Transport(error)) | Self::Transport(error) => {
-                match error.phase {
-                    Phase::Blocked(_) | Phase::TooLarge => ErrorKind::Policy,
-                    _ => ErrorKind::Network,
-                }
-            }
+            Self::Transport(error) => match error.phase {
+                Phase::Blocked(_) | Phase::TooLarge => ErrorKind::Policy,
+                _ => ErrorKind::Network,
+            },
+            Self::Identity(error) if error.blocked() => ErrorKind::Policy,
+            Self::Identity(error) if error.is_network() => ErrorKind::Network,
             Self::Identity(_) => ErrorKind::Identity,
             Self::Discovery(_) => ErrorKind::Discovery,
             Self::Callback(_) | Self::Denied(_) => ErrorKind::Authorization,
@@ -243,9 +243,8 @@ impl Error {
                 | CallbackProblem::Missing(_)
                 | CallbackProblem::Expired => false,
             },
-            Self::Identity(IdentityError::Transport(error)) | Self::Transport(error) => {
-                matches!(error.phase, Phase::Blocked(_))
-            }
+            Self::Identity(error) => error.is_security(),
+            Self::Transport(error) => matches!(error.phase, Phase::Blocked(_)),
             _ => false,
         }
     }
@@ -264,6 +263,7 @@ impl Error {
     pub fn http_status(&self) -> Option<StatusCode> {
         match self {
             Self::Refused(refusal) => Some(refusal.status),
+            Self::Identity(error) => error.http_status(),
             Self::Xrpc(error) => Some(error.status),
             Self::Discovery(DiscoveryError::Status { status, .. }) => Some(*status),
             _ => None,

@@ -18,5 +18,6 @@ mod secrets;
 mod served;
 mod stored;
 mod streams;
+mod subjects;
 mod transcripts;
 mod web_backend;

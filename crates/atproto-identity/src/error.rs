@@ -5,7 +5,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use atproto_sansio::{Phase, TransportError};
+use atproto_sansio::{Phase, TransportError, printable};
 use http::StatusCode;
 use thiserror::Error;
 
@@ -18,7 +18,7 @@ use crate::syntax::handle::Handle;
 #[non_exhaustive]
 pub enum IdentityError {
     /// The handle is below a reserved top-level domain, which is never looked up.
-    #[error("the handle {handle} can't be resolved, because .{domain} is reserved")]
+    #[error("the handle {handle} can't be resolved, because .{domain} is reserved{}", hint(domain))]
     ReservedTld {
         /// The handle.
         handle: Handle,
@@ -35,8 +35,9 @@ pub enum IdentityError {
     /// DNS names more than one DID for the handle. The owner of the handle must remove all but one
     /// of the TXT records.
     #[error(
-        "DNS names {} DIDs for the handle {handle}; its owner must remove all but one TXT record",
-        dids.len()
+        "DNS names {} DIDs for the handle {handle}: {}; its owner must remove all but one TXT record",
+        dids.len(),
+        first_two(dids)
     )]
     Ambiguous {
         /// The handle.
@@ -45,7 +46,11 @@ pub enum IdentityError {
         dids: Vec<Did>,
     },
     /// No method resolved the handle.
-    #[error("the handle {handle} does not resolve{}", list(failures))]
+    #[error(
+        "the handle {handle} does not resolve{}{}",
+        list(failures),
+        server_hint(handle, failures)
+    )]
     Unresolved {
         /// The handle.
         handle: Handle,
@@ -112,7 +117,7 @@ pub enum IdentityError {
         /// The DID of the document.
         did: Did,
         /// The service endpoint in the document, cut to 200 characters.
-        endpoint: String,
+        endpoint: Box<str>,
         /// The rule that the endpoint breaks.
         rule: &'static str,
         /// Whether the network policy forbids the host, for example because it is an IP address.
@@ -232,6 +237,38 @@ impl IdentityError {
 
 fn list<T: fmt::Display>(failures: &[T]) -> String {
     failures.iter().map(|failure| format!("; {failure}")).collect()
+}
+
+/// The way out for a handle below `.test`; empty for any other reserved domain.
+fn hint(domain: &str) -> &'static str {
+    match domain {
+        "test" => "; `development()` allows it",
+        _ => "",
+    }
+}
+
+/// The first two of several DIDs, and the number of the others.
+fn first_two(dids: &[Did]) -> String {
+    let shown: Vec<String> = dids.iter().take(2).map(printable).collect();
+    match dids.len().saturating_sub(shown.len()) {
+        0 => shown.join(" and "),
+        others => format!("{} and {others} more", shown.join(", ")),
+    }
+}
+
+/// A hint for people who type the name of their server. Empty if a failure may be temporary.
+fn server_hint(handle: &Handle, failures: &[MethodFailure]) -> String {
+    let is_unknown = |failure: &MethodFailure| {
+        matches!(
+            failure.error.kind(),
+            IdentityErrorKind::NotFound | IdentityErrorKind::InvalidRecord
+        )
+    };
+    if failures.iter().all(is_unknown) {
+        format!("; if it is a server and not a handle, give https://{handle}")
+    } else {
+        String::new()
+    }
 }
 
 fn claim(declared: &Option<Handle>) -> &str {

@@ -17,7 +17,7 @@ use http::{HeaderMap, header};
 /// assert_eq!(printable("a\u{1b}[31m\r\n\u{202e}b"), "a[31mb");
 /// ```
 pub fn printable(text: impl AsRef<str>) -> String {
-    let mut chars = text.as_ref().chars().filter(|char| !is_invisible(*char));
+    let mut chars = text.as_ref().chars().filter(|char| !is_invisible(*char) && !breaks(*char));
     let mut shown: String = chars.by_ref().take(MAX_LEN).collect();
     if chars.next().is_some() {
         shown.push('…');
@@ -25,10 +25,21 @@ pub fn printable(text: impl AsRef<str>) -> String {
     shown
 }
 
-/// Returns `text` without control characters and invisible characters, for input that a person
-/// typed or pasted.
+/// Returns `text` without invisible characters, and without white space and control characters
+/// around it, for input that a person typed or pasted.
+///
+/// A control character, line break or space inside the text stays, so that a parser rejects it: if
+/// it were removed, two texts would become one.
+///
+/// ```
+/// use atproto_sansio::visible;
+///
+/// assert_eq!(visible("\u{202a} alice\u{200b}.com\0\r\n"), "alice.com");
+/// assert_eq!(visible("alice\n.com"), "alice\n.com");
+/// ```
 pub fn visible(text: &str) -> String {
-    text.chars().filter(|char| !is_invisible(*char)).collect()
+    let text: String = text.chars().filter(|char| !is_invisible(*char)).collect();
+    text.trim_matches(|char: char| char.is_whitespace() || char.is_control()).to_owned()
 }
 
 /// Returns the duration in the `Retry-After` header, at most one day.
@@ -42,16 +53,22 @@ pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     Some(Duration::from_secs(seconds).min(DAY))
 }
 
+/// Whether `char` shows nothing and separates nothing: soft hyphen, zero-width character, mark of
+/// writing direction, byte-order mark or tag.
 fn is_invisible(char: char) -> bool {
-    char.is_control()
-        || matches!(
-            char,
-            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{feff}'
-                | '\u{200b}'..='\u{200f}'
-                | '\u{2028}'..='\u{202e}'
-                | '\u{2060}'..='\u{206f}'
-                | '\u{e0000}'..='\u{e007f}'
-        )
+    matches!(
+        char,
+        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{feff}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{e0000}'..='\u{e007f}'
+    )
+}
+
+/// Whether `char` is a control character, or ends a line or paragraph.
+fn breaks(char: char) -> bool {
+    char.is_control() || matches!(char, '\u{2028}' | '\u{2029}')
 }
 
 const MAX_LEN: usize = 200;
@@ -67,6 +84,23 @@ mod tests {
         assert_eq!(printable("a\u{1b}[31m\r\n\u{202e}b\u{2066}\u{200b}c"), "a[31mbc");
         assert_eq!(printable("x".repeat(200)), "x".repeat(200));
         assert_eq!(printable("x".repeat(201)), format!("{}…", "x".repeat(200)));
+    }
+
+    #[test]
+    fn only_invisible_characters_are_removed_inside_a_text() {
+        // Rule A-07
+        for (input, text) in [
+            (" \t\u{a0}alice.com\0\u{1b}\r\n\u{2028}", "alice.com"),
+            ("\u{feff}\u{2066} ali\u{ad}ce\u{e0020}.com \u{2069}", "alice.com"),
+            ("ali\nce.com", "ali\nce.com"),
+            ("alice\0.com", "alice\0.com"),
+            ("alice\u{2028}.com", "alice\u{2028}.com"),
+            ("a b", "a b"),
+            ("\0\u{200b}", ""),
+        ] {
+            assert_eq!(visible(input), text, "{input:?}");
+        }
+        assert_eq!(printable("a\u{2028}b\u{2029}c"), "abc");
     }
 
     #[test]

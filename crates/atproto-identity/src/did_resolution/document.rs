@@ -84,7 +84,7 @@ impl DidDocument {
         };
         pds::origin(endpoint, development).map_err(|rule| IdentityError::InvalidPdsEndpoint {
             did: self.did.clone(),
-            endpoint: printable(endpoint),
+            endpoint: printable(endpoint).into(),
             rule,
             forbidden_host: pds::is_forbidden(endpoint, development),
         })

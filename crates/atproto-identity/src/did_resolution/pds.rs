@@ -5,7 +5,7 @@
 //!
 //! atproto DID, «DID Documents».
 
-use atproto_sansio::Reach;
+use atproto_sansio::{Reach, is_development_host};
 use http::Uri;
 use url::Url;
 
@@ -26,9 +26,14 @@ pub(crate) fn origin(endpoint: &str, development: bool) -> Result<Url, &'static 
     }
     let url = Url::parse(endpoint).map_err(|_| "it is not a URL")?;
     let uri: Uri = url.as_str().parse().map_err(|_| "it is not a URL")?;
-    let reach = Reach::untrusted(development);
-    match reach.check(&uri) {
+    match Reach::untrusted(development).check(&uri) {
         Ok(()) => Ok(url),
+        Err(_)
+            if Reach::Development.check(&uri).is_ok()
+                && url.host_str().is_some_and(is_development_host) =>
+        {
+            Err("a server of a development network needs `development()`")
+        }
         Err(rule) => Err(rule.reason),
     }
 }
@@ -92,7 +97,8 @@ mod tests {
     fn plain_http_is_for_development_hosts() {
         for endpoint in ["http://localhost:2583", "http://127.0.0.1:1", "http://pds.test"] {
             assert!(origin(endpoint, true).is_ok());
-            assert!(origin(endpoint, false).is_err());
+            let refused = origin(endpoint, false).unwrap_err();
+            assert!(refused.contains("`development()`"), "{refused}");
         }
         assert!(origin("http://pds.example.com", true).is_err());
     }

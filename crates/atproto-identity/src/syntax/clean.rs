@@ -5,25 +5,18 @@
 //!
 //! atproto Handle, «Usage and Implementation Guidelines».
 
-/// Removes invisible characters, white space around the text, one leading `@`, and a leading
-/// `at://`.
+use atproto_sansio::visible;
+
+/// Removes invisible characters, white space and control characters around the text, one leading
+/// `@`, and a leading `at://`. A control character inside stays, and the parser rejects it.
 pub(crate) fn clean(input: &str) -> String {
-    let visible: String = input.chars().filter(|&c| !is_invisible(c)).collect();
-    let text = visible.trim_matches(|c: char| c.is_ascii_whitespace());
-    let text = text.strip_prefix('@').unwrap_or(text);
+    let text = visible(input);
+    let text = text.strip_prefix('@').unwrap_or(&text);
     let text = match text.split_at_checked(SCHEME.len()) {
         Some((scheme, rest)) if scheme.eq_ignore_ascii_case(SCHEME) => rest,
         _ => text,
     };
     text.to_owned()
-}
-
-/// Whether `c` is an invisible character of copied text: soft hyphen, zero-width character, mark of
-/// writing direction, or byte-order mark.
-fn is_invisible(c: char) -> bool {
-    matches!(c,
-        '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
-        | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 const SCHEME: &str = "at://";
@@ -44,6 +37,9 @@ mod tests {
             ("\u{202a}@alice.com\u{202c}", "alice.com"),
             ("\u{2066} alice\u{200b}.com \u{2069}", "alice.com"),
             ("\u{feff}did:plc:x", "did:plc:x"),
+            ("\u{0}alice.com\u{1b}\u{2028}", "alice.com"),
+            ("ali\nce.com", "ali\nce.com"),
+            ("alice\0.com", "alice\0.com"),
             // Only one prefix of each kind is removed; the parser then rejects the rest.
             ("@@alice.com", "@alice.com"),
             ("@ alice.com", " alice.com"),

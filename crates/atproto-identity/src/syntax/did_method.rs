@@ -49,7 +49,7 @@ fn plc_rule(identifier: &str) -> Option<&'static str> {
 
 fn web_rule(identifier: &str, development: bool) -> Option<&'static str> {
     if localhost_port(identifier).is_some() {
-        return (!development).then_some("localhost is allowed in development only");
+        return (!development).then_some("localhost needs `development()`");
     }
     if identifier.contains(':') {
         return Some("it must name a host, without a path");
@@ -59,6 +59,9 @@ fn web_rule(identifier: &str, development: bool) -> Option<&'static str> {
     }
     if hostname::check(identifier).is_err() {
         return Some("its host is not a public DNS name");
+    }
+    if !development && hostname::is_test(identifier) {
+        return Some("a host below .test needs `development()`");
     }
     hostname::reserved_domain(identifier, development)
         .map(|_| "its host is below a reserved top-level domain")
@@ -159,7 +162,8 @@ mod tests {
             ("did:web:localhost%3A2583", "http://localhost:2583/.well-known/did.json"),
             ("did:web:pds.test", "https://pds.test/.well-known/did.json"),
         ] {
-            assert!(check(text, false).is_err(), "{text}");
+            let refused = check(text, false).unwrap_err().to_string();
+            assert!(refused.contains("`development()`"), "{refused}");
             assert_eq!(check(text, true), Ok(DidMethod::Web), "{text}");
             assert_eq!(web_url(&Did::parse(text).unwrap()), url);
         }

@@ -6,3 +6,4 @@ pub(crate) mod did_method;
 pub(crate) mod handle;
 pub(crate) mod hostname;
 pub(crate) mod identifier;
+pub(crate) mod pasted;

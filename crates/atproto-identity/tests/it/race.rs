@@ -284,8 +284,28 @@ fn the_error_of_a_handle_names_the_record_and_the_url() {
         net.in_any_order(alice).unwrap_err().to_string(),
         "the handle alice.com does not resolve; by DNS: the TXT record of _atproto.alice.com \
          holds \"evil\", which is not a DID that AT Protocol allows; by HTTPS: nothing was \
-         found at https://alice.com/.well-known/atproto-did"
+         found at https://alice.com/.well-known/atproto-did; if it is a server and not a handle, \
+         give https://alice.com"
     );
+    // An error that may pass is not a mistake of the person.
+    let error = net.fails(GET, Phase::TimedOut).in_any_order(alice).unwrap_err().to_string();
+    assert!(!error.contains("a server"), "{error}");
+}
+
+#[test]
+fn the_error_of_an_ambiguous_handle_names_the_dids() {
+    let records: Vec<String> = [A, B, "did:web:a.com", "did:web:b.com"].map(record).into();
+    let net = |count: usize| {
+        let records: Vec<&str> = records.iter().take(count).map(String::as_str).collect();
+        Net::default().txt(NAME, &records)
+    };
+    let error = net(2).in_any_order(alice).unwrap_err().to_string();
+    assert!(
+        error.contains(&format!("names 2 DIDs for the handle alice.com: {A} and {B};")),
+        "{error}"
+    );
+    let error = net(4).in_any_order(alice).unwrap_err().to_string();
+    assert!(error.contains(&format!("{A}, {B} and 2 more;")), "{error}");
 }
 
 #[test]

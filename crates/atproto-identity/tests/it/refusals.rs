@@ -34,6 +34,11 @@ fn test_and_localhost_are_for_development() {
     for identifier in ["did:web:localhost", "did:web:localhost%3A2583", "did:web:pds.test"] {
         assert_eq!(refused(&Resolver::new(), identifier), Kind::InvalidDid);
     }
+    for identifier in ["alice.test", "did:web:localhost", "did:web:pds.test"] {
+        let machine = Resolver::new().identity(identifier.parse().unwrap(), Freshness::Cached);
+        let error = Net::default().in_turn(machine).result.unwrap_err().to_string();
+        assert!(error.contains("`development()`"), "{error}");
+    }
     let resolver = Resolver::new().development();
     for (identifier, asked) in [
         (

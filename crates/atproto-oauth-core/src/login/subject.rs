@@ -5,7 +5,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use atproto_identity::Identifier;
+use atproto_identity::{Identifier, IdentifierError};
 use atproto_sansio::{printable, visible};
 
 use crate::error::InputError;
@@ -40,16 +40,21 @@ impl Subject {
     /// [`InputError::Subject`] if any other input is neither a handle nor a DID. Both messages are
     /// written for the person who typed the input.
     pub fn parse(input: &str) -> Result<Self, InputError> {
-        let visible = visible(input);
-        let text = visible.trim();
+        let text = &*visible(input);
         let scheme = text.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
         let unreadable = |why| InputError::Subject { input: printable(text), why };
         if matches!(scheme.as_deref(), Some("https" | "http")) {
             // An http URL of a development host is accepted here; without
             // `ClientBuilder::development`, the requests to that host fail.
-            return Origin::parse(text, true)
-                .map(Self::Server)
-                .map_err(|why| InputError::Server { input: printable(text), why });
+            return Origin::parse(text, true).map(Self::Server).map_err(|why| {
+                match Identifier::from_user_input(text) {
+                    // The page of an account: the message names its handle.
+                    Err(error @ IdentifierError::Url { seen: Some(_) }) => {
+                        unreadable(error.to_string())
+                    }
+                    Ok(_) | Err(_) => InputError::Server { input: printable(text), why },
+                }
+            });
         }
         Identifier::from_user_input(text)
             .map(Self::Account)

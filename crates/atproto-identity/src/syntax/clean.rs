@@ -8,12 +8,14 @@
 use atproto_sansio::visible;
 
 /// Removes invisible characters, white space and control characters around the text, one leading
-/// `@`, and a leading `at://`. A control character inside stays, and the parser rejects it.
+/// `@`, and a leading `at://` with the slash at its end. A control character inside stays, and the parser rejects it.
 pub(crate) fn clean(input: &str) -> String {
     let text = visible(input);
     let text = text.strip_prefix('@').unwrap_or(&text);
     let text = match text.split_at_checked(SCHEME.len()) {
-        Some((scheme, rest)) if scheme.eq_ignore_ascii_case(SCHEME) => rest,
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case(SCHEME) => {
+            rest.strip_suffix('/').unwrap_or(rest)
+        }
         _ => text,
     };
     text.to_owned()
@@ -34,6 +36,8 @@ mod tests {
             ("at://alice.com", "alice.com"),
             ("AT://alice.com", "alice.com"),
             ("@at://alice.com", "alice.com"),
+            ("at://alice.com/", "alice.com"),
+            ("alice.com/", "alice.com/"),
             ("\u{202a}@alice.com\u{202c}", "alice.com"),
             ("\u{2066} alice\u{200b}.com \u{2069}", "alice.com"),
             ("\u{feff}did:plc:x", "did:plc:x"),

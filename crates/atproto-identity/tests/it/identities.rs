@@ -124,6 +124,25 @@ fn an_account_needs_a_server() {
 }
 
 #[test]
+fn a_server_at_a_private_host_may_be_an_attack() {
+    // Rule M-04
+    for (pds, security) in [
+        ("https://169.254.169.254", true),
+        ("http://10.0.0.1:8080", true),
+        ("https://localhost", true),
+        ("https://pds.internal/path", true),
+        ("https://pds.com/path", false),
+        ("http://pds.com", false),
+        ("pds", false),
+    ] {
+        let net = alice("[]").page(PLC, 200, net::document(DID, "[]", pds));
+        let error = identity(DID, &net).unwrap_err();
+        assert_eq!(error.kind(), Kind::InvalidPdsEndpoint, "{pds}");
+        assert_eq!((error.is_security(), error.blocked()), (security, security), "{pds}");
+    }
+}
+
+#[test]
 fn an_account_with_two_servers_is_refused() {
     // Rule A-74
     let first = net::document(DID, "[]", "https://first.com");

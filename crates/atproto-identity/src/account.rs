@@ -14,9 +14,9 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::task::{Poll, ready};
+use std::task::Poll;
 
-use atproto_sansio::{Budget, Cx, Machine};
+use atproto_sansio::{Budget, Cx, Machine, Step, Steps};
 use url::Url;
 
 use crate::cache::forget;
@@ -46,48 +46,29 @@ pub struct Account {
 /// [`Account`].
 pub struct ResolveAccount {
     config: Arc<Config>,
-    /// The given handle, which the document must claim; `None` if a DID was given.
-    handle: Option<Handle>,
     freshness: Freshness,
-    state: State,
+    steps: Steps<State>,
 }
 
 enum State {
-    Handle(ResolveHandle),
-    Document(ResolveDid),
+    /// The DID of the given handle.
+    Handle(Handle, ResolveHandle),
+    /// The document, which must claim the given handle; `None` if a DID was given.
+    Document(Option<Handle>, ResolveDid),
 }
 
 impl ResolveAccount {
     pub(crate) fn new(config: Arc<Config>, identifier: Identifier, freshness: Freshness) -> Self {
-        let (handle, state) = match identifier {
+        let state = match identifier {
             Identifier::Handle(handle) => {
                 let resolve = ResolveHandle::new(Arc::clone(&config), handle.clone(), freshness);
-                (Some(handle), State::Handle(resolve))
+                State::Handle(handle, resolve)
             }
             Identifier::Did(did) => {
-                (None, State::Document(ResolveDid::new(Arc::clone(&config), did, freshness)))
+                State::Document(None, ResolveDid::new(Arc::clone(&config), did, freshness))
             }
         };
-        Self { config, handle, freshness, state }
-    }
-
-    fn accept(&self, cx: &Cx<'_>, document: DidDocument) -> Result<Account, IdentityError> {
-        let did = document.did().clone();
-        if let Some(handle) = &self.handle
-            && document.handle() != Some(handle)
-        {
-            // The handle or the document may come from the cache, and be older than a change of the
-            // account's handle. Both are removed from the cache, so that a retry resolves them
-            // again.
-            forget(cx, &self.config, &handle.clone().into());
-            return Err(IdentityError::HandleMismatch {
-                input: handle.clone(),
-                did,
-                declared: document.handle().cloned(),
-            });
-        }
-        let pds = document.pds(self.config.development)?;
-        Ok(Account { did, pds, document })
+        Self { config, freshness, steps: Steps::begin(state) }
     }
 }
 
@@ -96,22 +77,22 @@ impl Machine for ResolveAccount {
     type Error = IdentityError;
 
     fn poll(&mut self, cx: &mut Cx<'_>) -> Poll<Result<Account, IdentityError>> {
-        loop {
-            match &mut self.state {
-                State::Handle(resolve) => {
-                    let did = ready!(resolve.poll(cx))?;
-                    self.state = State::Document(ResolveDid::new(
-                        Arc::clone(&self.config),
-                        did,
-                        self.freshness,
-                    ));
-                }
-                State::Document(resolve) => {
-                    let document = ready!(resolve.poll(cx))?;
-                    return Poll::Ready(self.accept(cx, document));
-                }
-            }
-        }
+        let Self { config, freshness, steps } = self;
+        steps.run(|state| {
+            Ok(match state {
+                State::Handle(handle, mut resolve) => match resolve.poll(cx) {
+                    Poll::Pending => Step::Wait(State::Handle(handle, resolve)),
+                    Poll::Ready(did) => {
+                        let resolve = ResolveDid::new(Arc::clone(config), did?, *freshness);
+                        Step::Next(State::Document(Some(handle), resolve))
+                    }
+                },
+                State::Document(handle, mut resolve) => match resolve.poll(cx) {
+                    Poll::Pending => Step::Wait(State::Document(handle, resolve)),
+                    Poll::Ready(document) => Step::Done(accept(cx, config, handle, document?)?),
+                },
+            })
+        })
     }
 
     fn budget(&self) -> Budget {
@@ -119,12 +100,31 @@ impl Machine for ResolveAccount {
     }
 }
 
+/// Checks that the document claims the given handle and names a PDS.
+fn accept(
+    cx: &Cx<'_>,
+    config: &Config,
+    handle: Option<Handle>,
+    document: DidDocument,
+) -> Result<Account, IdentityError> {
+    let did = document.did().clone();
+    if let Some(input) = handle.filter(|handle| document.handle() != Some(handle)) {
+        // The handle or the document may come from the cache, and be older than a change of the
+        // account's handle. Both are removed from the cache, so that a retry resolves them again.
+        forget(cx, config, &input.clone().into());
+        let declared = document.handle().cloned();
+        return Err(IdentityError::HandleMismatch { input, did, declared });
+    }
+    let pds = document.pds(config.development)?;
+    Ok(Account { did, pds, document })
+}
+
 impl fmt::Debug for ResolveAccount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let awaited = match &self.state {
-            State::Handle(_) => "handle",
-            State::Document(_) => "document",
-        };
+        let awaited = self.steps.state().map(|state| match state {
+            State::Handle(..) => "handle",
+            State::Document(..) => "document",
+        });
         f.debug_struct("ResolveAccount").field("awaited", &awaited).finish_non_exhaustive()
     }
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use atproto_sansio::{Cx, Machine, Topic};
+use atproto_sansio::{Cx, Machine, Step, Steps, Topic};
 use bytes::Bytes;
 
 use crate::config::Config;
@@ -32,12 +32,13 @@ pub const DOCUMENTS: Topic = Topic::new("atproto-identity: documents", 1000, 16 
 #[derive(Debug)]
 pub struct Forget {
     config: Arc<Config>,
-    identifier: Option<Identifier>,
+    /// The one state: the account that is not forgotten yet.
+    steps: Steps<Identifier>,
 }
 
 impl Forget {
     pub(crate) fn new(config: Arc<Config>, identifier: Identifier) -> Self {
-        Self { config, identifier: Some(identifier) }
+        Self { config, steps: Steps::begin(identifier) }
     }
 }
 
@@ -46,9 +47,11 @@ impl Machine for Forget {
     type Error = Infallible;
 
     fn poll(&mut self, cx: &mut Cx<'_>) -> Poll<Result<(), Infallible>> {
-        let identifier = self.identifier.take().expect("`Forget` is not polled after its end");
-        forget(cx, &self.config, &identifier);
-        Poll::Ready(Ok(()))
+        let Self { config, steps } = self;
+        steps.run(|identifier| {
+            forget(cx, config, &identifier);
+            Ok(Step::Done(()))
+        })
     }
 }
 

@@ -13,9 +13,9 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::task::{Poll, ready};
+use std::task::Poll;
 
-use atproto_sansio::{Budget, Cx, Machine};
+use atproto_sansio::{Budget, Cx, Machine, Step, Steps};
 use url::Url;
 
 use crate::account::{Account, ResolveAccount};
@@ -51,7 +51,7 @@ pub struct ResolveIdentity {
     freshness: Freshness,
     /// Whether a DID was given, so that the handle in its document must still be verified.
     by_did: bool,
-    state: State,
+    steps: Steps<State>,
 }
 
 enum State {
@@ -63,7 +63,7 @@ impl ResolveIdentity {
     pub(crate) fn new(config: Arc<Config>, identifier: Identifier, freshness: Freshness) -> Self {
         let by_did = matches!(identifier, Identifier::Did(_));
         let state = State::Account(ResolveAccount::new(Arc::clone(&config), identifier, freshness));
-        Self { config, freshness, by_did, state }
+        Self { config, freshness, by_did, steps: Steps::begin(state) }
     }
 }
 
@@ -72,31 +72,34 @@ impl Machine for ResolveIdentity {
     type Error = IdentityError;
 
     fn poll(&mut self, cx: &mut Cx<'_>) -> Poll<Result<Identity, IdentityError>> {
-        loop {
-            match &mut self.state {
-                State::Account(resolve) => {
-                    let account = ready!(resolve.poll(cx))?;
-                    match account.document.handle().cloned() {
-                        Some(claimed) if self.by_did => {
-                            let resolve = ResolveHandle::new(
-                                Arc::clone(&self.config),
-                                claimed,
-                                self.freshness,
-                            );
-                            self.state = State::Handle(Box::new(account), resolve);
+        let Self { config, freshness, by_did, steps } = self;
+        steps.run(|state| {
+            Ok(match state {
+                State::Account(mut resolve) => match resolve.poll(cx) {
+                    Poll::Pending => Step::Wait(State::Account(resolve)),
+                    Poll::Ready(account) => {
+                        let account = account?;
+                        match account.document.handle().cloned() {
+                            Some(claimed) if *by_did => {
+                                let config = Arc::clone(config);
+                                let resolve = ResolveHandle::new(config, claimed, *freshness);
+                                Step::Next(State::Handle(Box::new(account), resolve))
+                            }
+                            // If a handle was given, `ResolveAccount` has verified it already.
+                            handle => Step::Done(Identity::new(account, handle)),
                         }
-                        // If a handle was given, `ResolveAccount` has verified it already.
-                        handle => return Poll::Ready(Ok(Identity::new(account, handle))),
                     }
-                }
-                State::Handle(account, resolve) => {
-                    let resolved = ready!(resolve.poll(cx));
-                    let verified = resolved.is_ok_and(|did| did == account.did);
-                    let handle = account.document.handle().filter(|_| verified).cloned();
-                    return Poll::Ready(Ok(Identity::new((**account).clone(), handle)));
-                }
-            }
-        }
+                },
+                State::Handle(account, mut resolve) => match resolve.poll(cx) {
+                    Poll::Pending => Step::Wait(State::Handle(account, resolve)),
+                    Poll::Ready(resolved) => {
+                        let verified = resolved.is_ok_and(|did| did == account.did);
+                        let handle = account.document.handle().filter(|_| verified).cloned();
+                        Step::Done(Identity::new(*account, handle))
+                    }
+                },
+            })
+        })
     }
 
     fn budget(&self) -> Budget {
@@ -113,10 +116,10 @@ impl Identity {
 
 impl fmt::Debug for ResolveIdentity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let awaited = match &self.state {
+        let awaited = self.steps.state().map(|state| match state {
             State::Account(_) => "account",
             State::Handle(..) => "handle",
-        };
+        });
         f.debug_struct("ResolveIdentity").field("awaited", &awaited).finish_non_exhaustive()
     }
 }

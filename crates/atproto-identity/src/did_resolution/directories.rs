@@ -14,10 +14,10 @@
 //! that never answers leaves time for the next one.
 
 use std::sync::Arc;
-use std::task::{Poll, ready};
+use std::task::Poll;
 use std::time::Duration;
 
-use atproto_sansio::{Cx, Fetch, Machine};
+use atproto_sansio::{Cx, Fetch, Machine, Step, Steps};
 
 use crate::config::Config;
 use crate::did_resolution::document::DidDocument;
@@ -28,27 +28,37 @@ use crate::syntax::did::Did;
 
 /// Machine that fetches the document of a `did:plc` from the first directory that answers.
 pub(crate) struct AskDirectories {
+    list: List,
+    steps: Steps<State>,
+}
+
+enum State {
+    /// The next directory is asked now.
+    Next,
+    Asked(Fetch<PlcDocument>),
+}
+
+/// The directories, and the failures of those that were asked.
+struct List {
     config: Arc<Config>,
     did: Did,
     freshness: Freshness,
-    /// Deadline of all directories together, on the scale of `Cx::elapsed`; set by the first poll.
+    /// Deadline of all directories together, on the scale of `Cx::elapsed`; set by the first
+    /// request.
     deadline: Option<Duration>,
-    /// Errors of the directories that were asked before the present one.
     failures: Vec<IdentityError>,
-    /// The present directory; `None` before the first poll.
-    directory: Option<Fetch<PlcDocument>>,
 }
 
 impl AskDirectories {
-    /// `None` if no directory is configured.
-    pub(crate) fn new(config: Arc<Config>, did: Did, freshness: Freshness) -> Option<Self> {
-        let new =
-            Self { config, did, freshness, deadline: None, failures: Vec::new(), directory: None };
-        (!new.config.directories.is_empty()).then_some(new)
+    pub(crate) fn new(config: Arc<Config>, did: Did, freshness: Freshness) -> Self {
+        let list = List { config, did, freshness, deadline: None, failures: Vec::new() };
+        Self { list, steps: Steps::begin(State::Next) }
     }
+}
 
-    /// A fetch from the next directory, with its share of the time that is left. `None` if there is
-    /// no directory or no time left.
+impl List {
+    /// A request to the next directory, with its share of the time that is left. `None` if there
+    /// is no directory or no time left.
     fn next(&mut self, elapsed: Duration) -> Option<Fetch<PlcDocument>> {
         let latest = elapsed.saturating_add(self.config.document_timeout);
         let left = self.deadline.get_or_insert(latest).saturating_sub(elapsed);
@@ -75,23 +85,21 @@ impl Machine for AskDirectories {
     type Error = IdentityError;
 
     fn poll(&mut self, cx: &mut Cx<'_>) -> Poll<Result<DidDocument, IdentityError>> {
-        loop {
-            if let Some(directory) = &mut self.directory {
-                match ready!(directory.poll(cx)) {
-                    Ok(document) => return Poll::Ready(Ok(document)),
-                    Err(error) => {
-                        let is_final = !error.is_transient();
-                        self.failures.push(error);
-                        if is_final {
-                            return Poll::Ready(Err(self.failure()));
-                        }
-                    }
+        let Self { list, steps } = self;
+        steps.run(|state| match state {
+            State::Next => match list.next(cx.elapsed()) {
+                Some(asked) => Ok(Step::Next(State::Asked(asked))),
+                None => Err(list.failure()),
+            },
+            State::Asked(mut asked) => match asked.poll(cx) {
+                Poll::Pending => Ok(Step::Wait(State::Asked(asked))),
+                Poll::Ready(Ok(document)) => Ok(Step::Done(document)),
+                Poll::Ready(Err(error)) => {
+                    let is_final = !error.is_transient();
+                    list.failures.push(error);
+                    if is_final { Err(list.failure()) } else { Ok(Step::Next(State::Next)) }
                 }
-            }
-            self.directory = self.next(cx.elapsed());
-            if self.directory.is_none() {
-                return Poll::Ready(Err(self.failure()));
-            }
-        }
+            },
+        })
     }
 }

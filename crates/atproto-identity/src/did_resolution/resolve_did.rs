@@ -14,9 +14,9 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::task::{Poll, ready};
+use std::task::Poll;
 
-use atproto_sansio::{Budget, Cx, Fetch, Machine};
+use atproto_sansio::{Budget, Cx, Fetch, Machine, Step, Steps};
 
 use crate::cache::{learn_document, recall_document};
 use crate::config::Config;
@@ -33,41 +33,18 @@ pub struct ResolveDid {
     config: Arc<Config>,
     did: Did,
     freshness: Freshness,
-    state: State,
+    steps: Steps<State>,
 }
 
 enum State {
     Begin,
     Directories(Box<AskDirectories>),
     Host(Fetch<WebDocument>),
-    Ended,
 }
 
 impl ResolveDid {
     pub(crate) fn new(config: Arc<Config>, did: Did, freshness: Freshness) -> Self {
-        Self { config, did, freshness, state: State::Begin }
-    }
-
-    /// Checks the DID and returns the state for its method: PLC directories, or the `did:web` host.
-    fn begin(&self) -> Result<State, IdentityError> {
-        let (config, did, freshness) = (Arc::clone(&self.config), self.did.clone(), self.freshness);
-        match did.check(config.development)? {
-            DidMethod::Plc => AskDirectories::new(config, did, freshness)
-                .map(|directories| State::Directories(Box::new(directories)))
-                .ok_or_else(|| IdentityError::NoDirectory(self.did.clone())),
-            DidMethod::Web => {
-                let timeout = config.document_timeout;
-                let reach = config.reach();
-                Ok(State::Host(Fetch::new(WebDocument { did, freshness, timeout, reach })))
-            }
-        }
-    }
-
-    fn recall(&self, cx: &Cx<'_>) -> Option<DidDocument> {
-        match self.freshness {
-            Freshness::Cached => recall_document(cx, &self.config, &self.did),
-            Freshness::Fresh => None,
-        }
+        Self { config, did, freshness, steps: Steps::begin(State::Begin) }
     }
 }
 
@@ -76,26 +53,50 @@ impl Machine for ResolveDid {
     type Error = IdentityError;
 
     fn poll(&mut self, cx: &mut Cx<'_>) -> Poll<Result<DidDocument, IdentityError>> {
-        if let State::Begin = self.state {
-            self.state = State::Ended;
-            let asked = self.begin()?;
-            if let Some(document) = self.recall(cx) {
-                return Poll::Ready(Ok(document));
-            }
-            self.state = asked;
-        }
-        let result = ready!(match &mut self.state {
-            State::Directories(directories) => directories.poll(cx),
-            State::Host(host) => host.poll(cx),
-            State::Begin | State::Ended => unreachable!("a resolution was polled after its end"),
-        });
-        self.state = State::Ended;
-        learn_document(cx, &self.config, &self.did, &result);
-        Poll::Ready(result)
+        let Self { config, did, freshness, steps } = self;
+        steps.run(|state| {
+            let (state, result) = match state {
+                State::Begin => {
+                    let asked = ask(config, did, *freshness)?;
+                    let cached = match freshness {
+                        Freshness::Cached => recall_document(cx, config, did),
+                        Freshness::Fresh => None,
+                    };
+                    return Ok(cached.map_or(Step::Next(asked), Step::Done));
+                }
+                State::Directories(mut directories) => {
+                    let result = directories.poll(cx);
+                    (State::Directories(directories), result)
+                }
+                State::Host(mut host) => {
+                    let result = host.poll(cx);
+                    (State::Host(host), result)
+                }
+            };
+            let Poll::Ready(result) = result else { return Ok(Step::Wait(state)) };
+            learn_document(cx, config, did, &result);
+            result.map(Step::Done)
+        })
     }
 
     fn budget(&self) -> Budget {
         self.config.did_budget()
+    }
+}
+
+/// Checks the DID and returns the state for its method: PLC directories, or the `did:web` host.
+fn ask(config: &Arc<Config>, did: &Did, freshness: Freshness) -> Result<State, IdentityError> {
+    let (config, did) = (Arc::clone(config), did.clone());
+    match did.check(config.development)? {
+        DidMethod::Plc if config.directories.is_empty() => Err(IdentityError::NoDirectory(did)),
+        DidMethod::Plc => {
+            let directories = AskDirectories::new(config, did, freshness);
+            Ok(State::Directories(Box::new(directories)))
+        }
+        DidMethod::Web => {
+            let (timeout, reach) = (config.document_timeout, config.reach());
+            Ok(State::Host(Fetch::new(WebDocument { did, freshness, timeout, reach })))
+        }
     }
 }
 

@@ -109,16 +109,13 @@ impl Machine for Race {
             return Poll::Ready(result.map(|did| Winner { did, dns_ended }));
         }
         self.https.advance(cx);
-        let undecided = match self.https.result() {
-            None => true,
-            Some(Err(_)) => !dns_ended,
-            Some(Ok(_)) => !dns_ended && !self.is_grace_over(cx),
-        };
-        if undecided {
+        let Some(result) = self.https.take() else { return Poll::Pending };
+        let is_decided = dns_ended || (result.is_ok() && self.is_grace_over(cx));
+        if !is_decided {
+            self.https = Held::ended(result);
             return Poll::Pending;
         }
-        let https = self.https.take().expect("a race is not polled after its end");
-        Poll::Ready(match https {
+        Poll::Ready(match result {
             Ok(did) => Ok(Winner { did, dns_ended }),
             Err(error) => Err(self.failure(error)),
         })

@@ -12,15 +12,15 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::task::{Poll, ready};
+use std::task::Poll;
 
-use atproto_sansio::{Budget, Cx, Machine};
+use atproto_sansio::{Budget, Cx, Machine, Step, Steps};
 
 use crate::cache::{learn_did, recall_did};
 use crate::config::Config;
 use crate::error::IdentityError;
 use crate::freshness::Freshness;
-use crate::handle_resolution::race::Race;
+use crate::handle_resolution::race::{Race, Winner};
 use crate::syntax::did::Did;
 use crate::syntax::handle::Handle;
 use crate::syntax::hostname;
@@ -30,33 +30,17 @@ pub struct ResolveHandle {
     config: Arc<Config>,
     handle: Handle,
     freshness: Freshness,
-    state: State,
+    steps: Steps<State>,
 }
 
 enum State {
     Begin,
     Race(Box<Race>),
-    Ended,
 }
 
 impl ResolveHandle {
     pub(crate) fn new(config: Arc<Config>, handle: Handle, freshness: Freshness) -> Self {
-        Self { config, handle, freshness, state: State::Begin }
-    }
-
-    /// Refuses a handle below a reserved top-level domain, before any call.
-    fn check_resolvable(&self) -> Result<(), IdentityError> {
-        match hostname::reserved_domain(self.handle.as_str(), self.config.development) {
-            Some(domain) => Err(IdentityError::ReservedTld { handle: self.handle.clone(), domain }),
-            None => Ok(()),
-        }
-    }
-
-    fn recall(&self, cx: &Cx<'_>) -> Option<Did> {
-        match self.freshness {
-            Freshness::Cached => recall_did(cx, &self.config, &self.handle),
-            Freshness::Fresh => None,
-        }
+        Self { config, handle, freshness, steps: Steps::begin(State::Begin) }
     }
 }
 
@@ -65,32 +49,58 @@ impl Machine for ResolveHandle {
     type Error = IdentityError;
 
     fn poll(&mut self, cx: &mut Cx<'_>) -> Poll<Result<Did, IdentityError>> {
-        if let State::Begin = self.state {
-            self.state = State::Ended;
-            self.check_resolvable()?;
-            if let Some(did) = self.recall(cx) {
-                return Poll::Ready(Ok(did));
-            }
-            self.state =
-                State::Race(Box::new(Race::new(&self.config, &self.handle, self.freshness)));
-        }
-        let State::Race(race) = &mut self.state else {
-            unreachable!("a resolution was polled after its end");
-        };
-        let result = ready!(race.poll(cx));
-        self.state = State::Ended;
-        let dns_ended = result.as_ref().map_or(true, |winner| winner.dns_ended);
-        let result = result.map(|winner| winner.did);
-        // DNS would have had priority, so a result without DNS holds for this resolution alone.
-        if dns_ended {
-            learn_did(cx, &self.config, &self.handle, &result);
-        }
-        Poll::Ready(result)
+        let Self { config, handle, freshness, steps } = self;
+        steps.run(|state| {
+            Ok(match state {
+                State::Begin => {
+                    check_resolvable(config, handle)?;
+                    let cached = match freshness {
+                        Freshness::Cached => recall_did(cx, config, handle),
+                        Freshness::Fresh => None,
+                    };
+                    match cached {
+                        Some(did) => Step::Done(did),
+                        None => {
+                            let race = Race::new(config, handle, *freshness);
+                            Step::Next(State::Race(Box::new(race)))
+                        }
+                    }
+                }
+                State::Race(mut race) => match race.poll(cx) {
+                    Poll::Pending => Step::Wait(State::Race(race)),
+                    Poll::Ready(result) => Step::Done(learn(cx, config, handle, result)?),
+                },
+            })
+        })
     }
 
     fn budget(&self) -> Budget {
         self.config.handle_budget()
     }
+}
+
+/// Refuses a handle below a reserved top-level domain, before any call.
+fn check_resolvable(config: &Config, handle: &Handle) -> Result<(), IdentityError> {
+    match hostname::reserved_domain(handle.as_str(), config.development) {
+        Some(domain) => Err(IdentityError::ReservedTld { handle: handle.clone(), domain }),
+        None => Ok(()),
+    }
+}
+
+/// Updates the cache, unless DNS was still open: it would have had priority, so such a result holds
+/// for this resolution alone.
+fn learn(
+    cx: &Cx<'_>,
+    config: &Config,
+    handle: &Handle,
+    result: Result<Winner, IdentityError>,
+) -> Result<Did, IdentityError> {
+    let dns_ended = result.as_ref().map_or(true, |winner| winner.dns_ended);
+    let result = result.map(|winner| winner.did);
+    if dns_ended {
+        learn_did(cx, config, handle, &result);
+    }
+    result
 }
 
 impl fmt::Debug for ResolveHandle {

@@ -1,10 +1,11 @@
 //! Tests of the cache: lifetime, removal, and checks of cached values.
 
-use std::sync::Arc;
+use std::convert::Infallible;
+use std::task::Poll;
 use std::time::Duration;
 
 use atproto_identity::{DOCUMENTS, Freshness, HANDLES, Identifier, Resolver};
-use atproto_sansio::{Call, Flow, Memory, Output, Topic};
+use atproto_sansio::{Call, Cx, Flow, Machine, Output, Topic};
 use bytes::Bytes;
 
 use crate::net::{self, Net, World};
@@ -128,33 +129,39 @@ fn a_mismatch_with_a_cached_document_removes_it() {
     assert!(world.in_turn(&alice(), machine()).result.is_ok());
 }
 
-/// A memory with one value for every handle and one for every document.
-struct Spoiled(&'static str, &'static str);
+/// Machine that caches one value for as long as possible.
+struct Remember(Topic, &'static str, Bytes);
 
-impl Memory for Spoiled {
-    fn get(&self, topic: Topic, _: &str, _: Duration) -> Option<Bytes> {
-        let Self(handle, document) = *self;
-        [(HANDLES, handle), (DOCUMENTS, document)]
-            .into_iter()
-            .find(|(other, _)| *other == topic)
-            .map(|(_, value)| Bytes::from(value))
+impl Machine for Remember {
+    type Output = ();
+    type Error = Infallible;
+
+    fn poll(&mut self, cx: &mut Cx<'_>) -> Poll<Result<(), Infallible>> {
+        cx.remember(self.0, self.1, self.2.clone(), Duration::MAX);
+        Poll::Ready(Ok(()))
     }
-
-    fn put(&self, _: Topic, _: &str, _: Bytes, _: Duration) {}
-
-    fn forget(&self, _: Topic, _: &str) {}
 }
 
 #[test]
 fn cached_values_pass_the_checks_of_fresh_ones() {
+    let world = World::default();
+    let keep = |handle: &str, document: &str| {
+        let key = "alice.com production records=driver redirects=5";
+        let handle = Remember(HANDLES, key, handle.to_owned().into());
+        world.in_turn(&Net::default(), handle).result.unwrap();
+        let key = "did:plc:aaaaaaaaaaaaaaaaaaaaaaaa production https://plc.directory/";
+        let document = Remember(DOCUMENTS, key, document.to_owned().into());
+        world.in_turn(&Net::default(), document).result.unwrap();
+    };
+    keep(DID, &document("alice.com"));
+    assert_eq!(asked(&world, &alice(), Freshness::Cached), NOTHING);
     for (handle, document) in [
         ("did:key:z6Mk", "{}"),
         ("did:web:localhost", r#"{"id":"did:plc:other"}"#),
         ("\u{fffd}", "\u{fffd}"),
         ("", ""),
     ] {
-        let memory = Arc::new(Spoiled(handle, document));
-        let world = World { memory, ..World::default() };
+        keep(handle, document);
         assert_eq!(asked(&world, &alice(), Freshness::Cached), ALL, "{handle}");
     }
 }

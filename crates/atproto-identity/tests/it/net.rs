@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use atproto_sansio::{
-    Call, Entropy, Env, Flow, KeyError, Keys, Machine, MapMemory, Memory, Output, Phase, Reply,
-    Rule, SecretKey, Signer, TransportError, UnixTime,
+    Call, Entropy, Env, Flow, KeyError, Keys, Machine, MapMemory, Output, Phase, Reply, Rule,
+    SecretKey, Signer, TransportError, UnixTime,
 };
 use bytes::Bytes;
 use http::Response;
@@ -36,20 +36,11 @@ pub(crate) struct Run<T, E> {
 }
 
 /// Environment of a machine: a cache, and a clock that each reply moves by `step`.
+#[derive(Default)]
 pub(crate) struct World {
-    pub(crate) memory: Arc<dyn Memory>,
+    pub(crate) memory: MapMemory,
     pub(crate) elapsed: Cell<Duration>,
     pub(crate) step: Duration,
-}
-
-impl Default for World {
-    fn default() -> Self {
-        Self {
-            memory: Arc::new(MapMemory::default()),
-            elapsed: Cell::default(),
-            step: Duration::ZERO,
-        }
-    }
 }
 
 impl Net {
@@ -237,7 +228,7 @@ impl World {
             now: UnixTime::from_secs(1_700_000_000),
             elapsed: self.elapsed.get(),
             entropy: &mut Unused,
-            memory: &*self.memory,
+            memory: &self.memory,
             keys: &Unused,
         })
     }

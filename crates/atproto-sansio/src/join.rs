@@ -83,6 +83,23 @@ impl<M: Machine> Held<M> {
     }
 }
 
+/// Polls the machine, and takes its result.
+impl<M: Machine> Machine for Held<M> {
+    type Output = M::Output;
+    type Error = M::Error;
+
+    fn poll(&mut self, cx: &mut Cx<'_>) -> Poll<Result<M::Output, M::Error>> {
+        if !self.advance(cx) {
+            return Poll::Pending;
+        }
+        Poll::Ready(self.take().expect("a result is taken once"))
+    }
+
+    fn budget(&self) -> Budget {
+        self.running().map_or_else(Budget::default, Machine::budget)
+    }
+}
+
 /// Two machines side by side: ends in both outputs, or in the first error.
 ///
 /// Calls of both machines are in flight at the same time. If one machine fails, the calls of the
@@ -108,9 +125,7 @@ where
     type Error = A::Error;
 
     fn budget(&self) -> Budget {
-        let of_first = self.first.running().map_or_else(Budget::default, Machine::budget);
-        let of_second = self.second.running().map_or_else(Budget::default, Machine::budget);
-        of_first.beside(of_second)
+        self.first.budget().beside(self.second.budget())
     }
 
     fn poll(&mut self, cx: &mut Cx<'_>) -> Poll<Result<Self::Output, Self::Error>> {

@@ -85,15 +85,16 @@ fn an_old_server_reports_a_moved_account_as_deactivated() {
 }
 
 #[test]
-fn a_server_without_nonces_needs_an_interop_client() {
+fn a_server_without_nonces_is_accepted_unless_the_client_is_strict() {
     let mut sandbox = Sandbox::new(1);
     let pds = server(&sandbox, &sandbox.names().pds.clone());
     sandbox.require_nonces(pds, false);
     let scopes = || atproto_oauth_core::Scopes::parse("atproto").unwrap();
-    let strict = atproto_oauth_core::Client::loopback(scopes()).build().unwrap();
+    let strict = atproto_oauth_core::Client::loopback(scopes());
+    let strict = strict.nonce_policy(NoncePolicy::Strict).build().unwrap();
     assert!(sandbox.run(strict.authorize(ALICE.parse().unwrap())).is_err());
     let client = atproto_oauth_core::Client::loopback(scopes());
-    let client = client.nonce_policy(NoncePolicy::Interop).build().unwrap();
+    let client = client.build().unwrap();
     let session = log_in(&mut sandbox, &client, ALICE);
     assert_eq!(status(&mut sandbox, &client, &session), 200);
     assert!(sandbox.requests().all(|request| !request.answer_headers.contains_key("dpop-nonce")));

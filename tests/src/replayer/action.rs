@@ -75,6 +75,7 @@ fn login(play: &mut Play<'_>) -> Result<Outcome, String> {
             let now = play.world.environment.now;
             outcome.field("expires_in", authorization.expires_at.since(now).as_secs());
             play.world.begun(authorization.pending);
+            outcome.violation(authorization.violation.as_ref());
             outcome
         }
         Err(error) => Outcome::error(&error),
@@ -93,6 +94,7 @@ fn callback(play: &mut Play<'_>) -> Result<Outcome, String> {
             let mut outcome = Outcome::session(&logged_in.session, &play.world);
             outcome.field("app_state", logged_in.app_state.as_deref().unwrap_or("(none)"));
             play.world.session = Some(logged_in.session);
+            outcome.violation(logged_in.violation.as_ref());
             outcome
         }
         Err(error) => {
@@ -140,16 +142,18 @@ fn refresh(play: &mut Play<'_>) -> Result<Outcome, String> {
     Ok(match play.run(machine)? {
         Ok(refreshed) => {
             let mut outcome = Outcome::session(&refreshed.session, &play.world);
-            let violation = refreshed.violation.map(|violation| violation.to_string());
-            outcome.field("violation", violation.as_deref().map_or("(none)", |_| "reported"));
-            outcome.text = violation.unwrap_or_default();
+            outcome.violation(refreshed.violation.as_ref());
             play.world.session = Some(refreshed.session);
             outcome
         }
         Err(error) => {
             let mut outcome = Outcome::error(&error.error);
+            outcome.field("retryable", error.is_retryable());
             outcome.revocation(error.revocation.as_ref());
             outcome.field("effect", format!("{:?}", error.effect));
+            if let Some(session) = error.session {
+                play.world.session = Some(*session);
+            }
             outcome
         }
     })

@@ -57,8 +57,15 @@ impl Outcome {
         self.field("revocation", said);
     }
 
-    /// Adds a field.
+    /// Adds the field `violation`, and the text of a rule that the server broke.
+    pub fn violation(&mut self, violation: Option<&Error>) {
+        self.field("violation", violation.map_or("(none)", |_| "reported"));
+        self.text = violation.map(ToString::to_string).unwrap_or_default();
+    }
+
+    /// Sets a field.
     pub fn field(&mut self, name: &'static str, value: impl ToString) {
+        self.fields.retain(|(known, _)| *known != name);
         self.fields.push((name, value.to_string()));
     }
 

@@ -49,7 +49,7 @@ impl World {
             .redirect_path("/callback");
         for option in options {
             builder = match option.as_str() {
-                "nonce=interop" => builder.nonce_policy(NoncePolicy::Interop),
+                "nonce=strict" => builder.nonce_policy(NoncePolicy::Strict),
                 "fallback" => builder.resource_metadata_fallback(),
                 other => panic!("unknown option of the `client` line: {other}"),
             };

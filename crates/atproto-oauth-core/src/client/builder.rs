@@ -135,7 +135,7 @@ impl ClientBuilder {
         Self { resolver, ..self }
     }
 
-    /// Treatment of successful responses without `DPoP-Nonce`; [`NoncePolicy::Strict`] by default.
+    /// Treatment of successful responses without `DPoP-Nonce`; [`NoncePolicy::Interop`] by default.
     pub fn nonce_policy(self, nonce_policy: NoncePolicy) -> Self {
         Self { nonce_policy, ..self }
     }

@@ -9,7 +9,7 @@ use crate::client::auth::{AuthMethod, ClientAuth};
 use crate::client::description::Description;
 use crate::client::key::ClientKey;
 use crate::client::redirect_uri::{self, ApplicationType};
-use crate::error::{Error, InputError, SessionError};
+use crate::error::{EndpointName, Error, InputError, SessionError};
 use crate::origin::Origin;
 use crate::scope::Scopes;
 
@@ -39,10 +39,13 @@ pub(crate) struct Config {
     reason = "a policy either enforces the specification or does not"
 )]
 pub enum NoncePolicy {
-    /// Rejects the response (atproto OAuth, «DPoP»). Tokens that a refresh returned are not lost.
-    #[default]
+    /// Rejects a successful response to a pushed authorization request or a code exchange
+    /// (atproto OAuth, «DPoP»). Tokens that a refresh returned are not lost, and the response to a
+    /// request is returned.
     Strict,
-    /// Accepts the response, as the reference clients do.
+    /// Accepts the response, as the reference clients do, because servers that people run leave the
+    /// header out.
+    #[default]
     Interop,
 }
 
@@ -99,6 +102,23 @@ impl Config {
             return Ok(());
         }
         Err(InputError::RedirectUriNotDeclared(uri.to_string()))
+    }
+
+    /// The violation to report beside a successful response, if that lacks a nonce.
+    ///
+    /// # Errors
+    ///
+    /// Fails with the violation under [`NoncePolicy::Strict`].
+    pub(crate) fn nonce_violation(
+        &self,
+        nonce_missing: bool,
+        endpoint: EndpointName,
+    ) -> Result<Option<Error>, Error> {
+        let violation = nonce_missing.then_some(Error::NonceMissing(endpoint));
+        match (violation, self.nonce_policy) {
+            (Some(violation), NoncePolicy::Strict) => Err(violation),
+            (violation, NoncePolicy::Strict | NoncePolicy::Interop) => Ok(violation),
+        }
     }
 
     /// Reach of requests to servers that a user or the network named.

@@ -2,6 +2,7 @@
 
 pub(crate) mod discover;
 pub(crate) mod fetch;
+pub(crate) mod issuer;
 pub(crate) mod metadata;
 pub(crate) mod resource;
 pub(crate) mod server;

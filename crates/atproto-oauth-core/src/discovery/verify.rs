@@ -1,8 +1,9 @@
 //! Checks that an issuer is the authorization server of an account, without any cache.
 //!
 //! ```text
-//! DID document ── PDS ──▶ resource metadata ── issuer ──▶ equals the pinned issuer?
-//! metadata of the pinned issuer ────────────────────────▶ protects the PDS?
+//! Document ── PDS ──▶ Issuer ── the PDS names the pinned issuer ──▶ Server ──▶ Handle ──▶ Verified
+//!    └───── metadata of the pinned issuer, from the beginning ────────▲          ▲
+//!    └───── the handle that the document claims, if it is not known yet ─────────┘
 //! ```
 //!
 //! The pinned issuer is the issuer of the login or session. Its metadata is requested at once, as
@@ -11,22 +12,25 @@
 //!
 //! `Ok` means: the account's DID document names this PDS, this PDS names the pinned issuer, and
 //! the issuer's metadata follows the profile and does not exclude the PDS. If a login began at a
-//! server, this check alone keeps that server from claiming accounts of other servers.
+//! server, this check alone keeps that server from claiming accounts of other servers. A handle
+//! that is returned leads to the account, and the DID document claims it; a handle that can't be
+//! verified is no error.
 //!
-//! atproto OAuth, «Identity Authentication».
+//! atproto OAuth, «Identity Authentication»; atproto Handle, «Invalid Handles».
 
-use std::task::{Poll, ready};
+use std::fmt;
+use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
-use atproto_identity::{Did, Freshness, ResolveDid};
-use atproto_sansio::{Cx, Held, Machine};
+use atproto_identity::{Did, DidDocument, Freshness, Handle, ResolveDid, ResolveHandle};
+use atproto_sansio::{Cx, Held, Machine, Step, Steps};
 
 use crate::client::config::Config;
-use crate::discovery::discover::{
-    check_protected, fetch_resource, fetch_server, is_not_found, no_oauth, origin_of_pds,
-};
+use crate::discovery::discover::origin_of_pds;
 use crate::discovery::fetch::FetchDocument;
-use crate::discovery::resource::{ResourceMetadata, ResourceMetadataEndpoint};
+use crate::discovery::issuer::{AskIssuer, check_protected, fetch_resource, fetch_server};
+use crate::discovery::resource::ResourceMetadataEndpoint;
 use crate::discovery::server::{ServerMetadata, ServerMetadataEndpoint};
 use crate::error::{AuthorityError, Error};
 use crate::origin::Origin;
@@ -36,110 +40,85 @@ use crate::origin::Origin;
 pub(crate) const TIME: Duration = Duration::from_secs(10);
 
 /// Machine that checks whether `issuer` is the authorization server of `did`.
-#[derive(Debug)]
 pub(crate) struct Verify {
-    did: Did,
-    issuer: Origin,
-    development: bool,
-    document: Held<ResolveDid>,
-    /// The PDS whose metadata is fetched: at first the known PDS, which may be out of date.
-    resource: Option<(Origin, Held<FetchDocument<ResourceMetadataEndpoint>>)>,
-    server: Held<FetchDocument<ServerMetadataEndpoint>>,
-    /// The PDS that the DID document names; `None` until the DID document has arrived.
-    pds: Option<Origin>,
-    /// Whether the PDS is known to name `issuer`.
-    named: bool,
-    /// Whether a PDS without resource metadata counts as its own issuer.
-    fallback: bool,
-    ended: bool,
+    claim: Claim,
+    steps: Steps<State>,
 }
 
-/// The account's current PDS, and the metadata of its authorization server.
+/// The account and the issuer to be verified.
+struct Claim {
+    config: Arc<Config>,
+    did: Did,
+    issuer: Origin,
+    handle: Wanted,
+}
+
+/// The handle that the check returns.
+#[derive(Clone, Debug)]
+pub(crate) enum Wanted {
+    /// None: the caller keeps the handle that it has.
+    Nothing,
+    /// The handle that the DID document claims. It is resolved, unless it is this one, which was
+    /// verified when the login began.
+    Handle(Option<Handle>),
+}
+
+#[derive(Debug)]
+enum State {
+    Document {
+        document: ResolveDid,
+        /// The PDS as known so far, which may be out of date, with the fetch of its metadata.
+        known: Option<(Origin, Held<FetchDocument<ResourceMetadataEndpoint>>)>,
+        server: Held<FetchDocument<ServerMetadataEndpoint>>,
+    },
+    Issuer(AskIssuer, Held<VerifyHandle>),
+    Server {
+        pds: Origin,
+        server: Held<FetchDocument<ServerMetadataEndpoint>>,
+        handle: Held<VerifyHandle>,
+    },
+    Handle {
+        pds: Origin,
+        server: Box<ServerMetadata>,
+        handle: Held<VerifyHandle>,
+    },
+}
+
+/// The account's current PDS, the metadata of its authorization server, and its handle.
 #[derive(Debug)]
 pub(crate) struct Verified {
     pub(crate) pds: Origin,
     pub(crate) server: ServerMetadata,
+    /// The wanted handle, if it leads to the account.
+    pub(crate) handle: Option<Handle>,
+}
+
+/// Resolves the handle that a DID document claims. A handle that does not lead to the account, or
+/// can't be resolved, is `None`.
+#[derive(Debug)]
+struct VerifyHandle {
+    did: Did,
+    handle: Handle,
+    resolve: ResolveHandle,
 }
 
 impl Verify {
     /// Begins the check; `pds` is the PDS of the account as known so far, if any.
-    pub(crate) fn new(config: &Config, did: Did, issuer: Origin, pds: Option<Origin>) -> Self {
-        let development = config.development;
-        Self {
-            document: Held::new(config.resolver.did(did.clone(), Freshness::Fresh)),
-            resource: pds.map(|pds| {
-                (pds.clone(), Held::new(fetch_resource(pds, development, Freshness::Fresh)))
-            }),
-            server: Held::new(fetch_server(issuer.clone(), development, Freshness::Fresh)),
-            fallback: config.resource_metadata_fallback,
-            did,
-            issuer,
-            development,
-            pds: None,
-            named: false,
-            ended: false,
-        }
-    }
-
-    /// Reads the PDS from the DID document when the document has arrived. If the metadata of
-    /// another PDS is being fetched, replaces that fetch.
-    fn find_pds(&mut self) -> Result<(), Error> {
-        if let Some(document) = self.document.take() {
-            let document = document?;
-            let pds = origin_of_pds(&document.pds(self.development)?, self.development)?;
-            if self.resource.as_ref().is_none_or(|(known, _)| *known != pds) {
-                let fetch = fetch_resource(pds.clone(), self.development, Freshness::Fresh);
-                self.resource = Some((pds.clone(), Held::new(fetch)));
-            }
-            self.pds = Some(pds);
-        }
-        Ok(())
-    }
-
-    /// Rejects a PDS that names another issuer than the pinned one.
-    fn check_issuer(
-        &self,
-        named: Result<ResourceMetadata, Error>,
-        pds: &Origin,
-    ) -> Result<(), Error> {
-        let issuer = match named {
-            Ok(named) => named.issuer,
-            Err(error) if self.fallback && is_not_found(&error) => pds.clone(),
-            Err(error) => return Err(no_oauth(error, pds)),
+    pub(crate) fn new(
+        config: &Arc<Config>,
+        did: Did,
+        issuer: Origin,
+        pds: Option<Origin>,
+        handle: Wanted,
+    ) -> Self {
+        let (development, fresh) = (config.development, Freshness::Fresh);
+        let state = State::Document {
+            document: config.resolver.did(did.clone(), fresh),
+            known: pds.map(|pds| (pds.clone(), Held::new(fetch_resource(pds, development, fresh)))),
+            server: Held::new(fetch_server(issuer.clone(), development, fresh)),
         };
-        if issuer == self.issuer {
-            return Ok(());
-        }
-        let (did, expected) = (self.did.clone(), self.issuer.clone());
-        Err(AuthorityError::IssuerOfAccount { did, expected, found: issuer }.into())
-    }
-
-    fn advance(&mut self, cx: &mut Cx<'_>) -> Poll<Result<Verified, Error>> {
-        self.document.advance(cx);
-        self.find_pds()?;
-        let resource = self.resource.as_mut();
-        let resource_is_done = resource.is_some_and(|(_, resource)| resource.advance(cx));
-        let server_is_done = self.server.advance(cx);
-        // Errors of the metadata of a PDS count only if the DID document names this PDS.
-        let Some(pds) = self.pds.clone() else { return Poll::Pending };
-        if !resource_is_done {
-            return Poll::Pending;
-        }
-        if !self.named
-            && let Some((_, resource)) = &mut self.resource
-            && let Some(named) = resource.take()
-        {
-            self.check_issuer(named, &pds)?;
-            self.named = true;
-        }
-        // An error of the issuer's metadata counts only if the PDS names this issuer, so that the
-        // result does not depend on the order of the responses.
-        if !server_is_done {
-            return Poll::Pending;
-        }
-        let server = self.server.take().expect("`Verify` is not polled after its end")?;
-        check_protected(&server, &pds)?;
-        Poll::Ready(Ok(Verified { pds, server }))
+        let claim = Claim { config: Arc::clone(config), did, issuer, handle };
+        Self { claim, steps: Steps::begin(state) }
     }
 }
 
@@ -148,9 +127,122 @@ impl Machine for Verify {
     type Error = Error;
 
     fn poll(&mut self, cx: &mut Cx<'_>) -> Poll<Result<Verified, Error>> {
-        assert!(!self.ended, "`Verify` is not polled after its end");
-        let result = ready!(self.advance(cx));
-        self.ended = true;
-        Poll::Ready(result)
+        let Self { claim, steps } = self;
+        steps.run(|state| claim.step(state, cx))
+    }
+}
+
+impl Claim {
+    fn step(&self, state: State, cx: &mut Cx<'_>) -> Result<Step<State, Verified>, Error> {
+        Ok(match state {
+            State::Document { mut document, mut known, mut server } => {
+                let found = document.poll(cx);
+                if let Some((_, fetch)) = &mut known {
+                    fetch.advance(cx);
+                }
+                server.advance(cx);
+                match found {
+                    Poll::Pending => Step::Wait(State::Document { document, known, server }),
+                    Poll::Ready(document) => {
+                        let document = document?;
+                        let ask = self.ask_issuer(&document, known, server)?;
+                        Step::Next(State::Issuer(ask, self.verify_handle(&document)))
+                    }
+                }
+            }
+            State::Issuer(mut ask, mut handle) => {
+                let named = ask.poll(cx);
+                handle.advance(cx);
+                match named {
+                    Poll::Pending => Step::Wait(State::Issuer(ask, handle)),
+                    Poll::Ready(named) => {
+                        self.check_issuer(named?.issuer)?;
+                        let AskIssuer { pds, server, .. } = ask;
+                        Step::Next(State::Server { pds, server, handle })
+                    }
+                }
+            }
+            State::Server { pds, mut server, mut handle } => {
+                handle.advance(cx);
+                match server.poll(cx) {
+                    Poll::Pending => Step::Wait(State::Server { pds, server, handle }),
+                    Poll::Ready(server) => {
+                        let server = Box::new(server?);
+                        check_protected(&server, &pds)?;
+                        Step::Next(State::Handle { pds, server, handle })
+                    }
+                }
+            }
+            State::Handle { pds, server, mut handle } => match handle.poll(cx) {
+                Poll::Pending => Step::Wait(State::Handle { pds, server, handle }),
+                Poll::Ready(handle) => {
+                    Step::Done(Verified { pds, server: *server, handle: handle? })
+                }
+            },
+        })
+    }
+
+    /// Asks the PDS that the document names for its issuer. If its metadata is not being fetched
+    /// already, begins to fetch it.
+    fn ask_issuer(
+        &self,
+        document: &DidDocument,
+        known: Option<(Origin, Held<FetchDocument<ResourceMetadataEndpoint>>)>,
+        server: Held<FetchDocument<ServerMetadataEndpoint>>,
+    ) -> Result<AskIssuer, Error> {
+        let development = self.config.development;
+        let pds = origin_of_pds(&document.pds(development)?, development)?;
+        let begun = known.and_then(|(known, fetch)| (known == pds).then_some(fetch));
+        let resource = begun.unwrap_or_else(|| {
+            Held::new(fetch_resource(pds.clone(), development, Freshness::Fresh))
+        });
+        let fallback = self.config.resource_metadata_fallback;
+        Ok(AskIssuer { pds, resource, server, fallback })
+    }
+
+    fn verify_handle(&self, document: &DidDocument) -> Held<VerifyHandle> {
+        let known = match &self.handle {
+            Wanted::Nothing => return Held::ended(Ok(None)),
+            Wanted::Handle(known) => known.as_ref(),
+        };
+        match document.handle() {
+            Some(claimed) if Some(claimed) != known => Held::new(VerifyHandle {
+                did: self.did.clone(),
+                handle: claimed.clone(),
+                resolve: self.config.resolver.handle(claimed.clone(), Freshness::Fresh),
+            }),
+            claimed => Held::ended(Ok(claimed.cloned())),
+        }
+    }
+
+    /// Rejects a PDS that names another issuer than the pinned one.
+    fn check_issuer(&self, found: Origin) -> Result<(), AuthorityError> {
+        if found == self.issuer {
+            return Ok(());
+        }
+        let (did, expected) = (self.did.clone(), self.issuer.clone());
+        Err(AuthorityError::IssuerOfAccount { did, expected, found })
+    }
+}
+
+impl Machine for VerifyHandle {
+    type Output = Option<Handle>;
+    type Error = Error;
+
+    fn poll(&mut self, cx: &mut Cx<'_>) -> Poll<Result<Option<Handle>, Error>> {
+        self.resolve.poll(cx).map(|resolved| {
+            let is_verified = resolved.is_ok_and(|did| did == self.did);
+            Ok(is_verified.then(|| self.handle.clone()))
+        })
+    }
+}
+
+impl fmt::Debug for Verify {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Verify")
+            .field("did", &self.claim.did)
+            .field("issuer", &self.claim.issuer)
+            .field("state", &self.steps)
+            .finish_non_exhaustive()
     }
 }

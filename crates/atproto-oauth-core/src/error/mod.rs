@@ -80,8 +80,8 @@ pub enum Error {
     /// requires one. Only [`NoncePolicy::Strict`](crate::NoncePolicy::Strict) rejects such a
     /// response; [`NoncePolicy::Interop`](crate::NoncePolicy::Interop) accepts it.
     #[error(
-        "the successful response of the {0} endpoint has no DPoP-Nonce, which atproto requires \
-         (`NoncePolicy::Interop` accepts this)"
+        "the successful response of the {0} endpoint has no DPoP-Nonce, which atproto requires: \
+         `NoncePolicy::Interop` accepts it"
     )]
     NonceMissing(EndpointName),
     /// A key can't be read, a DPoP proof can't be made, or a remote signature does not match its

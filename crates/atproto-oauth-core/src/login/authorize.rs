@@ -15,14 +15,14 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
-use std::task::{Poll, ready};
+use std::task::Poll;
 
 use atproto_dpop::{Dpop, DpopKey, DpopReply};
 use atproto_identity::{Account, Freshness, Identifier, ResolveAccount};
-use atproto_sansio::{Budget, Cx, Machine, SecretString, UnixTime};
+use atproto_sansio::{Budget, Cx, Machine, SecretString, Step, Steps, UnixTime};
 use url::Url;
 
-use crate::client::config::{Config, NoncePolicy};
+use crate::client::config::Config;
 use crate::discovery::discover::{Discover, Discovered, origin_of_pds};
 use crate::discovery::server::ServerMetadata;
 use crate::endpoints::form::FormEndpoint;
@@ -38,11 +38,15 @@ use crate::stored::Version;
 
 /// Resolves the account, pushes the authorization request, and ends in the URL to open.
 pub struct Authorize {
+    login: Login,
+    steps: Steps<State>,
+}
+
+/// The client's settings, the account or server to log in to, and the caller's options.
+struct Login {
     config: Arc<Config>,
     subject: Subject,
     options: Options,
-    account: Option<Account>,
-    state: State,
 }
 
 /// The URL to open in the browser, and the pending login to store until the callback.
@@ -57,6 +61,9 @@ pub struct Authorization {
     pub expires_at: UnixTime,
     /// Pending login: store it before the browser opens `url`, because the callback needs it.
     pub pending: Pending,
+    /// Rule that the server broke although its response is usable: [`Error::NonceMissing`]. Report
+    /// it in a log. Under [`NoncePolicy::Strict`](crate::NoncePolicy::Strict) the login fails with it instead.
+    pub violation: Option<Error>,
 }
 
 #[derive(Default)]
@@ -72,13 +79,14 @@ struct Options {
 enum State {
     Start,
     Account(Box<ResolveAccount>),
-    Discover(Box<Discover>),
+    /// The account is `None` if the login began with a server.
+    Discover(Option<Account>, Box<Discover>),
     Push(Box<Push>),
-    Ended,
 }
 
 /// The pushed authorization request in flight, and its values that [`Pending`] will keep.
 struct Push {
+    account: Option<Account>,
     request: Dpop<Par>,
     server: ServerMetadata,
     redirect_uri: Url,
@@ -91,7 +99,8 @@ struct Push {
 
 impl Authorize {
     pub(crate) fn new(config: Arc<Config>, subject: Subject) -> Self {
-        Self { config, subject, options: Options::default(), account: None, state: State::Start }
+        let login = Login { config, subject, options: Options::default() };
+        Self { login, steps: Steps::begin(State::Start) }
     }
 
     /// Redirect URI of this login; the client's first redirect URI by default.
@@ -99,7 +108,7 @@ impl Authorize {
     /// A loopback client passes the URI with the port on which it listens. If the client does not
     /// declare the URI, the login fails with [`InputError::RedirectUriNotDeclared`].
     pub fn redirect_uri(mut self, uri: Url) -> Self {
-        self.options.redirect_uri = Some(uri);
+        self.login.options.redirect_uri = Some(uri);
         self
     }
 
@@ -107,7 +116,7 @@ impl Authorize {
     ///
     /// A scope that the client does not declare fails with [`InputError::ScopeNotDeclared`].
     pub fn scopes(mut self, scopes: Scopes) -> Self {
-        self.options.scopes = Some(scopes);
+        self.login.options.scopes = Some(scopes);
         self
     }
 
@@ -116,13 +125,13 @@ impl Authorize {
     /// If the server publishes `prompt_values_supported` without this value, the login fails with
     /// [`InputError::Prompt`].
     pub fn prompt(mut self, prompt: Prompt) -> Self {
-        self.options.prompt = Some(prompt);
+        self.login.options.prompt = Some(prompt);
         self
     }
 
     /// The `response_mode` parameter; absent by default, so that the server uses the query.
     pub fn response_mode(mut self, mode: ResponseMode) -> Self {
-        self.options.response_mode = Some(mode);
+        self.login.options.response_mode = Some(mode);
         self
     }
 
@@ -130,7 +139,7 @@ impl Authorize {
     /// [`CallbackError`](crate::CallbackError) returns. [`Pending`] stores the text; no request
     /// contains it.
     pub fn app_state(mut self, app_state: impl Into<String>) -> Self {
-        self.options.app_state = Some(app_state.into());
+        self.login.options.app_state = Some(app_state.into());
         self
     }
 
@@ -139,10 +148,12 @@ impl Authorize {
     /// If the protocol sets the parameter itself, or the caller has added the same name before, the
     /// login fails with [`InputError::ReservedParameter`].
     pub fn parameter(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.options.extra.push((name.into(), value.into()));
+        self.login.options.extra.push((name.into(), value.into()));
         self
     }
+}
 
+impl Login {
     /// Checks the options, then starts with the account's identity or with server discovery.
     fn start(&self) -> Result<State, Error> {
         self.redirect()?;
@@ -158,13 +169,14 @@ impl Authorize {
         };
         Ok(match &self.subject {
             Subject::Account(identifier) => resolve(identifier.clone()),
-            Subject::Server(origin) => self.discover(origin.clone(), true),
+            Subject::Server(origin) => self.discover(None, origin.clone(), true),
         })
     }
 
-    fn discover(&self, resource: Origin, fallback: bool) -> State {
+    fn discover(&self, account: Option<Account>, resource: Origin, fallback: bool) -> State {
         let fallback = fallback || self.config.resource_metadata_fallback;
-        State::Discover(Box::new(Discover::new(resource, fallback, self.config.development)))
+        let discover = Discover::new(resource, fallback, self.config.development);
+        State::Discover(account, Box::new(discover))
     }
 
     fn redirect(&self) -> Result<&Url, Error> {
@@ -184,7 +196,12 @@ impl Authorize {
         }
     }
 
-    fn push(&self, server: ServerMetadata, cx: &mut Cx<'_>) -> Result<Push, Error> {
+    fn push(
+        &self,
+        account: Option<Account>,
+        server: ServerMetadata,
+        cx: &mut Cx<'_>,
+    ) -> Result<Push, Error> {
         if let (Some(prompt), Some(known)) = (self.options.prompt, &server.prompt_values_supported)
             && !known.iter().any(|value| value == prompt.as_str())
         {
@@ -208,6 +225,7 @@ impl Authorize {
             parameters: self.parameters(&redirect_uri, &scopes, &state, &code_verifier),
         };
         Ok(Push {
+            account,
             request: Dpop::new(par, &dpop_key),
             server,
             redirect_uri,
@@ -246,7 +264,7 @@ impl Authorize {
         own.chain(self.options.extra.iter().cloned()).collect()
     }
 
-    fn finish(&mut self, push: Push, pushed: Pushed) -> Authorization {
+    fn finish(&self, push: Push, pushed: Pushed, violation: Option<Error>) -> Authorization {
         let mut url = push.server.authorization_endpoint.clone();
         url.query_pairs_mut()
             .append_pair("client_id", &self.config.client_id)
@@ -259,6 +277,7 @@ impl Authorize {
         Authorization {
             url,
             expires_at: push.created_at + pushed.expires_in,
+            violation,
             pending: Pending {
                 version: Version,
                 state: push.state,
@@ -270,13 +289,13 @@ impl Authorize {
                 server: push.server,
                 redirect_uri: push.redirect_uri,
                 scopes: push.scopes,
-                expected: self.account.take().map(|account| account.did),
+                expected: push.account.map(|account| account.did),
                 handle,
                 code_verifier: push.code_verifier,
                 dpop_key: push.dpop_key,
                 created_at: push.created_at,
                 expires_at: push.created_at + LIFETIME,
-                app_state: self.options.app_state.take(),
+                app_state: self.options.app_state.clone(),
                 unknown: serde_json::Map::new(),
             },
         }
@@ -292,58 +311,62 @@ impl Machine for Authorize {
     }
 
     fn poll(&mut self, cx: &mut Cx<'_>) -> Poll<Result<Authorization, Error>> {
-        let result = ready!(self.advance(cx));
-        self.state = State::Ended;
-        Poll::Ready(result)
+        let Self { login, steps } = self;
+        steps.run(|state| login.step(state, cx))
     }
 }
 
-impl Authorize {
-    fn advance(&mut self, cx: &mut Cx<'_>) -> Poll<Result<Authorization, Error>> {
-        loop {
-            match &mut self.state {
-                State::Start => self.state = self.start()?,
-                State::Account(resolve) => {
-                    let account = ready!(resolve.poll(cx))?;
+impl Login {
+    fn step(&self, state: State, cx: &mut Cx<'_>) -> Result<Step<State, Authorization>, Error> {
+        Ok(match state {
+            State::Start => Step::Next(self.start()?),
+            State::Account(mut resolve) => match resolve.poll(cx) {
+                Poll::Pending => Step::Wait(State::Account(resolve)),
+                Poll::Ready(account) => {
+                    let account = account?;
                     let resource = origin_of_pds(&account.pds, self.config.development)?;
-                    self.account = Some(account);
-                    self.state = self.discover(resource, false);
+                    Step::Next(self.discover(Some(account), resource, false))
                 }
-                State::Discover(discover) => {
-                    let Discovered { server, .. } = ready!(discover.poll(cx))?;
-                    self.state = State::Push(Box::new(self.push(server, cx)?));
+            },
+            State::Discover(account, mut discover) => match discover.poll(cx) {
+                Poll::Pending => Step::Wait(State::Discover(account, discover)),
+                Poll::Ready(discovered) => {
+                    let Discovered { server, .. } = discovered?;
+                    Step::Next(State::Push(Box::new(self.push(account, server, cx)?)))
                 }
-                State::Push(push) => {
-                    let DpopReply { output, nonce_missing } = ready!(push.request.poll(cx))?;
-                    if nonce_missing && self.config.nonce_policy == NoncePolicy::Strict {
-                        let endpoint = EndpointName::PushedAuthorizationRequest;
-                        return Poll::Ready(Err(Error::NonceMissing(endpoint)));
-                    }
-                    let State::Push(push) = std::mem::replace(&mut self.state, State::Ended) else {
-                        unreachable!("the state is `Push`, as matched above")
-                    };
-                    return Poll::Ready(Ok(self.finish(*push, output)));
+            },
+            State::Push(mut push) => match push.request.poll(cx) {
+                Poll::Pending => Step::Wait(State::Push(push)),
+                Poll::Ready(reply) => {
+                    let DpopReply { output, nonce_missing } = reply?;
+                    let endpoint = EndpointName::PushedAuthorizationRequest;
+                    let violation = self.config.nonce_violation(nonce_missing, endpoint)?;
+                    Step::Done(self.finish(*push, output, violation))
                 }
-                State::Ended => unreachable!("a login is not polled after its end"),
-            }
-        }
+            },
+        })
     }
 }
 
 impl fmt::Debug for Authorize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = match self.state {
-            State::Start => "Start",
-            State::Account(_) => "Account",
-            State::Discover(_) => "Discover",
-            State::Push(_) => "Push",
-            State::Ended => "Ended",
-        };
         f.debug_struct("Authorize")
-            .field("client_id", &self.config.client_id)
-            .field("subject", &self.subject)
-            .field("state", &state)
+            .field("client_id", &self.login.config.client_id)
+            .field("subject", &self.login.subject)
+            .field("state", &self.steps)
             .finish_non_exhaustive()
+    }
+}
+
+/// Prints the name of the state, because a state holds keys.
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Start => "Start",
+            Self::Account(_) => "Account",
+            Self::Discover(..) => "Discover",
+            Self::Push(_) => "Push",
+        })
     }
 }
 
@@ -353,6 +376,7 @@ impl fmt::Debug for Authorization {
         f.debug_struct("Authorization")
             .field("expires_at", &self.expires_at)
             .field("pending", &self.pending)
+            .field("violation", &self.violation)
             .finish_non_exhaustive()
     }
 }

@@ -1,7 +1,7 @@
 //! Finishes a login: exchanges the callback's code for tokens, and verifies the account's issuer.
 //!
 //! ```text
-//! Start ── callback checked ──▶ Token ── granted ──▶ Check ── issuer verified ──▶ LoggedIn
+//! Start ── callback checked ──▶ Send ── granted ──▶ Check ── issuer verified ──▶ LoggedIn
 //!                                 │      rejected tokens      │
 //!                                 └────────▶ CleanUp ◀────────┘
 //!                                               └── revocation ended ──▶ error
@@ -9,7 +9,8 @@
 //!
 //! If the login knows the account, the issuer check runs in parallel to the token request, else
 //! after it. The code is sent again only if the server's response demands another DPoP nonce or
-//! shows a wrong clock, because a server revokes the tokens of a code that is used twice.
+//! shows a wrong clock, because a server revokes the tokens of a code that is used twice. Once the
+//! code is spent, check and revocation have times of their own.
 //! If the machine ends in `Ok`: `state` and `iss` fit the login; the tokens are bound to its key,
 //! grant `atproto`, and are for the requested account; and the account's PDS names this issuer.
 //!
@@ -17,34 +18,39 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::task::{Poll, ready};
+use std::task::Poll;
 use std::time::Duration;
 
-use atproto_dpop::{Dpop, DpopReply};
+use atproto_dpop::Dpop;
 use atproto_identity::Did;
-use atproto_sansio::{Budget, Cx, Held, Machine, UnixTime};
+use atproto_sansio::{Budget, Cx, Held, Machine, Step, Steps, UnixTime};
 use thiserror::Error;
 
-use crate::client::config::{Config, NoncePolicy};
-use crate::discovery::verify::{self, Verified, Verify};
+use crate::client::config::Config;
+use crate::discovery::verify::{self, Verified, Verify, Wanted};
 use crate::endpoints::form::FormEndpoint;
 use crate::endpoints::token::{Grant, Granted, Issued, Token};
 use crate::error::{AuthorityError, EndpointName, Error};
 use crate::login::callback::CallbackParams;
 use crate::login::pending::Pending;
 use crate::login::pkce;
+use crate::login::send_code::{CodeSent, SendCode};
 use crate::session::Session;
-use crate::session::revoke::{Revocation, RevokeTokens, after_revocation};
+use crate::session::revoke::{self, Revocation, RevokeTokens, after_revocation};
 use crate::stored::Version;
 
 /// Exchanges the code for tokens, verifies the account's issuer, and ends in a session.
 ///
 /// If the tokens must not be used, the machine revokes them and ends in [`CallbackError`].
 pub struct ExchangeCode {
+    login: Login,
+    steps: Steps<State>,
+}
+
+/// The client's settings and the login that is finished.
+struct Login {
     config: Arc<Config>,
     pending: Pending,
-    params: CallbackParams,
-    state: State,
 }
 
 /// The session of a finished login, and the application's text.
@@ -56,6 +62,10 @@ pub struct LoggedIn {
     pub session: Session,
     /// Text that the application gave to [`Authorize::app_state`](crate::Authorize::app_state).
     pub app_state: Option<String>,
+    /// Rule that the server broke although its tokens are usable: [`Error::NonceMissing`]. Report it
+    /// after the session is stored. Under [`NoncePolicy::Strict`](crate::NoncePolicy::Strict) the
+    /// login fails with it instead.
+    pub violation: Option<Error>,
 }
 
 /// Failure of a login after the callback, and the state of tokens that were issued all the same.
@@ -76,11 +86,16 @@ pub struct CallbackError {
 }
 
 enum State {
-    Start,
-    Token(Box<TokenState>),
+    Start(CallbackParams),
+    Send { asked_at: UnixTime, send: Box<SendCode> },
     Check(Box<CheckState>),
-    CleanUp { revoke: Box<RevokeTokens>, error: Box<Error> },
-    Ended,
+    CleanUp { revoke: Box<RevokeTokens>, error: Box<Error>, deadline: Duration },
+}
+
+/// The session of a finished login, with the rule that the server broke.
+struct Finished {
+    session: Session,
+    violation: Option<Error>,
 }
 
 /// Cause of a failed login, and the revocation of its tokens, as in [`CallbackError`].
@@ -89,31 +104,67 @@ struct Failed {
     revocation: Option<Result<Revocation, Box<Error>>>,
 }
 
-/// The token request, and in parallel the issuer check if the account is known.
-struct TokenState {
-    asked_at: UnixTime,
-    token: Dpop<Token>,
-    check: Option<Held<Verify>>,
-}
-
 /// The received tokens, until the issuer check ends.
 struct CheckState {
     issued: Issued,
     granted: Granted,
+    violation: Option<Error>,
     check: Held<Verify>,
     deadline: Duration,
 }
 
 impl ExchangeCode {
     pub(crate) fn new(config: Arc<Config>, pending: Pending, params: CallbackParams) -> Self {
-        Self { config, pending, params, state: State::Start }
+        Self { login: Login { config, pending }, steps: Steps::begin(State::Start(params)) }
+    }
+}
+
+impl Machine for ExchangeCode {
+    type Output = LoggedIn;
+    type Error = CallbackError;
+
+    fn budget(&self) -> Budget {
+        Budget::new(16, Duration::from_secs(60))
     }
 
+    fn poll(&mut self, cx: &mut Cx<'_>) -> Poll<Result<LoggedIn, CallbackError>> {
+        let Self { login, steps } = self;
+        let result = steps.run(|state| match state {
+            State::Start(params) => login.start(&params, cx.now()),
+            State::Send { asked_at, send } => login.send(asked_at, send, cx),
+            State::Check(check) => login.check(check, cx),
+            State::CleanUp { mut revoke, error, deadline } => {
+                match cx.extend_until(deadline, |cx| revoke.poll(cx)) {
+                    Poll::Pending => Ok(Step::Wait(State::CleanUp { revoke, error, deadline })),
+                    Poll::Ready(revoked) => {
+                        let revocation = Some(revoked.map_err(Box::new));
+                        Err(Failed { error: *error, revocation })
+                    }
+                }
+            }
+        });
+        let app_state = || login.pending.app_state.clone();
+        result.map(|result| match result {
+            Ok(Finished { session, violation }) => {
+                Ok(LoggedIn { session, app_state: app_state(), violation })
+            }
+            Err(Failed { error, revocation }) => {
+                Err(CallbackError { error, revocation, app_state: app_state() })
+            }
+        })
+    }
+}
+
+impl Login {
     /// Checks `client_id` and callback, and makes the token request.
-    fn start(&self, now: UnixTime) -> Result<TokenState, Error> {
+    fn start(
+        &self,
+        params: &CallbackParams,
+        now: UnixTime,
+    ) -> Result<Step<State, Finished>, Failed> {
         let pending = &self.pending;
         self.config.check_client_id(&pending.client_id)?;
-        let code = self.params.check(pending, now)?;
+        let code = params.check(pending, now)?;
         let token = Token {
             endpoint: FormEndpoint {
                 url: pending.server.token_endpoint.clone(),
@@ -126,15 +177,55 @@ impl ExchangeCode {
                 code_verifier: pending.code_verifier.clone(),
             },
         };
-        Ok(TokenState {
-            asked_at: now,
-            token: Dpop::new(token, &pending.dpop_key).with_hint(pending.nonce.clone()),
-            check: pending.expected.clone().map(|did| self.verify(did)),
-        })
+        let token = Dpop::new(token, &pending.dpop_key).with_hint(pending.nonce.clone());
+        let check = pending.expected.clone().map(|did| self.verify(did));
+        let send = Box::new(SendCode::new(token, check));
+        Ok(Step::Next(State::Send { asked_at: now, send }))
     }
 
-    fn verify(&self, did: Did) -> Held<Verify> {
-        Held::new(Verify::new(&self.config, did, self.pending.server.issuer.clone(), None))
+    fn verify(&self, did: Did) -> Verify {
+        let Pending { server, handle, .. } = &self.pending;
+        let handle = Wanted::Handle(handle.clone());
+        Verify::new(&self.config, did, server.issuer.clone(), None, handle)
+    }
+
+    fn send(
+        &self,
+        asked_at: UnixTime,
+        mut send: Box<SendCode>,
+        cx: &mut Cx<'_>,
+    ) -> Result<Step<State, Finished>, Failed> {
+        let Poll::Ready(Ok(sent)) = send.poll(cx) else {
+            return Ok(Step::Wait(State::Send { asked_at, send }));
+        };
+        let (issued, nonce_missing, check) = match sent {
+            CodeSent::Spared(error) | CodeSent::NoTokens(error) => return Err(error.into()),
+            CodeSent::Tokens { issued, nonce_missing, check } => (issued, nonce_missing, check),
+        };
+        Ok(Step::Next(match self.grant(&issued, asked_at, nonce_missing) {
+            Ok((granted, violation)) => {
+                let check = check.unwrap_or_else(|| Held::new(self.verify(granted.sub.clone())));
+                let deadline = cx.elapsed().saturating_add(verify::TIME);
+                State::Check(Box::new(CheckState { issued, granted, violation, check, deadline }))
+            }
+            Err(error) => self.clean_up(&issued, error, cx)?,
+        }))
+    }
+
+    fn check(
+        &self,
+        mut state: Box<CheckState>,
+        cx: &mut Cx<'_>,
+    ) -> Result<Step<State, Finished>, Failed> {
+        let verdict = cx.extend_until(state.deadline, |cx| state.check.poll(cx));
+        Ok(match verdict {
+            Poll::Pending => Step::Wait(State::Check(state)),
+            Poll::Ready(Ok(verified)) => {
+                let session = self.session(state.granted, verified, cx);
+                Step::Done(Finished { session, violation: state.violation })
+            }
+            Poll::Ready(Err(error)) => Step::Next(self.clean_up(&state.issued, error, cx)?),
+        })
     }
 
     /// Compares the token response with the pending login: account, scopes, type and nonce policy.
@@ -143,7 +234,7 @@ impl ExchangeCode {
         issued: &Issued,
         asked_at: UnixTime,
         nonce_missing: bool,
-    ) -> Result<Granted, Error> {
+    ) -> Result<(Granted, Option<Error>), Error> {
         let granted = issued.check(asked_at)?;
         if let Some(expected) = &self.pending.expected
             && *expected != granted.sub
@@ -151,13 +242,12 @@ impl ExchangeCode {
             let (expected, found) = (expected.clone(), granted.sub);
             return Err(AuthorityError::SubjectMismatch { expected, found }.into());
         }
-        if nonce_missing && self.config.nonce_policy == NoncePolicy::Strict {
-            return Err(Error::NonceMissing(EndpointName::Token));
-        }
-        Ok(granted)
+        let violation = self.config.nonce_violation(nonce_missing, EndpointName::Token)?;
+        Ok((granted, violation))
     }
 
-    fn clean_up(&self, issued: &Issued, error: Error) -> Result<State, Failed> {
+    /// Revokes rejected tokens.
+    fn clean_up(&self, issued: &Issued, error: Error, cx: &Cx<'_>) -> Result<State, Failed> {
         let auth = match self.pending.client_auth(&self.config) {
             Ok(auth) => auth,
             Err(no_auth) => return Err(Failed { error, revocation: Some(Err(no_auth.into())) }),
@@ -169,16 +259,21 @@ impl ExchangeCode {
             issued.refresh_token.clone(),
             issued.access_token.clone(),
         );
-        Ok(State::CleanUp { revoke: Box::new(revoke), error: Box::new(error) })
+        let deadline = cx.elapsed().saturating_add(revoke::TIME);
+        Ok(State::CleanUp { revoke: Box::new(revoke), error: Box::new(error), deadline })
     }
 
     fn session(&self, granted: Granted, verified: Verified, cx: &mut Cx<'_>) -> Session {
         let pending = &self.pending;
+        // A handle that the login began with was resolved then, and is still claimed now.
+        let began_with_it = verified.handle.is_some() && verified.handle == pending.handle;
+        let handle_verified_at = if began_with_it { pending.created_at } else { cx.now() };
         Session {
             version: Version,
             session_id: pkce::random_name(cx.entropy()),
             did: granted.sub,
-            handle: pending.handle.clone(),
+            handle_verified_at: verified.handle.is_some().then_some(handle_verified_at),
+            handle: verified.handle,
             client_id: pending.client_id.clone(),
             auth: pending.auth.clone(),
             issuer: pending.server.issuer.clone(),
@@ -192,88 +287,16 @@ impl ExchangeCode {
             created_at: cx.now(),
             updated_at: cx.now(),
             last_verified_at: cx.now(),
+            refused: None,
             unknown: serde_json::Map::new(),
         }
-    }
-
-    fn advance(&mut self, cx: &mut Cx<'_>) -> Poll<Result<Session, Failed>> {
-        loop {
-            match &mut self.state {
-                State::Start => self.state = State::Token(Box::new(self.start(cx.now())?)),
-                State::Token(exchange) => {
-                    let answer = exchange.token.poll(cx);
-                    if let Some(check) = &mut exchange.check {
-                        check.advance(cx);
-                        // If the issuer check fails before the code is in flight, the login fails
-                        // without the token request.
-                        let unsent = answer.is_pending() && !exchange.token.is_in_flight(cx);
-                        if unsent && let Some(error) = check.take_error() {
-                            return Poll::Ready(Err(error.into()));
-                        }
-                    }
-                    let DpopReply { output: issued, nonce_missing } = ready!(answer)?;
-                    let (asked_at, check) = (exchange.asked_at, exchange.check.take());
-                    self.state = match self.grant(&issued, asked_at, nonce_missing) {
-                        Ok(granted) => {
-                            let check = check.unwrap_or_else(|| self.verify(granted.sub.clone()));
-                            let deadline = cx.elapsed().saturating_add(verify::TIME);
-                            State::Check(Box::new(CheckState { issued, granted, check, deadline }))
-                        }
-                        Err(error) => self.clean_up(&issued, error)?,
-                    };
-                }
-                State::Check(checking) => {
-                    if !cx.until(checking.deadline, |cx| checking.check.advance(cx)) {
-                        return Poll::Pending;
-                    }
-                    let verdict = checking.check.take().expect("the issuer check has ended");
-                    let State::Check(checked) = std::mem::replace(&mut self.state, State::Ended)
-                    else {
-                        unreachable!("the state is `Check`, as matched above")
-                    };
-                    match verdict {
-                        Ok(verified) => {
-                            return Poll::Ready(Ok(self.session(checked.granted, verified, cx)));
-                        }
-                        Err(error) => self.state = self.clean_up(&checked.issued, error)?,
-                    }
-                }
-                State::CleanUp { revoke, error } => {
-                    let revocation = Some(ready!(revoke.poll(cx)).map_err(Box::new));
-                    let error = (**error).clone();
-                    return Poll::Ready(Err(Failed { error, revocation }));
-                }
-                State::Ended => unreachable!("a login is not polled after its end"),
-            }
-        }
-    }
-}
-
-impl Machine for ExchangeCode {
-    type Output = LoggedIn;
-    type Error = CallbackError;
-
-    fn budget(&self) -> Budget {
-        Budget::new(16, Duration::from_secs(60))
-    }
-
-    fn poll(&mut self, cx: &mut Cx<'_>) -> Poll<Result<LoggedIn, CallbackError>> {
-        let result = ready!(self.advance(cx));
-        self.state = State::Ended;
-        let app_state = self.pending.app_state.clone();
-        Poll::Ready(match result {
-            Ok(session) => Ok(LoggedIn { session, app_state }),
-            Err(Failed { error, revocation }) => {
-                Err(CallbackError { error, revocation, app_state })
-            }
-        })
     }
 }
 
 /// For errors before the client has received tokens, so that no tokens can be revoked.
-impl From<Error> for Failed {
-    fn from(error: Error) -> Self {
-        Self { error, revocation: None }
+impl<E: Into<Error>> From<E> for Failed {
+    fn from(error: E) -> Self {
+        Self { error: error.into(), revocation: None }
     }
 }
 
@@ -286,7 +309,10 @@ impl From<CallbackError> for Error {
 
 impl fmt::Debug for LoggedIn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LoggedIn").field("session", &self.session).finish_non_exhaustive()
+        f.debug_struct("LoggedIn")
+            .field("session", &self.session)
+            .field("violation", &self.violation)
+            .finish_non_exhaustive()
     }
 }
 
@@ -301,13 +327,18 @@ impl fmt::Debug for CallbackError {
 
 impl fmt::Debug for ExchangeCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = match self.state {
-            State::Start => "Start",
-            State::Token(_) => "Token",
-            State::Check(_) => "Check",
-            State::CleanUp { .. } => "CleanUp",
-            State::Ended => "Ended",
-        };
-        f.debug_struct("ExchangeCode").field("state", &state).finish_non_exhaustive()
+        f.debug_struct("ExchangeCode").field("state", &self.steps).finish_non_exhaustive()
+    }
+}
+
+/// Prints the name of the state, because a state holds tokens.
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Start(_) => "Start",
+            Self::Send { .. } => "Send",
+            Self::Check(_) => "Check",
+            Self::CleanUp { .. } => "CleanUp",
+        })
     }
 }

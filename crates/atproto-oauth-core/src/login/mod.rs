@@ -6,4 +6,5 @@ pub(crate) mod exchange_code;
 pub(crate) mod pending;
 pub(crate) mod pkce;
 pub(crate) mod prompt;
+pub(crate) mod send_code;
 pub(crate) mod subject;

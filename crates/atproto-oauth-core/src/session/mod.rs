@@ -3,6 +3,7 @@
 pub(crate) mod refresh;
 pub(crate) mod request;
 pub(crate) mod revoke;
+pub(crate) mod spend;
 
 use std::fmt;
 use std::time::Duration;
@@ -34,9 +35,11 @@ pub struct Session {
     pub(crate) version: Version<1>,
     pub(crate) session_id: String,
     pub(crate) did: Did,
-    /// Handle that the login began with, verified at that time: for display only.
+    /// Handle of the account, verified during the login: for display only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) handle: Option<Handle>,
+    #[serde(default, with = "stored::optional_unix_time", skip_serializing_if = "Option::is_none")]
+    pub(crate) handle_verified_at: Option<UnixTime>,
     pub(crate) client_id: String,
     pub(crate) auth: AuthMethod,
     pub(crate) issuer: Origin,
@@ -59,9 +62,22 @@ pub struct Session {
     pub(crate) updated_at: UnixTime,
     #[serde(with = "stored::unix_time")]
     pub(crate) last_verified_at: UnixTime,
+    /// A refusal that does not tell whether the refresh token was spent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) refused: Option<Refused>,
     /// Members that a later version of this crate added, kept so that storing loses none.
     #[serde(flatten)]
     pub(crate) unknown: Map<String, Value>,
+}
+
+/// A refusal of a refresh with an error code that no specification defines: the refresh token may
+/// be dead. Another such refusal, some time later, means that it is.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(crate) struct Refused {
+    /// The `error` of the response.
+    pub(crate) error: String,
+    #[serde(with = "stored::unix_time")]
+    pub(crate) at: UnixTime,
 }
 
 /// Remaining lifetime of an access token below which [`Session::needs_refresh`] is true.
@@ -100,11 +116,19 @@ impl Session {
         &self.session_id
     }
 
-    /// Handle that the login began with; `None` if the login began with a DID or a server.
+    /// Handle of the account: its DID document claims the handle, and the handle leads to the DID.
+    /// `None` if the account has no such handle; services then show
+    /// [`Handle::PLACEHOLDER`](crate::Handle::PLACEHOLDER).
     ///
-    /// The handle is for display only, because it may have changed since the login.
+    /// The handle is for display only, because it may have changed since
+    /// [`handle_verified_at`](Self::handle_verified_at).
     pub fn handle(&self) -> Option<&Handle> {
         self.handle.as_ref()
+    }
+
+    /// Time at which the [`handle`](Self::handle) was verified, during the login.
+    pub fn handle_verified_at(&self) -> Option<UnixTime> {
+        self.handle_verified_at
     }
 
     /// The `client_id` that the tokens were issued to.

@@ -1,8 +1,8 @@
 //! A request to the account's PDS, with access token and DPoP proof.
 //!
 //! ```text
-//! New ── streamed body, no nonce of the last 2 minutes ──▶ Prime
-//!  └────────────────────▶ Sent ◀──────────────────────────────┘
+//! New ── streamed body, no nonce of the last 2 minutes ──▶ Prime ── token refused ──▶ end
+//!  └────────────────────▶ Send ◀──────────────────────────────┘
 //! ```
 //!
 //! A URL of another origin than the PDS is rejected, and the access token is sent in the
@@ -15,34 +15,36 @@
 //! RFC 9449 section 7; atproto OAuth, «DPoP».
 
 use std::fmt;
-use std::task::{Poll, ready};
+use std::task::Poll;
 use std::time::Duration;
 
 use atproto_dpop::{Dpop, DpopReply, nonce_age};
-use atproto_sansio::{Answer, Body, Budget, Cx, Endpoint, Fresh, How, Machine, Reach, printable};
+use atproto_sansio::{
+    Answer, Body, Budget, Cx, Endpoint, Fresh, How, Machine, Reach, Step, Steps, printable,
+};
 use bytes::Bytes;
-use http::{HeaderName, Request, Response, Uri, header};
+use http::{HeaderName, Request, Response, StatusCode, Uri, header};
 use url::Url;
 
 use crate::error::{Error, InputError};
 use crate::origin::{Origin, to_uri};
 use crate::session::Session;
+use crate::xrpc::is_token_refused;
 
 /// Sends one request to the PDS, with access token and a new DPoP proof for each attempt.
-#[derive(Debug)]
 #[must_use = "a machine does nothing until a driver runs it"]
 pub struct ResourceRequest {
     request: Dpop<Resource>,
     /// Small request that learns a nonce before a streamed body is sent; `None` for other bodies.
     primer: Option<Dpop<Resource>>,
-    state: State,
+    steps: Steps<State>,
 }
 
 #[derive(Debug)]
 enum State {
     New,
     Prime,
-    Sent,
+    Send,
 }
 
 /// The response of the PDS, with any status.
@@ -54,6 +56,10 @@ pub struct ResourceReply {
     /// Whether a successful response lacked the `DPoP-Nonce` that atproto OAuth demands («DPoP»).
     /// The missing nonce is not an error, because the PDS has carried out the request.
     pub nonce_missing: bool,
+    /// True if a streamed body was not sent, because the PDS refused the small request before it.
+    /// `response` is the refusal. The caller still has the whole body, for example for another
+    /// attempt after a refresh.
+    pub body_unsent: bool,
 }
 
 struct Resource {
@@ -88,7 +94,7 @@ impl ResourceRequest {
             Dpop::new(resource, session.dpop_key()).bound_to(session.access_token())
         };
         let primer = if attached { Some(proved(small_request(session.pds())?)) } else { None };
-        Ok(Self { request: proved(request), primer, state: State::New })
+        Ok(Self { request: proved(request), primer, steps: Steps::begin(State::New) })
     }
 
     /// Delivery of the response body: buffered with a size limit, or streamed. By default, the body
@@ -121,25 +127,42 @@ impl Machine for ResourceRequest {
     }
 
     fn poll(&mut self, cx: &mut Cx<'_>) -> Poll<Result<ResourceReply, Error>> {
-        loop {
-            match (&self.state, &mut self.primer) {
-                (State::New, Some(_)) if !self.request.endpoint_mut().knows_nonce(cx) => {
-                    self.state = State::Prime;
+        let Self { request, primer, steps } = self;
+        steps.run(|state| {
+            Ok(match (state, &mut *primer) {
+                (State::New, Some(_)) if !request.endpoint_mut().knows_nonce(cx) => {
+                    Step::Next(State::Prime)
                 }
-                (State::Prime, Some(primer)) => {
-                    // The response is ignored, because its nonce is stored already. If the session
-                    // is rejected, the main request returns that response, too.
-                    let _ = ready!(primer.poll(cx))?;
-                    self.state = State::Sent;
-                }
-                (State::New, _) => self.state = State::Sent,
-                (State::Prime | State::Sent, _) => {
-                    let DpopReply { output, nonce_missing } = ready!(self.request.poll(cx))?;
-                    return Poll::Ready(Ok(ResourceReply { response: output, nonce_missing }));
-                }
-            }
-        }
+                (State::Prime, Some(primer)) => match primer.poll(cx) {
+                    Poll::Pending => Step::Wait(State::Prime),
+                    Poll::Ready(reply) => {
+                        let reply = reply?;
+                        // The nonce is stored already. A server that refuses the token would refuse
+                        // it for the streamed body, too, and the body can be sent only once.
+                        match is_refusal(&reply.output) {
+                            true => Step::Done(answered(reply, true)),
+                            false => Step::Next(State::Send),
+                        }
+                    }
+                },
+                (State::New | State::Prime, _) => Step::Next(State::Send),
+                (State::Send, _) => match request.poll(cx) {
+                    Poll::Pending => Step::Wait(State::Send),
+                    Poll::Ready(reply) => Step::Done(answered(reply?, false)),
+                },
+            })
+        })
     }
+}
+
+/// Whether the PDS refuses the access token or the proof, so that it would refuse any request.
+fn is_refusal(response: &Response<Bytes>) -> bool {
+    response.status() == StatusCode::UNAUTHORIZED || is_token_refused(response)
+}
+
+fn answered(reply: DpopReply<Response<Bytes>>, body_unsent: bool) -> ResourceReply {
+    let DpopReply { output: response, nonce_missing } = reply;
+    ResourceReply { response, nonce_missing, body_unsent }
 }
 
 impl Resource {
@@ -201,6 +224,15 @@ impl Endpoint for Resource {
 
     fn response(&self, response: Response<Bytes>) -> Result<Response<Bytes>, Error> {
         Ok(response)
+    }
+}
+
+impl fmt::Debug for ResourceRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResourceRequest")
+            .field("request", &self.request)
+            .field("state", &self.steps)
+            .finish_non_exhaustive()
     }
 }
 

@@ -8,17 +8,17 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
-use std::task::{Poll, ready};
+use std::task::Poll;
 use std::time::Duration;
 
 use atproto_dpop::{Dpop, DpopKey};
 use atproto_identity::Freshness;
-use atproto_sansio::{Budget, Cx, Machine, SecretString};
+use atproto_sansio::{Budget, Cx, Machine, SecretString, Step, Steps};
 use url::Url;
 
 use crate::client::config::Config;
-use crate::discovery::discover::fetch_server;
 use crate::discovery::fetch::FetchDocument;
+use crate::discovery::issuer::fetch_server;
 use crate::discovery::server::ServerMetadataEndpoint;
 use crate::endpoints::form::FormEndpoint;
 use crate::endpoints::revocation::RevocationRequest;
@@ -33,8 +33,11 @@ use crate::session::Session;
 pub struct Revoke {
     config: Arc<Config>,
     session: Session,
-    state: State,
+    steps: Steps<State>,
 }
+
+/// Time of a revocation that follows rejected tokens.
+pub(crate) const TIME: Duration = Duration::from_secs(15);
 
 /// Result of a revocation that did not fail.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -48,10 +51,8 @@ pub enum Revocation {
 }
 
 enum State {
-    Start,
     Server(FetchDocument<ServerMetadataEndpoint>),
     Tokens(Box<RevokeTokens>),
-    Ended,
 }
 
 /// Revokes the refresh token, then the access token, with one request for each.
@@ -59,28 +60,23 @@ pub(crate) struct RevokeTokens {
     /// `None` if the server has no revocation endpoint.
     endpoint: Option<FormEndpoint>,
     key: DpopKey,
+    steps: Steps<Revoking>,
+}
+
+/// Tokens that are not revoked yet, with the result for those before them.
+struct Revoking {
     waiting: VecDeque<(&'static str, SecretString)>,
     request: Option<Dpop<RevocationRequest>>,
     /// Result for the first token, or for the second if the server can't revoke the first's type.
     /// The first token is the refresh token if the session has one.
     outcome: Option<Result<(), Error>>,
-    ended: bool,
 }
 
 impl Revoke {
     pub(crate) fn new(config: Arc<Config>, session: Session) -> Self {
-        Self { config, session, state: State::Start }
-    }
-
-    fn tokens(&self, endpoint: Option<Url>) -> Result<State, Error> {
-        let auth = self.session.client_auth(&self.config)?;
-        let reach = self.config.reach();
-        Ok(State::Tokens(Box::new(RevokeTokens::new(
-            endpoint.map(|url| FormEndpoint { url, auth, reach }),
-            &self.session.dpop_key,
-            self.session.refresh_token.clone(),
-            Some(SecretString::new(self.session.access_token.expose())),
-        ))))
+        let (issuer, development) = (session.issuer.clone(), config.development);
+        let state = State::Server(fetch_server(issuer, development, Freshness::Cached));
+        Self { config, session, steps: Steps::begin(state) }
     }
 }
 
@@ -89,41 +85,46 @@ impl Machine for Revoke {
     type Error = Error;
 
     fn budget(&self) -> Budget {
-        Budget::new(8, Duration::from_secs(15))
+        Budget::new(9, TIME)
     }
 
     fn poll(&mut self, cx: &mut Cx<'_>) -> Poll<Result<Revocation, Error>> {
-        let result = ready!(self.advance(cx));
-        self.state = State::Ended;
-        Poll::Ready(result)
+        let Self { config, session, steps } = self;
+        steps.run(|state| {
+            Ok(match state {
+                State::Server(mut fetch) => match fetch.poll(cx) {
+                    Poll::Pending => Step::Wait(State::Server(fetch)),
+                    // If the fetch of the metadata fails, the session's own endpoint is used.
+                    Poll::Ready(server) => {
+                        let endpoint = server.map_or_else(
+                            |_| session.revocation_endpoint.clone(),
+                            |server| server.revocation_endpoint,
+                        );
+                        let revoke = revoke_session(config, session, endpoint)?;
+                        Step::Next(State::Tokens(Box::new(revoke)))
+                    }
+                },
+                State::Tokens(mut revoke) => match revoke.poll(cx) {
+                    Poll::Pending => Step::Wait(State::Tokens(revoke)),
+                    Poll::Ready(revocation) => Step::Done(revocation?),
+                },
+            })
+        })
     }
 }
 
-impl Revoke {
-    fn advance(&mut self, cx: &mut Cx<'_>) -> Poll<Result<Revocation, Error>> {
-        loop {
-            match &mut self.state {
-                State::Start => {
-                    let issuer = self.session.issuer.clone();
-                    self.state = State::Server(fetch_server(
-                        issuer,
-                        self.config.development,
-                        Freshness::Cached,
-                    ));
-                }
-                State::Server(fetch) => {
-                    // If the fetch of the metadata fails, the session's own endpoint is used.
-                    let endpoint = match ready!(fetch.poll(cx)) {
-                        Ok(server) => server.revocation_endpoint,
-                        Err(_) => self.session.revocation_endpoint.clone(),
-                    };
-                    self.state = self.tokens(endpoint)?;
-                }
-                State::Tokens(revoke) => return revoke.poll(cx),
-                State::Ended => unreachable!("logging out is not polled after its end"),
-            }
-        }
-    }
+fn revoke_session(
+    config: &Config,
+    session: &Session,
+    endpoint: Option<Url>,
+) -> Result<RevokeTokens, Error> {
+    let (auth, reach) = (session.client_auth(config)?, config.reach());
+    Ok(RevokeTokens::new(
+        endpoint.map(|url| FormEndpoint { url, auth, reach }),
+        &session.dpop_key,
+        session.refresh_token.clone(),
+        Some(SecretString::new(session.access_token.expose())),
+    ))
 }
 
 impl RevokeTokens {
@@ -136,9 +137,8 @@ impl RevokeTokens {
         let refresh_token = refresh_token.map(|token| ("refresh_token", token));
         let access_token = access_token.map(|token| ("access_token", token));
         let waiting = refresh_token.into_iter().chain(access_token).collect();
-        let key = key.clone();
-        let (request, outcome, ended) = (None, None, false);
-        Self { endpoint, key, waiting, request, outcome, ended }
+        let steps = Steps::begin(Revoking { waiting, request: None, outcome: None });
+        Self { endpoint, key: key.clone(), steps }
     }
 }
 
@@ -147,40 +147,38 @@ impl Machine for RevokeTokens {
     type Error = Error;
 
     fn poll(&mut self, cx: &mut Cx<'_>) -> Poll<Result<Revocation, Error>> {
-        assert!(!self.ended, "a revocation is not polled after its end");
-        let result = ready!(self.advance(cx));
-        self.ended = true;
-        Poll::Ready(result)
+        let Self { endpoint, key, steps } = self;
+        steps.run(|Revoking { mut waiting, request, outcome }| {
+            let Some(endpoint) = endpoint else { return Ok(Step::Done(Revocation::NotSupported)) };
+            let outcome = match request {
+                None => outcome,
+                Some(mut request) => match request.poll(cx) {
+                    Poll::Pending => {
+                        let request = Some(request);
+                        return Ok(Step::Wait(Revoking { waiting, request, outcome }));
+                    }
+                    Poll::Ready(result) => {
+                        Some(combined(outcome, result.map(|reply| reply.output)))
+                    }
+                },
+            };
+            let Some((token_type_hint, token)) = waiting.pop_front() else {
+                outcome.unwrap_or(Ok(()))?;
+                return Ok(Step::Done(Revocation::Revoked));
+            };
+            let request = RevocationRequest { endpoint: endpoint.clone(), token, token_type_hint };
+            let request = Some(Dpop::new(request, key));
+            Ok(Step::Next(Revoking { waiting, request, outcome }))
+        })
     }
 }
 
-impl RevokeTokens {
-    fn advance(&mut self, cx: &mut Cx<'_>) -> Poll<Result<Revocation, Error>> {
-        let Some(endpoint) = &self.endpoint else {
-            return Poll::Ready(Ok(Revocation::NotSupported));
-        };
-        loop {
-            if let Some(request) = &mut self.request {
-                let result = ready!(request.poll(cx)).map(|reply| reply.output);
-                self.request = None;
-                self.outcome = Some(match self.outcome.take() {
-                    // The server can't revoke tokens of the first type: the second result counts.
-                    Some(Err(first))
-                        if first.oauth_error_code() == Some("unsupported_token_type") =>
-                    {
-                        result
-                    }
-                    Some(first) => first,
-                    None => result,
-                });
-            }
-            let Some((token_type_hint, token)) = self.waiting.pop_front() else {
-                let outcome = self.outcome.take().unwrap_or(Ok(()));
-                return Poll::Ready(outcome.map(|()| Revocation::Revoked));
-            };
-            let request = RevocationRequest { endpoint: endpoint.clone(), token, token_type_hint };
-            self.request = Some(Dpop::new(request, &self.key));
-        }
+/// The first result counts, unless the server can't revoke tokens of the first type.
+fn combined(first: Option<Result<(), Error>>, second: Result<(), Error>) -> Result<(), Error> {
+    match first {
+        Some(Err(error)) if error.oauth_error_code() == Some("unsupported_token_type") => second,
+        Some(first) => first,
+        None => second,
     }
 }
 

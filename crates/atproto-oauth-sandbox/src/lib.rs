@@ -34,3 +34,4 @@ pub use sandbox::Sandbox;
 #[cfg(feature = "serve")]
 pub use serve::{Served, ServedBuilder};
 pub use server::ServerId;
+pub use server::habits::{ErrorForm, Habits, NonceOnSuccess, ReasonMember};

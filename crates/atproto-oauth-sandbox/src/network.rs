@@ -13,6 +13,7 @@ use crate::accounts::repository::Repository;
 use crate::names::Names;
 use crate::origin::canonical;
 use crate::sandbox::Sandbox;
+use crate::server::habits::Habits;
 use crate::server::{Server, ServerId};
 
 /// Method by which a handle resolves to the DID of its account.
@@ -129,11 +130,11 @@ impl Sandbox {
     fn add_account_with_did(&mut self, server: ServerId, handle: &str, by: ResolvedBy, did: &str) {
         assert!(
             self.server(server).hosts_accounts,
-            "an entryway hosts no accounts: use `add_server` or `add_server_behind`"
+            "the entryway {} hosts no accounts: use `add_server` or `add_server_behind`",
+            self.server(server).origin
         );
         let handle = &handle.to_ascii_lowercase();
-        assert!(handle.parse::<Handle>().is_ok(), "{handle:?} is not a valid handle");
-        assert!(self.did(handle).is_none(), "another account has the handle {handle}");
+        self.check_free(handle, None);
         let name = handle.split('.').next().unwrap_or_default();
         let answers = HandleAnswers {
             dns: if by == ResolvedBy::Https { Dns::NoSuchName } else { Dns::did(did) },
@@ -185,8 +186,16 @@ impl Sandbox {
     ///
     /// # Panics
     ///
-    /// Panics if no account has the handle or DID `name`.
+    /// Panics if no account has the handle or DID `name`, if the account is on the server `to`
+    /// already, or if this server hosts no accounts.
     pub fn migrate(&mut self, name: &str, to: ServerId) {
+        assert!(
+            self.server(to).hosts_accounts,
+            "the entryway {} hosts no accounts: use `add_server` or `add_server_behind`",
+            self.server(to).origin
+        );
+        let from = self.account_mut(name).server;
+        assert!(from != to, "{name} is on the server {} already", self.server(to).origin);
         let account = self.account_mut(name);
         let from = std::mem::replace(&mut account.server, to);
         account.left.push(from);
@@ -197,9 +206,11 @@ impl Sandbox {
     ///
     /// # Panics
     ///
-    /// Panics if no account has the handle or DID `name`.
+    /// Panics if no account has the handle or DID `name`, if `handle` is malformed, or if another
+    /// account has this handle.
     pub fn rename(&mut self, name: &str, handle: &str) {
         let handle = &handle.to_ascii_lowercase();
+        self.check_free(handle, Some(name));
         let account = self.account_mut(name);
         let old = std::mem::replace(&mut account.handle, handle.to_owned());
         let did = account.did.clone();
@@ -209,8 +220,18 @@ impl Sandbox {
     }
 
     fn account_mut(&mut self, name: &str) -> &mut Account {
+        let known = self.accounts.iter().any(|account| account.is_called(name));
+        assert!(known, "no account has the handle or DID {name:?}");
         let account = self.accounts.iter_mut().find(|account| account.is_called(name));
-        account.expect("an account has the given handle or DID")
+        account.expect("the account was found")
+    }
+
+    /// Panics if `handle` is malformed, or if an account other than `own` has it.
+    fn check_free(&self, handle: &str, own: Option<&str>) {
+        assert!(handle.parse::<Handle>().is_ok(), "{handle:?} is not a valid handle");
+        let owner = self.accounts.iter().find(|account| account.is_called(handle));
+        let is_own = |owner: &Account| own.is_some_and(|own| owner.is_called(own));
+        assert!(owner.is_none_or(is_own), "another account has the handle {handle}");
     }
 
     /// Invalidates all DPoP nonces that a server has handed out.
@@ -221,16 +242,22 @@ impl Sandbox {
 
     /// Sets the interval at which a server rotates its DPoP nonces; one minute by default.
     ///
-    /// A nonce is accepted for two to three intervals after it is handed out.
+    /// A nonce is accepted for two to three intervals after it is handed out. The interval has no
+    /// effect on a server whose [`Habits`] set a lifetime of nonces.
     pub fn set_nonce_rotation(&mut self, at: ServerId, rotation: Duration) {
         self.server_mut(at).nonces.rotation = rotation;
     }
 
-    /// Sets whether a server requires DPoP nonces; `true` by default, as the AT Protocol OAuth
-    /// profile demands. If `false`, the server hands out no nonces and rejects a proof with a
-    /// nonce.
+    /// Sets whether a server uses DPoP nonces; `true` by default, as the AT Protocol OAuth profile
+    /// demands. If `false`, the server hands out no nonces and ignores the nonce of a proof.
     pub fn require_nonces(&mut self, at: ServerId, required: bool) {
         self.server_mut(at).nonces.required = required;
+    }
+
+    /// Sets the behaviour of a server where servers differ: clock tolerance, nonces, and the names
+    /// of errors. The habits of a new server are those of the reference server.
+    pub fn set_habits(&mut self, at: ServerId, habits: Habits) {
+        self.server_mut(at).habits = habits;
     }
 
     /// Sets the lifetime of the access tokens that a server issues after this; one hour by default.

@@ -188,6 +188,10 @@ impl Sandbox {
         let names: Vec<&str> = actions.iter().map(Action::description).collect();
         exchange.fault = (!names.is_empty()).then(|| names.join(", "));
         let number = self.append_to_log(Seen::Request(Box::new(exchange)));
+        if by == By::Client {
+            // A page that a browser opened without a request may have fetched documents, too.
+            self.fetching = Duration::ZERO;
+        }
         let outcome = self.serve(&request, &actions);
         let answered = match &outcome {
             Outcome::Complete(response) => Some(response.clone()),

@@ -1,6 +1,8 @@
 //! Accounts with a `did:web`, accounts that move to another server, and accounts that change their
 //! handle.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use atproto_oauth_core::{AuthorityError, Error, Session, SessionEffect};
 use atproto_oauth_sandbox::{Dns, Exchange, NoRedirect, Sandbox};
 use serde_json::{Value, json};
@@ -173,4 +175,36 @@ fn an_unresolvable_handle_is_an_identity_error() {
             assert!(matches!(error, Error::Identity(_)), "{dns:?}, {https:?}: {error:?}");
         }
     }
+}
+
+#[test]
+fn a_change_that_cannot_be_made_is_named() {
+    let refused = |change: fn(&mut Sandbox)| {
+        let mut sandbox = Sandbox::new(1);
+        let panic = catch_unwind(AssertUnwindSafe(|| change(&mut sandbox))).unwrap_err();
+        let text = panic.downcast_ref::<String>().unwrap().clone();
+        assert_eq!(sandbox.server_of(ALICE), sandbox.find_server(&sandbox.names().pds));
+        text
+    };
+    let text = refused(|sandbox| sandbox.rename(ALICE, "no handle"));
+    assert!(text.contains("\"no handle\" is not a valid handle"), "{text}");
+    let text = refused(|sandbox| sandbox.rename(ALICE, "Bob.example.com"));
+    assert!(text.contains("another account has the handle bob.example.com"), "{text}");
+    let text = refused(|sandbox| sandbox.rename("zoe.example.com", "zoe.example.org"));
+    assert!(text.contains("no account has the handle or DID \"zoe.example.com\""), "{text}");
+    let text = refused(|sandbox| {
+        let entryway = sandbox.find_server(&sandbox.names().entryway.clone()).unwrap();
+        sandbox.migrate(ALICE, entryway);
+    });
+    assert!(text.contains("https://entryway.example.org hosts no accounts"), "{text}");
+    let text = refused(|sandbox| {
+        let pds = sandbox.server_of(ALICE).unwrap();
+        sandbox.migrate(ALICE, pds);
+    });
+    assert!(text.contains("alice.example.com is on the server"), "{text}");
+
+    // An account keeps its handle if it is renamed to it.
+    let mut sandbox = Sandbox::new(1);
+    sandbox.rename(ALICE, "ALICE.example.com");
+    assert!(sandbox.did(ALICE).is_some());
 }

@@ -154,3 +154,36 @@ fn all_faults_of_a_request_are_named() {
     assert_eq!(faults, ["nonces reset, delayed"]);
     assert_eq!(sandbox.sessions(pds), 1);
 }
+
+#[test]
+fn the_time_of_a_page_is_not_charged_to_the_next_request() {
+    let (mut sandbox, client) = (Sandbox::new(1), confidential());
+    sandbox.publish_client(&client);
+    let begun = begin(&mut sandbox, &client, ALICE);
+    let pds = server(&sandbox, &sandbox.names().pds);
+    sandbox.forget_clients(pds);
+    sandbox.fault(Fault::delay(Duration::from_secs(5)).host("app.client.dev").by_servers());
+    // The page fetches the metadata of the client, without a request of the client.
+    sandbox.approve(&begun.url, ALICE).unwrap();
+    let url = format!("{}/.well-known/oauth-protected-resource", sandbox.names().pds);
+    let next = sandbox.exchange(Request::get(url).body(Bytes::new()).unwrap());
+    assert_eq!(next.delay, Duration::ZERO);
+}
+
+#[test]
+fn a_host_may_be_slow_and_a_directory_silent() {
+    let (mut sandbox, client) = (Sandbox::new(1), loopback());
+    let (pds, plc) = (sandbox.names().pds.clone(), sandbox.names().plc.clone());
+    sandbox.fault(Fault::delay(Duration::from_secs(2)).host(&pds).always());
+    let before = sandbox.now();
+    let _ = begin(&mut sandbox, &client, ALICE);
+    // Metadata, a pushed request without a nonce, and the same with it.
+    assert_eq!(sandbox.now().since(before), Duration::from_secs(6));
+
+    sandbox.process().forget();
+    sandbox.fault(Fault::silence().host(&plc).always());
+    let before = sandbox.now();
+    assert!(sandbox.run(client.authorize(ALICE.parse().unwrap())).is_err());
+    let waited = sandbox.now().since(before);
+    assert!(waited > Duration::from_secs(2) && waited < Duration::from_secs(120), "{waited:?}");
+}

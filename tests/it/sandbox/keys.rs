@@ -1,6 +1,7 @@
 //! Keys of confidential clients: remote signers, rotation, and publication.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use atproto_dpop::{Jwk, P256Keys};
 use atproto_oauth_core::{ClientKey, Error, SessionEffect, SessionError};
@@ -96,4 +97,23 @@ fn a_client_that_is_not_published_is_refused() {
     assert_eq!(refused.oauth_error_code(), Some("invalid_client_metadata"));
     sandbox.publish_client(&client);
     let _ = begin(&mut sandbox, &client, ALICE);
+}
+
+#[test]
+fn a_remote_signer_takes_its_time() {
+    let safe = signer();
+    let key = ClientKey::remote("the key in the safe", Jwk::new(*safe.public()).unwrap());
+    let client = confidential_with([key]);
+    let mut sandbox = Sandbox::new(1);
+    sandbox.publish_client(&client);
+    let time = Duration::from_secs(3);
+    sandbox.process().add_slow_remote_key("the key in the safe", Arc::clone(&safe), time);
+    let before = sandbox.now();
+    let _ = begin(&mut sandbox, &client, ALICE);
+    // One assertion for each of the two pushed requests.
+    assert_eq!(sandbox.now().since(before), time * 2);
+
+    // With the longest time, the signer hangs; the login ends with an error.
+    sandbox.process().add_slow_remote_key("the key in the safe", safe, Duration::MAX);
+    assert!(sandbox.run(client.authorize(ALICE.parse().unwrap())).is_err());
 }

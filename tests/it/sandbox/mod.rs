@@ -8,6 +8,7 @@ mod driving;
 mod edges;
 mod example;
 mod faults;
+mod habits;
 mod in_turn;
 mod keys;
 mod latency;

@@ -351,7 +351,7 @@ fn a_handle_belongs_to_one_account() {
 }
 
 #[test]
-#[should_panic(expected = "an entryway hosts no accounts")]
+#[should_panic(expected = "the entryway https://entryway.example.org hosts no accounts")]
 fn an_entryway_has_no_accounts() {
     let mut sandbox = Sandbox::new(1);
     let entryway = server(&sandbox, &sandbox.names().entryway);

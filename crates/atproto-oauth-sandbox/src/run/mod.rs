@@ -107,9 +107,9 @@ impl Sandbox {
             Call::Txt(call) => return self.answer_txt(call),
             Call::Sleep(call) => call.respond.with(Ok(())),
             Call::Sign(call) => {
-                let signed = process.sign(&call.key_id, &call.message);
+                let (time, signed) = process.sign(&call.key_id, &call.message);
                 let failed = |why| TransportError::new(Phase::NotSent, why);
-                call.respond.with(signed.map_err(failed))
+                return (time, call.respond.with(signed.map_err(failed)));
             }
             Call::Shared(call) => {
                 let Ok(result) = self.run_in(process, call.machine);

@@ -22,8 +22,8 @@ pub struct Process {
     entropy: Seeded,
     memory: Arc<dyn Memory>,
     keys: Arc<dyn Keys>,
-    /// Signers for `Sign` calls, by key id.
-    remote_signers: BTreeMap<String, Arc<dyn Signer>>,
+    /// Signers for `Sign` calls and the time that each takes, by key id.
+    remote_signers: BTreeMap<String, (Arc<dyn Signer>, Duration)>,
     ahead: Duration,
     behind: Duration,
 }
@@ -61,7 +61,13 @@ impl Process {
     /// Adds a remote signer, which performs the [`Sign`](atproto_sansio::Call::Sign) calls for
     /// `key_id`.
     pub fn add_remote_key(&mut self, key_id: &str, signer: Arc<dyn Signer>) {
-        self.remote_signers.insert(key_id.to_owned(), signer);
+        self.add_slow_remote_key(key_id, signer, Duration::ZERO);
+    }
+
+    /// Adds a remote signer like [`add_remote_key`](Self::add_remote_key) that needs this time, in
+    /// virtual time, for each signature. With [`Duration::MAX`], it hangs.
+    pub fn add_slow_remote_key(&mut self, key_id: &str, signer: Arc<dyn Signer>, time: Duration) {
+        self.remote_signers.insert(key_id.to_owned(), (signer, time));
     }
 
     /// Sets the wall clock of the process ahead of the network's clock.
@@ -98,13 +104,25 @@ impl Process {
         self.entropy.skip();
     }
 
-    /// Signs with the remote signer for `key_id`. The error is a text for people.
-    pub(crate) fn sign(&self, key_id: &str, message: &[u8]) -> Result<[u8; 64], String> {
-        let signer = self
-            .remote_signers
-            .get(key_id)
-            .ok_or("no remote signer has this key id: add it with `Process::add_remote_key`")?;
-        signer.sign(message).map_err(|error| error.to_string())
+    /// Signs with the remote signer for `key_id`, and returns the time that it takes. The error is a
+    /// text for people.
+    pub(crate) fn sign(
+        &self,
+        key_id: &str,
+        message: &[u8],
+    ) -> (Duration, Result<[u8; 64], String>) {
+        match self.remote_signers.get(key_id) {
+            Some((signer, time)) => {
+                (*time, signer.sign(message).map_err(|error| error.to_string()))
+            }
+            None => (
+                Duration::ZERO,
+                Err(format!(
+                    "no remote signer has the key id {key_id:?}: add it with \
+                     `Process::add_remote_key`"
+                )),
+            ),
+        }
     }
 }
 

@@ -64,6 +64,10 @@ pub(crate) fn find(
             return Err(Refusal::invalid_client_id("The client_id has a local host name"));
         }
         Some(url) => discover(sandbox, at, &url)?,
+        None if sandbox.server(at).habits.fetches_loopback_clients => {
+            let why = format!("Unable to get {id}: the server has no document at this URL");
+            return Err(Refusal::invalid_client_metadata(&why));
+        }
         None => client_metadata::loopback(id)?,
     };
     let client = Arc::new(client);

@@ -7,6 +7,7 @@ pub(crate) mod blobs;
 pub(crate) mod client;
 pub(crate) mod client_metadata;
 pub(crate) mod grant;
+pub(crate) mod habits;
 pub(crate) mod jwks;
 pub(crate) mod metadata;
 pub(crate) mod nonce;
@@ -36,6 +37,7 @@ use crate::sandbox::Sandbox;
 use crate::server::authorize::Visits;
 use crate::server::client::Clients;
 use crate::server::grant::Grants;
+use crate::server::habits::Habits;
 use crate::server::nonce::Nonces;
 use crate::server::par::PushedRequests;
 use crate::server::refusal::Refusal;
@@ -53,6 +55,7 @@ pub(crate) struct Server {
     pub(crate) hosts_accounts: bool,
     /// The authorization server of the accounts hosted here: this server itself, or an entryway.
     pub(crate) issuer: ServerId,
+    pub(crate) habits: Habits,
     pub(crate) nonces: Nonces,
     /// `jti` values of accepted DPoP proofs; a second use is a replay.
     pub(crate) proofs: Replay,
@@ -82,6 +85,7 @@ impl Server {
             did: format!("did:web:{}", host.replace(':', "%3A")),
             hosts_accounts,
             issuer,
+            habits: Habits::reference(),
             nonces: Nonces::new(secret),
             proofs: Replay::default(),
             assertions: Replay::default(),
@@ -99,6 +103,12 @@ impl Server {
     /// Returns the time on this server's clock when the sandbox's clock shows `now`.
     pub(crate) fn clock(&self, now: UnixTime) -> UnixTime {
         now + self.clock_ahead - self.clock_behind
+    }
+
+    /// Returns the nonce to hand out when this server's clock shows `now`; `None` if the server
+    /// requires no nonces.
+    fn next_nonce(&self, now: UnixTime) -> Option<String> {
+        self.nonces.next(now, self.habits.nonce_lifetime)
     }
 }
 
@@ -137,7 +147,8 @@ type Endpoint = fn(&mut Sandbox, ServerId, &Incoming) -> Result<Value, Refusal>;
 /// Runs a POST endpoint of an authorization server and renders its result as an HTTP response.
 ///
 /// Adds the headers that all these endpoints send: `Cache-Control: no-store`, `Pragma: no-cache`
-/// and the next `DPoP-Nonce`. `status` is the status of a success; a [`Refusal`] has its own.
+/// and, with the habits of the reference server, the next `DPoP-Nonce`. `status` is the status of a
+/// success; a [`Refusal`] has its own.
 fn endpoint(
     sandbox: &mut Sandbox,
     at: ServerId,
@@ -145,16 +156,19 @@ fn endpoint(
     status: u16,
     run: Endpoint,
 ) -> Response<Bytes> {
-    let nonce = sandbox.server(at).nonces.next(sandbox.clock(at));
-    let mut response = match run(sandbox, at, request) {
+    let nonce = sandbox.server(at).next_nonce(sandbox.clock(at));
+    let ended = run(sandbox, at, request);
+    let habits = &sandbox.server(at).habits;
+    let has_nonce = ended.is_err() || habits.nonce_on_success.is_for(request.url.path());
+    let mut response = match ended {
         Ok(value) => answer::json(status, &value),
-        Err(refusal) => refusal.to_oauth(),
+        Err(refusal) => refusal.to_oauth(habits.reason),
     };
     // A response with tokens must not be cached (RFC 6749 section 5.1).
     answer::set(&mut response, "cache-control", "no-store");
     answer::set(&mut response, "pragma", "no-cache");
-    if let Some(nonce) = nonce {
-        // Every response supplies the next nonce (RFC 9449 section 8.2).
+    if let Some(nonce) = nonce.filter(|_| has_nonce) {
+        // Every response of the reference server supplies the next nonce (RFC 9449 section 8.2).
         answer::set(&mut response, "dpop-nonce", &nonce);
     }
     response

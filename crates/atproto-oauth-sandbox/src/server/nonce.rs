@@ -10,13 +10,16 @@ use sha2::{Digest, Sha256};
 ///
 /// The nonces of the previous, the current and the next period are accepted. The nonce of the next
 /// period is handed out, so that it stays valid for at least one full period.
+///
+/// With a lifetime, the periods are single seconds. The nonce of the current second is handed out
+/// and accepted until it is older than the lifetime.
 #[derive(Debug)]
 pub(crate) struct Nonces {
     secret: [u8; 32],
     /// Length of a period; 60 s by default.
     pub(crate) rotation: Duration,
-    /// Whether proofs must have a nonce; `true` by default. If `false`, no nonce is handed out, and
-    /// a proof with a nonce is rejected.
+    /// Whether nonces are used; `true` by default. If `false`, no nonce is handed out, and the nonce
+    /// of a proof is ignored.
     pub(crate) required: bool,
 }
 
@@ -31,19 +34,28 @@ impl Nonces {
     }
 
     /// Returns the nonce to hand out at `now`; `None` if nonces are not required.
-    pub(crate) fn next(&self, now: UnixTime) -> Option<String> {
-        self.required.then(|| self.of(self.period(now) + 1))
+    pub(crate) fn next(&self, now: UnixTime, lifetime: Option<Duration>) -> Option<String> {
+        self.required.then(|| match lifetime {
+            Some(_) => self.of(period(now, SECOND)),
+            None => self.of(period(now, self.rotation) + 1),
+        })
     }
 
-    pub(crate) fn is_accepted(&self, nonce: &str, now: UnixTime) -> bool {
-        let now = self.period(now);
-        self.required
-            && [now + 1, now, now.saturating_sub(1)].iter().any(|at| self.of(*at) == nonce)
-    }
-
-    fn period(&self, now: UnixTime) -> u128 {
-        let since = now.since(UnixTime::from_secs(0));
-        since.as_millis() / self.rotation.as_millis().max(1)
+    /// Whether a nonce is accepted at `now`. If nonces are not used, every nonce is.
+    pub(crate) fn is_accepted(
+        &self,
+        nonce: &str,
+        now: UnixTime,
+        lifetime: Option<Duration>,
+    ) -> bool {
+        let (oldest, newest) = match lifetime {
+            Some(lifetime) => (period(now - lifetime, SECOND), period(now, SECOND)),
+            None => {
+                let now = period(now, self.rotation);
+                (now.saturating_sub(1), now + 1)
+            }
+        };
+        !self.required || (oldest..=newest).any(|at| self.of(at) == nonce)
     }
 
     fn of(&self, period: u128) -> String {
@@ -51,4 +63,13 @@ impl Nonces {
             Sha256::new().chain_update(self.secret).chain_update(period.to_be_bytes()).finalize();
         Base64UrlUnpadded::encode_string(&digest)
     }
+}
+
+/// Length of a period of nonces that have a lifetime.
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Returns the number of the period of this `length` at `now`.
+fn period(now: UnixTime, length: Duration) -> u128 {
+    let since = now.since(UnixTime::from_secs(0));
+    since.as_millis() / length.as_millis().max(1)
 }

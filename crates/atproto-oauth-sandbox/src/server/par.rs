@@ -14,6 +14,7 @@ use crate::sandbox::Sandbox;
 use crate::server::ServerId;
 use crate::server::assertion::{ClientAuth, authenticate};
 use crate::server::client_metadata::{ClientInfo, RESPONSE_TYPES, is_scope_token};
+use crate::server::habits::Habits;
 use crate::server::permission::Permission;
 use crate::server::redirect_uri;
 use crate::server::refusal::Refusal;
@@ -115,7 +116,7 @@ pub(crate) fn push(
             "dpop_jkt is not the thumbprint of the DPoP proof's key",
         ));
     }
-    let parameters = check(&client, &form, jkt)?;
+    let parameters = check(&client, &form, jkt, &sandbox.server(at).habits)?;
 
     let name = sandbox.entropy.name("req-");
     let request_uri = format!("urn:ietf:params:oauth:request_uri:{name}");
@@ -171,7 +172,12 @@ fn is_locale(text: &str) -> bool {
         && region.bytes().all(|byte| byte.is_ascii_uppercase())
 }
 
-fn check(client: &ClientInfo, form: &Form, jkt: String) -> Result<Parameters, Refusal> {
+fn check(
+    client: &ClientInfo,
+    form: &Form,
+    jkt: String,
+    habits: &Habits,
+) -> Result<Parameters, Refusal> {
     let bad = Refusal::invalid_request;
     for name in ["claims", "id_token_hint", "nonce", "authorization_details"] {
         if form.get(name).is_some() {
@@ -188,7 +194,13 @@ fn check(client: &ClientInfo, form: &Form, jkt: String) -> Result<Parameters, Re
         return Err(Refusal::invalid_scope(&format!("{scope} is not in the client's metadata")));
     }
     let redirect_uri = match (form.get("redirect_uri"), &client.redirect_uris[..]) {
-        (Some(uri), declared) if declared.iter().any(|d| redirect_uri::matches(d, uri)) => uri,
+        (Some(uri), declared)
+            if declared
+                .iter()
+                .any(|d| redirect_uri::matches(d, uri, habits.compares_loopback_ports)) =>
+        {
+            uri
+        }
         (None, [only]) => only,
         _ => return Err(bad("redirect_uri is not in the client's metadata")),
     };
@@ -198,6 +210,13 @@ fn check(client: &ClientInfo, form: &Form, jkt: String) -> Result<Parameters, Re
     }
     if requested.contains(&"openid") {
         return Err(Refusal::invalid_scope("OpenID Connect is not offered"));
+    }
+    let is_transitional = |scope: &&str| scope.starts_with("transition:");
+    if habits.refuses_mixed_scopes
+        && requested.iter().any(is_transitional)
+        && requested.iter().any(|scope| *scope != "atproto" && !is_transitional(scope))
+    {
+        return Err(Refusal::invalid_scope("transition: scopes exclude granular scopes"));
     }
     let mut scopes: Vec<String> = Vec::new();
     for scope in requested {

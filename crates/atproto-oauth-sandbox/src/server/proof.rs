@@ -3,8 +3,6 @@
 //! The checks run in the order of the RFC, except that the nonce is checked before `ath` is
 //! compared and `jti` is remembered.
 
-use std::time::Duration;
-
 use atproto_dpop::Jwk;
 use atproto_sansio::UnixTime;
 use base64ct::{Base64UrlUnpadded, Encoding};
@@ -14,6 +12,7 @@ use url::Url;
 use crate::incoming::Incoming;
 use crate::jwt::Jwt;
 use crate::server::Server;
+use crate::server::habits::Habits;
 use crate::server::refusal::Refusal;
 
 /// The result of a verified DPoP proof.
@@ -22,11 +21,6 @@ pub(crate) struct Proven {
     /// JWK thumbprint (RFC 7638) of the key that signed the proof.
     pub(crate) jkt: String,
 }
-
-/// Maximum age of a proof: the time by which its `iat` may be before the server's clock.
-const PAST: Duration = Duration::from_secs(190);
-/// Maximum time by which `iat` and `nbf` may be after the server's clock, and `exp` before it.
-const FUTURE: Duration = Duration::from_secs(180);
 
 impl Server {
     /// Verifies the DPoP proof of a request; `Ok(None)` if the request has no `DPoP` header.
@@ -42,7 +36,7 @@ impl Server {
         let bad = Refusal::invalid_dpop_proof;
         let jwt = Jwt::parse(text).ok_or_else(|| bad("The DPoP proof is not a JWT"))?;
         let jwk = signing_key(&jwt)?;
-        check_times(&jwt, now)?;
+        check_times(&jwt, now, &self.habits)?;
 
         if jwt.claims.get("nonce").is_some_and(|nonce| !nonce.is_string()) {
             return Err(bad("The DPoP nonce is not a string"));
@@ -56,20 +50,33 @@ impl Server {
             return Err(bad("DPoP htu mismatch"));
         }
         match jwt.claim("nonce") {
-            Some(nonce) if !self.nonces.is_accepted(nonce, now) => {
+            Some(nonce) if !self.nonces.is_accepted(nonce, now, self.habits.nonce_lifetime) => {
                 return Err(Refusal::use_dpop_nonce());
             }
-            None if self.nonces.required => return Err(Refusal::use_dpop_nonce()),
+            None if self.requires_nonce() => return Err(Refusal::use_dpop_nonce()),
             _ => {}
         }
         let ath = access_token.map(hash);
         if jwt.claims.contains_key("ath") != ath.is_some() || jwt.claim("ath") != ath.as_deref() {
             return Err(bad("DPoP ath mismatch"));
         }
-        if !self.proofs.is_first(jti, now, now + PAST + FUTURE) {
+        if !self.proofs.is_first(jti, now, now + self.habits.iat_past + self.habits.iat_future) {
             return Err(bad("DPoP proof replayed"));
         }
         Ok(Some(Proven { jkt: jwk.thumbprint() }))
+    }
+
+    /// Whether a proof without a nonce is refused.
+    fn requires_nonce(&self) -> bool {
+        self.nonces.required && !self.habits.accepts_missing_nonce
+    }
+
+    /// Whether this server consumes the code of a token request before it looks at the nonce. If
+    /// the nonce is missing and required, the server asks for it first.
+    pub(crate) fn takes_code_first(&self, request: &Incoming) -> bool {
+        let proof = single_header(request).ok().flatten().and_then(Jwt::parse);
+        let has_nonce = proof.is_some_and(|proof| proof.claim("nonce").is_some());
+        self.habits.takes_code_before_nonce && (has_nonce || !self.requires_nonce())
     }
 }
 
@@ -112,21 +119,21 @@ fn signing_key(jwt: &Jwt) -> Result<Jwk, Refusal> {
 }
 
 /// Checks `iat`, and, if present, `exp` and `nbf` (RFC 7519 section 4.1).
-fn check_times(jwt: &Jwt, now: UnixTime) -> Result<(), Refusal> {
+fn check_times(jwt: &Jwt, now: UnixTime, habits: &Habits) -> Result<(), Refusal> {
     let bad =
         |_: ()| Refusal::invalid_dpop_proof("iat, exp or nbf of the DPoP proof is not a number");
     let now = now.as_secs() as f64;
+    let (past, future) = (habits.iat_past.as_secs_f64(), habits.iat_future.as_secs_f64());
     let iat = jwt.time("iat").map_err(bad)?;
     let iat = iat.ok_or_else(|| Refusal::invalid_dpop_proof("The DPoP proof has no iat"))?;
-    if now - iat > PAST.as_secs_f64() || iat - now > FUTURE.as_secs_f64() {
-        return Err(Refusal::invalid_dpop_proof("The iat of the DPoP proof is too far from now"));
+    let refuse = |why| Err(habits.refused_clock.refuse(why));
+    if now - iat > past || iat - now > future {
+        return refuse("The iat of the DPoP proof is too far from now");
     }
-    if jwt.time("exp").map_err(bad)?.is_some_and(|exp| now - exp >= FUTURE.as_secs_f64())
-        || jwt.time("nbf").map_err(bad)?.is_some_and(|nbf| nbf - now > FUTURE.as_secs_f64())
+    if jwt.time("exp").map_err(bad)?.is_some_and(|exp| now - exp >= future)
+        || jwt.time("nbf").map_err(bad)?.is_some_and(|nbf| nbf - now > future)
     {
-        return Err(Refusal::invalid_dpop_proof(
-            "The DPoP proof has expired, or its nbf is in the future",
-        ));
+        return refuse("The DPoP proof has expired, or its nbf is in the future");
     }
     Ok(())
 }

@@ -43,10 +43,11 @@ pub(crate) fn is_web(text: &str) -> bool {
 }
 
 /// Whether the redirect URI `requested` matches the declared one. Both must be equal, except that a
-/// loopback URI declared without a port matches every port (RFC 8252 section 7.3).
-pub(crate) fn matches(declared: &str, requested: &str) -> bool {
-    if declared == requested {
-        return true;
+/// loopback URI declared without a port matches every port (RFC 8252 section 7.3), unless ports are
+/// compared.
+pub(crate) fn matches(declared: &str, requested: &str, compares_ports: bool) -> bool {
+    if declared == requested || compares_ports {
+        return declared == requested;
     }
     let (Some((declared, Kind::Loopback)), Some((mut requested, Kind::Loopback))) =
         (kind(declared), kind(requested))

@@ -6,6 +6,7 @@ use http::Response;
 use serde_json::json;
 
 use crate::answer;
+use crate::server::habits::ReasonMember;
 
 /// An error of an endpoint or of an XRPC method, which becomes an HTTP response.
 #[derive(Clone, Debug)]
@@ -71,9 +72,16 @@ impl Refusal {
         }
     }
 
-    /// Renders the error as an authorization server does, with `error` and `error_description`.
-    pub(crate) fn to_oauth(&self) -> Response<Bytes> {
-        let body = json!({"error": self.error, "error_description": self.description});
+    /// Renders the error as an authorization server does, with `error`, and with the reason in the
+    /// member `reason`.
+    pub(crate) fn to_oauth(&self, reason: ReasonMember) -> Response<Bytes> {
+        let body = match reason {
+            ReasonMember::ErrorDescription => {
+                json!({"error": self.error, "error_description": self.description})
+            }
+            ReasonMember::Message => json!({"error": self.error, "message": self.description}),
+            ReasonMember::Absent => json!({"error": self.error}),
+        };
         self.challenged(answer::json(self.status, &body))
     }
 

@@ -65,7 +65,8 @@ pub(crate) fn authorize(
     }
     // The issuer chose the expiry time; this server compares it with its own clock.
     if grant.access_token_expires <= now {
-        return Err(Refusal::invalid_token("The access token has expired"));
+        let form = sandbox.server(at).habits.expired_access_token;
+        return Err(form.refuse("The access token has expired"));
     }
     Ok(Authorized { did: grant.did.clone(), scopes: grant.scopes.clone() })
 }

@@ -53,7 +53,12 @@ pub(crate) fn issue(
         _ => return Err(bad("grant_type must be authorization_code or refresh_token")),
     }
     let now = sandbox.clock(at);
-    let proof = sandbox.server_mut(at).check_proof(request, None, now)?;
+    let server = sandbox.server_mut(at);
+    let taken = match grant_type == "authorization_code" && server.takes_code_first(request) {
+        true => server.pushed.take(form.get("code").unwrap_or_default()),
+        false => None,
+    };
+    let proof = server.check_proof(request, None, now)?;
     let (client, auth) = authenticate(sandbox, at, client_id, &form, proof.as_ref())?;
     if !client.grant_types.iter().any(|this| this == grant_type) {
         return Err(bad("grant_type is not in the client's metadata"));
@@ -62,7 +67,7 @@ pub(crate) fn issue(
         proof.ok_or_else(|| Refusal::invalid_dpop_proof("A DPoP proof is required"))?;
     let caller = Caller { client, auth, jkt };
     match grant_type {
-        "authorization_code" => exchange(sandbox, at, &caller, &form, now),
+        "authorization_code" => exchange(sandbox, at, &caller, &form, taken, now),
         _ => refresh(sandbox, at, &caller, &form, now),
     }
 }
@@ -85,16 +90,18 @@ fn check_code_request(form: &Form) -> Result<(), Refusal> {
     }
 }
 
+/// Exchanges a code. `taken` is the request of the code, if the server has consumed it already.
 fn exchange(
     sandbox: &mut Sandbox,
     at: ServerId,
     caller: &Caller,
     form: &Form,
+    taken: Option<PushedRequest>,
     now: UnixTime,
 ) -> Result<Value, Refusal> {
     let bad = Refusal::invalid_grant;
     let code = form.get("code").unwrap_or_default();
-    let Some(pushed) = sandbox.server_mut(at).pushed.take(code) else {
+    let Some(pushed) = taken.or_else(|| sandbox.server_mut(at).pushed.take(code)) else {
         end_replayed(sandbox, at, code);
         return Err(bad("Invalid code"));
     };
@@ -169,7 +176,8 @@ fn refresh(
 ) -> Result<Value, Refusal> {
     let token = form.get("refresh_token").unwrap_or_default();
     let found = sandbox.server(at).grants.of_refresh_token(token);
-    let (id, grant) = found.ok_or_else(|| Refusal::invalid_grant("Invalid refresh token"))?;
+    let dead = sandbox.server(at).habits.dead_refresh_token;
+    let (id, grant) = found.ok_or_else(|| dead.refuse("Invalid refresh token"))?;
     let grant = grant.clone();
     let next = renew(sandbox, at, caller, grant, token, now);
     match next {
@@ -194,14 +202,14 @@ fn renew(
     token: &str,
     now: UnixTime,
 ) -> Result<Grant, Refusal> {
-    let bad = Refusal::invalid_grant;
+    let dead = sandbox.server(at).habits.dead_refresh_token;
     if grant.refresh_token.as_deref() != Some(token) {
-        return Err(bad("Refresh token replayed"));
+        return Err(dead.refuse("Refresh token replayed"));
     }
     caller.check_same(&grant.client_id, &grant.auth, &grant.jkt)?;
     let (idle, whole) = lifetimes(caller.client.is_confidential);
     if now.since(grant.updated) > idle || now.since(grant.created) > whole {
-        return Err(bad("The session has expired"));
+        return Err(dead.refuse("The session has expired"));
     }
     let end = grant.created + whole;
     Ok(Grant {

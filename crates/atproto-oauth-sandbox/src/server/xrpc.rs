@@ -100,15 +100,16 @@ fn authenticated_method(
     })
 }
 
-/// Verifies the `Authorization` header of the request and runs a method for its account. The
-/// response to a request with the scheme `DPoP` has a `DPoP-Nonce` header (RFC 9449 section 8.2).
+/// Verifies the `Authorization` header of the request and runs a method for its account. With the
+/// habits of the reference server, the response to a request with the scheme `DPoP` has a
+/// `DPoP-Nonce` header (RFC 9449 section 8.2).
 fn authorized(
     sandbox: &mut Sandbox,
     at: ServerId,
     request: &Incoming,
     run: impl FnOnce(&mut Sandbox, &Authorized) -> Answer,
 ) -> Response<Bytes> {
-    let nonce = sandbox.server(at).nonces.next(sandbox.clock(at));
+    let nonce = sandbox.server(at).next_nonce(sandbox.clock(at));
     let mut response = match credentials(request) {
         Credentials::Missing => error(401, "AuthMissing", "Authentication Required").to_xrpc(),
         Credentials::Others => error(400, "InvalidToken", "Token could not be verified").to_xrpc(),
@@ -117,7 +118,9 @@ fn authorized(
                 Ok(caller) => run(sandbox, &caller).unwrap_or_else(|refusal| refusal.to_xrpc()),
                 Err(refusal) => refusal.to_xrpc(),
             };
-            if let Some(nonce) = nonce {
+            let habit = sandbox.server(at).habits.nonce_on_success;
+            let has_nonce = !response.status().is_success() || habit.is_for(request.url.path());
+            if let Some(nonce) = nonce.filter(|_| has_nonce) {
                 answer::set(&mut response, "dpop-nonce", &nonce);
             }
             response

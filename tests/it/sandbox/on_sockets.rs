@@ -4,10 +4,12 @@ use atproto_oauth_tests::flows::{OnSockets, Over, Plain, Stage, large, many, mat
 
 mod ureq {
     atproto_oauth_tests::flows!(atproto_oauth_tests::flows::OnSockets::blocking());
+    atproto_oauth_tests::flows!(sandboxed atproto_oauth_tests::flows::OnSockets::blocking());
 }
 
 mod reqwest {
     atproto_oauth_tests::flows!(atproto_oauth_tests::flows::OnSockets::asynchronous());
+    atproto_oauth_tests::flows!(sandboxed atproto_oauth_tests::flows::OnSockets::asynchronous());
 }
 
 #[test]

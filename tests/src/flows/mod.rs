@@ -14,6 +14,7 @@ mod wire;
 pub mod another_account;
 pub mod command;
 pub mod denied;
+pub mod habits;
 pub mod large;
 pub mod login;
 pub mod many;
@@ -32,7 +33,8 @@ pub use seen::{Jws, Seen};
 pub use stage::{Account, CALLBACK, REMOTE_KEY, REMOTE_KEY_ID, Stage, sign_remotely, who_am_i};
 pub use wire::Wire;
 
-/// Makes a `#[test]` of each flow; each test evaluates the expression to get a new stage.
+/// Makes a `#[test]` of each flow; each test evaluates the expression to get a new stage. With the
+/// word `sandboxed`, the flows are those that only a stage with a sandbox can run.
 #[macro_export]
 macro_rules! flows {
     (@tests $stage:expr; $($module:ident { $($name:ident)* })*) => {
@@ -42,6 +44,15 @@ macro_rules! flows {
                 $crate::flows::$module::$name(&$stage);
             }
         )*)*
+    };
+    (sandboxed $stage:expr) => {
+        $crate::flows! { @tests $stage;
+            habits {
+                a_session_at_tranquil
+                a_session_at_cocoon
+                a_session_at_pegasus
+            }
+        }
     };
     ($stage:expr) => {
         $crate::flows! { @tests $stage;

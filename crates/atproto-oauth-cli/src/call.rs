@@ -41,8 +41,12 @@ fn refresh(client: &OAuthClient, file: &SessionFile, stale: &Session) -> Result<
     if current.access_token().expose() != stale.access_token().expose() {
         return Ok(current);
     }
+    // Before the refresh token is spent, because tokens that can't be stored are lost.
+    file.try_out_locked()?;
     let refreshed = client.refresh(current)?;
-    file.save(&refreshed.session)?;
+    if let Err(failure) = file.save(&refreshed.session) {
+        return Err(network::revoke_unstored(client, refreshed.session, failure));
+    }
     if let Some(violation) = refreshed.violation {
         eprintln!("warning: {violation}");
     }

@@ -37,6 +37,13 @@ impl Failure {
         Self::new(CONFIGURATION, format!("can't access {what} {}: {error}", path.display()))
     }
 
+    /// Adds a clause to the message.
+    pub(crate) fn and(mut self, clause: &str) -> Self {
+        self.message.push_str("; ");
+        self.message.push_str(clause);
+        self
+    }
+
     pub(crate) fn exit_code(&self) -> ExitCode {
         ExitCode::from(self.code)
     }
@@ -69,13 +76,16 @@ impl From<InputError> for Failure {
 
 impl From<CallbackError> for Failure {
     fn from(error: CallbackError) -> Self {
-        error.error.into()
+        // Its text says, too, whether tokens that had to be revoked were revoked.
+        let message = error.to_string();
+        Self { message, ..error.error.into() }
     }
 }
 
 impl From<RefreshError> for Failure {
     fn from(error: RefreshError) -> Self {
-        let Self { message, code } = error.error.into();
+        let message = error.to_string();
+        let Self { code, .. } = error.error.into();
         match error.effect {
             SessionEffect::Dead | SessionEffect::NeedsReauth => {
                 Self::new(SESSION_OVER, format!("{message}; log in again"))

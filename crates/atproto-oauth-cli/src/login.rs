@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use atproto_oauth_core::{LoggedIn, Subject};
+use atproto_oauth_ureq::OAuthClient;
 use atproto_sansio::System;
 
 use crate::arguments::{Common, Login};
@@ -13,9 +14,11 @@ use crate::session_file::SessionFile;
 
 pub(crate) fn run(login: &Login, common: &Common) -> Result<(), Failure> {
     let subject = Subject::parse(&login.subject)?;
-    let client = network::new_client(login, common)?;
-    let driver = network::driver(common)?;
+    let client =
+        OAuthClient::with_driver(network::new_client(login, common)?, network::driver(common)?);
     let file = SessionFile::new(common)?;
+    // Before the browser is opened, because tokens that can't be stored are lost.
+    file.try_out()?;
 
     // The listener is bound first, because the pushed authorization request contains its port in
     // the redirect URI.
@@ -25,7 +28,7 @@ pub(crate) fn run(login: &Login, common: &Common) -> Result<(), Failure> {
     let redirect_uri = listener.redirect_uri().map_err(|error| cannot_listen(error.to_string()))?;
 
     eprintln!("Looking up {subject} …");
-    let begun = driver.run(client.authorize(subject).redirect_uri(redirect_uri))?;
+    let begun = client.authorize_with(subject, |login| login.redirect_uri(redirect_uri.clone()))?;
     show(begun.url.as_str(), login.no_browser);
 
     let time = begun.pending.expires_at().since(System::now());
@@ -37,13 +40,15 @@ pub(crate) fn run(login: &Login, common: &Common) -> Result<(), Failure> {
         )
     })?;
 
-    let finished = driver
-        .run(client.callback(begun.pending, browser.params.clone()))
+    let finished = client
+        .callback(begun.pending, browser.params.clone())
         .map_err(Failure::from)
         .and_then(|LoggedIn { session, .. }| {
-            let _lock = file.lock()?;
-            file.save(&session)?;
-            Ok(session)
+            let stored = file.lock().and_then(|_lock| file.save(&session));
+            match stored {
+                Ok(()) => Ok(session),
+                Err(failure) => Err(network::revoke_unstored(&client, session, failure)),
+            }
         });
     match finished {
         Ok(session) => {

@@ -4,8 +4,8 @@ use std::fs;
 
 use atproto_dpop::P256Keys;
 use atproto_identity::Resolver;
-use atproto_oauth_core::{Client, ClientBuilder, NoncePolicy, Scopes, Session};
-use atproto_oauth_ureq::Driver;
+use atproto_oauth_core::{Client, ClientBuilder, NoncePolicy, Revocation, Scopes, Session};
+use atproto_oauth_ureq::{Driver, OAuthClient};
 use atproto_sansio::System;
 
 use crate::arguments::{Common, Login};
@@ -38,6 +38,23 @@ fn configure(builder: ClientBuilder, common: &Common) -> ClientBuilder {
     };
     let builder = builder.resolver(resolver);
     if common.development { builder.development() } else { builder }
+}
+
+/// Revokes the tokens of a session that can't be stored, because `failure` happened. Returns that
+/// failure with the result of the revocation.
+pub(crate) fn revoke_unstored(client: &OAuthClient, session: Session, failure: Failure) -> Failure {
+    let server = session.issuer().to_string();
+    match client.revoke(session) {
+        Ok(Revocation::Revoked) => failure.and("the new tokens were revoked: log in again"),
+        Ok(_) => failure.and(&format!(
+            "the new tokens stay valid until they expire, because {server} can't revoke tokens: \
+             remove the access of this command in the settings of the account"
+        )),
+        Err(error) => failure.and(&format!(
+            "the new tokens stay valid until they expire, because revoking them failed: {error}; \
+             remove the access of this command in the settings of the account at {server}"
+        )),
+    }
 }
 
 /// Builds the driver that performs HTTP and DNS calls, with the options of the network.

@@ -25,3 +25,20 @@ fn an_expired_token_is_refreshed_and_stored() {
 fn a_denied_login_has_its_own_exit_code() {
     run(command::a_denied_login_has_its_own_exit_code);
 }
+
+#[cfg(unix)]
+#[test]
+fn a_session_file_is_tried_out_before_anything_is_sent() {
+    run(command::a_session_file_is_tried_out_before_anything_is_sent);
+}
+
+#[test]
+fn tokens_that_cannot_be_stored_are_revoked() {
+    run(command::tokens_that_cannot_be_stored_are_revoked);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_session_file_may_be_a_symbolic_link() {
+    run(command::a_session_file_may_be_a_symbolic_link);
+}

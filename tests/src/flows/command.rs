@@ -124,6 +124,101 @@ pub fn an_expired_token_is_refreshed_and_stored(command: &Command<'_>) {
     assert_eq!(code, Some(0), "{answer}");
 }
 
+/// Runs `login` with a session file that is refused before the browser is needed. Returns the exit
+/// code and the message.
+fn refused(command: &Command<'_>, session: &Path) -> (Option<i32>, String) {
+    let login = command.start(session, &["login", "alice.test", "--no-browser"]).output().unwrap();
+    (login.status.code(), String::from_utf8(login.stderr).unwrap())
+}
+
+#[cfg(unix)]
+pub fn a_session_file_is_tried_out_before_anything_is_sent(command: &Command<'_>) {
+    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::net::UnixListener;
+
+    let folder = tempfile::tempdir().unwrap();
+    let pds = command.stage.account("alice").pds;
+    command.stage.clear_log();
+
+    // A path that is not a file would be replaced.
+    let socket = folder.path().join("socket");
+    let _listener = UnixListener::bind(&socket).unwrap();
+    let (code, told) = refused(command, &socket);
+    assert_eq!(code, Some(3), "{told}");
+    assert!(told.contains("is not a regular file; name another file with --session"), "{told}");
+    assert!(!socket.metadata().unwrap().is_file());
+    let (code, told) = refused(command, folder.path());
+    assert_eq!(code, Some(3), "{told}");
+
+    // The folder is a file.
+    let file = folder.path().join("file");
+    std::fs::write(&file, "notes").unwrap();
+    let (code, told) = refused(command, &file.join("session.json"));
+    assert_eq!(code, Some(3), "{told}");
+
+    // Rule K-10: others may read the file.
+    std::fs::set_permissions(&file, PermissionsExt::from_mode(0o644)).unwrap();
+    for (code, told) in [refused(command, &file), command.call(&file, &["a.b.getC"])] {
+        assert_eq!(code, Some(3), "{told}");
+        assert!(told.contains(&format!("run: chmod 600 {}", file.display())), "{told}");
+    }
+    assert_eq!(read_to_string(&file).unwrap(), "notes");
+
+    // The lock cannot be had.
+    std::fs::create_dir(folder.path().join("session.json.lock")).unwrap();
+    let (code, told) = refused(command, &folder.path().join("session.json"));
+    assert_eq!(code, Some(3), "{told}");
+    assert!(command.stage.log(&pds).is_empty());
+}
+
+pub fn tokens_that_cannot_be_stored_are_revoked(command: &Command<'_>) {
+    let folder = tempfile::tempdir().unwrap();
+    let kept = folder.path().join("kept");
+    let session = kept.join("session.json");
+    let issuer = command.stage.account("alice").issuer;
+    // While the browser is open, the folder of the session is replaced by a file.
+    let (code, printed, page) = command.log_in(&session, |url| {
+        std::fs::remove_dir_all(&kept).unwrap();
+        std::fs::write(&kept, "").unwrap();
+        command.approve(url)
+    });
+    assert_eq!(code, Some(3), "{printed}");
+    assert!(page.contains("Not logged in") && page.contains("revoked"), "{page}");
+    let text = "the new tokens were revoked: log in again";
+    assert!(printed.contains(text), "{printed}");
+    let log = command.stage.log(&issuer);
+    assert_eq!(log.last().unwrap().line(), "POST /oauth/revoke 200");
+
+    // Rule G-11: a refresh is not begun without the lock, or if its tokens could not be stored.
+    std::fs::remove_file(&kept).unwrap();
+    command.stage.set_access_token_lifetime(&issuer, Duration::from_secs(2));
+    let (code, printed, _) = command.log_in(&session, |url| command.approve(url));
+    command.stage.set_access_token_lifetime(&issuer, Duration::from_secs(3600));
+    assert_eq!(code, Some(0), "{printed}");
+    command.stage.clear_log();
+    let lock = kept.join("session.json.lock");
+    std::fs::remove_file(&lock).unwrap();
+    std::fs::create_dir(&lock).unwrap();
+    let (code, told) = command.call(&session, &["com.atproto.server.getSession"]);
+    assert_eq!(code, Some(3), "{told}");
+    let log = command.stage.log(&issuer);
+    assert!(log.iter().all(|seen| seen.path != "/oauth/token"), "{log:?}");
+}
+
+#[cfg(unix)]
+pub fn a_session_file_may_be_a_symbolic_link(command: &Command<'_>) {
+    let folder = tempfile::tempdir().unwrap();
+    let (link, session) = (folder.path().join("link"), folder.path().join("session.json"));
+    let (code, printed, _) = command.log_in(&session, |url| command.approve(url));
+    assert_eq!(code, Some(0), "{printed}");
+    std::os::unix::fs::symlink(&session, &link).unwrap();
+    let before = read_to_string(&session).unwrap();
+    let (code, printed, _) = command.log_in(&link, |url| command.approve(url));
+    assert_eq!(code, Some(0), "{printed}");
+    assert!(link.symlink_metadata().unwrap().is_symlink());
+    assert_ne!(read_to_string(&session).unwrap(), before);
+}
+
 pub fn a_denied_login_has_its_own_exit_code(command: &Command<'_>) {
     let folder = tempfile::tempdir().unwrap();
     let session = folder.path().join("session.json");

@@ -5,6 +5,8 @@ use std::fmt::Write;
 use anstyle::{AnsiColor, Style};
 use atproto_oauth_sandbox::Served;
 
+use crate::session_file::quoted;
+
 const TITLE: Style = Style::new().bold();
 const HEADING: Style = AnsiColor::Cyan.on_default().bold();
 const QUIET: Style = Style::new().dimmed();
@@ -83,8 +85,7 @@ fn commands(text: &mut String, network: &Served) {
 /// Returns the name under which this command was called, quoted for a shell if necessary.
 fn command() -> String {
     let name = std::env::args().next().unwrap_or_else(|| "atproto-oauth".to_owned());
-    let is_plain = |char: char| char.is_ascii_alphanumeric() || "/._-".contains(char);
-    if name.chars().all(is_plain) { name } else { format!("'{}'", name.replace('\'', r"'\''")) }
+    quoted(&name)
 }
 
 fn heading(title: &str) -> String {

@@ -3,14 +3,16 @@
 //! Every program on this machine and every page in the browser can connect, too. So the listener
 //! accepts only a `GET` of the callback path with its own address as `Host` and with the `state` of
 //! this login. Other requests get an error page. A connection that sends nothing does not block
-//! other connections, because each connection is read on its own thread.
+//! other connections, because each connection is read on its own thread. The number of connections
+//! is bounded: a new one closes the oldest that has not sent its request yet.
 //!
 //! RFC 8252 section 7.3.
 
+use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc::{self, RecvTimeoutError, SyncSender};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use atproto_oauth_core::CallbackParams;
@@ -33,14 +35,24 @@ pub(crate) struct Browser {
     pub(crate) params: CallbackParams,
 }
 
+/// Connection whose request is being read.
+#[derive(Debug)]
+struct Reading {
+    stream: TcpStream,
+    thread: JoinHandle<()>,
+}
+
 /// Time limit for one connection to send the head of its request.
 const READ_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Largest head of a request in bytes; browsers send less.
 const MAX_REQUEST: usize = 32 * 1024;
 
-/// Capacity of the queue of accepted callbacks.
-const QUEUE_CAPACITY: usize = 32;
+/// Largest number of connections that are read at the same time.
+const MAX_CONNECTIONS: usize = 32;
+
+/// Pause before the next look for connections, if there is none.
+const PAUSE: Duration = Duration::from_millis(20);
 
 impl Listener {
     /// Binds a free port of `127.0.0.1`; `path` is the path of the redirect URI.
@@ -59,16 +71,24 @@ impl Listener {
     /// Waits for a callback with this `state`; `None` if no such callback arrives within `time`.
     pub(crate) fn wait(&self, state: &str, time: Duration) -> io::Result<Option<Browser>> {
         let deadline = Instant::now() + time;
-        let (sender, browsers) = mpsc::sync_channel(QUEUE_CAPACITY);
+        let (sender, browsers) = mpsc::sync_channel(1);
+        let mut connections = VecDeque::new();
         loop {
-            match self.listener.accept() {
-                Ok((stream, _)) => self.read_in_background(stream, state, sender.clone()),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-                // The connection ended before it was accepted, or no file descriptor is free. Both
-                // are temporary.
-                Err(_) => thread::sleep(Duration::from_millis(50)),
-            }
-            match browsers.recv_timeout(Duration::from_millis(20)) {
+            // An entry keeps its connection open, even if the thread has answered.
+            connections.retain(|reading: &Reading| !reading.thread.is_finished());
+            let pause = match self.listener.accept() {
+                Ok((stream, _)) => {
+                    make_room(&mut connections);
+                    let reading = self.read_in_background(stream, state, sender.clone());
+                    // Without a thread or a file descriptor, the connection is closed.
+                    connections.extend(reading.ok());
+                    Duration::ZERO
+                }
+                // There is no connection. Or one ended before it was accepted, or no file
+                // descriptor is free: both are temporary.
+                Err(_) => PAUSE,
+            };
+            match browsers.recv_timeout(pause) {
                 Ok(browser) => return Ok(Some(browser)),
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
             }
@@ -80,9 +100,15 @@ impl Listener {
 
     /// Reads the request on a new thread, so that a connection that sends nothing does not delay
     /// the browser. If the request is the callback, the thread sends it to `browsers`.
-    fn read_in_background(&self, stream: TcpStream, state: &str, browsers: SyncSender<Browser>) {
+    fn read_in_background(
+        &self,
+        stream: TcpStream,
+        state: &str,
+        browsers: SyncSender<Browser>,
+    ) -> io::Result<Reading> {
         let (host, path, state) = (self.address.to_string(), self.path, state.to_owned());
-        thread::spawn(move || {
+        let kept = stream.try_clone()?;
+        let read = move || {
             let Ok(head) = read_head(&stream) else { return };
             match callback(&head, &host, path, &state) {
                 // Only the first callback is used. Later ones are dropped, which closes their
@@ -90,7 +116,19 @@ impl Listener {
                 Ok(params) => drop(browsers.try_send(Browser { stream, params })),
                 Err((status, text)) => answer(&stream, status, "Not accepted", text),
             }
-        });
+        };
+        Ok(Reading { stream: kept, thread: thread::Builder::new().spawn(read)? })
+    }
+}
+
+/// If there are too many connections, closes the oldest, whose thread then ends. A browser sends its request at once, so its connection is not the oldest for long.
+fn make_room(connections: &mut VecDeque<Reading>) {
+    while connections.len() >= MAX_CONNECTIONS {
+        if let Some(oldest) = connections.pop_front()
+            && !oldest.thread.is_finished()
+        {
+            let _ = oldest.stream.shutdown(Shutdown::Both);
+        }
     }
 }
 
@@ -211,6 +249,47 @@ mod tests {
         let page = asking.join().unwrap();
         assert!(page.starts_with("HTTP/1.1 200 OK"), "{page}");
         assert!(page.contains("Referrer-Policy: no-referrer"), "{page}");
+    }
+
+    #[test]
+    fn many_silent_connections_are_closed_and_delay_no_callback() {
+        // Rule L-20
+        let listener = Listener::bind("/callback").unwrap();
+        let address = listener.address;
+        let asking = thread::spawn(move || {
+            let silent: Vec<_> =
+                (0..4 * MAX_CONNECTIONS).map(|_| TcpStream::connect(address).unwrap()).collect();
+            let started = Instant::now();
+            let page = get(address, "/callback?state=right&iss=x&code=y", &address.to_string());
+            assert!(started.elapsed() < READ_TIMEOUT / 2, "{:?}", started.elapsed());
+            // The oldest were closed to make room, long before they would have timed out.
+            let is_open = |mut stream: &TcpStream| {
+                stream.set_read_timeout(Some(Duration::from_millis(5))).unwrap();
+                let error = stream.read(&mut [0]).err().map(|error| error.kind());
+                matches!(error, Some(ErrorKind::WouldBlock | ErrorKind::TimedOut))
+            };
+            let open = silent.iter().filter(|stream| is_open(stream)).count();
+            assert!(open <= MAX_CONNECTIONS, "{open}");
+            page
+        });
+        let browser = listener.wait("right", WAIT).unwrap().unwrap();
+        browser.show("200 OK", "Done", "The login has ended.");
+        assert!(asking.join().unwrap().starts_with("HTTP/1.1 200 OK"));
+    }
+
+    #[test]
+    fn the_wait_ends_although_connections_keep_coming() {
+        let listener = Listener::bind("/callback").unwrap();
+        let address = listener.address;
+        let (stop, stopped) = mpsc::channel::<()>();
+        let flood = thread::spawn(move || {
+            while stopped.try_recv() == Err(mpsc::TryRecvError::Empty) {
+                drop(TcpStream::connect(address));
+            }
+        });
+        assert!(listener.wait("state", Duration::from_millis(200)).unwrap().is_none());
+        drop(stop);
+        flood.join().unwrap();
     }
 
     #[test]

@@ -12,8 +12,6 @@ use url::Url;
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,
-    #[command(flatten)]
-    pub(crate) common: Common,
 }
 
 #[derive(Debug, Subcommand)]
@@ -28,31 +26,30 @@ pub(crate) enum Command {
     Sandbox(Sandbox),
 }
 
-/// Options of `login` and `call`.
+/// Options that `login` and `call` share.
 #[derive(Args, Debug)]
 pub(crate) struct Common {
     /// File of the session, readable by its owner only; by default,
     /// atproto-oauth/session.json in the user's state directory
-    #[arg(long, global = true, env = "ATPROTO_OAUTH_SESSION", value_name = "FILE")]
+    #[arg(long, env = "ATPROTO_OAUTH_SESSION", value_name = "FILE")]
     pub(crate) session: Option<PathBuf>,
 
     /// PLC directory, instead of plc.directory; if the option is repeated, the next directory is
     /// tried when one fails
-    #[arg(long, global = true, value_name = "URL", help_heading = "Network")]
+    #[arg(long, value_name = "URL", help_heading = "Network")]
     pub(crate) plc_directory: Vec<Url>,
 
     /// DNS server for lookups of handles, instead of the system's
-    #[arg(long, global = true, value_name = "ADDRESS:PORT", help_heading = "Network")]
+    #[arg(long, value_name = "ADDRESS:PORT", help_heading = "Network")]
     pub(crate) nameserver: Option<SocketAddr>,
 
     /// Allow a development network: loopback addresses, plain http and .test handles
-    #[arg(long, global = true, help_heading = "Network")]
+    #[arg(long, help_heading = "Network")]
     pub(crate) development: bool,
 
     /// Address to connect to for a host of the development network, instead of a DNS lookup
     #[arg(
         long,
-        global = true,
         value_name = "HOST=ADDRESS:PORT",
         value_parser = host_address,
         requires = "development",
@@ -61,7 +58,7 @@ pub(crate) struct Common {
     pub(crate) connect_to: Vec<(String, SocketAddr)>,
 
     /// PEM file of a certificate authority to trust, instead of the public ones
-    #[arg(long, global = true, value_name = "FILE", help_heading = "Network")]
+    #[arg(long, value_name = "FILE", help_heading = "Network")]
     pub(crate) ca_certificate: Option<PathBuf>,
 }
 
@@ -79,9 +76,8 @@ pub(crate) struct Login {
     #[arg(long)]
     pub(crate) no_browser: bool,
 
-    /// Accept servers without the DPoP nonces that the specification requires
-    #[arg(long)]
-    pub(crate) accept_missing_nonces: bool,
+    #[command(flatten)]
+    pub(crate) common: Common,
 }
 
 #[derive(Args, Debug)]
@@ -89,7 +85,8 @@ pub(crate) struct Call {
     /// Name of the XRPC method, for example com.atproto.server.getSession
     pub(crate) nsid: String,
 
-    /// Parameters as key=text; for the input of a procedure also key:=json
+    /// Parameters as key=text; for the input of a procedure also key:=json. With --file, they are
+    /// parameters in the URL
     #[arg(value_name = "KEY=VALUE")]
     pub(crate) params: Vec<String>,
 
@@ -113,6 +110,9 @@ pub(crate) struct Call {
     /// did:web:api.bsky.app#bsky_appview
     #[arg(long, value_name = "DID#SERVICE")]
     pub(crate) proxy: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) common: Common,
 }
 
 #[derive(Args, Debug)]
@@ -128,6 +128,12 @@ pub(crate) struct Sandbox {
     /// Print the network's addresses and accounts as one line of JSON, and nothing else
     #[arg(long)]
     pub(crate) json: bool,
+
+    /// JSON file to publish for the servers of the network at an https URL: the metadata document
+    /// of a client at its client_id, or its JWKS; the option may be repeated. Servers fetch from
+    /// public host names only, not from example.com or .test
+    #[arg(long, value_name = "URL=FILE", value_parser = client_document)]
+    pub(crate) client: Vec<(Url, PathBuf)>,
 }
 
 fn host_address(text: &str) -> Result<(String, SocketAddr), String> {
@@ -135,6 +141,17 @@ fn host_address(text: &str) -> Result<(String, SocketAddr), String> {
     let address =
         address.parse().map_err(|_| format!("`{address}` is not an IP address with a port"))?;
     Ok((host.to_owned(), address))
+}
+
+/// Parses `URL=FILE`. The last `=` separates them, because a URL may have a query.
+fn client_document(text: &str) -> Result<(Url, PathBuf), String> {
+    let (url, file) = text.rsplit_once('=').ok_or("expected URL=FILE")?;
+    let url = Url::parse(url).ok().filter(|url| url.scheme() == "https");
+    let url = url.ok_or("expected an https URL before the last `=`")?;
+    if url.port().is_some() || url.fragment().is_some() {
+        return Err("servers fetch from URLs without port and fragment only".to_owned());
+    }
+    Ok((url, file.into()))
 }
 
 const EXIT_CODES: &str = "\
@@ -152,6 +169,41 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn help_lists_no_option_that_a_verb_ignores() {
+        let help = |verb: &str| {
+            let mut command = Arguments::command();
+            let found = command.find_subcommand_mut(verb).unwrap();
+            found.render_long_help().to_string()
+        };
+        for option in ["--session", "--plc-directory", "--nameserver", "--ca-certificate"] {
+            for (verb, is_listed) in
+                [("login", true), ("call", true), ("demo", false), ("sandbox", false)]
+            {
+                assert_eq!(help(verb).contains(option), is_listed, "{verb} {option}");
+                let value = "127.0.0.1:53";
+                let mut arguments = vec!["atproto-oauth", verb, option, value];
+                if verb == "call" {
+                    arguments.push("a.b.getC");
+                }
+                let parsed = Arguments::try_parse_from(arguments);
+                let is_url = option == "--plc-directory";
+                assert_eq!(parsed.is_ok(), is_listed && !is_url, "{verb} {option}: {parsed:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_client_document_has_a_url_that_servers_fetch() {
+        let (url, file) =
+            client_document("https://app.client.dev/c.json?v=1=folder/c.json").unwrap();
+        assert_eq!(url.as_str(), "https://app.client.dev/c.json?v=1");
+        assert_eq!(file, PathBuf::from("folder/c.json"));
+        for refused in ["c.json", "http://app.client.dev/c.json=c", "https://a.dev:8443/c.json=c"] {
+            assert!(client_document(refused).is_err(), "{refused}");
+        }
     }
 
     #[test]

@@ -9,25 +9,32 @@ use atproto_sansio::{Body, System};
 use http::Request;
 use serde_json::{Map, Value};
 
-use crate::arguments::{Call, Common};
+use crate::arguments::Call;
 use crate::failure::{CONFIGURATION, Failure, USAGE};
 use crate::network;
 use crate::session_file::SessionFile;
 
-pub(crate) fn run(call: &Call, common: &Common) -> Result<(), Failure> {
+pub(crate) fn run(call: &Call) -> Result<(), Failure> {
+    let common = &call.common;
     let request = request(call)?;
     let file = SessionFile::new(common)?;
     let mut session = file.load()?;
     let client =
         OAuthClient::with_driver(network::client_of(&session, common)?, network::driver(common)?);
 
+    let places = [session.pds().to_string(), session.issuer().to_string()];
+    let places = places.each_ref().map(String::as_str);
+    let explain = |failure: Failure| network::explain(failure, common, &places);
     if session.needs_refresh(System::now()) {
-        session = refresh(&client, &file, &session)?;
+        session = refresh(&client, &file, &session).map_err(explain)?;
     }
-    let mut reply = client.request(&session, request.clone())?;
+    let send = |session: &Session| {
+        client.request(session, request.clone()).map_err(|error| explain(error.into()))
+    };
+    let mut reply = send(&session)?;
     if xrpc::is_token_refused(&reply.response) && session.can_refresh() {
-        session = refresh(&client, &file, &session)?;
-        reply = client.request(&session, request)?;
+        session = refresh(&client, &file, &session).map_err(explain)?;
+        reply = send(&session)?;
     }
     xrpc::check(&reply.response)?;
     print(reply.response.body())
@@ -56,7 +63,7 @@ fn refresh(client: &OAuthClient, file: &SessionFile, stale: &Session) -> Result<
 fn request(call: &Call) -> Result<Request<Body>, Failure> {
     let request = if let (Some(path), Some(content_type)) = (&call.file, &call.content_type) {
         let bytes = fs::read(path).map_err(|error| Failure::file("the file", path, &error))?;
-        xrpc::blob(&call.nsid, &[], content_type, bytes)?
+        xrpc::blob(&call.nsid, &params(&call.params)?, content_type, bytes)?
     } else if call.procedure || (!call.query && !is_query(&call.nsid)) {
         xrpc::procedure(&call.nsid, &[], &input(&call.params)?)?
     } else {

@@ -6,16 +6,16 @@ use atproto_oauth_core::{LoggedIn, Subject};
 use atproto_oauth_ureq::OAuthClient;
 use atproto_sansio::System;
 
-use crate::arguments::{Common, Login};
+use crate::arguments::Login;
 use crate::failure::{CONFIGURATION, DENIED, Failure};
 use crate::listener::Listener;
 use crate::network::{self, CALLBACK};
 use crate::session_file::SessionFile;
 
-pub(crate) fn run(login: &Login, common: &Common) -> Result<(), Failure> {
+pub(crate) fn run(login: &Login) -> Result<(), Failure> {
+    let common = &login.common;
     let subject = Subject::parse(&login.subject)?;
-    let client =
-        OAuthClient::with_driver(network::new_client(login, common)?, network::driver(common)?);
+    let client = OAuthClient::with_driver(network::new_client(login)?, network::driver(common)?);
     let file = SessionFile::new(common)?;
     // Before the browser is opened, because tokens that can't be stored are lost.
     file.try_out()?;
@@ -28,7 +28,10 @@ pub(crate) fn run(login: &Login, common: &Common) -> Result<(), Failure> {
     let redirect_uri = listener.redirect_uri().map_err(|error| cannot_listen(error.to_string()))?;
 
     eprintln!("Looking up {subject} …");
-    let begun = client.authorize_with(subject, |login| login.redirect_uri(redirect_uri.clone()))?;
+    let name = subject.to_string();
+    let begun = client
+        .authorize_with(subject, |login| login.redirect_uri(redirect_uri.clone()))
+        .map_err(|error| network::explain(error, common, &[&name]))?;
     show(begun.url.as_str(), login.no_browser);
 
     let time = begun.pending.expires_at().since(System::now());

@@ -20,8 +20,8 @@ use crate::arguments::{Arguments, Command};
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let result = match &arguments.command {
-        Command::Login(options) => login::run(options, &arguments.common),
-        Command::Call(options) => call::run(options, &arguments.common),
+        Command::Login(options) => login::run(options),
+        Command::Call(options) => call::run(options),
         Command::Demo => demo::run(),
         Command::Sandbox(options) => sandbox::run(options),
     };

@@ -1,12 +1,24 @@
 //! Tests of `login` and `call` with the built command, in a sandbox on loopback ports.
+#![allow(clippy::unwrap_used, reason = "a failed test panics")]
 
 use std::path::PathBuf;
 
-use atproto_oauth_tests::flows::OnSockets;
+use atproto_oauth_sandbox::{Habits, NonceOnSuccess};
 use atproto_oauth_tests::flows::command::{self, Command};
+use atproto_oauth_tests::flows::{OnSockets, Sandboxed};
 
 fn run(flow: fn(&Command<'_>)) {
+    run_at(Habits::reference(), flow);
+}
+
+/// Runs a flow with a server of these habits.
+fn run_at(habits: Habits, flow: fn(&Command<'_>)) {
     let stage = OnSockets::blocking();
+    {
+        let mut sandbox = stage.sandbox();
+        let alice = sandbox.server_of("alice.test").unwrap();
+        sandbox.set_habits(alice, habits);
+    }
     let binary = PathBuf::from(env!("CARGO_BIN_EXE_atproto-oauth"));
     flow(&Command { stage: &stage, nameserver: stage.nameserver(), binary });
 }
@@ -41,4 +53,16 @@ fn tokens_that_cannot_be_stored_are_revoked() {
 #[test]
 fn a_session_file_may_be_a_symbolic_link() {
     run(command::a_session_file_may_be_a_symbolic_link);
+}
+
+#[test]
+fn a_server_that_leaves_out_nonces_is_accepted() {
+    let mut habits = Habits::reference();
+    habits.nonce_on_success = NonceOnSuccess::Never;
+    run_at(habits, command::a_server_that_leaves_out_nonces_is_accepted);
+}
+
+#[test]
+fn the_option_for_a_network_on_this_machine_is_named() {
+    run(command::the_option_for_a_network_on_this_machine_is_named);
 }

@@ -5,6 +5,11 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
+use atproto_dpop::P256Keys;
+use atproto_identity::Resolver;
+use atproto_oauth_core::{CallbackParams, Client, ClientKey, Scopes};
+use atproto_oauth_ureq::{Driver, OAuthClient};
+use atproto_sansio::{Keys, System, SystemEntropy};
 use serde_json::Value;
 use url::{Position, Url};
 
@@ -84,10 +89,10 @@ fn the_json_output_is_enough_to_log_in() {
     let session = folder.path().join("session.json");
     let command = |arguments: &[&str]| {
         let mut command = command();
-        command.arg("--development").args(["--plc-directory", text("/plc")]);
+        command.args(arguments).arg("--development").args(["--plc-directory", text("/plc")]);
         command.args(["--nameserver", text("/nameserver"), "--session"]).arg(&session);
         let carol = format!("carol.test={}", text("/hosts/carol.test"));
-        command.args(["--connect-to", &carol]).args(arguments);
+        command.args(["--connect-to", &carol]);
         command
     };
 
@@ -114,13 +119,70 @@ fn the_text_output_has_commands_to_try_and_each_request() {
         line.split_whitespace().find(|word| word.starts_with("http")).unwrap().parse().unwrap();
     let alice = sandbox.line(|line| line.contains("alice-pass"));
     let did = alice.split_whitespace().last().unwrap().to_owned();
-    sandbox.line(|line| line.contains("login alice.test"));
+    sandbox.line(|line| line.contains("login alice.test --session"));
+    for setting in ["plain http", ".test", "PLC directory", "handles by DNS", "handles by HTTP"] {
+        sandbox.line(|line| line.trim().starts_with(setting));
+    }
+    sandbox.line(|line| line.contains("--client URL=FILE"));
     sandbox.line(|line| line == "Requests and DNS lookups");
     assert!(
         browse(&format!("{plc}{did}").parse().unwrap(), "GET", "", "").contains("at://alice.test")
     );
     let seen = sandbox.line(|_| true);
     assert_eq!(seen.trim(), format!("GET   localhost:{}/{did}  200", plc.port().unwrap()));
+}
+
+#[test]
+fn a_confidential_client_is_published() {
+    let folder = tempfile::tempdir().unwrap();
+    let (id, jwks_uri) = ("https://app.client.dev/client.json", "https://app.client.dev/jwks.json");
+    let key = ClientKey::new(P256Keys.generate(&mut SystemEntropy)).unwrap();
+    let build = |plc: Url| {
+        Client::web(id, Scopes::parse("atproto").unwrap())
+            .redirect_uri("https://app.client.dev/callback".parse().unwrap())
+            .key(key.clone())
+            .jwks_uri(jwks_uri.parse().unwrap())
+            .resolver(Resolver::new().with_directories([plc]))
+            .development()
+            .build()
+            .unwrap()
+    };
+    let client = build("http://localhost:1".parse().unwrap());
+    let file = |name: &str, content: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        path.display().to_string()
+    };
+    let metadata = format!("{id}={}", file("client.json", &client.metadata().unwrap()));
+    let jwks = format!("{jwks_uri}={}", file("jwks.json", &client.jwks()));
+    let mut sandbox = Sandbox::start(&["--json", "--client", &metadata, "--client", &jwks]);
+    let network: Value = serde_json::from_str(&sandbox.line(|_| true)).unwrap();
+    let text = |pointer: &str| network.pointer(pointer).unwrap().as_str().unwrap();
+
+    let driver = Driver::builder(System::new(P256Keys))
+        .development()
+        .nameserver(text("/nameserver").parse().unwrap());
+    let client = OAuthClient::with_driver(build(text("/plc").parse().unwrap()), driver.build());
+    let login = client.authorize("alice.test".parse().unwrap()).unwrap();
+    let back = CallbackParams::parse(allow(&login.url).as_str()).unwrap();
+    let session = client.callback(login.pending, back).unwrap().session;
+    assert_eq!(session.client_id(), id);
+
+    // A file that cannot be published is named.
+    let missing = format!("{id}={}", folder.path().join("missing").display());
+    let misplaced =
+        format!("https://app.client.dev/other.json={}", file("c", r#"{"client_id":"x"}"#));
+    let broken = format!("{id}={}", file("broken", "{"));
+    for (option, expected) in [
+        (missing, "can't access the client's file"),
+        (misplaced, "it is to be published at https://app.client.dev/other.json"),
+        (broken, "is not JSON"),
+    ] {
+        let output = command().args(["sandbox", "--json", "--client", &option]).output().unwrap();
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(3), "{told}");
+        assert!(told.contains(expected), "{told}");
+    }
 }
 
 #[test]

@@ -124,6 +124,41 @@ pub fn an_expired_token_is_refreshed_and_stored(command: &Command<'_>) {
     assert_eq!(code, Some(0), "{answer}");
 }
 
+pub fn the_option_for_a_network_on_this_machine_is_named(command: &Command<'_>) {
+    let folder = tempfile::tempdir().unwrap();
+    let session = folder.path().join("session.json");
+    let run = |arguments: &[&str]| {
+        let mut process = process::Command::new(&command.binary);
+        let output = process.args(arguments).arg("--session").arg(&session).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    let option = "a network on this machine needs the option --development";
+    let pds = command.stage.account("alice").pds;
+    for subject in ["alice.test", &pds, "did:web:localhost%3A2583"] {
+        let (code, told) = run(&["login", "--no-browser", subject]);
+        assert!(code != Some(0) && told.contains(option), "{subject}: {told}");
+    }
+    let (code, printed, _) = command.log_in(&session, |url| command.approve(url));
+    assert_eq!(code, Some(0), "{printed}");
+    let (code, told) = run(&["call", "com.atproto.server.getSession"]);
+    assert!(code != Some(0) && told.contains(option), "{told}");
+
+    // A mistake that the option does not mend.
+    let (code, told) = run(&["login", "--no-browser", "alice"]);
+    assert!(code == Some(2) && !told.contains("--development"), "{told}");
+    let (code, told) = command.call(&session, &["com.atproto.repo.getRecord"]);
+    assert!(code == Some(1) && !told.contains("--development"), "{told}");
+}
+
+pub fn a_server_that_leaves_out_nonces_is_accepted(command: &Command<'_>) {
+    let folder = tempfile::tempdir().unwrap();
+    let session = folder.path().join("session.json");
+    let (code, printed, _) = command.log_in(&session, |url| command.approve(url));
+    assert_eq!(code, Some(0), "{printed}");
+    let (code, answer) = command.call(&session, &["com.atproto.server.getSession"]);
+    assert_eq!(code, Some(0), "{answer}");
+}
+
 /// Runs `login` with a session file that is refused before the browser is needed. Returns the exit
 /// code and the message.
 fn refused(command: &Command<'_>, session: &Path) -> (Option<i32>, String) {

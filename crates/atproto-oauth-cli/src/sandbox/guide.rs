@@ -19,6 +19,7 @@ pub(crate) fn of(network: &Served) -> String {
     servers(&mut text, network);
     accounts(&mut text, network);
     commands(&mut text, network);
+    other_clients(&mut text, network);
     let _ = writeln!(text, "{}", heading("Requests and DNS lookups"));
     text
 }
@@ -73,13 +74,36 @@ fn commands(text: &mut String, network: &Served) {
     let command = command();
     let _ = writeln!(text, "{}", heading("Commands to try"));
     for verb in ["login alice.test", "call com.atproto.server.getSession"] {
-        let _ = writeln!(text, "  {command} {options} {verb}\n");
+        let _ = writeln!(text, "  {command} {verb} {options}\n");
     }
-    let _ = writeln!(
-        text,
-        "  {QUIET}Other clients need the same settings: development mode, this PLC directory, and \
-         this nameserver.{QUIET:#}"
-    );
+}
+
+/// Settings that a client other than this command needs in the network.
+fn other_clients(text: &mut String, network: &Served) {
+    let names = network.names();
+    let handles = network.hosts().first().map(|(_, address)| address.to_string());
+    let handles = handles.unwrap_or_default();
+    let rows = [
+        ("plain http", "allow it, and loopback addresses, for the origins above".to_owned()),
+        (".test", "allow handles that end in it".to_owned()),
+        ("PLC directory", format!("{} instead of https://plc.directory", names.plc)),
+        (
+            "handles by DNS",
+            format!("nameserver {}, or {}/dns-query", network.nameserver(), names.doh),
+        ),
+        (
+            "handles by HTTP",
+            format!("connect to {handles} for each handle's host, without DNS and TLS"),
+        ),
+        (
+            "client_id",
+            "http://localhost?redirect_uri=…&scope=… (a loopback client), or the URL of a document"
+                .to_owned(),
+        ),
+        ("documents", "publish metadata and JWKS of a client with --client URL=FILE".to_owned()),
+    ];
+    let _ = writeln!(text, "{}", heading("Settings that other clients need"));
+    table(text, &rows.map(|(what, how)| [what.to_owned(), how]));
 }
 
 /// Returns the name under which this command was called, quoted for a shell if necessary.

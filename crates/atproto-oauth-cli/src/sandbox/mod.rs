@@ -3,6 +3,7 @@
 mod guide;
 mod seen;
 
+use std::fs;
 use std::io::{self, Write};
 use std::thread;
 use std::time::Duration;
@@ -22,6 +23,24 @@ pub(crate) fn run(options: &Sandbox) -> Result<(), Failure> {
         .first_port(options.port.unwrap_or_default())
         .start()
         .map_err(|error| Failure::new(CONFIGURATION, format!("can't listen: {error}")))?;
+    for (url, file) in &options.client {
+        let text = fs::read_to_string(file)
+            .map_err(|error| Failure::file("the client's file", file, &error))?;
+        let json = serde_json::from_str::<Value>(&text).map_err(|error| {
+            Failure::new(CONFIGURATION, format!("{} is not JSON: {error}", file.display()))
+        })?;
+        let named = json.get("client_id").and_then(Value::as_str);
+        if let Some(named) = named.filter(|named| *named != url.as_str()) {
+            return Err(Failure::new(
+                CONFIGURATION,
+                format!(
+                    "the client_id in {} is {named}, but it is to be published at {url}",
+                    file.display()
+                ),
+            ));
+        }
+        network.sandbox().publish_json(url.as_str(), &text);
+    }
     let ended = if options.json { serve_with_json(&network) } else { serve_with_text(&network) };
     ended.or_else(|error| match error.kind() {
         io::ErrorKind::BrokenPipe => Ok(()),

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use atproto_oauth_sandbox::{Habits, NonceOnSuccess};
+use atproto_oauth_sandbox::{Fault, Habits, NonceOnSuccess};
 use atproto_oauth_tests::flows::command::{self, Command};
 use atproto_oauth_tests::flows::{OnSockets, Sandboxed};
 
@@ -14,13 +14,14 @@ fn run(flow: fn(&Command<'_>)) {
 /// Runs a flow with a server of these habits.
 fn run_at(habits: Habits, flow: fn(&Command<'_>)) {
     let stage = OnSockets::blocking();
-    {
-        let mut sandbox = stage.sandbox();
-        let alice = sandbox.server_of("alice.test").unwrap();
-        sandbox.set_habits(alice, habits);
-    }
+    let alice = stage.sandbox().server_of("alice.test").unwrap();
+    stage.sandbox().set_habits(alice, habits);
+    run_in(&stage, flow);
+}
+
+fn run_in<T>(stage: &OnSockets, flow: fn(&Command<'_>) -> T) -> T {
     let binary = PathBuf::from(env!("CARGO_BIN_EXE_atproto-oauth"));
-    flow(&Command { stage: &stage, nameserver: stage.nameserver(), binary });
+    flow(&Command { stage, nameserver: stage.nameserver(), binary })
 }
 
 #[test]
@@ -65,4 +66,20 @@ fn a_server_that_leaves_out_nonces_is_accepted() {
 #[test]
 fn the_option_for_a_network_on_this_machine_is_named() {
     run(command::the_option_for_a_network_on_this_machine_is_named);
+}
+
+#[test]
+fn a_revocation_that_failed_reaches_the_user() {
+    for is_revoked in [true, false] {
+        let stage = OnSockets::blocking();
+        let other = serde_json::json!({"sub": "did:plc:aaaaaaaaaaaaaaaaaaaaaaaa"});
+        stage.sandbox().fault(Fault::merge(other).path("/oauth/token"));
+        if !is_revoked {
+            let down = Fault::status(http::StatusCode::BAD_GATEWAY).path("/oauth/revoke");
+            stage.sandbox().fault(down.always());
+        }
+        let told = run_in(&stage, command::rejected_tokens);
+        let text = "the issued tokens stay valid until they expire, because revoking them failed";
+        assert_eq!(told.contains(text), !is_revoked, "{told}");
+    }
 }

@@ -150,6 +150,16 @@ pub fn the_option_for_a_network_on_this_machine_is_named(command: &Command<'_>) 
     assert!(code == Some(1) && !told.contains("--development"), "{told}");
 }
 
+/// Runs `login` in a network where the tokens are not for the account, and returns the message.
+pub fn rejected_tokens(command: &Command<'_>) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let session = folder.path().join("session.json");
+    let (code, printed, page) = command.log_in(&session, |url| command.approve(url));
+    assert_eq!(code, Some(8), "{printed}");
+    assert!(page.contains("Not logged in") && !session.exists(), "{page}");
+    printed
+}
+
 pub fn a_server_that_leaves_out_nonces_is_accepted(command: &Command<'_>) {
     let folder = tempfile::tempdir().unwrap();
     let session = folder.path().join("session.json");

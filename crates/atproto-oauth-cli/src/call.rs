@@ -89,7 +89,19 @@ const QUERY_VERBS: [&str; 8] =
     ["get", "list", "search", "describe", "resolve", "query", "check", "find"];
 
 fn params(params: &[String]) -> Result<Vec<(&str, &str)>, Failure> {
-    params.iter().map(|param| param.split_once('=').ok_or_else(|| no_value(param))).collect()
+    params.iter().map(|param| text_param(param)).collect()
+}
+
+/// Splits `key=text`; a parameter in a URL is text.
+fn text_param(param: &str) -> Result<(&str, &str), Failure> {
+    let (key, text) = param.split_once('=').ok_or_else(|| no_value(param))?;
+    match key.strip_suffix(':') {
+        None => Ok((key, text)),
+        Some(key) => Err(Failure::new(
+            USAGE,
+            format!("`{param}`: only the input of a procedure takes JSON; write {key}={text}"),
+        )),
+    }
 }
 
 /// Builds the JSON input of a procedure: `key=text` is a string, `key:=json` any JSON value.
@@ -116,16 +128,18 @@ fn no_value(param: &str) -> Failure {
 }
 
 fn print(body: &[u8]) -> Result<(), Failure> {
+    match serde_json::from_slice::<Value>(body) {
+        Ok(json) => write(format!("{json:#}\n").as_bytes()),
+        Err(_) => write(body),
+    }
+}
+
+/// Writes to stdout. It is no failure if the reader has closed the pipe.
+pub(crate) fn write(bytes: &[u8]) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
-    let printed = match serde_json::from_slice::<Value>(body) {
-        Ok(json) => writeln!(out, "{json:#}"),
-        Err(_) => out.write_all(body),
-    };
-    printed.or_else(|error| match error.kind() {
+    out.write_all(bytes).and_then(|()| out.flush()).or_else(|error| match error.kind() {
         io::ErrorKind::BrokenPipe => Ok(()),
-        _ => {
-            Err(Failure::new(CONFIGURATION, format!("can't write the response to stdout: {error}")))
-        }
+        _ => Err(Failure::new(CONFIGURATION, format!("can't write to stdout: {error}"))),
     })
 }
 
@@ -140,6 +154,15 @@ mod tests {
         }
         for nsid in ["com.atproto.repo.createRecord", "a.b.getaway", "a.b.listen", "get"] {
             assert_eq!(is_query(nsid), nsid == "get", "{nsid}");
+        }
+    }
+
+    #[test]
+    fn parameters_of_a_query_are_text() {
+        let given = ["a=1", "a=x=y"].map(str::to_owned);
+        assert_eq!(params(&given).unwrap(), [("a", "1"), ("a", "x=y")]);
+        for refused in ["a", "a:=1"] {
+            assert!(params(&[refused.to_owned()]).is_err(), "{refused}");
         }
     }
 

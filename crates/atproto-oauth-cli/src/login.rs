@@ -7,6 +7,7 @@ use atproto_oauth_ureq::OAuthClient;
 use atproto_sansio::System;
 
 use crate::arguments::Login;
+use crate::call;
 use crate::failure::{CONFIGURATION, DENIED, Failure};
 use crate::listener::Listener;
 use crate::network::{self, CALLBACK};
@@ -62,9 +63,13 @@ pub(crate) fn run(login: &Login) -> Result<(), Failure> {
                 "Logged in",
                 &format!("You are logged in as {name}. You can close this page."),
             );
-            println!("Logged in as {name} ({}) at {}.", session.did(), session.pds());
-            println!("The session is stored in {}.", file.path().display());
-            Ok(())
+            let text = format!(
+                "Logged in as {name} ({}) at {}.\nThe session is stored in {}.\n",
+                session.did(),
+                session.pds(),
+                file.path().display()
+            );
+            call::write(text.as_bytes())
         }
         Err(failure) => {
             browser.show("403 Forbidden", "Not logged in", &failure.to_string());

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use url::Url;
 
 /// Logs in to AT Protocol accounts with OAuth, and calls methods of their servers.
@@ -129,6 +129,10 @@ pub(crate) struct Sandbox {
     #[arg(long)]
     pub(crate) json: bool,
 
+    /// Server software that the servers of the network behave like
+    #[arg(long, value_name = "SERVER", value_enum, default_value_t = Like::Reference)]
+    pub(crate) like: Like,
+
     /// JSON file to publish for the servers of the network at an https URL: the metadata document
     /// of a client at its client_id, or its JWKS; the option may be repeated. Servers fetch from
     /// public host names only, not from example.com or .test
@@ -141,6 +145,17 @@ fn host_address(text: &str) -> Result<(String, SocketAddr), String> {
     let address =
         address.parse().map_err(|_| format!("`{address}` is not an IP address with a port"))?;
     Ok((host.to_owned(), address))
+}
+
+/// Server software whose habits the sandbox has.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum Like {
+    Reference,
+    Tranquil,
+    Cirrus,
+    Ezpds,
+    Cocoon,
+    Pegasus,
 }
 
 /// Parses `URL=FILE`. The last `=` separates them, because a URL may have a query.

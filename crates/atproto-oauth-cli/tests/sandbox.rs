@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
-use atproto_dpop::P256Keys;
+use atproto_dpop::{DpopKey, P256Keys, Proof};
 use atproto_identity::Resolver;
 use atproto_oauth_core::{CallbackParams, Client, ClientKey, Scopes};
 use atproto_oauth_ureq::{Driver, OAuthClient};
@@ -130,6 +130,33 @@ fn the_text_output_has_commands_to_try_and_each_request() {
     );
     let seen = sandbox.line(|_| true);
     assert_eq!(seen.trim(), format!("GET   localhost:{}/{did}  200", plc.port().unwrap()));
+}
+
+#[test]
+fn the_servers_behave_like_a_server_software() {
+    for (like, is_accepted) in [("tranquil", true), ("reference", false)] {
+        let mut sandbox = Sandbox::start(&["--json", "--like", like]);
+        let network: Value = serde_json::from_str(&sandbox.line(|_| true)).unwrap();
+        for name in ["pds", "entryway"] {
+            let at = network[name].as_str().unwrap();
+            let mut url: Url = at.parse().unwrap();
+            url.set_path("/oauth/revoke");
+            let key = DpopKey::generate(&P256Keys, &mut SystemEntropy);
+            let proof = Proof {
+                jti: [1; 16],
+                htm: "POST",
+                htu: url.as_str(),
+                iat: System::now().as_secs(),
+                nonce: None,
+                ath: None,
+            };
+            let proof = key.prove(&proof).unwrap().to_str().unwrap().to_owned();
+            let headers =
+                format!("x\r\ndpop: {proof}\r\ncontent-type: application/x-www-form-urlencoded");
+            let answer = browse(&url, "POST", &headers, "client_id=http://localhost&token=x");
+            assert_eq!(answer.contains("use_dpop_nonce"), !is_accepted, "{like} {name}: {answer}");
+        }
+    }
 }
 
 #[test]

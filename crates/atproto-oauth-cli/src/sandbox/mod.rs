@@ -8,10 +8,10 @@ use std::io::{self, Write};
 use std::thread;
 use std::time::Duration;
 
-use atproto_oauth_sandbox::Served;
+use atproto_oauth_sandbox::{Habits, Served};
 use serde_json::{Map, Value, json};
 
-use crate::arguments::Sandbox;
+use crate::arguments::{Like, Sandbox};
 use crate::failure::{CONFIGURATION, Failure};
 
 /// Interval at which new requests and DNS lookups are printed.
@@ -23,6 +23,7 @@ pub(crate) fn run(options: &Sandbox) -> Result<(), Failure> {
         .first_port(options.port.unwrap_or_default())
         .start()
         .map_err(|error| Failure::new(CONFIGURATION, format!("can't listen: {error}")))?;
+    set_habits(&network, options.like);
     for (url, file) in &options.client {
         let text = fs::read_to_string(file)
             .map_err(|error| Failure::file("the client's file", file, &error))?;
@@ -46,6 +47,32 @@ pub(crate) fn run(options: &Sandbox) -> Result<(), Failure> {
         io::ErrorKind::BrokenPipe => Ok(()),
         _ => Err(Failure::new(CONFIGURATION, format!("can't write to stdout: {error}"))),
     })
+}
+
+/// Gives every server of the network the habits of a server software.
+fn set_habits(network: &Served, like: Like) {
+    let habits = match like {
+        Like::Reference => Habits::reference(),
+        Like::Tranquil => Habits::tranquil(),
+        Like::Cirrus => Habits::cirrus(),
+        Like::Ezpds => Habits::ezpds(),
+        Like::Cocoon => Habits::cocoon(),
+        Like::Pegasus => Habits::pegasus(),
+    };
+    let names = network.names();
+    let mut sandbox = network.sandbox();
+    let all = [
+        &names.pds,
+        &names.other_pds,
+        &names.entryway,
+        &names.entryway_pds,
+        &names.other_entryway_pds,
+    ];
+    for origin in all {
+        if let Some(server) = sandbox.find_server(origin) {
+            sandbox.set_habits(server, habits.clone());
+        }
+    }
 }
 
 fn serve_with_json(network: &Served) -> io::Result<()> {

@@ -214,16 +214,33 @@ fn tranquil_accepts_a_missing_nonce_and_refuses_an_old_one() {
     assert_eq!(refused.text("error"), "use_dpop_nonce");
     raw.nonce = refused.header("dpop-nonce");
     assert_eq!(raw.revoke().status(), 200);
-    raw.nonce = Some("never-handed-out".to_owned());
-    assert_eq!(raw.revoke().text("error"), "use_dpop_nonce");
+}
+
+#[test]
+fn a_nonce_that_was_not_handed_out_has_the_error_of_its_server() {
+    for (name, habits) in all() {
+        let mut raw = Raw::new(habits);
+        for nonce in ["unknown", "1767225600.unknown"] {
+            raw.nonce = Some(nonce.to_owned());
+            let expected = match name {
+                "tranquil" => (401, "invalid_dpop_proof".to_owned(), true),
+                _ => (400, "use_dpop_nonce".to_owned(), false),
+            };
+            assert_eq!(raw.revoke().form(), expected, "{name} {nonce}");
+        }
+    }
 }
 
 #[test]
 fn tranquil_takes_the_code_before_it_looks_at_the_nonce() {
     for (name, habits) in all() {
         let mut raw = Raw::new(habits);
+        raw.learn_nonce();
+        let old = raw.nonce.clone();
+        raw.sandbox.advance(Duration::from_secs(200));
         let code = raw.code();
-        raw.nonce = Some("stale".to_owned());
+        raw.sandbox.advance(Duration::from_secs(150));
+        raw.nonce = old;
         let refused = raw.exchange(&code);
         assert_eq!(refused.text("error"), "use_dpop_nonce", "{name}");
         raw.nonce = refused.header("dpop-nonce");
@@ -314,6 +331,22 @@ fn an_expired_access_token_has_the_error_of_its_server() {
         };
         assert_eq!(refused.form(), (status, error.to_owned(), challenge), "{name}");
         assert_eq!(refused.text("message"), "The access token has expired", "{name}");
+    }
+}
+
+#[test]
+fn an_unknown_access_token_has_the_error_of_its_server() {
+    for (name, habits) in all() {
+        let mut raw = Raw::new(habits);
+        raw.learn_nonce();
+        let key = raw.key.clone();
+        let head = (Method::GET, "/xrpc/com.atproto.server.getSession");
+        let refused = raw.send(&key, head, "unknown", String::new());
+        let (status, error, challenge) = match name {
+            "cocoon" => (400, "InvalidToken", false),
+            _ => (401, "invalid_token", true),
+        };
+        assert_eq!(refused.form(), (status, error.to_owned(), challenge), "{name}");
     }
 }
 

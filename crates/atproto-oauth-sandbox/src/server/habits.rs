@@ -39,10 +39,17 @@ pub struct Habits {
     /// Whether a token request consumes its code before its nonce is looked at, so that a stale
     /// nonce costs the login. If a missing nonce is refused, such a request consumes nothing.
     pub takes_code_before_nonce: bool,
+    /// Error for a nonce that the server did not hand out, or handed out before its nonces were
+    /// [reset](crate::Sandbox::reset_nonces). Without a [lifetime](Self::nonce_lifetime) of nonces, a
+    /// server can't tell such a nonce from an old one, so it gets this error, too.
+    pub unknown_nonce: ErrorForm,
     /// Error for a DPoP proof whose times are refused.
     pub refused_clock: ErrorForm,
     /// Error for a refresh token that is unknown, spent or expired.
     pub dead_refresh_token: ErrorForm,
+    /// Error for an access token that is unknown, for example because its session was refreshed or
+    /// has ended.
+    pub unknown_access_token: ErrorForm,
     /// Error for an expired access token.
     pub expired_access_token: ErrorForm,
     /// Member of an OAuth error response that has the reason.
@@ -104,8 +111,14 @@ impl Habits {
             nonce_lifetime: None,
             nonce_on_success: NonceOnSuccess::Always,
             takes_code_before_nonce: false,
+            unknown_nonce: ErrorForm { status: 400, error: "use_dpop_nonce", challenge: false },
             refused_clock: ErrorForm { status: 401, error: "invalid_dpop_proof", challenge: true },
             dead_refresh_token: ErrorForm { status: 400, error: "invalid_grant", challenge: false },
+            unknown_access_token: ErrorForm {
+                status: 401,
+                error: "invalid_token",
+                challenge: true,
+            },
             expired_access_token: ErrorForm {
                 status: 401,
                 error: "invalid_token",
@@ -119,8 +132,9 @@ impl Habits {
     }
 
     /// Tranquil: consumes a code before it looks at the nonce, accepts a proof without a nonce,
-    /// refuses a nonce older than 300 seconds, accepts an `iat` 300 seconds away, and refuses
-    /// `transition:` scopes beside granular ones.
+    /// refuses a nonce older than 300 seconds, and one that it did not hand out as
+    /// `invalid_dpop_proof`, accepts an `iat` 300 seconds away, and refuses `transition:` scopes
+    /// beside granular ones.
     pub const fn tranquil() -> Self {
         Self {
             iat_past: Duration::from_secs(300),
@@ -128,6 +142,7 @@ impl Habits {
             accepts_missing_nonce: true,
             nonce_lifetime: Some(Duration::from_secs(300)),
             takes_code_before_nonce: true,
+            unknown_nonce: ErrorForm { status: 401, error: "invalid_dpop_proof", challenge: true },
             refuses_mixed_scopes: true,
             ..Self::reference()
         }
@@ -163,8 +178,8 @@ impl Habits {
     }
 
     /// Cocoon: an `iat` at most 185 seconds in the past and 5 seconds in the future, 400
-    /// `InvalidRequest` for other times, 400 `Refresh token expired` for a dead refresh token, and
-    /// OAuth errors without a reason.
+    /// `InvalidRequest` for other times, 400 `Refresh token expired` for a dead refresh token, 400
+    /// `InvalidToken` for an unknown access token, and OAuth errors without a reason.
     pub const fn cocoon() -> Self {
         Self {
             iat_past: Duration::from_secs(185),
@@ -173,6 +188,11 @@ impl Habits {
             dead_refresh_token: ErrorForm {
                 status: 400,
                 error: "Refresh token expired",
+                challenge: false,
+            },
+            unknown_access_token: ErrorForm {
+                status: 400,
+                error: "InvalidToken",
                 challenge: false,
             },
             reason: ReasonMember::Absent,

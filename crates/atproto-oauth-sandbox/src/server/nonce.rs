@@ -11,8 +11,8 @@ use sha2::{Digest, Sha256};
 /// The nonces of the previous, the current and the next period are accepted. The nonce of the next
 /// period is handed out, so that it stays valid for at least one full period.
 ///
-/// With a lifetime, the periods are single seconds. The nonce of the current second is handed out
-/// and accepted until it is older than the lifetime.
+/// With a lifetime, a nonce has the time at which it was made, and is accepted until it is older than
+/// the lifetime.
 #[derive(Debug)]
 pub(crate) struct Nonces {
     secret: [u8; 32],
@@ -21,6 +21,16 @@ pub(crate) struct Nonces {
     /// Whether nonces are used; `true` by default. If `false`, no nonce is handed out, and the nonce
     /// of a proof is ignored.
     pub(crate) required: bool,
+}
+
+/// The result of the check of a nonce.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum NonceCheck {
+    Current,
+    /// The server handed it out, and its lifetime is over.
+    Old,
+    /// The server did not hand it out, or can't tell.
+    Unknown,
 }
 
 impl Nonces {
@@ -36,26 +46,44 @@ impl Nonces {
     /// Returns the nonce to hand out at `now`; `None` if nonces are not required.
     pub(crate) fn next(&self, now: UnixTime, lifetime: Option<Duration>) -> Option<String> {
         self.required.then(|| match lifetime {
-            Some(_) => self.of(period(now, SECOND)),
-            None => self.of(period(now, self.rotation) + 1),
+            Some(_) => self.timed(now.as_secs()),
+            None => self.of(self.period(now) + 1),
         })
     }
 
-    /// Whether a nonce is accepted at `now`. If nonces are not used, every nonce is.
-    pub(crate) fn is_accepted(
+    /// Checks a nonce at `now`. If nonces are not used, every nonce is current.
+    pub(crate) fn check(
         &self,
         nonce: &str,
         now: UnixTime,
         lifetime: Option<Duration>,
-    ) -> bool {
-        let (oldest, newest) = match lifetime {
-            Some(lifetime) => (period(now - lifetime, SECOND), period(now, SECOND)),
-            None => {
-                let now = period(now, self.rotation);
-                (now.saturating_sub(1), now + 1)
-            }
+    ) -> NonceCheck {
+        let Some(lifetime) = lifetime else {
+            let now = self.period(now);
+            let mut current = now.saturating_sub(1)..=now + 1;
+            return match !self.required || current.any(|at| self.of(at) == nonce) {
+                true => NonceCheck::Current,
+                false => NonceCheck::Unknown,
+            };
         };
-        !self.required || (oldest..=newest).any(|at| self.of(at) == nonce)
+        let made = nonce.split_once('.').and_then(|(made, _)| made.parse().ok());
+        match made.filter(|made| self.timed(*made) == nonce) {
+            _ if !self.required => NonceCheck::Current,
+            None => NonceCheck::Unknown,
+            Some(made) if now.since(UnixTime::from_secs(made)) > lifetime => NonceCheck::Old,
+            Some(_) => NonceCheck::Current,
+        }
+    }
+
+    fn period(&self, now: UnixTime) -> u128 {
+        let since = now.since(UnixTime::from_secs(0));
+        since.as_millis() / self.rotation.as_millis().max(1)
+    }
+
+    /// Returns the nonce of a server whose nonces have a lifetime: the second in which it was made,
+    /// and a hash.
+    fn timed(&self, made: u64) -> String {
+        format!("{made}.{}", self.of(made.into()))
     }
 
     fn of(&self, period: u128) -> String {
@@ -63,13 +91,4 @@ impl Nonces {
             Sha256::new().chain_update(self.secret).chain_update(period.to_be_bytes()).finalize();
         Base64UrlUnpadded::encode_string(&digest)
     }
-}
-
-/// Length of a period of nonces that have a lifetime.
-const SECOND: Duration = Duration::from_secs(1);
-
-/// Returns the number of the period of this `length` at `now`.
-fn period(now: UnixTime, length: Duration) -> u128 {
-    let since = now.since(UnixTime::from_secs(0));
-    since.as_millis() / length.as_millis().max(1)
 }

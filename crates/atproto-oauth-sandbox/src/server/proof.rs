@@ -13,6 +13,7 @@ use crate::incoming::Incoming;
 use crate::jwt::Jwt;
 use crate::server::Server;
 use crate::server::habits::Habits;
+use crate::server::nonce::NonceCheck;
 use crate::server::refusal::Refusal;
 
 /// The result of a verified DPoP proof.
@@ -49,12 +50,16 @@ impl Server {
         if !jwt.claim("htu").is_some_and(|htu| is_target(htu, &request.url)) {
             return Err(bad("DPoP htu mismatch"));
         }
-        match jwt.claim("nonce") {
-            Some(nonce) if !self.nonces.is_accepted(nonce, now, self.habits.nonce_lifetime) => {
-                return Err(Refusal::use_dpop_nonce());
+        let lifetime = self.habits.nonce_lifetime;
+        match jwt.claim("nonce").map(|nonce| self.nonces.check(nonce, now, lifetime)) {
+            Some(NonceCheck::Current) => {}
+            Some(NonceCheck::Old) => return Err(Refusal::use_dpop_nonce()),
+            Some(NonceCheck::Unknown) => {
+                let why = "The DPoP proof needs a current nonce of this server";
+                return Err(self.habits.unknown_nonce.refuse(why));
             }
             None if self.requires_nonce() => return Err(Refusal::use_dpop_nonce()),
-            _ => {}
+            None => {}
         }
         let ath = access_token.map(hash);
         if jwt.claims.contains_key("ath") != ath.is_some() || jwt.claim("ath") != ath.as_deref() {

@@ -55,7 +55,8 @@ pub(crate) fn authorize(
     let proof = proof.map_err(Refusal::at_resource)?;
     let (issuer, did) = (sandbox.server(at).issuer, &sandbox.server(at).did);
     let found = sandbox.server(issuer).grants.of_access_token(token);
-    let (_, grant) = found.ok_or_else(|| Refusal::invalid_token("Invalid token"))?;
+    let unknown = sandbox.server(at).habits.unknown_access_token;
+    let (_, grant) = found.ok_or_else(|| unknown.refuse("Invalid token"))?;
     let proof = proof.ok_or_else(|| Refusal::invalid_dpop_proof("A DPoP proof is required"))?;
     if grant.jkt != proof.jkt {
         return Err(Refusal::invalid_token("Invalid DPoP key binding"));

@@ -11,9 +11,9 @@ pub enum DpopError {
     /// The crypto backend can't import the key or can't sign with it.
     Key(KeyError),
     /// A text is not the JWK of a P-256 key. The value names the rule that is violated.
-    Jwk(&'static str),
+    Jwk(String),
     /// A PEM text does not hold a P-256 private key. The value names its content.
-    Pem(&'static str),
+    Pem(String),
     /// The request has no absolute `http` or `https` URL, so its proof can't have an `htu`.
     Htu,
     /// The access token is empty, or has characters other than visible ASCII.

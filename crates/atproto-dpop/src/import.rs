@@ -2,12 +2,14 @@
 //!
 //! RFC 5208, RFC 5915, RFC 7518 section 6.2.
 
-use atproto_sansio::SecretKey;
-use p256::pkcs8::DecodePrivateKey;
+use atproto_sansio::{Keys, SecretKey, printable};
+use p256::pkcs8::{DecodePrivateKey, SecretDocument};
 use serde::Deserialize;
-use zeroize::Zeroize;
+use serde::de::IgnoredAny;
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::error::DpopError;
+use crate::es256::P256Keys;
 use crate::jwk::{Jwk, decode_32};
 
 /// Private P-256 key read from a text, with its `kid` if the text has one.
@@ -23,62 +25,159 @@ pub struct PrivateKey {
 impl PrivateKey {
     /// Reads an unencrypted P-256 key: PEM (`PRIVATE KEY` or `EC PRIVATE KEY`), or a JWK with `d`.
     ///
+    /// In a PEM, `\n` may stand for a line break, because an environment variable often holds the
+    /// PEM in one line.
+    ///
     /// # Errors
     ///
     /// [`DpopError::Pem`] or [`DpopError::Jwk`] if the text has another format, or if the key is
-    /// encrypted, public, or not a P-256 key.
+    /// encrypted, public, not a P-256 key, or not for signatures with `ES256`.
     pub fn parse(text: &str) -> Result<Self, DpopError> {
-        let text = text.trim();
-        if text.starts_with('{') { Self::from_jwk(text) } else { Self::from_pem(text) }
+        let text = text.trim_start_matches('\u{feff}').trim();
+        if text.starts_with('{') {
+            let (_, scalar, kid) = read_jwk(text)?;
+            Ok(Self { scalar, kid })
+        } else {
+            Self::from_pem(with_line_breaks(text).trim())
+        }
     }
 
     fn from_pem(pem: &str) -> Result<Self, DpopError> {
-        let refused = |what| Err(DpopError::Pem(what));
-        let key = if pem.contains("-----BEGIN PRIVATE KEY-----") {
-            p256::SecretKey::from_pkcs8_pem(pem).ok()
-        } else if pem.contains("-----BEGIN EC PRIVATE KEY-----") {
-            // OpenSSL writes a block `EC PARAMETERS` before the key; the parser skips this block.
-            let start = pem.find("-----BEGIN EC PRIVATE KEY-----").unwrap_or_default();
-            p256::SecretKey::from_sec1_pem(pem.split_at(start).1).ok()
-        } else if pem.contains("ENCRYPTED") {
-            return refused("it is encrypted; decrypt it first, with `openssl pkey`");
+        // A certificate or a block `EC PARAMETERS` may be before the key.
+        let block = |label: &str| pem.find(label).map(|start| pem.split_at(start).1);
+        let refused = |what: &str| Err(DpopError::Pem(what.to_owned()));
+        if pem.contains("-----BEGIN ENCRYPTED") || pem.contains("Proc-Type: 4,ENCRYPTED") {
+            return refused(
+                "it is encrypted; decrypt it first, with `openssl pkey -in key.pem -out plain.pem`",
+            );
+        }
+        let (block, key) = if let Some(block) = block("-----BEGIN PRIVATE KEY-----") {
+            (block, p256::SecretKey::from_pkcs8_pem(block).ok())
+        } else if let Some(block) = block("-----BEGIN EC PRIVATE KEY-----") {
+            (block, p256::SecretKey::from_sec1_pem(block).ok())
         } else if pem.contains("-----BEGIN RSA PRIVATE KEY-----") {
-            return refused("it is an RSA key");
+            return refused(&format!("it is an RSA key; {MAKE_ONE}"));
+        } else if pem.contains("-----BEGIN OPENSSH PRIVATE KEY-----") {
+            return refused(&format!("it is a key in the format of OpenSSH; {MAKE_ONE}"));
         } else if pem.contains("PUBLIC KEY-----") {
-            return refused("it is a public key");
+            return refused("it is a public key; give the private key");
         } else {
             return refused("it is neither `PRIVATE KEY` (PKCS#8) nor `EC PRIVATE KEY` (SEC 1)");
         };
-        let Some(key) = key else { return refused("it is malformed, or a key of another curve") };
+        let Some(key) = key else { return Err(DpopError::Pem(fault(block))) };
         let mut bytes: [u8; 32] = key.to_bytes().into();
         let scalar = SecretKey::new(bytes);
         bytes.zeroize();
         Ok(Self { scalar, kid: None })
     }
+}
 
-    fn from_jwk(json: &str) -> Result<Self, DpopError> {
-        #[derive(Deserialize)]
-        struct Members<'a> {
-            d: &'a str,
-            kid: Option<String>,
+/// Reads a private JWK: its public part, its scalar and its `kid`.
+///
+/// A `d` that is not the private key of `x` and `y` is an error, and so is a JWK that is not for
+/// signatures with `ES256`.
+pub(crate) fn read_jwk(json: &str) -> Result<(Jwk, SecretKey, Option<String>), DpopError> {
+    /// Members of a JWK. `d` borrows from the JSON, so that no copy of the secret stays in memory.
+    #[derive(Deserialize)]
+    struct Members<'a> {
+        keys: Option<IgnoredAny>,
+        kty: Option<String>,
+        crv: Option<String>,
+        x: Option<String>,
+        y: Option<String>,
+        d: Option<&'a str>,
+        alg: Option<String>,
+        #[serde(rename = "use")]
+        used_for: Option<String>,
+        key_ops: Option<Vec<String>>,
+        kid: Option<String>,
+    }
+
+    let refused = |what: String| Err(DpopError::Jwk(what));
+    let malformed = || DpopError::Jwk("it must be JSON with kty, crv, x, y and d".to_owned());
+    let jwk: Members<'_> = serde_json::from_str(json).map_err(|_| malformed())?;
+    if jwk.keys.is_some() {
+        return refused("it is a JWK Set; give one of its keys".to_owned());
+    }
+    let kty = jwk.kty.ok_or_else(malformed)?;
+    let public = match (kty.as_str(), jwk.crv, jwk.x, jwk.y) {
+        ("EC", Some(crv), Some(x), Some(y)) => Jwk::from_members(&kty, &crv, &x, &y)?,
+        ("EC", ..) => return Err(malformed()),
+        (_, Some(crv), ..) => return refused(format!("it is a key of {}", printable(crv))),
+        (_, None, ..) => return refused(format!("its `kty` is {}, not EC", printable(kty))),
+    };
+    let Some(d) = jwk.d else {
+        return refused("it has no `d`, so it is a public key; give the private key".to_owned());
+    };
+    if let Some(alg) = jwk.alg.filter(|alg| alg != "ES256") {
+        return refused(format!("its `alg` must be ES256, not {}", printable(alg)));
+    }
+    if let Some(other) = jwk.used_for.filter(|used_for| used_for != "sig") {
+        return refused(format!("its `use` must be sig, not {}", printable(other)));
+    }
+    if jwk.key_ops.is_some_and(|operations| !operations.iter().any(|name| name == "sign")) {
+        return refused("its `key_ops` must contain sign".to_owned());
+    }
+    let Some(mut bytes) = decode_32(d) else {
+        return refused("`d` must be 32 bytes in base64url".to_owned());
+    };
+    let scalar = SecretKey::new(bytes);
+    bytes.zeroize();
+    if P256Keys.import(&scalar)?.public() != public.point() {
+        return refused("`d` is not the private key of `x` and `y`".to_owned());
+    }
+    Ok((public, scalar, jwk.kid))
+}
+
+/// Copy of `pem` in which each `\n` of two characters is a line break.
+fn with_line_breaks(pem: &str) -> Zeroizing<String> {
+    // A string that grew would leave a copy of the key behind.
+    let mut text = Zeroizing::new(String::with_capacity(pem.len() + 1));
+    for line in pem.split("\\n") {
+        text.push_str(line.strip_suffix("\\r").unwrap_or(line));
+        text.push('\n');
+    }
+    text
+}
+
+/// The reason why a PEM block with the right label is not a P-256 key.
+fn fault(block: &str) -> String {
+    let Ok((_, der)) = SecretDocument::from_pem(block) else {
+        return if block.trim().contains('\n') {
+            "it is malformed".to_owned()
+        } else {
+            "its line breaks are missing; write each as a line break, or as \\n".to_owned()
+        };
+    };
+    let has = |oid: &[u8]| der.as_bytes().windows(oid.len()).any(|window| window == oid);
+    match KINDS.iter().find(|(oid, _)| has(oid)) {
+        Some((_, kind)) => format!("it is {kind}, not of P-256; {MAKE_ONE}"),
+        None if has(EC) && !has(P_256) => {
+            format!("it is a key of another curve than P-256; {MAKE_ONE}")
         }
-
-        let malformed = |_| DpopError::Jwk("it must be JSON with kty, crv, x, y and d");
-        let _: Jwk = serde_json::from_str(json).map_err(malformed)?;
-        let Members { d, kid } = serde_json::from_str(json).map_err(malformed)?;
-        let mut bytes = decode_32(d).ok_or(DpopError::Jwk("`d` must be 32 bytes in base64url"))?;
-        let scalar = SecretKey::new(bytes);
-        bytes.zeroize();
-        Ok(Self { scalar, kid })
+        None => "it is malformed".to_owned(),
     }
 }
 
+const MAKE_ONE: &str =
+    "make one with `openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256`";
+
+/// Object identifiers of keys that are often mistaken for a P-256 key, in DER.
+const KINDS: [(&[u8], &str); 7] = [
+    (&[6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 13, 1, 1, 1], "an RSA key"),
+    (&[6, 5, 0x2b, 0x81, 4, 0, 34], "a key of P-384"),
+    (&[6, 5, 0x2b, 0x81, 4, 0, 35], "a key of P-521"),
+    (&[6, 5, 0x2b, 0x81, 4, 0, 10], "a key of secp256k1"),
+    (&[6, 3, 0x2b, 0x65, 112], "a key of Ed25519"),
+    (&[6, 3, 0x2b, 0x65, 113], "a key of Ed448"),
+    (&[6, 3, 0x2b, 0x65, 110], "a key of X25519"),
+];
+const EC: &[u8] = &[6, 7, 0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1];
+const P_256: &[u8] = &[6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7];
+
 #[cfg(test)]
 mod tests {
-    use atproto_sansio::Keys;
-
     use super::*;
-    use crate::es256::P256Keys;
 
     // One P-256 key in three formats, and a P-384 key.
     const SEC1: &str = "-----BEGIN EC PARAMETERS-----
@@ -108,6 +207,43 @@ La7v3MLGQhNctsE2pVsvNCWnJD+k/jlXRETJ+i81zuPj6gxH1wiULpA=
 -----END PRIVATE KEY-----
 ";
 
+    const OTHERS: [(&str, &str); 4] = [
+        (
+            "secp256k1",
+            "-----BEGIN PRIVATE KEY-----
+MIGEAgEAMBAGByqGSM49AgEGBSuBBAAKBG0wawIBAQQgVfNXdeRo0oQInWCVaJb6
+9DHWe5+Xt/p8PFwp/yMB+t+hRANCAAQDyLFUU9taeijGvHW7nl5dFHhQeF/C1Grv
+4wlvN9NqiyUU7xQ0jNHU3hu5SKVKX0DPM3D71fG2nU8hqeN5txrr
+-----END PRIVATE KEY-----",
+        ),
+        (
+            "secp256k1",
+            "-----BEGIN EC PRIVATE KEY-----
+MHQCAQEEIE4yCLUtvKTDo1Cuqdk+1rMwcBGwV8NLQTcih+Xj+VjSoAcGBSuBBAAK
+oUQDQgAENek3qbZXNVXSIlNCayCiBnKqK6Zvk2C37Ck2PZBScWx5CLvIt48wLkwU
+PP8K82XLv7rSQtl2Fh5zVaDizX+OkA==
+-----END EC PRIVATE KEY-----",
+        ),
+        (
+            "Ed25519",
+            "-----BEGIN PRIVATE KEY-----
+MC4CAQAwBQYDK2VwBCIEIDCGcCkcK6yRnMMW21hq93JqfPyq4DhsVTKc01CpmUZt
+-----END PRIVATE KEY-----",
+        ),
+        (
+            "another curve",
+            "-----BEGIN PRIVATE KEY-----
+MIGIAgEAMBQGByqGSM49AgEGCSskAwMCCAEBBwRtMGsCAQEEIJDTFiP/sZNy79de
+qCUJbgwCTLWOy5CI54JCC4lTFPsToUQDQgAEAZHq8suz7xMYTRau6yStFRd/76dy
+DYQvQeFT1UnsGKpMrVDwO8V5cacr6p2CNpL5L3LqY4UnF2mwlNl2Cbi3dA==
+-----END PRIVATE KEY-----",
+        ),
+    ];
+
+    fn refusal(text: &str) -> String {
+        PrivateKey::parse(text).unwrap_err().to_string()
+    }
+
     #[test]
     fn all_forms_of_a_key_are_the_same_key() {
         // Rule F-14
@@ -120,18 +256,72 @@ La7v3MLGQhNctsE2pVsvNCWnJD+k/jlXRETJ+i81zuPj6gxH1wiULpA=
     }
 
     #[test]
+    fn a_pem_of_an_environment_variable_may_have_its_line_breaks_escaped() {
+        // Rule F-14
+        let jwk: Jwk = serde_json::from_str(JWK).unwrap();
+        for pem in [SEC1, PKCS8] {
+            for written in ["\\n", "\\r\\n", "\r\n"] {
+                let key = PrivateKey::parse(&pem.replace('\n', written)).unwrap();
+                assert_eq!(P256Keys.import(&key.scalar).unwrap().public(), jwk.point());
+            }
+            let lost = refusal(&pem.replace('\n', " "));
+            assert!(lost.contains("line breaks are missing"), "{lost}");
+        }
+    }
+
+    #[test]
     fn the_error_names_the_kind_of_an_unsupported_key() {
+        // Rule F-14
+        let encrypted = SEC1
+            .replace("PRIVATE KEY-----\nMHc", "PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\nMHc");
         for (text, what) in [
             ("", "neither"),
             ("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----", "malformed"),
-            (P384, "another curve"),
+            (P384, "a key of P-384"),
             ("-----BEGIN ENCRYPTED PRIVATE KEY-----", "encrypted"),
+            (&encrypted, "encrypted"),
             ("-----BEGIN RSA PRIVATE KEY-----", "RSA"),
+            ("-----BEGIN OPENSSH PRIVATE KEY-----", "OpenSSH"),
             ("-----BEGIN PUBLIC KEY-----", "public"),
             ("{}", "JSON"),
+            (r#"{"keys":[]}"#, "JWK Set"),
+            (r#"{"kty":"RSA","n":"x","e":"AQAB","d":"x"}"#, "`kty` is RSA"),
+            (r#"{"kty":"OKP","crv":"Ed25519","x":"x","d":"x"}"#, "Ed25519"),
+            (&JWK.replace("P-256", "secp256k1"), "secp256k1"),
+            (&JWK.replace("\"d\"", "\"e\""), "public"),
         ] {
-            let error = PrivateKey::parse(text).unwrap_err().to_string();
+            let error = refusal(text);
             assert!(error.contains(what), "{text}: {error}");
         }
+        for (what, text) in OTHERS {
+            let error = refusal(text);
+            assert!(error.contains(what) && error.contains("openssl"), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_private_jwk_must_be_for_es256_signatures_and_fit_its_public_part() {
+        // Rule F-14
+        let with = |members: &str| JWK.replace("\"kid\"", &format!("{members},\"kid\""));
+        for members in [
+            r#""alg":"ES256""#,
+            r#""use":"sig""#,
+            r#""key_ops":["sign"]"#,
+            r#""key_ops":["verify","sign"],"ext":true"#,
+        ] {
+            assert!(PrivateKey::parse(&with(members)).is_ok(), "{members}");
+        }
+        for (members, what) in [
+            (r#""alg":"none""#, "ES256, not none"),
+            (r#""alg":"ES384""#, "ES256, not ES384"),
+            (r#""use":"enc""#, "sig, not enc"),
+            (r#""key_ops":["verify"]"#, "key_ops"),
+            (r#""key_ops":[]"#, "key_ops"),
+        ] {
+            let error = refusal(&with(members));
+            assert!(error.contains(what), "{members}: {error}");
+        }
+        let error = refusal(&JWK.replace("MGGj", "MGGk"));
+        assert!(error.contains("is not the private key of `x` and `y`"), "{error}");
     }
 }

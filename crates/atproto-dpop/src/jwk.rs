@@ -4,6 +4,7 @@
 
 use std::fmt;
 
+use atproto_sansio::printable;
 use base64ct::{Base64UrlUnpadded, Encoding};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser::SerializeStruct};
 use sha2::{Digest, Sha256};
@@ -29,19 +30,20 @@ impl Jwk {
         if es256::is_on_curve(&point) {
             Ok(Self { point })
         } else {
-            Err(DpopError::Jwk("`x` and `y` are not a point on the curve"))
+            Err(DpopError::Jwk("`x` and `y` are not a point on the curve".to_owned()))
         }
     }
 
     /// Creates the key from the members of a JWK, and checks that its point is on the curve.
     pub(crate) fn from_members(kty: &str, crv: &str, x: &str, y: &str) -> Result<Self, DpopError> {
         if kty != "EC" || crv != "P-256" {
-            return Err(DpopError::Jwk("`kty` must be EC and `crv` P-256"));
+            let (kty, crv) = (printable(kty), printable(crv));
+            let what = format!("`kty` must be EC and `crv` P-256, not {kty} and {crv}");
+            return Err(DpopError::Jwk(what));
         }
         let (Some(x), Some(y)) = (decode_32(x), decode_32(y)) else {
-            return Err(DpopError::Jwk(
-                "`x` and `y` must be 32 bytes each, in base64url without padding",
-            ));
+            let what = "`x` and `y` must be 32 bytes each, in base64url without padding";
+            return Err(DpopError::Jwk(what.to_owned()));
         };
         let mut point = [0; 64];
         point[..32].copy_from_slice(&x);

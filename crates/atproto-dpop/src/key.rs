@@ -14,6 +14,7 @@ use zeroize::{Zeroize, Zeroizing};
 
 use crate::error::DpopError;
 use crate::es256::P256Keys;
+use crate::import::read_jwk;
 use crate::jwk::{Jwk, decode_32};
 use crate::jws::JwsHeader;
 use crate::proof::Proof;
@@ -50,21 +51,17 @@ impl DpopKey {
     ///
     /// # Errors
     ///
-    /// Fails if `json` is not the private JWK of a P-256 key, or if `d` does not match `x` and `y`.
+    /// Fails if `json` is not the private JWK of a P-256 key for `ES256`, or if `d` does not match
+    /// `x` and `y`.
     pub fn from_jwk(json: &str, keys: &dyn Keys) -> Result<Self, DpopError> {
-        let malformed = |_| DpopError::Jwk("it must be JSON with kty, crv, x, y and d");
-        let jwk: Jwk = serde_json::from_str(json).map_err(malformed)?;
-        let Private { d } = serde_json::from_str(json).map_err(malformed)?;
-        Self::import(&jwk, d, keys)
+        let (jwk, scalar, _) = read_jwk(json)?;
+        Self::import(&jwk, &scalar, keys)
     }
 
-    fn import(jwk: &Jwk, d: &str, keys: &dyn Keys) -> Result<Self, DpopError> {
-        let mut scalar = decode_32(d).ok_or(DpopError::Jwk("`d` must be 32 bytes in base64url"))?;
-        let secret = SecretKey::new(scalar);
-        scalar.zeroize();
-        let key = Self::new(keys.import(&secret)?);
+    fn import(jwk: &Jwk, scalar: &SecretKey, keys: &dyn Keys) -> Result<Self, DpopError> {
+        let key = Self::new(keys.import(scalar)?);
         if key.0.jwk != *jwk {
-            return Err(DpopError::Jwk("`d` is not the private key of `x` and `y`"));
+            return Err(DpopError::Jwk("`d` is not the private key of `x` and `y`".to_owned()));
         }
         Ok(key)
     }
@@ -107,13 +104,6 @@ impl DpopKey {
     }
 }
 
-/// Private member of a JWK. It borrows from the JSON, so that no copy of the secret stays in
-/// memory.
-#[derive(Deserialize)]
-struct Private<'a> {
-    d: &'a str,
-}
-
 impl Serialize for DpopKey {
     /// Writes the private JWK. Fails if the crypto backend can't export the key.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -148,7 +138,11 @@ impl<'de> Deserialize<'de> for DpopKey {
         let Members { kty, crv, x, y, d } = Members::deserialize(deserializer)?;
         let d = Zeroizing::new(d);
         let jwk = Jwk::from_members(&kty, &crv, &x, &y).map_err(de::Error::custom)?;
-        Self::import(&jwk, &d, &P256Keys).map_err(de::Error::custom)
+        let mut scalar =
+            decode_32(&d).ok_or_else(|| de::Error::custom("`d` must be 32 bytes in base64url"))?;
+        let secret = SecretKey::new(scalar);
+        scalar.zeroize();
+        Self::import(&jwk, &secret, &P256Keys).map_err(de::Error::custom)
     }
 }
 
@@ -182,7 +176,7 @@ mod tests {
     fn a_scalar_of_another_key_is_refused() {
         let mixed = EXAMPLE.replace("jpsQ", "jpsR");
         let error = DpopKey::from_jwk(&mixed, &P256Keys).unwrap_err();
-        assert_eq!(error, DpopError::Jwk("`d` is not the private key of `x` and `y`"));
+        assert_eq!(error, DpopError::Jwk("`d` is not the private key of `x` and `y`".to_owned()));
         for broken in
             ["{}", "", "[]", &EXAMPLE.replace("\"d\"", "\"e\""), &EXAMPLE.replace("jpsQ", "")]
         {

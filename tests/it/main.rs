@@ -13,6 +13,7 @@ mod ends;
 mod malformed;
 mod one_dependency;
 mod replayer;
+mod response_mode;
 mod sandbox;
 mod secrets;
 mod served;

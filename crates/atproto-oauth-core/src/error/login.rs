@@ -4,6 +4,7 @@ use atproto_identity::Did;
 use thiserror::Error;
 
 use crate::error::colon;
+use crate::login::prompt::ResponseMode;
 use crate::origin::Origin;
 
 /// The reason why a callback is rejected.
@@ -43,6 +44,20 @@ pub enum CallbackProblem {
     /// path.
     #[error("the callback arrived at another URL than the login's redirect URI")]
     RedirectUri,
+    /// The parameters of the callback are not in the place that the login asked for
+    /// ([`Authorize::response_mode`](crate::Authorize::response_mode)). Give the callback as the
+    /// browser sent it, with its `?` or `#`, or name the place with
+    /// [`CallbackParams::received_by`](crate::CallbackParams::received_by).
+    #[error(
+        "the callback parameters are in {found}, but the login asked for response_mode={expected}: \
+         begin a new login, or name their place with `CallbackParams::received_by`"
+    )]
+    ResponseMode {
+        /// The `response_mode` of the login.
+        expected: ResponseMode,
+        /// The place of the parameters, such as `the fragment`.
+        found: &'static str,
+    },
 }
 
 /// An error response in the callback: the user cancelled, or the authorization server rejected the

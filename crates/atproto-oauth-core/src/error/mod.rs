@@ -238,7 +238,8 @@ impl Error {
                 | CallbackProblem::SignedResponse
                 | CallbackProblem::UnknownState
                 | CallbackProblem::Missing("iss")
-                | CallbackProblem::RedirectUri => true,
+                | CallbackProblem::RedirectUri
+                | CallbackProblem::ResponseMode { .. } => true,
                 CallbackProblem::Unreadable
                 | CallbackProblem::Missing(_)
                 | CallbackProblem::Expired => false,

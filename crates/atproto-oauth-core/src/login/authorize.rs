@@ -129,7 +129,8 @@ impl Authorize {
         self
     }
 
-    /// The `response_mode` parameter; absent by default, so that the server uses the query.
+    /// The `response_mode` parameter; absent by default, so that the server uses the query. A
+    /// callback by another mode is rejected.
     pub fn response_mode(mut self, mode: ResponseMode) -> Self {
         self.login.options.response_mode = Some(mode);
         self
@@ -285,6 +286,7 @@ impl Login {
                 auth: self.config.auth_method(),
                 subject: self.subject.to_string(),
                 prompt: self.options.prompt,
+                response_mode: Some(self.options.response_mode.unwrap_or_default()),
                 nonce: push.request.hint().cloned(),
                 server: push.server,
                 redirect_uri: push.redirect_uri,

@@ -5,6 +5,7 @@
 //!
 //! RFC 6749 section 4.1.2; RFC 9207; atproto OAuth, «Callback and Access Token Request».
 
+use std::borrow::Cow;
 use std::fmt;
 
 use atproto_sansio::{SecretString, UnixTime, printable};
@@ -13,6 +14,7 @@ use url::form_urlencoded;
 
 use crate::error::{AuthorityError, CallbackProblem, Denied, Error};
 use crate::login::pending::Pending;
+use crate::login::prompt::ResponseMode;
 
 /// Parsed parameters of the browser's callback, not checked yet. `Debug` omits `code` and `state`.
 #[derive(Clone)]
@@ -22,6 +24,21 @@ pub struct CallbackParams {
     answer: Answer,
     /// URL of the callback without its parameters; `None` if only the parameters are known.
     location: Option<Url>,
+    place: Place,
+}
+
+/// Place of the protocol parameters in a callback, as far as the text shows it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Place {
+    Query,
+    Fragment,
+    Form,
+    /// A text without `?` and `#`: the query alone, or a form.
+    QueryOrForm,
+    /// Partly in the query and partly in the fragment, so that no mode fits.
+    Split,
+    /// Pairs of a web framework.
+    Unknown,
 }
 
 #[derive(Clone)]
@@ -42,9 +59,12 @@ const KNOWN: [&str; 7] =
 
 impl CallbackParams {
     /// Parses a callback that is a whole URL (`https://…?code=…`), a query (`?code=…`), a fragment
-    /// (`#code=…`), a form body (`code=…`) or the path of an HTTP request (`/callback?code=…`).
+    /// (`#code=…`), the path of an HTTP request (`/callback?code=…`), or parameters alone
+    /// (`code=…`), which are a query or a form body.
     ///
-    /// If the text is a whole URL, it is compared with the redirect URI of the login, too.
+    /// If the text is a whole URL, it is compared with the redirect URI of the login, too. The
+    /// place of the parameters is compared with the login's
+    /// [`response_mode`](crate::Authorize::response_mode).
     ///
     /// ```
     /// use atproto_oauth_core::CallbackParams;
@@ -59,31 +79,51 @@ impl CallbackParams {
     /// Fails if the URL is malformed, a protocol parameter is repeated, or `state` is missing.
     pub fn parse(text: &str) -> Result<Self, CallbackProblem> {
         let text = text.trim();
-        let mut location = None;
-        let params = if is_url(text) {
+        let location = if is_url(text) {
             let mut url = Url::parse(text).map_err(|_| CallbackProblem::Unreadable)?;
-            // Query and fragment are both parsed, because either may hold the response: a redirect
-            // URI may have its own query, and a browser may append an earlier page's fragment.
-            let params =
-                [url.query(), url.fragment()].map(|part| part.unwrap_or_default().to_owned());
             url.set_query(None);
             url.set_fragment(None);
-            location = Some(url);
-            params
-        } else {
+            Some(url)
+        } else if text.starts_with(['/', '?', '#']) {
             // The path of an HTTP request line is dropped: no origin, so nothing to compare.
-            let after_path = match text.strip_prefix('/') {
-                Some(path) => path.split_once(['?', '#']).map_or("", |(_, params)| params),
-                None => text.strip_prefix(['?', '#']).unwrap_or(text),
-            };
-            [after_path.to_owned(), String::new()]
+            None
+        } else {
+            let params = Self::from_pairs(form_urlencoded::parse(text.as_bytes()))?;
+            return Ok(Self { place: Place::QueryOrForm, ..params });
         };
-        let pairs = params.iter().flat_map(|part| form_urlencoded::parse(part.as_bytes()));
-        let params = Self::from_pairs(pairs)?;
-        Ok(Self { location, ..params })
+        // Query and fragment are both parsed, because either may hold the response: a redirect URI
+        // may have its own query, and a browser may append an earlier page's fragment.
+        let (before, fragment) = text.split_once('#').unwrap_or((text, ""));
+        let (_, query) = before.split_once('?').unwrap_or((before, ""));
+        let pairs = [query, fragment].map(|part| form_urlencoded::parse(part.as_bytes()));
+        let is_known = |(name, _): (Cow<'_, str>, Cow<'_, str>)| KNOWN.contains(&name.as_ref());
+        let place = match pairs.map(|mut pairs| pairs.any(is_known)) {
+            [true, true] => Place::Split,
+            [false, true] => Place::Fragment,
+            [true | false, false] => Place::Query,
+        };
+        let params = Self::from_pairs(pairs.into_iter().flatten())?;
+        Ok(Self { location, place, ..params })
+    }
+
+    /// Names the mode by which the parameters arrived, after [`from_pairs`](Self::from_pairs) or if
+    /// the text given to [`parse`](Self::parse) does not show it: a web framework has read them
+    /// from a query or from a form, or a script in the page has read them from the fragment.
+    #[must_use]
+    pub fn received_by(self, mode: ResponseMode) -> Self {
+        let place = match mode {
+            ResponseMode::Query => Place::Query,
+            ResponseMode::Fragment => Place::Fragment,
+            ResponseMode::FormPost => Place::Form,
+        };
+        Self { place, ..self }
     }
 
     /// Takes the parameters from a web framework, which has percent-decoded them, in any order.
+    ///
+    /// Pairs do not show whether they were in a query or in a form:
+    /// [`received_by`](Self::received_by) names it, and is then compared with the login's
+    /// [`response_mode`](crate::Authorize::response_mode).
     ///
     /// # Errors
     ///
@@ -118,7 +158,7 @@ impl CallbackParams {
             (None, None, Some(error)) => Answer::Denied { error, description, uri },
             (None, None, None) => Answer::Unusable(CallbackProblem::Missing("code")),
         };
-        Ok(Self { state, iss, answer, location: None })
+        Ok(Self { state, iss, answer, location: None, place: Place::Unknown })
     }
 
     /// The `state` parameter: the key of the pending login in the caller's store.
@@ -146,6 +186,7 @@ impl CallbackParams {
         {
             return Err(CallbackProblem::RedirectUri.into());
         }
+        self.place.check(pending.response_mode)?;
         let expected = &pending.server.issuer;
         if let Some(found) = &self.iss
             && found != expected.as_str()
@@ -164,6 +205,34 @@ impl CallbackParams {
             .into()),
             Answer::Code(_) if self.iss.is_none() => Err(CallbackProblem::Missing("iss").into()),
             Answer::Code(code) => Ok(code),
+        }
+    }
+}
+
+impl Place {
+    /// Rejects parameters in another place than the login agreed on; `None` if the pending login
+    /// does not say, because an older version stored it.
+    fn check(self, agreed: Option<ResponseMode>) -> Result<(), CallbackProblem> {
+        let found = match self {
+            Self::Query => "the query",
+            Self::Fragment => "the fragment",
+            Self::Form => "a form",
+            Self::QueryOrForm => "a query or form",
+            Self::Split => "both the query and the fragment",
+            Self::Unknown => return Ok(()),
+        };
+        let fits = |mode| match mode {
+            ResponseMode::Query => matches!(self, Self::Query | Self::QueryOrForm),
+            ResponseMode::Fragment => self == Self::Fragment,
+            ResponseMode::FormPost => matches!(self, Self::Form | Self::QueryOrForm),
+        };
+        match agreed {
+            None if self != Self::Split => Ok(()),
+            Some(mode) if fits(mode) => Ok(()),
+            None | Some(_) => {
+                let expected = agreed.unwrap_or_default();
+                Err(CallbackProblem::ResponseMode { expected, found })
+            }
         }
     }
 }

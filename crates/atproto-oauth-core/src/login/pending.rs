@@ -14,7 +14,7 @@ use crate::client::auth::{AuthMethod, ClientAuth};
 use crate::client::config::Config;
 use crate::discovery::server::ServerMetadata;
 use crate::error::{Error, InputError};
-use crate::login::prompt::Prompt;
+use crate::login::prompt::{Prompt, ResponseMode};
 use crate::origin::Origin;
 use crate::scope::Scopes;
 use crate::stored::{self, Version};
@@ -45,6 +45,9 @@ pub struct Pending {
     pub(crate) subject: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) prompt: Option<Prompt>,
+    /// The `response_mode` that the login agreed on; `None` in a value that an older version stored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) response_mode: Option<ResponseMode>,
     /// Account that must sign in; `None` if the login began with a server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) expected: Option<Did>,

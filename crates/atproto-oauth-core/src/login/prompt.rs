@@ -2,6 +2,8 @@
 //!
 //! OpenID Connect Core section 3.1.2.1; OAuth 2.0 Multiple Response Type Encoding Practices.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 /// Page that the authorization server must show to the user: the `prompt` parameter.
@@ -22,10 +24,12 @@ pub enum Prompt {
 }
 
 /// Place of the callback parameters in the browser's redirect: the `response_mode` parameter.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ResponseMode {
     /// `query`: in the query of the redirect URI, the default.
+    #[default]
     Query,
     /// `fragment`: in the fragment of the redirect URI, which browsers send to no server.
     Fragment,
@@ -52,5 +56,11 @@ impl ResponseMode {
             Self::Fragment => "fragment",
             Self::FormPost => "form_post",
         }
+    }
+}
+
+impl fmt::Display for ResponseMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }

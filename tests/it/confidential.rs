@@ -31,7 +31,7 @@ fn signer(byte: u8) -> Arc<dyn Signer> {
 fn client(keys: impl IntoIterator<Item = ClientKey>) -> Client {
     let scopes = Scopes::parse("atproto transition:generic").unwrap();
     let builder = Client::web("https://app.example.com/c.json", scopes)
-        .redirect_uri("https://app.example.com/cb".parse().unwrap())
+        .redirect_uri("https://app.example.com/cb")
         .nonce_policy(NoncePolicy::Strict);
     keys.into_iter().fold(builder, atproto_oauth_core::ClientBuilder::key).build().unwrap()
 }

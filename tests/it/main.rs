@@ -12,6 +12,7 @@ mod conformance;
 mod ends;
 mod malformed;
 mod one_dependency;
+mod options;
 mod replayer;
 mod response_mode;
 mod sandbox;

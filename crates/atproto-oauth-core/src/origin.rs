@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use atproto_sansio::is_development_host;
+use atproto_sansio::{is_development_host, printable};
 use http::Uri;
 use serde::{Deserialize, Deserializer, Serialize, de};
 use thiserror::Error;
@@ -25,13 +25,24 @@ pub struct Origin(String);
 #[non_exhaustive]
 pub enum OriginError {
     /// The text is not an absolute URL.
-    #[error("it is not an absolute URL")]
+    #[error("it must be a whole URL, such as https://bsky.social")]
     NotAUrl,
     /// The scheme is not `https`, and not `http` with a development host where that is allowed.
     #[error("it must begin with https://")]
     NotHttps,
+    /// The host is a loopback address, or a local name with plain http. This is allowed in a
+    /// development network only; see
+    /// [`ClientBuilder::development`](crate::ClientBuilder::development).
+    #[error(
+        "its host is for development only: build the client with `ClientBuilder::development`, or \
+         give the option --development"
+    )]
+    Development,
+    /// The URL is the page of a profile. Its account is given by the handle alone.
+    #[error("it is the page of a profile: give the handle alone, such as alice.bsky.social")]
+    ProfilePage,
     /// The URL has more than scheme, host and port: a user name, path, query or fragment.
-    #[error("it must have nothing but a scheme, a host and perhaps a port")]
+    #[error("it must have nothing but a scheme, a host and perhaps a port: https://bsky.social")]
     NotAnOrigin,
     /// The text is an origin, but spelled differently from its canonical form. Only
     /// [`Origin::parse_canonical`] requires the canonical form.
@@ -53,10 +64,14 @@ impl Origin {
         let url = Url::parse(text).map_err(|_| OriginError::NotAUrl)?;
         // `Url::parse` removes tabs and `/..`, and takes backslashes for slashes, so the text is
         // checked, too.
-        let (_, rest) = text.split_once("://").ok_or(OriginError::NotAnOrigin)?;
+        let (_, rest) = text.split_once("://").ok_or(OriginError::NotAUrl)?;
         let authority = rest.strip_suffix('/').unwrap_or(rest);
         if !authority.bytes().all(|byte| byte.is_ascii_graphic() && !b"/\\?#@".contains(&byte)) {
-            return Err(OriginError::NotAnOrigin);
+            let is_profile = url.scheme() == "https" && url.path().starts_with("/profile/");
+            return Err(match is_profile {
+                true => OriginError::ProfilePage,
+                false => OriginError::NotAnOrigin,
+            });
         }
         Self::of_url(&url, development)
     }
@@ -80,7 +95,12 @@ impl Origin {
     /// or host is not allowed.
     pub fn of_url(url: &Url, development: bool) -> Result<Self, OriginError> {
         let host = url.host().ok_or(OriginError::NotAnOrigin)?;
-        let is_development = development && is_development_host(&host.to_string());
+        let is_local = is_development_host(&host.to_string());
+        let is_development = development && is_local;
+        let is_name = matches!(host, Host::Domain(_));
+        if is_local && !development && (url.scheme() == "http" || !is_name) {
+            return Err(OriginError::Development);
+        }
         if url.scheme() != "https" && !(url.scheme() == "http" && is_development) {
             return Err(OriginError::NotHttps);
         }
@@ -92,10 +112,15 @@ impl Origin {
         if !bare {
             return Err(OriginError::NotAnOrigin);
         }
-        if !matches!(host, Host::Domain(_)) && !is_development {
+        if !is_name && !is_development {
             return Err(OriginError::IpAddress);
         }
         Ok(Self(url.origin().ascii_serialization()))
+    }
+
+    /// Server of a login without an account, unless the client names another.
+    pub(crate) fn default_server() -> Self {
+        Self("https://bsky.social".to_owned())
     }
 
     /// Canonical form, for example `https://bsky.social`.
@@ -114,6 +139,20 @@ impl Origin {
         let url = Url::parse(&format!("{}{path}", self.0)).map_err(|_| OriginError::NotAUrl)?;
         if self.contains(&url) { Ok(url) } else { Err(OriginError::NotAnOrigin) }
     }
+}
+
+/// Returns text that a user or an operator gave, for an error message: printable, and with `…`
+/// instead of the user name and password of a URL.
+pub(crate) fn shown(text: &str) -> String {
+    let start = text.find("://").map_or(0, |index| index + 3);
+    let (scheme, rest) = text.split_at(start);
+    let Some((user, after)) = rest.rsplit_once('@') else { return printable(text) };
+    let user = user.trim_start_matches(['/', '\\']);
+    let authority = user.split(['/', '\\', '?', '#']).next().unwrap_or_default();
+    // A password may have a slash that is not encoded, so that only the colon tells it from a path.
+    // The `@` of a handle or of an e-mail address has no colon before it.
+    let is_secret = authority.contains(':') || (start > 0 && authority == user);
+    if is_secret { printable(format!("{scheme}…@{after}")) } else { printable(text) }
 }
 
 /// Converts a [`Url`] into the [`Uri`] type of `http`; `None` if `http` can't represent it.
@@ -173,7 +212,8 @@ mod tests {
     fn plain_http_is_for_development_hosts_in_development() {
         for text in ["http://localhost:2583", "http://127.0.0.1:1", "http://pds.test"] {
             assert!(Origin::parse_canonical(text, true).is_ok(), "{text}");
-            assert_eq!(Origin::parse_canonical(text, false), Err(OriginError::NotHttps), "{text}");
+            let error = Origin::parse_canonical(text, false);
+            assert_eq!(error, Err(OriginError::Development), "{text}");
         }
     }
 
@@ -193,6 +233,56 @@ mod tests {
             "https://bsky.social/?",
         ] {
             assert!(Origin::parse(text, false).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_error_of_an_origin_names_the_way_out() {
+        // Rule M-07
+        for (text, error, way_out) in [
+            ("bsky.social", OriginError::NotAUrl, "https://bsky.social"),
+            ("bsky.social:443", OriginError::NotAUrl, "https://bsky.social"),
+            ("localhost:2583", OriginError::NotAUrl, "https://bsky.social"),
+            ("http://bsky.social", OriginError::NotHttps, "https://"),
+            ("https://bsky.app/profile/a.b", OriginError::ProfilePage, "the handle alone"),
+            ("https://bsky.social/xrpc", OriginError::NotAnOrigin, "https://bsky.social"),
+            ("https://127.0.0.1:8443", OriginError::Development, "--development"),
+            ("http://pds.test", OriginError::Development, "`ClientBuilder::development`"),
+        ] {
+            assert_eq!(Origin::parse(text, false), Err(error), "{text}");
+            assert!(error.to_string().contains(way_out), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn an_error_never_shows_the_password_of_a_url() {
+        // Rule K-05
+        for text in [
+            "https://user:secret@pds.example.com",
+            "https://secret@pds.example.com/x",
+            "https://user:sec/ret@pds.example.com",
+            "https://user:secret@pds@pds.example.com",
+            "https://user:secret?#@pds.example.com",
+            "https://user:1/secret@pds.example.com",
+            "https:\\\\user:secret@pds.example.com",
+            "https:/user:secret@pds.example.com",
+            "https:user:secret@pds.example.com",
+            "//user:secret@pds.example.com",
+            "user:secret@pds.example.com",
+            "HTTP://user:123@pds.example.com",
+        ] {
+            let shown = shown(text);
+            assert!(shown.contains("…@pds.example.com"), "{text}: {shown}");
+            assert!(!shown.contains("sec") && !shown.contains("123"), "{text}: {shown}");
+        }
+        for text in [
+            "alice@example.com",
+            "@alice.example.com",
+            "https://bsky.app/profile/@alice",
+            "at://did:plc:x/y",
+            "",
+        ] {
+            assert_eq!(shown(text), text);
         }
     }
 

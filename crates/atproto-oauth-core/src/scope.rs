@@ -29,6 +29,14 @@ pub enum ScopeError {
     /// The scope `atproto` is missing, which the atproto OAuth profile requires.
     #[error("`atproto` must be one of the scopes")]
     NoAtproto,
+    /// The scope named here is one of OpenID Connect, which the atproto OAuth profile does not use.
+    /// The account of a login is [`Session::did`](crate::Session::did), and its address is asked
+    /// for with the scope `account:email`.
+    #[error(
+        "the scope `{0}` is of OpenID Connect, which AT Protocol does not use: remove it (the \
+         account is in the session without it, and `account:email` asks for its address)"
+    )]
+    OpenId(&'static str),
 }
 
 impl Scopes {
@@ -43,9 +51,19 @@ impl Scopes {
     ///
     /// # Errors
     ///
-    /// [`ScopeError::NoAtproto`] if `atproto` is missing, another [`ScopeError`] if the list is
-    /// malformed.
+    /// [`ScopeError::NoAtproto`] if `atproto` is missing, [`ScopeError::OpenId`] for a scope of
+    /// OpenID Connect, another [`ScopeError`] if the list is malformed.
     pub fn parse(text: &str) -> Result<Self, ScopeError> {
+        let scopes = Self::well_formed(text)?;
+        match OPENID.into_iter().find(|scope| scopes.contains(scope)) {
+            Some(scope) => Err(ScopeError::OpenId(scope)),
+            None => Ok(scopes),
+        }
+    }
+
+    /// Parses a list of which a server decides the content: it may have scopes that this client
+    /// does not request.
+    fn well_formed(text: &str) -> Result<Self, ScopeError> {
         let mut seen = BTreeSet::new();
         for token in text.split(' ') {
             if token.is_empty() {
@@ -68,7 +86,7 @@ impl Scopes {
         let mut seen = BTreeSet::new();
         let tokens: Vec<_> =
             text.split_ascii_whitespace().filter(|token| seen.insert(*token)).collect();
-        Self::parse(&tokens.join(" "))
+        Self::well_formed(&tokens.join(" "))
     }
 
     /// Whether the list has exactly this scope; parameters of a scope are not interpreted.
@@ -101,9 +119,12 @@ impl Serialize for Scopes {
 
 impl<'de> Deserialize<'de> for Scopes {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::parse(&String::deserialize(deserializer)?).map_err(de::Error::custom)
+        Self::well_formed(&String::deserialize(deserializer)?).map_err(de::Error::custom)
     }
 }
+
+/// Scopes of OpenID Connect Core sections 3.1.2.1, 5.4 and 11.
+const OPENID: [&str; 6] = ["openid", "profile", "email", "address", "phone", "offline_access"];
 
 #[cfg(test)]
 mod tests {
@@ -123,6 +144,21 @@ mod tests {
         let twice = Scopes::parse("atproto a atproto");
         assert_eq!(twice, Err(ScopeError::Duplicate("atproto".to_owned())));
         assert_eq!(Scopes::granted(" a  atproto a").unwrap().to_string(), "a atproto");
+    }
+
+    #[test]
+    fn scopes_of_openid_connect_are_refused_by_name_unless_a_server_grants_them() {
+        // Rules C-13, D-75
+        for scope in OPENID {
+            let text = format!("atproto {scope} transition:generic");
+            let error = Scopes::parse(&text).unwrap_err();
+            assert_eq!(error, ScopeError::OpenId(scope));
+            assert!(error.to_string().contains(scope) && error.to_string().contains("remove"));
+            let granted = Scopes::granted(&text).unwrap();
+            let stored = serde_json::to_string(&granted).unwrap();
+            assert_eq!(serde_json::from_str::<Scopes>(&stored).unwrap(), granted);
+        }
+        assert!(Scopes::parse("atproto account:email openid:x").is_ok());
     }
 
     #[test]

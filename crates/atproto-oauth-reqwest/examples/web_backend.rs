@@ -34,7 +34,7 @@ pub(crate) struct Backend {
 /// The client. The backend serves its metadata document at its `client_id`, and its JWKS.
 pub(crate) fn client(key: ClientKey) -> Result<ClientBuilder> {
     Ok(Client::web("https://app.client.dev/c.json", Scopes::parse("atproto transition:generic")?)
-        .redirect_uri("https://app.client.dev/callback".parse()?)
+        .redirect_uri("https://app.client.dev/callback")
         .jwks_uri("https://app.client.dev/jwks.json".parse()?)
         .key(key))
 }

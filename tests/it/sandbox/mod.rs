@@ -47,7 +47,7 @@ fn loopback() -> Client {
 /// Returns a confidential client with these keys, whose metadata is not yet published.
 fn confidential_with(keys: impl IntoIterator<Item = ClientKey>) -> Client {
     let client = Client::web("https://app.client.dev/c.json", scopes())
-        .redirect_uri("https://app.client.dev/callback".parse().unwrap());
+        .redirect_uri("https://app.client.dev/callback");
     keys.into_iter().fold(client, ClientBuilder::key).build().unwrap()
 }
 

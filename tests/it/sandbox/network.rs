@@ -84,7 +84,7 @@ fn end_sessions_ends_all_sessions_of_an_account() {
 fn publish_client_publishes_the_jwks_uri_too() {
     let key = ClientKey::new(P256Keys.generate(&mut SystemEntropy)).unwrap();
     let client = Client::web("https://app.client.dev/c.json", scopes())
-        .redirect_uri("https://app.client.dev/callback".parse().unwrap())
+        .redirect_uri("https://app.client.dev/callback")
         .jwks_uri("https://app.client.dev/jwks.json".parse().unwrap())
         .key(key)
         .build()

@@ -127,7 +127,7 @@ impl dyn Stage + '_ {
 
     fn published(&self, client_id: &str, key: ClientKey) -> Client {
         let client = Client::web(client_id, scopes());
-        let client = client.redirect_uri(WEB_CALLBACK.parse().unwrap()).key(key);
+        let client = client.redirect_uri(WEB_CALLBACK).key(key);
         let client = self.configure(client).build().unwrap();
         self.publish(&client);
         client

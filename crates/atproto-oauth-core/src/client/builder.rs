@@ -4,16 +4,18 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use atproto_identity::Resolver;
+use atproto_sansio::printable;
 use url::Url;
 
 use crate::client::Client;
 use crate::client::config::{Config, NoncePolicy};
-use crate::client::description::Description;
+use crate::client::description::{self, Description};
 use crate::client::id;
 use crate::client::key::ClientKey;
 use crate::client::loopback;
-use crate::client::redirect_uri::{self, ApplicationType};
+use crate::client::redirect_uri::{self, ApplicationType, RedirectUri};
 use crate::error::{ConfigError, Error};
+use crate::origin::{Origin, shown};
 use crate::scope::Scopes;
 
 /// Settings of a client, checked by [`build`](Self::build).
@@ -30,6 +32,7 @@ pub struct ClientBuilder {
     nonce_policy: NoncePolicy,
     resource_metadata_fallback: bool,
     development: bool,
+    default_server: Origin,
     /// First option that was set although this kind of client does not have it.
     misplaced: Option<&'static str>,
 }
@@ -38,6 +41,8 @@ pub struct ClientBuilder {
 enum Kind {
     /// A loopback client, whose `client_id` contains its metadata as query parameters.
     Loopback { redirect_path: String },
+    /// A loopback client with the given `client_id`, unchanged.
+    GivenLoopback { client_id: String, redirect_uris: Vec<RedirectUri> },
     /// A client whose `client_id` is the URL of its metadata document.
     Published(Box<Published>),
 }
@@ -46,7 +51,7 @@ enum Kind {
 struct Published {
     client_id: String,
     application_type: ApplicationType,
-    redirect_uris: Vec<Url>,
+    redirect_uris: Vec<String>,
     keys: Vec<ClientKey>,
     jwks_uri: Option<Url>,
     description: Description,
@@ -58,15 +63,7 @@ impl ClientBuilder {
     }
 
     pub(crate) fn published(client_id: String, kind: ApplicationType, scopes: Scopes) -> Self {
-        let published = Published {
-            client_id,
-            application_type: kind,
-            redirect_uris: Vec::new(),
-            keys: Vec::new(),
-            jwks_uri: None,
-            description: Description::default(),
-        };
-        Self::new(Kind::Published(Box::new(published)), scopes)
+        Self::new(Kind::Published(Box::new(Published::new(client_id, kind))), scopes)
     }
 
     fn new(kind: Kind, scopes: Scopes) -> Self {
@@ -77,6 +74,7 @@ impl ClientBuilder {
             nonce_policy: NoncePolicy::default(),
             resource_metadata_fallback: false,
             development: false,
+            default_server: Origin::default_server(),
             misplaced: None,
         }
     }
@@ -86,27 +84,29 @@ impl ClientBuilder {
     ///
     /// # Errors
     ///
-    /// [`ConfigError::ClientId`] if `client_id` is not exactly a `client_id` that
-    /// [`build`](Self::build) makes for a loopback client; [`ConfigError::RedirectUri`] or
-    /// [`InputError::Scopes`](crate::InputError::Scopes) if its path or scopes are malformed.
+    /// [`ConfigError::ClientId`] if `client_id` is not that of a loopback client: `http://localhost`
+    /// and perhaps a query with redirect URIs and scopes. [`ConfigError::RedirectUri`] or
+    /// [`InputError::Scopes`](crate::InputError::Scopes) if these are malformed.
     pub fn from_loopback_client_id(client_id: &str) -> Result<Self, Error> {
-        let (path, scopes) = loopback::parse_client_id(client_id)?;
-        Ok(Self::new(Kind::Loopback { redirect_path: path }, scopes))
+        let (redirect_uris, scopes) = loopback::parse_client_id(client_id)?;
+        let client_id = client_id.to_owned();
+        Ok(Self::new(Kind::GivenLoopback { client_id, redirect_uris }, scopes))
     }
 
     /// Path of the redirect URIs of a loopback client; `/` by default.
     pub fn redirect_path(mut self, path: impl Into<String>) -> Self {
         match &mut self.kind {
             Kind::Loopback { redirect_path } => *redirect_path = path.into(),
-            Kind::Published(_) => self.misplace("redirect_path"),
+            Kind::GivenLoopback { .. } | Kind::Published(_) => self.misplace("redirect_path"),
         }
         self
     }
 
     /// Adds a redirect URI of a web or native client. Logins use the first one, unless
-    /// [`Authorize::redirect_uri`](crate::Authorize::redirect_uri) chooses another.
-    pub fn redirect_uri(self, uri: Url) -> Self {
-        self.with_published("redirect_uri", |published| published.redirect_uris.push(uri))
+    /// [`Authorize::redirect_uri`](crate::Authorize::redirect_uri) chooses another. The metadata
+    /// and each login repeat it in this spelling, because servers compare it as a string.
+    pub fn redirect_uri(self, uri: impl Into<String>) -> Self {
+        self.with_published("redirect_uri", |published| published.redirect_uris.push(uri.into()))
     }
 
     /// Adds a key to a web client, which makes it a confidential client.
@@ -119,7 +119,7 @@ impl ClientBuilder {
 
     /// Https URL at which a confidential client serves its [`jwks`](Client::jwks). The metadata
     /// document then names this URL instead of containing the keys, so that keys are rotated
-    /// without a change of the metadata document.
+    /// without a change of the metadata document. A client without keys can't have it.
     pub fn jwks_uri(self, uri: Url) -> Self {
         self.with_published("jwks_uri", |published| published.jwks_uri = Some(uri))
     }
@@ -155,6 +155,24 @@ impl ClientBuilder {
         Self { development: true, ..self }
     }
 
+    /// Server of a login without an account, which is a login with
+    /// [`Subject::DefaultServer`](crate::Subject::DefaultServer); `https://bsky.social` by default.
+    ///
+    /// ```
+    /// use atproto_oauth_core::{Client, Origin, Scopes, Subject};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let client = Client::loopback(Scopes::parse("atproto")?)
+    ///     .default_server(Origin::parse("https://pds.example.com", false)?)
+    ///     .build()?;
+    /// let login = client.authorize(Subject::DefaultServer);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn default_server(self, server: Origin) -> Self {
+        Self { default_server: server, ..self }
+    }
+
     /// Checks the settings against the rules of the atproto OAuth profile, without any request.
     ///
     /// # Errors
@@ -164,28 +182,28 @@ impl ClientBuilder {
         if let Some(option) = self.misplaced {
             return Err(ConfigError::Misplaced(option).into());
         }
-        let published = match self.kind {
+        if let Err(why) = Origin::parse_canonical(self.default_server.as_str(), self.development) {
+            return Err(ConfigError::DefaultServer { server: self.default_server, why }.into());
+        }
+        let (published, redirect_uris) = match self.kind {
             Kind::Loopback { redirect_path } => {
                 let redirect_uris = loopback::redirect_uris(&redirect_path)?;
-                Published {
-                    client_id: loopback::client_id(&redirect_uris, &self.scopes),
-                    application_type: ApplicationType::Native,
-                    redirect_uris,
-                    keys: Vec::new(),
-                    jwks_uri: None,
-                    description: Description::default(),
-                }
+                let client_id = loopback::client_id(&redirect_uris, &self.scopes);
+                (Published::new(client_id, ApplicationType::Native), redirect_uris)
+            }
+            Kind::GivenLoopback { client_id, redirect_uris } => {
+                (Published::new(client_id, ApplicationType::Native), redirect_uris)
             }
             Kind::Published(published) => {
-                published.check()?;
-                *published
+                let redirect_uris = published.check()?;
+                (*published, redirect_uris)
             }
         };
         let resolver = if self.development { self.resolver.development() } else { self.resolver };
         Ok(Client(Arc::new(Config {
             client_id: published.client_id,
             application_type: published.application_type,
-            redirect_uris: published.redirect_uris,
+            redirect_uris,
             keys: published.keys,
             jwks_uri: published.jwks_uri,
             description: published.description,
@@ -194,13 +212,14 @@ impl ClientBuilder {
             nonce_policy: self.nonce_policy,
             resource_metadata_fallback: self.resource_metadata_fallback,
             development: self.development,
+            default_server: self.default_server,
         })))
     }
 
     fn with_published(mut self, name: &'static str, change: impl FnOnce(&mut Published)) -> Self {
         match &mut self.kind {
             Kind::Published(published) => change(published),
-            Kind::Loopback { .. } => self.misplace(name),
+            Kind::Loopback { .. } | Kind::GivenLoopback { .. } => self.misplace(name),
         }
         self
     }
@@ -211,47 +230,111 @@ impl ClientBuilder {
 }
 
 impl Published {
-    fn check(&self) -> Result<(), ConfigError> {
+    fn new(client_id: String, application_type: ApplicationType) -> Self {
+        Self {
+            client_id,
+            application_type,
+            redirect_uris: Vec::new(),
+            keys: Vec::new(),
+            jwks_uri: None,
+            description: Description::default(),
+        }
+    }
+
+    /// Checks all settings, and returns the redirect URIs.
+    fn check(&self) -> Result<Vec<RedirectUri>, ConfigError> {
         let client_id = id::parse(&self.client_id)?;
         if self.redirect_uris.is_empty() {
             return Err(ConfigError::NoRedirectUri);
         }
-        for uri in &self.redirect_uris {
-            redirect_uri::check(uri, &client_id, self.application_type)?;
+        let mut redirect_uris = Vec::new();
+        for text in &self.redirect_uris {
+            let malformed = |why| ConfigError::RedirectUri { uri: shown(text), why };
+            let uri = RedirectUri::parse(text).map_err(malformed)?;
+            redirect_uri::check(&uri, &client_id, self.application_type)?;
+            redirect_uris.push(uri);
         }
+        self.check_keys()?;
+        self.description.check(&client_id)?;
+        Ok(redirect_uris)
+    }
+
+    fn check_keys(&self) -> Result<(), ConfigError> {
         if self.application_type == ApplicationType::Native && !self.keys.is_empty() {
             return Err(ConfigError::NativeConfidential);
         }
         let mut kids = BTreeSet::new();
-        match self.keys.iter().find(|key| !kids.insert(key.kid())) {
-            Some(key) => Err(ConfigError::SameKid(key.kid().to_owned())),
-            None if self.jwks_uri.as_ref().is_some_and(|uri| uri.scheme() != "https") => {
-                Err(ConfigError::Page { name: "jwks_uri", why: "it must be an https URL" })
+        for key in &self.keys {
+            if key.kid().trim().is_empty() {
+                return Err(ConfigError::EmptyKid);
             }
-            None => self.description.check(&client_id),
+            if !kids.insert(key.kid()) {
+                return Err(ConfigError::SameKid(printable(key.kid())));
+            }
+        }
+        match &self.jwks_uri {
+            Some(_) if self.keys.is_empty() => Err(ConfigError::Page {
+                name: "jwks_uri",
+                why: "the client has no keys to serve there: add one with `key`, or remove it",
+            }),
+            Some(uri) => description::check_page("jwks_uri", uri),
+            None => Ok(()),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use atproto_dpop::P256Keys;
+    use atproto_sansio::SystemEntropy;
+
     use super::*;
 
     #[test]
     fn an_option_of_another_kind_of_client_is_an_error() {
         let scopes = || Scopes::parse("atproto").unwrap();
-        let uri = || Url::parse("https://app.client.dev/callback").unwrap();
-        let web =
-            || Client::web("https://app.client.dev/client.json", scopes()).redirect_uri(uri());
+        let uri = "https://app.client.dev/callback";
+        let web = || Client::web("https://app.client.dev/client.json", scopes()).redirect_uri(uri);
+        let loopback = || Client::loopback(scopes());
+        let given = || ClientBuilder::from_loopback_client_id("http://localhost").unwrap();
+        let key = ClientKey::generate(&P256Keys, &mut SystemEntropy).unwrap();
         assert!(web().build().is_ok());
         for (builder, option) in [
             (web().redirect_path("/callback"), "redirect_path"),
-            (Client::loopback(scopes()).redirect_uri(uri()), "redirect_uri"),
-            (Client::loopback(scopes()).description(Description::default()), "description"),
+            (given().redirect_path("/callback"), "redirect_path"),
+            (loopback().redirect_uri(uri), "redirect_uri"),
+            (given().redirect_uri(uri), "redirect_uri"),
+            (loopback().key(key.clone()), "key"),
+            (given().key(key), "key"),
+            (loopback().jwks_uri(Url::parse(uri).unwrap()), "jwks_uri"),
+            (loopback().description(Description::default()), "description"),
         ] {
             let error = builder.build().unwrap_err();
             let expected = Error::from(ConfigError::Misplaced(option));
             assert_eq!(error.to_string(), expected.to_string());
         }
+    }
+
+    #[test]
+    fn a_client_with_a_given_loopback_client_id_keeps_its_spelling() {
+        // Rules C-45, C-46
+        for client_id in ["http://localhost", "http://localhost/?scope=atproto%20a:b"] {
+            let client = ClientBuilder::from_loopback_client_id(client_id).unwrap().build();
+            assert_eq!(client.unwrap().client_id(), client_id);
+        }
+    }
+
+    #[test]
+    fn the_default_server_is_bluesky_unless_the_client_names_another() {
+        // Rule B-59
+        let client = || Client::loopback(Scopes::parse("atproto").unwrap());
+        let default = client().build().unwrap();
+        assert_eq!(default.default_server().as_str(), "https://bsky.social");
+        let local = Origin::parse("http://localhost:2583", true).unwrap();
+        let error = client().default_server(local.clone()).build().unwrap_err().to_string();
+        assert!(error.contains(local.as_str()), "{error}");
+        assert!(error.contains("`ClientBuilder::development`"), "{error}");
+        let own = client().default_server(local.clone()).development().build().unwrap();
+        assert_eq!(own.default_server(), &local);
     }
 }

@@ -8,16 +8,16 @@ use url::Url;
 use crate::client::auth::{AuthMethod, ClientAuth};
 use crate::client::description::Description;
 use crate::client::key::ClientKey;
-use crate::client::redirect_uri::{self, ApplicationType};
+use crate::client::redirect_uri::{ApplicationType, RedirectUri};
 use crate::error::{EndpointName, Error, InputError, SessionError};
-use crate::origin::Origin;
+use crate::origin::{Origin, shown};
 use crate::scope::Scopes;
 
 /// The settings of a client; [`ClientBuilder`](crate::ClientBuilder) documents and checks them.
 pub(crate) struct Config {
     pub(crate) client_id: String,
     pub(crate) application_type: ApplicationType,
-    pub(crate) redirect_uris: Vec<Url>,
+    pub(crate) redirect_uris: Vec<RedirectUri>,
     /// The keys of a confidential client; new sessions use the first.
     pub(crate) keys: Vec<ClientKey>,
     pub(crate) jwks_uri: Option<Url>,
@@ -27,6 +27,8 @@ pub(crate) struct Config {
     pub(crate) nonce_policy: NoncePolicy,
     pub(crate) resource_metadata_fallback: bool,
     pub(crate) development: bool,
+    /// Server of a login without an account.
+    pub(crate) default_server: Origin,
 }
 
 /// The treatment of a successful response that lacks the `DPoP-Nonce` header.
@@ -90,18 +92,23 @@ impl Config {
         if self.client_id == client_id { Ok(()) } else { Err(SessionError::OtherClient.into()) }
     }
 
-    /// Redirect URI of logins that choose none: the first one of the client.
-    pub(crate) fn default_redirect_uri(&self) -> Option<&Url> {
-        self.redirect_uris.first()
+    /// Redirect URI of a login that asks for `asked`, or for none: then it is the first one of the
+    /// client. Rejects a redirect URI that the client does not declare.
+    pub(crate) fn redirect_uri(&self, asked: Option<&Url>) -> Result<RedirectUri, InputError> {
+        let Some(asked) = asked else {
+            let first = self.redirect_uris.first().cloned();
+            return first.ok_or(InputError::Request("the client has no redirect URI"));
+        };
+        let declared = self.redirect_uris.iter().find_map(|declared| declared.declares(asked));
+        declared.ok_or_else(|| InputError::RedirectUriNotDeclared(shown(asked.as_str())))
     }
 
-    /// Rejects a redirect URI that the client does not declare. The port of a loopback redirect URI
-    /// is free (RFC 8252 section 7.3).
-    pub(crate) fn check_redirect_uri(&self, uri: &Url) -> Result<(), InputError> {
-        if self.redirect_uris.iter().any(|registered| redirect_uri::matches(registered, uri)) {
-            return Ok(());
+    /// Rejects a server of a development network if the client was not built for one.
+    pub(crate) fn check_server(&self, server: &Origin) -> Result<(), InputError> {
+        match Origin::parse_canonical(server.as_str(), self.development) {
+            Ok(_) => Ok(()),
+            Err(why) => Err(InputError::Server { input: shown(server.as_str()), why }),
         }
-        Err(InputError::RedirectUriNotDeclared(uri.to_string()))
     }
 
     /// The violation to report beside a successful response, if that lacks a nonce.

@@ -2,20 +2,23 @@
 //!
 //! RFC 7591 section 2; atproto OAuth, «Client ID Metadata Document».
 
+use atproto_sansio::Reach;
 use url::Url;
 
 use crate::error::ConfigError;
+use crate::origin::to_uri;
 
 /// Name and web pages of a client, for the consent page of the authorization server.
 ///
 /// [`ClientBuilder::build`](crate::ClientBuilder::build) fails with
-/// [`ConfigError::Page`] if a URL is not https.
+/// [`ConfigError::Page`] if authorization servers would reject a URL.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[expect(clippy::exhaustive_structs, reason = "callers write it as a literal")]
 pub struct Description {
     /// Name of the client.
     pub client_name: Option<String>,
-    /// Home page of the client, which must have the origin of the `client_id`.
+    /// Home page of the client. It must have the origin of the `client_id`, and a path above it,
+    /// such as `/`.
     pub client_uri: Option<Url>,
     /// Image with the logo of the client.
     pub logo_uri: Option<Url>,
@@ -35,20 +38,36 @@ impl Description {
         ]
     }
 
-    /// Rejects URLs that are not https, and a `client_uri` of another origin than `client_id`,
-    /// because authorization servers reject them.
+    /// Rejects what authorization servers reject: URLs that are not https, and a `client_uri`
+    /// that does not lead to the `client_id`.
     pub(crate) fn check(&self, client_id: &Url) -> Result<(), ConfigError> {
         for (name, url) in self.urls() {
-            if url.as_ref().is_some_and(|url| url.scheme() != "https") {
-                return Err(ConfigError::Page { name, why: "it must be an https URL" });
+            if let Some(url) = url {
+                check_page(name, url)?;
             }
         }
-        match &self.client_uri {
-            Some(uri) if uri.origin() != client_id.origin() => Err(ConfigError::Page {
-                name: "client_uri",
-                why: "it must be at the client_id's origin",
-            }),
-            Some(_) | None => Ok(()),
+        let wrong = |why| ConfigError::Page { name: "client_uri", why };
+        let Some(client_uri) = &self.client_uri else { return Ok(()) };
+        if client_uri.origin() != client_id.origin() {
+            return Err(wrong("it must be at the client_id's origin"));
         }
+        let parent = format!("{}/", client_uri.path().trim_end_matches('/'));
+        if client_id.path() == client_uri.path() || client_id.path().starts_with(&parent) {
+            return Ok(());
+        }
+        Err(wrong("its path must be a parent of the client_id's path, such as /"))
     }
+}
+
+/// Checks a URL that the metadata document names as its member `name`.
+pub(crate) fn check_page(name: &'static str, url: &Url) -> Result<(), ConfigError> {
+    let wrong = |why| Err(ConfigError::Page { name, why });
+    if url.scheme() != "https" {
+        return wrong("it must be an https URL");
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return wrong("it must not have a user name or password");
+    }
+    let public = to_uri(url).is_some_and(|uri| Reach::Public.check(&uri).is_ok());
+    if public { Ok(()) } else { wrong("its host must be a public DNS name") }
 }

@@ -6,14 +6,19 @@ use atproto_sansio::Reach;
 use url::{Host, Url};
 
 use crate::error::ConfigError;
-use crate::origin::to_uri;
+use crate::origin::{shown, to_uri};
 
 /// Parses and checks a `client_id` that is an https URL.
 pub(crate) fn parse(text: &str) -> Result<Url, ConfigError> {
-    let refused = |why| ConfigError::ClientId { client_id: text.to_owned(), why };
-    let url = Url::parse(text).map_err(|_| refused("it is not a URL"))?;
+    let refused = |why| ConfigError::ClientId { client_id: shown(text), why };
+    let not_a_url = "it must be the whole URL at which the client serves its metadata, such as \
+                     https://app.example.com/oauth-client-metadata.json";
+    let url = Url::parse(text).map_err(|_| refused(not_a_url))?;
     if url.scheme() != "https" {
-        return Err(refused("it must be an https URL"));
+        return Err(refused(
+            "it must be an https URL, also in development: without a public server, use \
+             `Client::loopback`",
+        ));
     }
     if !url.username().is_empty() || url.password().is_some() {
         return Err(refused("it must not have a user name or password"));
@@ -25,10 +30,14 @@ pub(crate) fn parse(text: &str) -> Result<Url, ConfigError> {
         return Err(refused("it must not have a fragment"));
     }
     if !matches!(url.host(), Some(Host::Domain(_))) {
-        return Err(refused("its host must be a DNS name"));
+        return Err(refused(
+            "its host must be a DNS name; for development, use `Client::loopback`",
+        ));
     }
     if url.path() == "/" || url.path().ends_with('/') {
-        return Err(refused("it must have a path that does not end in a slash"));
+        return Err(refused(
+            "it must have a path that does not end in a slash, such as /oauth-client-metadata.json",
+        ));
     }
     // Servers compare the `client_id` as a string, so only its canonical spelling is accepted.
     if url.as_str() != text {
@@ -36,9 +45,12 @@ pub(crate) fn parse(text: &str) -> Result<Url, ConfigError> {
             "it is not in canonical form (lower-case host, no default port, no `..`)",
         ));
     }
-    let uri = to_uri(&url).ok_or_else(|| refused("it is not a URL"))?;
-    if let Err(rule) = Reach::Public.check(&uri) {
-        return Err(refused(rule.reason));
+    let uri = to_uri(&url).ok_or_else(|| refused(not_a_url))?;
+    if Reach::Public.check(&uri).is_err() {
+        return Err(refused(
+            "its host is a local or reserved name, which no authorization server can reach: use a \
+             public name, or `Client::loopback` for development",
+        ));
     }
     Ok(url)
 }
@@ -77,5 +89,26 @@ mod tests {
         ] {
             assert!(parse(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn the_error_of_a_local_client_id_names_the_way_to_develop() {
+        // Rule C-03
+        for text in [
+            "http://localhost/c.json",
+            "http://127.0.0.1:3000/c.json",
+            "http://app.test/c.json",
+            "https://localhost/c.json",
+            "https://127.0.0.1/c.json",
+            "https://app.test/c.json",
+            "https://app.example/c.json",
+        ] {
+            let error = parse(text).unwrap_err().to_string();
+            assert!(error.contains(text) && error.contains("`Client::loopback`"), "{error}");
+        }
+        let error = parse("app.example.com/c.json").unwrap_err().to_string();
+        assert!(error.contains("https://app.example.com/oauth-client-metadata.json"), "{error}");
+        let error = parse("https://user:secret@app.example.com/c.json").unwrap_err().to_string();
+        assert!(!error.contains("secret"), "{error}");
     }
 }

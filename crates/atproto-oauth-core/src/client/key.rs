@@ -34,7 +34,7 @@ use crate::error::Error;
 /// // At each start of the program: read the stored key.
 /// let key = ClientKey::parse(jwk.expose(), &P256Keys)?;
 /// let client = Client::web("https://app.example.com/client.json", Scopes::parse("atproto")?)
-///     .redirect_uri("https://app.example.com/callback".parse().expect("this is a URL"))
+///     .redirect_uri("https://app.example.com/callback")
 ///     .key(key.clone())
 ///     .build()?;
 /// let published = client.metadata().expect("a web client has a metadata document");

@@ -6,15 +6,16 @@
 //!
 //! atproto OAuth, «Localhost Client Development»; RFC 8252 section 7.3.
 
-use atproto_sansio::printable;
 use url::Url;
 use url::form_urlencoded::{self, Serializer};
 
+use crate::client::redirect_uri::{self, RedirectUri};
 use crate::error::{ConfigError, Error};
+use crate::origin::shown;
 use crate::scope::Scopes;
 
 /// Builds the `client_id`: `http://localhost?redirect_uri=…&scope=…`
-pub(crate) fn client_id(redirect_uris: &[Url], scopes: &Scopes) -> String {
+pub(crate) fn client_id(redirect_uris: &[RedirectUri], scopes: &Scopes) -> String {
     let mut query = Serializer::new(String::new());
     for uri in redirect_uris {
         query.append_pair("redirect_uri", uri.as_str());
@@ -23,23 +24,37 @@ pub(crate) fn client_id(redirect_uris: &[Url], scopes: &Scopes) -> String {
     format!("http://localhost?{}", query.finish())
 }
 
-/// Returns the redirect path and the scopes of a `client_id` that [`client_id`] made.
+/// Returns the redirect URIs and the scopes that the `client_id` of a loopback client declares.
+/// Without the parameters these are the root of both loopback addresses, and `atproto`.
 ///
-/// Compares the text as a string, because a URL parser accepts spellings that an authorization
+/// Reads the text as it is spelled, because a URL parser accepts spellings that an authorization
 /// server takes for another `client_id`.
-pub(crate) fn parse_client_id(text: &str) -> Result<(String, Scopes), Error> {
-    let refused = |why| ConfigError::ClientId { client_id: printable(text), why };
+pub(crate) fn parse_client_id(text: &str) -> Result<(Vec<RedirectUri>, Scopes), Error> {
+    let refused = |why| ConfigError::ClientId { client_id: shown(text), why };
     let rest = text
         .strip_prefix("http://localhost")
         .ok_or_else(|| refused("it does not begin with http://localhost"))?;
     let rest = rest.strip_prefix('/').unwrap_or(rest);
-    let query = rest.strip_prefix('?').ok_or_else(|| {
-        refused("http://localhost must be followed by a query, without port or path")
-    })?;
+    let query = match rest.strip_prefix('?') {
+        Some(query) => query,
+        None if rest.is_empty() => "",
+        None => {
+            let why = "http://localhost may be followed by a query, but not by a port or path";
+            return Err(refused(why).into());
+        }
+    };
+    if !query.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#') {
+        return Err(refused("its query has a character that is not encoded, or a fragment").into());
+    }
     let (mut redirect_uris, mut scope) = (Vec::new(), None);
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
         match name.as_ref() {
-            "redirect_uri" => redirect_uris.push(value.into_owned()),
+            "redirect_uri" => {
+                let malformed = |why| ConfigError::RedirectUri { uri: shown(&value), why };
+                let uri = RedirectUri::parse(&value).map_err(malformed)?;
+                redirect_uri::check_loopback(&uri)?;
+                redirect_uris.push(uri);
+            }
             "scope" if scope.is_none() => scope = Some(Scopes::parse(&value)?),
             "scope" => return Err(refused("it has more than one scope parameter").into()),
             _ => {
@@ -48,19 +63,19 @@ pub(crate) fn parse_client_id(text: &str) -> Result<(String, Scopes), Error> {
             }
         }
     }
-    let scopes = scope.ok_or_else(|| refused("it has no scope parameter"))?;
-    let path = redirect_uris.first().and_then(|uri| Some(Url::parse(uri).ok()?.path().to_owned()));
-    let path = path.ok_or_else(|| refused("it has no redirect_uri parameter with a URL"))?;
-    if client_id(&self::redirect_uris(&path)?, &scopes) != text {
-        return Err(refused("it is not exactly a client_id that `Client::loopback` makes").into());
+    if redirect_uris.is_empty() {
+        redirect_uris = self::redirect_uris("/")?;
     }
-    Ok((path, scopes))
+    match scope {
+        Some(scopes) => Ok((redirect_uris, scopes)),
+        None => Ok((redirect_uris, Scopes::parse("atproto")?)),
+    }
 }
 
 /// The redirect URIs with this path: on `127.0.0.1` and `[::1]`. The name `localhost` is not used,
 /// because name resolution may return another address for it.
-pub(crate) fn redirect_uris(path: &str) -> Result<Vec<Url>, ConfigError> {
-    let refused = |why| ConfigError::RedirectUri { uri: path.to_owned(), why };
+pub(crate) fn redirect_uris(path: &str) -> Result<Vec<RedirectUri>, ConfigError> {
+    let refused = |why| ConfigError::RedirectUri { uri: shown(path), why };
     if !path.starts_with('/') {
         return Err(refused("the path must begin with a slash"));
     }
@@ -74,7 +89,7 @@ pub(crate) fn redirect_uris(path: &str) -> Result<Vec<Url>, ConfigError> {
                     "it must be a path in canonical form, without query and fragment",
                 ));
             }
-            Ok(url)
+            Ok(url.into())
         })
         .collect()
 }
@@ -97,21 +112,39 @@ mod tests {
 
     #[test]
     fn a_client_id_is_read_as_it_is_spelled() {
+        // Rules C-45, C-46
         let scopes = Scopes::parse("atproto transition:generic repo:a.b.c?x=y&z#+").unwrap();
         let good = client_id(&redirect_uris("/callback").unwrap(), &scopes);
-        assert_eq!(parse_client_id(&good).unwrap(), ("/callback".to_owned(), scopes));
+        assert_eq!(parse_client_id(&good).unwrap(), (redirect_uris("/callback").unwrap(), scopes));
+        let root = || redirect_uris("/").unwrap();
+        let atproto = || Scopes::parse("atproto").unwrap();
+        for bare in ["http://localhost", "http://localhost/", "http://localhost?"] {
+            assert_eq!(parse_client_id(bare).unwrap(), (root(), atproto()), "{bare}");
+        }
+        let only_scope = parse_client_id("http://localhost/?scope=atproto%20a:b").unwrap();
+        assert_eq!(only_scope, (root(), Scopes::parse("atproto a:b").unwrap()));
+        let fixed = "http://localhost?redirect_uri=http%3A%2F%2F127.0.0.1%3A80%2Fcb";
+        let (uris, scopes) = parse_client_id(fixed).unwrap();
+        assert_eq!((uris[0].as_str(), scopes), ("http://127.0.0.1:80/cb", atproto()));
         for bad in [
-            "http://localhost",
+            "",
+            "http://localhost:8080",
             "http://localhost:8080?scope=atproto",
             "http://localhost/path?scope=atproto",
             "http://localhost.evil.com?scope=atproto",
             "HTTP://localhost?scope=atproto",
-            "http://localhost?scope=atproto",
+            "http://localhost#",
+            "http://localhost?scope=atproto x",
+            "http://localhost?scope=transition:generic",
+            "http://localhost?scope=",
             &format!("{good}&scope=atproto"),
             &format!("{good}&x=y"),
             &format!("{good}#x"),
             &good.replace("127.0.0.1", "127.0.0.2"),
             &good.replace("127.0.0.1", "localhost"),
+            &good.replace("127.0.0.1", "user%40127.0.0.1"),
+            &good.replace("http%3A%2F%2F127", "https%3A%2F%2F127"),
+            &good.replace("%2Fcallback", "%2Fcallback%23x"),
             "https://app.example.com/client.json",
         ] {
             assert!(parse_client_id(bad).is_err(), "{bad}");

@@ -92,7 +92,7 @@ mod tests {
     fn client(keys: &[ClientKey], jwks_uri: Option<&str>) -> Client {
         let scopes = Scopes::parse("atproto transition:generic").unwrap();
         let builder = Client::web("https://app.example.com/c.json", scopes)
-            .redirect_uri("https://app.example.com/cb".parse().unwrap())
+            .redirect_uri("https://app.example.com/cb")
             .description(Description {
                 client_name: Some("An app".to_owned()),
                 ..Description::default()
@@ -145,7 +145,7 @@ mod tests {
 
     #[test]
     fn a_client_that_servers_would_refuse_is_not_built() {
-        // Rules N-06, N-07, C-18
+        // Rules N-06, N-07, C-14, C-18, C-19, C-21, C-22
         let scopes = || Scopes::parse("atproto").unwrap();
         let url = |text: &str| Url::parse(text).unwrap();
         let web = || {
@@ -155,12 +155,34 @@ mod tests {
         assert!(web().build().is_ok());
         assert!(Client::web("https://app.example.com/c.json", scopes()).build().is_err());
         assert!(web().redirect_uri(url("http://127.0.0.1/cb")).build().is_err());
+        assert!(web().redirect_uri("https://app.example.com:443/cb").build().is_err());
         assert!(web().key(key(1).with_kid("k")).key(key(2).with_kid("k")).build().is_err());
+        for kid in ["", " "] {
+            let error = web().key(key(1).with_kid(kid)).build().unwrap_err().to_string();
+            assert!(error.contains("`ClientKey::with_kid`"), "{error}");
+        }
         let page = |uri: &str| Description { client_uri: Some(url(uri)), ..Description::default() };
-        assert!(web().description(page("https://app.example.com/home")).build().is_ok());
+        for uri in ["https://app.example.com/", "https://app.example.com/c.json"] {
+            assert!(web().description(page(uri)).build().is_ok(), "{uri}");
+        }
+        assert!(web().description(page("https://app.example.com/home")).build().is_err());
+        assert!(web().description(page("https://app.example.com/c")).build().is_err());
+        assert!(web().description(page("https://u:p@app.example.com/")).build().is_err());
         assert!(web().description(page("https://other.example.com/")).build().is_err());
         assert!(web().description(page("http://app.example.com/")).build().is_err());
-        assert!(web().jwks_uri(url("http://app.example.com/jwks.json")).build().is_err());
+        let logo = Description {
+            logo_uri: Some(url("https://10.0.0.1/logo.png")),
+            ..Description::default()
+        };
+        assert!(web().description(logo).build().is_err());
+        let jwks = |uri: &str| web().key(key(1)).jwks_uri(url(uri)).build();
+        assert!(jwks("https://app.example.com/jwks.json").is_ok());
+        for uri in ["http://app.example.com/j", "https://10.0.0.1/j", "https://app.test/j"] {
+            assert!(jwks(uri).is_err(), "{uri}");
+        }
+        let public = web().jwks_uri(url("https://app.example.com/jwks.json")).build();
+        let error = public.unwrap_err().to_string();
+        assert!(error.contains("jwks_uri") && error.contains("`key`"), "{error}");
         let native = Client::native("https://app.example.com/c.json", scopes())
             .redirect_uri(url("com.example.app:/cb"));
         assert!(native.clone().build().is_ok());

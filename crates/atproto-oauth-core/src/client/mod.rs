@@ -77,6 +77,9 @@ impl Client {
     /// Resolves the account, pushes the authorization request, and ends in an
     /// [`Authorization`](crate::Authorization): the URL to open in the browser, and the [`Pending`]
     /// login to store until the callback.
+    ///
+    /// [`Subject::parse`] reads what the user typed; [`Subject::DefaultServer`] begins a login
+    /// without an account at the client's [`default_server`](Self::default_server).
     pub fn authorize(&self, subject: Subject) -> Authorize {
         Authorize::new(Arc::clone(&self.0), subject)
     }
@@ -140,6 +143,11 @@ impl Client {
     /// Resolver of handles and DIDs.
     pub fn resolver(&self) -> &Resolver {
         &self.0.resolver
+    }
+
+    /// Server of a login with [`Subject::DefaultServer`].
+    pub fn default_server(&self) -> &Origin {
+        &self.0.default_server
     }
 
     /// Whether the client was built with [`ClientBuilder::development`].

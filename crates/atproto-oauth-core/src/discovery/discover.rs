@@ -16,14 +16,14 @@
 use std::task::Poll;
 
 use atproto_identity::Freshness;
-use atproto_sansio::{Cx, Held, Machine, Step, Steps, printable};
+use atproto_sansio::{Cx, Held, Machine, Step, Steps};
 use url::Url;
 
 use crate::discovery::fetch::FetchDocument;
 use crate::discovery::issuer::{AskIssuer, check_protected, fetch_resource, fetch_server};
 use crate::discovery::server::{ServerMetadata, ServerMetadataEndpoint};
 use crate::error::{Error, InputError};
-use crate::origin::Origin;
+use crate::origin::{Origin, shown};
 
 /// Machine of [`Client::discover`](crate::Client::discover): fetches the metadata of a server and
 /// of its authorization server, and ends in [`Discovered`].
@@ -106,6 +106,6 @@ impl Machine for Discover {
 
 /// Returns the origin of a PDS from its URL in a DID document.
 pub(crate) fn origin_of_pds(pds: &Url, development: bool) -> Result<Origin, InputError> {
-    let input = || printable(pds.as_str());
+    let input = || shown(pds.as_str());
     Origin::of_url(pds, development).map_err(|why| InputError::Server { input: input(), why })
 }

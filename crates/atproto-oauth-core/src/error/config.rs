@@ -2,6 +2,8 @@
 
 use thiserror::Error;
 
+use crate::origin::{Origin, OriginError};
+
 /// A setting of a client that breaks a rule of the atproto OAuth profile.
 ///
 /// [`ClientBuilder::build`](crate::ClientBuilder::build) fails with it before any request is made,
@@ -12,10 +14,10 @@ pub enum ConfigError {
     /// The `client_id` breaks a rule: [`Client::web`](crate::Client::web) and
     /// [`Client::native`](crate::Client::native) take the https URL at which the client serves its
     /// metadata; [`from_loopback_client_id`](crate::ClientBuilder::from_loopback_client_id) takes
-    /// a `client_id` that a loopback client made.
+    /// the `client_id` of a loopback client.
     #[error("{client_id} can't be a client_id: {why}")]
     ClientId {
-        /// The rejected `client_id`.
+        /// The rejected `client_id`, shortened and without a password.
         client_id: String,
         /// The broken rule.
         why: &'static str,
@@ -24,7 +26,7 @@ pub enum ConfigError {
     /// loopback client is not a path. Declare another redirect URI.
     #[error("{uri} can't be a redirect URI of this client: {why}")]
     RedirectUri {
-        /// The rejected redirect URI or path.
+        /// The rejected redirect URI or path, shortened and without a password.
         uri: String,
         /// The broken rule.
         why: &'static str,
@@ -50,6 +52,21 @@ pub enum ConfigError {
     /// [`ClientKey::with_kid`](crate::ClientKey::with_kid).
     #[error("two keys have the kid {0}: rename one with `ClientKey::with_kid`")]
     SameKid(String),
+    /// A key has a `kid` without visible characters, so that authorization servers can't find it.
+    /// Name it with [`ClientKey::with_kid`](crate::ClientKey::with_kid), or leave the thumbprint,
+    /// which is its `kid` by default.
+    #[error(
+        "the kid of a key is empty: name it with `ClientKey::with_kid`, or leave its thumbprint"
+    )]
+    EmptyKid,
+    /// The default server belongs to a development network, for which the client was not built.
+    #[error("{server} can't be the default server: {why}")]
+    DefaultServer {
+        /// The rejected server.
+        server: Origin,
+        /// The broken rule.
+        why: OriginError,
+    },
     /// A URL of the [`Description`](crate::Description), or the `jwks_uri`, breaks a rule that
     /// authorization servers check. Correct the URL.
     #[error("`{name}` can't be published in the client metadata: {why}")]

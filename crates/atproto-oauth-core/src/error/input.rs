@@ -13,16 +13,23 @@ pub enum InputError {
     /// message and ask again.
     #[error("`{input}` is neither a handle, nor a DID, nor the URL of a server: {why}")]
     Subject {
-        /// The rejected text, shortened and without control characters.
+        /// The rejected text, shortened, without control characters and password.
         input: String,
         /// The rule of handles or DIDs that the text breaks.
         why: String,
     },
+    /// The user typed nothing. Ask again; or let the user choose the account at a server, in a login
+    /// with [`Subject::DefaultServer`](crate::Subject::DefaultServer).
+    #[error(
+        "no account was given: type a handle such as alice.bsky.social, a DID, or the URL of a \
+         server (a program logs in without one with `Subject::DefaultServer`)"
+    )]
+    NoSubject,
     /// The text begins like a URL, but is not the origin of a server. The user typed it, or the DID
     /// document of the account names such a PDS.
     #[error("`{input}` is not the URL of a server: {why}")]
     Server {
-        /// The rejected URL, shortened and without control characters.
+        /// The rejected URL, shortened, without control characters and password.
         input: String,
         /// The broken rule.
         why: OriginError,

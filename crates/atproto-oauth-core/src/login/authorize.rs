@@ -23,6 +23,7 @@ use atproto_sansio::{Budget, Cx, Machine, SecretString, Step, Steps, UnixTime};
 use url::Url;
 
 use crate::client::config::Config;
+use crate::client::redirect_uri::RedirectUri;
 use crate::discovery::discover::{Discover, Discovered, origin_of_pds};
 use crate::discovery::server::ServerMetadata;
 use crate::endpoints::form::FormEndpoint;
@@ -89,7 +90,7 @@ struct Push {
     account: Option<Account>,
     request: Dpop<Par>,
     server: ServerMetadata,
-    redirect_uri: Url,
+    redirect_uri: RedirectUri,
     scopes: Scopes,
     state: String,
     code_verifier: SecretString,
@@ -170,7 +171,11 @@ impl Login {
         };
         Ok(match &self.subject {
             Subject::Account(identifier) => resolve(identifier.clone()),
-            Subject::Server(origin) => self.discover(None, origin.clone(), true),
+            Subject::Server(origin) => {
+                self.config.check_server(origin)?;
+                self.discover(None, origin.clone(), true)
+            }
+            Subject::DefaultServer => self.discover(None, self.config.default_server.clone(), true),
         })
     }
 
@@ -180,12 +185,8 @@ impl Login {
         State::Discover(account, Box::new(discover))
     }
 
-    fn redirect(&self) -> Result<&Url, Error> {
-        let asked = self.options.redirect_uri.as_ref();
-        let uri = asked.or_else(|| self.config.default_redirect_uri());
-        let uri = uri.ok_or(InputError::Request("the client has no redirect URI"))?;
-        self.config.check_redirect_uri(uri)?;
-        Ok(uri)
+    fn redirect(&self) -> Result<RedirectUri, InputError> {
+        self.config.redirect_uri(self.options.redirect_uri.as_ref())
     }
 
     fn asked_scopes(&self) -> Result<&Scopes, Error> {
@@ -208,7 +209,7 @@ impl Login {
         {
             return Err(InputError::Prompt(prompt.as_str()).into());
         }
-        let (redirect_uri, scopes) = (self.redirect()?.clone(), self.asked_scopes()?.clone());
+        let (redirect_uri, scopes) = (self.redirect()?, self.asked_scopes()?.clone());
         let state = pkce::random_name(cx.entropy());
         let code_verifier = pkce::verifier(cx.entropy());
         let dpop_key = DpopKey::new(cx.generate_key());
@@ -240,14 +241,14 @@ impl Login {
 
     fn parameters(
         &self,
-        redirect_uri: &Url,
+        redirect_uri: &RedirectUri,
         scopes: &Scopes,
         state: &str,
         code_verifier: &SecretString,
     ) -> Vec<(String, String)> {
         let mut parameters = vec![
             ("response_type", "code".to_owned()),
-            ("redirect_uri", redirect_uri.to_string()),
+            ("redirect_uri", redirect_uri.as_str().to_owned()),
             ("scope", scopes.to_string()),
             ("state", state.to_owned()),
             ("code_challenge", pkce::challenge(code_verifier)),
@@ -273,7 +274,9 @@ impl Login {
         let handle = match &self.subject {
             // `ResolveAccount` has checked that the account's DID document claims the handle.
             Subject::Account(Identifier::Handle(handle)) => Some(handle.clone()),
-            Subject::Account(Identifier::Did(_)) | Subject::Server(_) => None,
+            Subject::Account(Identifier::Did(_)) | Subject::Server(_) | Subject::DefaultServer => {
+                None
+            }
         };
         Authorization {
             url,
@@ -284,7 +287,10 @@ impl Login {
                 state: push.state,
                 client_id: self.config.client_id.clone(),
                 auth: self.config.auth_method(),
-                subject: self.subject.to_string(),
+                subject: match &self.subject {
+                    Subject::DefaultServer => self.config.default_server.to_string(),
+                    subject => subject.to_string(),
+                },
                 prompt: self.options.prompt,
                 response_mode: Some(self.options.response_mode.unwrap_or_default()),
                 nonce: push.request.hint().cloned(),

@@ -15,6 +15,7 @@ use url::form_urlencoded;
 use crate::error::{AuthorityError, CallbackProblem, Denied, Error};
 use crate::login::pending::Pending;
 use crate::login::prompt::ResponseMode;
+use crate::origin::shown;
 
 /// Parsed parameters of the browser's callback, not checked yet. `Debug` omits `code` and `state`.
 #[derive(Clone)]
@@ -182,7 +183,7 @@ impl CallbackParams {
             return Err(CallbackProblem::Expired.into());
         }
         if let Some(location) = &self.location
-            && !same_url_except_query(location, &pending.redirect_uri)
+            && !same_url_except_query(location, pending.redirect_uri())
         {
             return Err(CallbackProblem::RedirectUri.into());
         }
@@ -191,7 +192,7 @@ impl CallbackParams {
         if let Some(found) = &self.iss
             && found != expected.as_str()
         {
-            let (expected, found) = (expected.clone(), printable(found));
+            let (expected, found) = (expected.clone(), shown(found));
             return Err(AuthorityError::IssuerMismatch { expected, found }.into());
         }
         match &self.answer {

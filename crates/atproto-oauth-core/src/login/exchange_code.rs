@@ -173,7 +173,7 @@ impl Login {
             },
             grant: Grant::Code {
                 code: code.clone(),
-                redirect_uri: pending.redirect_uri.to_string(),
+                redirect_uri: pending.redirect_uri.as_str().to_owned(),
                 code_verifier: pending.code_verifier.clone(),
             },
         };

@@ -12,6 +12,7 @@ use url::Url;
 
 use crate::client::auth::{AuthMethod, ClientAuth};
 use crate::client::config::Config;
+use crate::client::redirect_uri::RedirectUri;
 use crate::discovery::server::ServerMetadata;
 use crate::error::{Error, InputError};
 use crate::login::prompt::{Prompt, ResponseMode};
@@ -39,7 +40,7 @@ pub struct Pending {
     pub(crate) client_id: String,
     pub(crate) auth: AuthMethod,
     pub(crate) server: ServerMetadata,
-    pub(crate) redirect_uri: Url,
+    pub(crate) redirect_uri: RedirectUri,
     pub(crate) scopes: Scopes,
     /// [`Subject`](crate::Subject) of the login, as text.
     pub(crate) subject: String,
@@ -129,7 +130,7 @@ impl Pending {
 
     /// URL that the authorization server redirects the browser to; the callback must arrive there.
     pub fn redirect_uri(&self) -> &Url {
-        &self.redirect_uri
+        self.redirect_uri.url()
     }
 
     /// Ten minutes after the authorization request was made: later callbacks are rejected.

@@ -9,7 +9,7 @@
 mod response;
 
 use atproto_identity::Did;
-use atproto_sansio::{Body, printable};
+use atproto_sansio::Body;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, header};
 use serde::Serialize;
@@ -17,6 +17,7 @@ use url::form_urlencoded::Serializer;
 
 pub use self::response::{XrpcError, check, is_nonce_refused, is_token_refused, json};
 use crate::error::InputError;
+use crate::origin::shown;
 
 /// Builds a query: `GET /xrpc/<nsid>?<params>`. For an array, repeat the parameter name with each
 /// element.
@@ -110,7 +111,7 @@ pub fn upload(
 ///
 /// [`InputError::Service`] if `service` does not have this form.
 pub fn with_proxy(mut request: Request<Body>, service: &str) -> Result<Request<Body>, InputError> {
-    let refused = || InputError::Service(printable(service));
+    let refused = || InputError::Service(shown(service));
     let (did, fragment) = service.split_once('#').ok_or_else(refused)?;
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:".contains(&byte);
     if fragment.is_empty() || !fragment.bytes().all(fits) || did.parse::<Did>().is_err() {
@@ -129,7 +130,7 @@ fn build(request: http::request::Builder, body: Bytes) -> Result<Request<Body>, 
 
 fn path(nsid: &str, params: &[(&str, &str)]) -> Result<String, InputError> {
     if !is_nsid(nsid) {
-        return Err(InputError::Nsid(printable(nsid)));
+        return Err(InputError::Nsid(shown(nsid)));
     }
     if params.is_empty() {
         return Ok(format!("/xrpc/{nsid}"));

@@ -83,3 +83,8 @@ fn a_revocation_that_failed_reaches_the_user() {
         assert_eq!(told.contains(text), !is_revoked, "{told}");
     }
 }
+
+#[test]
+fn a_request_that_fails_is_named() {
+    run(command::a_request_that_fails_is_named);
+}

@@ -167,9 +167,9 @@ impl<'a> Cx<'a> {
             return self.mailbox.refuse(ticket, TransportError::blocked(rule));
         }
         let How { timeout, answer, reach, start_by, least_time } = how;
-        let host = request.uri().host().map(str::to_owned);
+        let target = Some(Box::new((request.method().clone(), request.uri().clone())));
         self.mailbox.fill(ticket, place, |respond| {
-            let respond = Respond { host, limit: answer.limit(), ..respond };
+            let respond = Respond { target, limit: answer.limit(), ..respond };
             Call::Http(HttpCall { request, timeout, start_by, least_time, answer, reach, respond })
         });
     }

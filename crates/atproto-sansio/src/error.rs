@@ -4,6 +4,10 @@ use std::error::Error;
 use std::fmt;
 use std::net::IpAddr;
 
+use http::{Method, Uri};
+
+use crate::text::printable;
+
 /// Error of a call: how far the call got, and a sentence for a log.
 ///
 /// Only the machine knows whether a request can be repeated, so a driver reports the [`Phase`] and
@@ -73,14 +77,20 @@ impl TransportError {
         Self { phase: Phase::Blocked(Box::new(rule)), detail }
     }
 
-    /// Puts the host of the call in front of `detail`, or into the rule of a blocked call.
-    pub(crate) fn about(self, host: &str) -> Self {
+    /// Puts the method, host, port and path of the call in front of `detail`, or the host into the
+    /// rule of a blocked call. The query is left out, because it may hold a secret.
+    pub(crate) fn about(self, method: &Method, uri: &Uri) -> Self {
+        let host = uri.host().unwrap_or_default();
         match self.phase {
             Phase::Blocked(rule) if rule.host.is_empty() => {
                 Self::blocked(Rule { host: host.to_owned(), ..*rule })
             }
             Phase::Blocked(_) => self, // its rule names the host
-            phase => Self { detail: format!("{host}: {}", self.detail), phase },
+            phase => {
+                let port = uri.port().map_or_else(String::new, |port| format!(":{port}"));
+                let target = printable(format!("{method} {host}{port}{}", uri.path()));
+                Self { detail: format!("{target}: {}", self.detail), phase }
+            }
         }
     }
 
@@ -135,5 +145,20 @@ impl fmt::Display for Rule {
             None if self.host.is_empty() => f.write_str(self.reason),
             None => write!(f, "{}: {}", self.host, self.reason),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_names_method_host_port_and_path_without_the_query() {
+        let uri = "http://localhost:2583/xrpc/a.b.c?cursor=secret".parse().unwrap();
+        let error = TransportError::new(Phase::NotSent, "no address").about(&Method::POST, &uri);
+        let text = "the request was not sent: POST localhost:2583/xrpc/a.b.c: no address";
+        assert_eq!(error.to_string(), text);
+        let error = TransportError::blocked(Rule::because("no")).about(&Method::POST, &uri);
+        assert_eq!(error.to_string(), "the request was blocked: localhost: no");
     }
 }

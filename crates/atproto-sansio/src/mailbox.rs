@@ -253,7 +253,7 @@ impl Mailbox {
         Respond {
             address: Address { flow: Arc::clone(&self.identity), slot: ticket.slot },
             answerer: Answerer(Arc::clone(&ticket.claim.0)),
-            host: None,
+            target: None,
             limit: usize::MAX,
             kind: PhantomData,
         }

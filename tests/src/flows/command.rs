@@ -150,6 +150,17 @@ pub fn the_option_for_a_network_on_this_machine_is_named(command: &Command<'_>) 
     assert!(code == Some(1) && !told.contains("--development"), "{told}");
 }
 
+pub fn a_request_that_fails_is_named(command: &Command<'_>) {
+    let folder = tempfile::tempdir().unwrap();
+    let closed = command.stage.closed_port();
+    let arguments = ["login", "--no-browser", closed.as_str()];
+    let output = command.start(&folder.path().join("session.json"), &arguments).output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(7), "{told}");
+    let place = &closed[url::Position::BeforeHost..url::Position::AfterPort];
+    assert!(told.contains(&format!("GET {place}/.well-known/oauth-")), "{told}");
+}
+
 /// Runs `login` in a network where the tokens are not for the account, and returns the message.
 pub fn rejected_tokens(command: &Command<'_>) -> String {
     let folder = tempfile::tempdir().unwrap();

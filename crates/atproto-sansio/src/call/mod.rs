@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Method, Request, Response, Uri};
 
 use crate::call::shared::{SharedCall, SharedResult};
 use crate::call::store::StoreCall;
@@ -177,8 +177,8 @@ pub struct SignCall {
 pub struct Respond<T> {
     pub(crate) address: Address,
     pub(crate) answerer: Answerer,
-    /// Host of an HTTP call, for the text of an error.
-    pub(crate) host: Option<String>,
+    /// Method and URL of an HTTP call, for the text of an error.
+    pub(crate) target: Option<Box<(Method, Uri)>>,
     /// Largest body in bytes. `with` enforces it, so that the limit holds even if the driver did
     /// not.
     pub(crate) limit: usize,
@@ -295,11 +295,11 @@ impl<T: Payload> Respond<T> {
     ///
     /// If the body of a 2xx response is larger than the limit of the call, the reply becomes
     /// [`Phase::TooLarge`]; the body of any other response is cut. The text of an error of an HTTP
-    /// call gets the host in front.
+    /// call gets method, host, port and path in front.
     pub fn with(self, outcome: Result<T, TransportError>) -> Reply {
         let outcome = outcome.and_then(|payload| payload.within(self.limit));
-        let outcome = outcome.map_err(|error| match self.host {
-            Some(host) => error.about(&host),
+        let outcome = outcome.map_err(|error| match self.target {
+            Some(target) => error.about(&target.0, &target.1),
             None => error,
         });
         Reply { address: self.address, answerer: self.answerer, outcome: Box::new(outcome) }

@@ -10,7 +10,7 @@ use atproto_sansio::{
 use bytes::Bytes;
 use http::{Request, Response};
 
-use crate::support::{Driver, Get, by_fn, echo, get, how, lost, lost_by_peer, name};
+use crate::support::{Driver, Get, by_fn, echo, get, how, lost, lost_at, name};
 
 /// Runs `machine` to its end and polls it once more. Returns whether the last poll panicked, and
 /// the names of all calls that were handed out.
@@ -60,7 +60,7 @@ fn a_reply_that_comes_after_the_end_is_ignored() {
     let mut calls = driver.calls();
     let late = calls.pop().unwrap();
     driver.flow.handle_reply(calls.pop().unwrap().fail(lost()));
-    assert_eq!(driver.end().unwrap_err(), lost_by_peer());
+    assert_eq!(driver.end().unwrap_err(), lost_at("a"));
     assert!(!late.is_wanted());
     driver.flow.handle_reply(echo(late));
 }

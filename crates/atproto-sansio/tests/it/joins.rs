@@ -4,7 +4,7 @@ use std::task::Poll;
 
 use atproto_sansio::{Cx, Held, Join, Machine, Output, TransportError};
 
-use crate::support::{Driver, echo, get, lost, lost_by_peer, name, names, orders};
+use crate::support::{Driver, echo, get, lost, lost_at, name, names, orders};
 
 fn both(first: &str, second: &str) -> (String, String) {
     (first.to_owned(), second.to_owned())
@@ -38,7 +38,7 @@ fn one_error_ends_a_join_at_once_and_withdraws_the_queued_calls_of_the_other() {
     let a = driver.call();
     assert_eq!(name(&a), "a");
     driver.flow.handle_reply(a.fail(lost()));
-    assert_eq!(driver.end().unwrap_err(), lost_by_peer());
+    assert_eq!(driver.end().unwrap_err(), lost_at("a"));
 }
 
 #[test]
@@ -68,7 +68,7 @@ fn either_side_can_fail_first_while_the_other_is_in_flight() {
         let mut driver = Driver::new(Join::new(get("a"), get("b")));
         let mut calls = driver.calls();
         driver.flow.handle_reply(calls.remove(failing).fail(lost()));
-        assert_eq!(driver.end().unwrap_err(), lost_by_peer());
+        assert_eq!(driver.end().unwrap_err(), lost_at(["a", "b"][failing]));
         assert!(!calls[0].is_wanted(), "the call of the other machine was withdrawn");
     }
 }
@@ -80,7 +80,7 @@ fn a_result_that_is_kept_does_not_hide_a_later_error() {
     driver.flow.handle_reply(echo(a));
     assert!(driver.is_waiting());
     driver.flow.handle_reply(b.fail(lost()));
-    assert_eq!(driver.end().unwrap_err(), lost_by_peer());
+    assert_eq!(driver.end().unwrap_err(), lost_at("b"));
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn the_error_of_the_first_counts_if_both_fail_at_once() {
     let [a, b] = driver.calls().try_into().unwrap();
     driver.flow.handle_reply(b.unsupported());
     driver.flow.handle_reply(a.fail(lost()));
-    assert_eq!(driver.end().unwrap_err(), lost_by_peer());
+    assert_eq!(driver.end().unwrap_err(), lost_at("a"));
 }
 
 #[test]

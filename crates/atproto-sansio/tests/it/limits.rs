@@ -39,7 +39,7 @@ fn a_reply_may_be_as_large_as_the_limit_and_no_larger() {
     assert_eq!(error.phase, Phase::TooLarge);
     assert_eq!(
         error.to_string(),
-        "the reply is too large: peer.example.net: 5 bytes where 4 are allowed"
+        "the reply is too large: GET peer.example.net/: 5 bytes where 4 are allowed"
     );
     assert!(!error.surely_not_sent());
     assert!(received(Answer::Buffered(0), ok("")).is_ok());

@@ -10,7 +10,7 @@ use atproto_sansio::{
 };
 use bytes::Bytes;
 
-use crate::support::{NoKeys, by_fn, echo, get, lost, lost_by_peer, name};
+use crate::support::{NoKeys, by_fn, echo, get, lost, lost_at, name};
 
 const TOPIC: Topic = Topic::new("topic", 2, 1000);
 
@@ -169,7 +169,7 @@ fn drive_runs_a_machine_from_beginning_to_end() {
 #[test]
 fn drive_ends_with_the_error_of_the_machine() {
     let result = drive(&System::new(NoKeys), get("a"), |call| call.fail(lost()));
-    assert_eq!(result.unwrap_err(), lost_by_peer());
+    assert_eq!(result.unwrap_err(), lost_at("a"));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::task::{Poll, ready};
 
 use atproto_sansio::{Call, Cx, Fetch, Join, Machine, Output, TransportError};
 
-use crate::support::{Driver, Get, echo, get, lost, lost_by_peer, name, orders};
+use crate::support::{Driver, Get, echo, get, lost, lost_at, name, orders};
 
 /// Sends one request, then another, and joins the two texts.
 struct Then(Fetch<Get>, Option<String>, Fetch<Get>);
@@ -71,6 +71,7 @@ fn in_every_order_the_first_failure_is_the_result() {
             let mut driver = Driver::new(machine());
             let mut calls: Vec<_> = driver.calls().into_iter().map(Some).collect();
             assert_eq!(calls.len(), 4);
+            let failed = name(calls[order[failing]].as_ref().unwrap());
             for (step, &at) in order.iter().enumerate() {
                 let call = calls[at].take().unwrap();
                 if step == failing {
@@ -79,7 +80,7 @@ fn in_every_order_the_first_failure_is_the_result() {
                 }
                 driver.flow.handle_reply(echo(call));
             }
-            assert_eq!(driver.end().unwrap_err(), lost_by_peer());
+            assert_eq!(driver.end().unwrap_err(), lost_at(&failed));
             assert!(calls.iter().flatten().all(|call| !call.is_wanted()));
         }
     }

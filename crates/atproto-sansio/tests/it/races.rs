@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use atproto_sansio::{Cx, Fetch, Machine, Output, Ticket, TransportError};
 
-use crate::support::{Driver, Get, echo, get, lost, lost_by_peer, name, names};
+use crate::support::{Driver, Get, echo, get, lost, lost_at, name, names};
 
 /// Asks DNS and HTTPS at the same time, and ends with the first successful answer.
 struct Race {
@@ -95,5 +95,5 @@ fn a_race_fails_when_both_have_failed() {
         assert!(driver.is_waiting());
         driver.flow.handle_reply(call.fail(lost()));
     }
-    assert!(matches!(driver.poll(), Output::Done(Err(error)) if error == lost_by_peer()));
+    assert!(matches!(driver.poll(), Output::Done(Err(error)) if error == lost_at("https")));
 }

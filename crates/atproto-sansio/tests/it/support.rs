@@ -181,9 +181,10 @@ pub(crate) fn lost() -> TransportError {
     TransportError::new(Phase::MaybeSent, "the wire was cut")
 }
 
-/// The error of [`lost`] as a machine receives it: with the host in front.
-pub(crate) fn lost_by_peer() -> TransportError {
-    TransportError::new(Phase::MaybeSent, "peer.example.net: the wire was cut")
+/// The error of [`lost`] as a machine receives it: with the request to this path in front.
+pub(crate) fn lost_at(path: &str) -> TransportError {
+    let detail = format!("GET peer.example.net/{path}: the wire was cut");
+    TransportError::new(Phase::MaybeSent, detail)
 }
 
 /// Short name of a call: its path, DNS name, key or kind.

@@ -3,14 +3,18 @@
 use std::time::Duration;
 
 use atproto_dpop::{DpopKey, P256Keys, Proof};
-use atproto_oauth_sandbox::{ErrorForm, Habits, NonceOnSuccess, ReasonMember, Sandbox, ServerId};
+use atproto_oauth_core::CallbackParams;
+use atproto_oauth_sandbox::{
+    Browser, Consent, ErrorForm, Habits, NoRedirect, NonceOnSuccess, ReasonMember, Sandbox,
+    ServerId,
+};
 use atproto_sansio::{SystemEntropy, UnixTime};
 use bytes::Bytes;
 use http::{Method, Request, Response};
 use serde_json::Value;
 use url::form_urlencoded::Serializer;
 
-use crate::sandbox::{ALICE, log_in, loopback, server};
+use crate::sandbox::{ALICE, begin, log_in, loopback, server};
 
 const CALLBACK: &str = "http://127.0.0.1/callback";
 /// The verifier of RFC 7636 appendix B, and its challenge.
@@ -410,4 +414,20 @@ fn a_server_without_nonces_ignores_an_old_one() {
     raw.sandbox.require_nonces(raw.pds, false);
     let answer = raw.revoke();
     assert_eq!((answer.status(), answer.header("dpop-nonce")), (200, None));
+}
+
+#[test]
+fn a_login_at_tranquil_survives_a_user_who_takes_six_minutes() {
+    // The nonce of the pushed request is too old then, and a stale nonce costs the code.
+    let (mut sandbox, client) = (Sandbox::new(1), loopback());
+    let pds = server(&sandbox, &sandbox.names().pds);
+    sandbox.set_habits(pds, Habits::tranquil());
+    let begun = begin(&mut sandbox, &client, ALICE);
+    let mut browser = Browser::default();
+    sandbox.advance(Duration::from_secs(200));
+    assert_eq!(sandbox.open(&mut browser, &begun.url), Err(NoRedirect::Waiting));
+    sandbox.advance(Duration::from_secs(160));
+    let back = sandbox.consent(&mut browser, &begun.url, Consent::of(ALICE)).unwrap();
+    let params = CallbackParams::parse(&back).unwrap();
+    let _ = sandbox.run(client.callback(begun.pending, params)).unwrap();
 }

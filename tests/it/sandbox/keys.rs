@@ -115,5 +115,7 @@ fn a_remote_signer_takes_its_time() {
 
     // With the longest time, the signer hangs; the login ends with an error.
     sandbox.process().add_slow_remote_key("the key in the safe", safe, Duration::MAX);
+    let before = sandbox.now();
     assert!(sandbox.run(client.authorize(ALICE.parse().unwrap())).is_err());
+    assert!(sandbox.now().since(before) < Duration::from_secs(120));
 }

@@ -108,8 +108,16 @@ impl Sandbox {
             Call::Sleep(call) => call.respond.with(Ok(())),
             Call::Sign(call) => {
                 let (time, signed) = process.sign(&call.key_id, &call.message);
-                let failed = |why| TransportError::new(Phase::NotSent, why);
-                return (time, call.respond.with(signed.map_err(failed)));
+                let failed = |phase, why: String| Err(TransportError::new(phase, why));
+                let signed = match signed {
+                    _ if time > call.timeout => {
+                        let why = "the remote signer did not answer within the timeout of the call";
+                        failed(Phase::TimedOut, why.to_owned())
+                    }
+                    Ok(signature) => Ok(signature),
+                    Err(why) => failed(Phase::NotSent, why),
+                };
+                return (time.min(call.timeout), call.respond.with(signed));
             }
             Call::Shared(call) => {
                 let Ok(result) = self.run_in(process, call.machine);

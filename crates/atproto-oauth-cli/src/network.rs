@@ -4,7 +4,7 @@ use std::fs;
 
 use atproto_dpop::P256Keys;
 use atproto_identity::Resolver;
-use atproto_oauth_core::{Client, ClientBuilder, NoncePolicy, Revocation, Scopes, Session};
+use atproto_oauth_core::{Client, ClientBuilder, Revocation, Scopes, Session};
 use atproto_oauth_ureq::{Driver, OAuthClient};
 use atproto_sansio::{System, is_development_host};
 use url::Url;
@@ -33,8 +33,7 @@ fn configure(builder: ClientBuilder, common: &Common) -> ClientBuilder {
         [] => Resolver::new(),
         directories => Resolver::new().with_directories(directories.iter().cloned()),
     };
-    // Several servers that people run leave out nonces.
-    let builder = builder.resolver(resolver).nonce_policy(NoncePolicy::Interop);
+    let builder = builder.resolver(resolver);
     if common.development { builder.development() } else { builder }
 }
 

@@ -1,7 +1,9 @@
 //! Whole sessions at servers that behave like those that people run. Each client has its default
 //! settings, and learns nothing about the server beforehand.
 
-use atproto_oauth_core::{Revocation, xrpc};
+use std::time::Duration;
+
+use atproto_oauth_core::{Revocation, SessionEffect, xrpc};
 use atproto_oauth_sandbox::Habits;
 
 use crate::flows::{Adapter, Sandboxed, Stage, who_am_i};
@@ -42,10 +44,65 @@ pub fn a_session_at_tranquil<S: Sandboxed>(stage: &S) {
     whole_session(stage, Habits::tranquil());
 }
 
+pub fn a_session_at_cirrus<S: Sandboxed>(stage: &S) {
+    whole_session(stage, Habits::cirrus());
+}
+
+pub fn a_session_at_ezpds<S: Sandboxed>(stage: &S) {
+    whole_session(stage, Habits::ezpds());
+}
+
 pub fn a_session_at_cocoon<S: Sandboxed>(stage: &S) {
     whole_session(stage, Habits::cocoon());
 }
 
 pub fn a_session_at_pegasus<S: Sandboxed>(stage: &S) {
     whole_session(stage, Habits::pegasus());
+}
+
+/// The habits of all servers other than the reference server.
+fn all() -> [Habits; 5] {
+    [Habits::tranquil(), Habits::cirrus(), Habits::ezpds(), Habits::cocoon(), Habits::pegasus()]
+}
+
+pub fn a_clock_that_is_some_seconds_off_is_tolerated_by_each_server<S: Sandboxed>(stage: &S) {
+    // Without knowledge of the offset: the request is not repeated, and a code is not lost.
+    for is_ahead in [true, false] {
+        for habits in all() {
+            {
+                let mut sandbox = stage.sandbox();
+                let pds = sandbox.names().pds.clone();
+                let pds = sandbox.find_server(&pds).unwrap();
+                let by = Duration::from_secs(8);
+                match is_ahead {
+                    true => sandbox.set_server_clock_ahead(pds, by),
+                    false => sandbox.set_server_clock_behind(pds, by),
+                }
+                // Until then, the sandbox remembers fetched documents by this server's clock.
+                sandbox.forget_clients(pds);
+                sandbox.clear_log();
+            }
+            whole_session(stage, habits);
+            let refused = |error: &str| ["invalid_dpop_proof", "InvalidRequest"].contains(&error);
+            let sandbox = stage.sandbox();
+            let errors = sandbox.requests().filter_map(|exchange| exchange.error());
+            assert_eq!(errors.filter(|error| refused(error)).count(), 0, "ahead: {is_ahead}");
+        }
+    }
+}
+
+pub fn a_dead_refresh_token_ends_the_session_only_with_a_standard_error<S: Sandboxed>(stage: &S) {
+    let as_stage: &dyn Stage = stage;
+    for habits in all() {
+        set(stage, habits.clone());
+        for client in clients(stage, &habits) {
+            let session = as_stage.log_in(&*client, "alice");
+            stage.sandbox().end_sessions(session.did().as_str());
+            let failed = client.refresh(session).unwrap_err();
+            let is_named = habits.dead_refresh_token.error == "invalid_grant";
+            // An error that no specification defines does not prove that the session is over.
+            let expected = if is_named { SessionEffect::Dead } else { SessionEffect::Ambiguous };
+            assert_eq!(failed.effect, expected, "{habits:?}: {failed:?}");
+        }
+    }
 }

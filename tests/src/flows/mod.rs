@@ -49,8 +49,12 @@ macro_rules! flows {
         $crate::flows! { @tests $stage;
             habits {
                 a_session_at_tranquil
+                a_session_at_cirrus
+                a_session_at_ezpds
                 a_session_at_cocoon
                 a_session_at_pegasus
+                a_clock_that_is_some_seconds_off_is_tolerated_by_each_server
+                a_dead_refresh_token_ends_the_session_only_with_a_standard_error
             }
         }
     };

@@ -166,7 +166,7 @@ fn a_confidential_client_is_published() {
     let key = ClientKey::new(P256Keys.generate(&mut SystemEntropy)).unwrap();
     let build = |plc: Url| {
         Client::web(id, Scopes::parse("atproto").unwrap())
-            .redirect_uri("https://app.client.dev/callback".parse().unwrap())
+            .redirect_uri("https://app.client.dev/callback")
             .key(key.clone())
             .jwks_uri(jwks_uri.parse().unwrap())
             .resolver(Resolver::new().with_directories([plc]))

@@ -22,6 +22,7 @@ mod scenario;
 mod server;
 pub mod settings;
 pub mod shared;
+pub mod signing;
 #[cfg(feature = "tls")]
 pub mod tls;
 

@@ -107,6 +107,19 @@ macro_rules! shared_tests {
     };
 }
 
+/// Makes a `#[test]` of each scenario of [`signing`](crate::signing). The expression is a function
+/// that takes the time of a remote signer, and returns a [`Driving`](crate::Driving) with that
+/// signer. Each signature is 64 bytes of value 7.
+#[macro_export]
+macro_rules! signing_tests {
+    ($driver:expr) => {
+        $crate::__each! { signing, $driver;
+            a_signature_in_time_is_handed_over
+            a_signer_that_hangs_ends_with_the_time_of_the_procedure
+        }
+    };
+}
+
 /// Makes a `#[test]` of each scenario of [`tls`](crate::tls). The expression is a function that
 /// takes [`Settings`](crate::Settings), and returns an adapter with these settings.
 #[cfg(feature = "tls")]

@@ -119,3 +119,22 @@ fn a_remote_signer_takes_its_time() {
     assert!(sandbox.run(client.authorize(ALICE.parse().unwrap())).is_err());
     assert!(sandbox.now().since(before) < Duration::from_secs(120));
 }
+
+#[test]
+fn a_refresh_whose_signer_hangs_keeps_the_session() {
+    // Rule P-15: no request was sent, so the refresh token was not spent.
+    let safe = signer();
+    let key = ClientKey::remote("the key in the safe", Jwk::new(*safe.public()).unwrap());
+    let client = confidential_with([key]);
+    let mut sandbox = Sandbox::new(1);
+    sandbox.publish_client(&client);
+    sandbox.process().add_remote_key("the key in the safe", Arc::clone(&safe));
+    let session = log_in(&mut sandbox, &client, ALICE);
+    let hangs = Duration::MAX;
+    sandbox.process().add_slow_remote_key("the key in the safe", Arc::clone(&safe), hangs);
+    let failed = sandbox.run(client.refresh(session.clone())).unwrap_err();
+    assert_eq!(failed.effect, SessionEffect::Keep, "{failed:?}");
+    assert!(failed.is_retryable());
+    sandbox.process().add_remote_key("the key in the safe", safe);
+    assert!(sandbox.run(client.refresh(session)).is_ok());
+}

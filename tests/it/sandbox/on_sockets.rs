@@ -1,6 +1,6 @@
 //! Every flow on sockets with both adapters, and large or many requests.
 
-use atproto_oauth_tests::flows::{OnSockets, Over, Plain, Stage, large, many, matrix};
+use atproto_oauth_tests::flows::{OnSockets, Over, Plain, Stage, large, many, matrix, odd};
 
 mod ureq {
     atproto_oauth_tests::flows!(atproto_oauth_tests::flows::OnSockets::blocking());
@@ -24,6 +24,28 @@ fn a_large_blob_is_uploaded_and_downloaded_in_chunks() {
     let stage = OnSockets::asynchronous();
     let client = stage.reqwest((&stage as &dyn Stage).loopback());
     large::a_large_blob_is_uploaded_and_downloaded(&stage, &client);
+}
+
+#[test]
+fn a_refused_upload_keeps_its_body() {
+    let stage = OnSockets::blocking();
+    let client = stage.ureq((&stage as &dyn Stage).loopback());
+    odd::a_refused_upload_keeps_its_body(&stage, &client);
+    let stage = OnSockets::asynchronous();
+    let client = stage.reqwest((&stage as &dyn Stage).loopback());
+    odd::a_refused_upload_keeps_its_body(&stage, &client);
+}
+
+#[test]
+fn a_fast_host_does_not_decide_before_slow_dns() {
+    odd::a_fast_host_does_not_decide_before_slow_dns(&OnSockets::blocking());
+    odd::a_fast_host_does_not_decide_before_slow_dns(&OnSockets::asynchronous());
+}
+
+#[test]
+fn slow_hosts_do_not_age_the_proof_of_a_code() {
+    odd::slow_hosts_do_not_age_the_proof_of_a_code(&OnSockets::blocking());
+    odd::slow_hosts_do_not_age_the_proof_of_a_code(&OnSockets::asynchronous());
 }
 
 #[test]

@@ -21,6 +21,7 @@ pub mod many;
 pub mod matrix;
 pub mod modes;
 pub mod nonces;
+pub mod odd;
 pub mod resolving;
 pub mod round_trips;
 
@@ -55,6 +56,11 @@ macro_rules! flows {
                 a_session_at_pegasus
                 a_clock_that_is_some_seconds_off_is_tolerated_by_each_server
                 a_dead_refresh_token_ends_the_session_only_with_a_standard_error
+            }
+            odd {
+                the_nonce_of_an_old_login_is_not_sent
+                an_undefined_refusal_does_not_keep_a_session_for_ever
+                a_login_by_did_or_server_brings_the_verified_handle
             }
         }
     };

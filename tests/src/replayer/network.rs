@@ -123,7 +123,9 @@ impl Network {
             Body::Attached => "".into(),
         };
         let (status, body) = match (uri.host().unwrap_or_default(), uri.path()) {
-            ("plc.directory", _) => (200, r#"@did-document {"alsoKnownAs":["at://alice.example.com"]}"#),
+            ("plc.directory", _) => {
+                (200, r#"@did-document {"alsoKnownAs":["at://alice.example.com"]}"#)
+            }
             (_, "/.well-known/oauth-protected-resource") => (200, "@resource-metadata"),
             (_, "/.well-known/oauth-authorization-server") => (200, "@server-metadata"),
             (_, "/oauth/par") => (201, "@pushed"),

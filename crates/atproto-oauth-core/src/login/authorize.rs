@@ -81,13 +81,13 @@ enum State {
     Start,
     Account(Box<ResolveAccount>),
     /// The account is `None` if the login began with a server.
-    Discover(Option<Account>, Box<Discover>),
+    Discover(Option<Box<Account>>, Box<Discover>),
     Push(Box<Push>),
 }
 
 /// The pushed authorization request in flight, and its values that [`Pending`] will keep.
 struct Push {
-    account: Option<Account>,
+    account: Option<Box<Account>>,
     request: Dpop<Par>,
     server: ServerMetadata,
     redirect_uri: RedirectUri,
@@ -179,7 +179,7 @@ impl Login {
         })
     }
 
-    fn discover(&self, account: Option<Account>, resource: Origin, fallback: bool) -> State {
+    fn discover(&self, account: Option<Box<Account>>, resource: Origin, fallback: bool) -> State {
         let fallback = fallback || self.config.resource_metadata_fallback;
         let discover = Discover::new(resource, fallback, self.config.development);
         State::Discover(account, Box::new(discover))
@@ -200,7 +200,7 @@ impl Login {
 
     fn push(
         &self,
-        account: Option<Account>,
+        account: Option<Box<Account>>,
         server: ServerMetadata,
         cx: &mut Cx<'_>,
     ) -> Result<Push, Error> {
@@ -333,7 +333,7 @@ impl Login {
                 Poll::Ready(account) => {
                     let account = account?;
                     let resource = origin_of_pds(&account.pds, self.config.development)?;
-                    Step::Next(self.discover(Some(account), resource, false))
+                    Step::Next(self.discover(Some(Box::new(account)), resource, false))
                 }
             },
             State::Discover(account, mut discover) => match discover.poll(cx) {

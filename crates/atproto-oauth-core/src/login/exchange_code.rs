@@ -106,10 +106,10 @@ struct Failed {
 
 /// The received tokens, until the issuer check ends.
 struct CheckState {
-    issued: Issued,
+    issued: Box<Issued>,
     granted: Granted,
     violation: Option<Error>,
-    check: Held<Verify>,
+    check: Box<Held<Verify>>,
     deadline: Duration,
 }
 
@@ -199,12 +199,13 @@ impl Login {
             return Ok(Step::Wait(State::Send { asked_at, send }));
         };
         let (issued, nonce_missing, check) = match sent {
-            CodeSent::Spared(error) | CodeSent::NoTokens(error) => return Err(error.into()),
+            CodeSent::Spared(error) | CodeSent::NoTokens(error) => return Err((*error).into()),
             CodeSent::Tokens { issued, nonce_missing, check } => (issued, nonce_missing, check),
         };
         Ok(Step::Next(match self.grant(&issued, asked_at, nonce_missing) {
             Ok((granted, violation)) => {
-                let check = check.unwrap_or_else(|| Held::new(self.verify(granted.sub.clone())));
+                let check =
+                    check.unwrap_or_else(|| Box::new(Held::new(self.verify(granted.sub.clone()))));
                 let deadline = cx.elapsed().saturating_add(verify::TIME);
                 State::Check(Box::new(CheckState { issued, granted, violation, check, deadline }))
             }

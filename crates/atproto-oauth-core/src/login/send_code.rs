@@ -28,32 +28,33 @@ use crate::error::Error;
 #[derive(Debug)]
 pub(crate) struct SendCode(Steps<State>);
 
-/// What became of the code.
+/// The fate of the code: spared, spent without tokens, or exchanged for tokens.
 #[derive(Debug)]
 pub(crate) enum CodeSent {
     /// The account is not under the authority of the issuer. The code was not sent.
-    Spared(Error),
+    Spared(Box<Error>),
     /// The client received no tokens.
-    NoTokens(Error),
+    NoTokens(Box<Error>),
     /// The server issued tokens.
     Tokens {
-        issued: Issued,
+        issued: Box<Issued>,
         nonce_missing: bool,
         /// The verification of the account, if the login knows the account.
-        check: Option<Held<Verify>>,
+        check: Option<Box<Held<Verify>>>,
     },
 }
 
 #[derive(Debug)]
 enum State {
-    Both { token: Dpop<Token>, check: Option<Held<Verify>> },
-    Unanswered { error: Error, check: Held<Verify>, deadline: Duration },
+    Both { token: Box<Dpop<Token>>, check: Option<Box<Held<Verify>>> },
+    Unanswered { error: Box<Error>, check: Box<Held<Verify>>, deadline: Duration },
 }
 
 impl SendCode {
     /// Sends the code of `token`; `check` verifies the account, if the login knows it.
     pub(crate) fn new(token: Dpop<Token>, check: Option<Verify>) -> Self {
-        Self(Steps::begin(State::Both { token, check: check.map(Held::new) }))
+        let (token, check) = (Box::new(token), check.map(|check| Box::new(Held::new(check))));
+        Self(Steps::begin(State::Both { token, check }))
     }
 }
 
@@ -69,7 +70,7 @@ impl Machine for SendCode {
                     match cx.until(deadline, |cx| check.poll(cx)) {
                         Poll::Pending => Step::Wait(State::Unanswered { error, check, deadline }),
                         Poll::Ready(Err(verdict)) if verdict.is_security() => {
-                            Step::Done(CodeSent::NoTokens(verdict))
+                            Step::Done(CodeSent::NoTokens(Box::new(verdict)))
                         }
                         Poll::Ready(Ok(_) | Err(_)) => Step::Done(CodeSent::NoTokens(error)),
                     }
@@ -80,8 +81,8 @@ impl Machine for SendCode {
 }
 
 fn both(
-    mut token: Dpop<Token>,
-    mut check: Option<Held<Verify>>,
+    mut token: Box<Dpop<Token>>,
+    mut check: Option<Box<Held<Verify>>>,
     cx: &mut Cx<'_>,
 ) -> Step<State, CodeSent> {
     let answer = token.poll(cx);
@@ -90,21 +91,21 @@ fn both(
     }
     match answer {
         Poll::Pending => {
-            let refused = || check.as_mut().and_then(Held::take_error);
+            let refused = || check.as_mut().and_then(|check| check.take_error());
             match (!token.is_in_flight(cx)).then(refused).flatten() {
-                Some(error) => Step::Done(CodeSent::Spared(error)),
+                Some(error) => Step::Done(CodeSent::Spared(Box::new(error))),
                 None => Step::Wait(State::Both { token, check }),
             }
         }
         Poll::Ready(Ok(DpopReply { output: issued, nonce_missing })) => {
-            Step::Done(CodeSent::Tokens { issued, nonce_missing, check })
+            Step::Done(CodeSent::Tokens { issued: Box::new(issued), nonce_missing, check })
         }
         Poll::Ready(Err(error)) => match check {
             Some(check) if is_lost(&error) => {
                 let deadline = cx.elapsed().saturating_add(verify::TIME);
-                Step::Next(State::Unanswered { error, check, deadline })
+                Step::Next(State::Unanswered { error: Box::new(error), check, deadline })
             }
-            Some(_) | None => Step::Done(CodeSent::NoTokens(error)),
+            Some(_) | None => Step::Done(CodeSent::NoTokens(Box::new(error))),
         },
     }
 }

@@ -40,7 +40,7 @@ struct Old {
 }
 
 enum State {
-    Start(Verified),
+    Start(Box<Verified>),
     Token { asked_at: UnixTime, token: Box<Dpop<Token>>, verified: Box<Verified> },
     CleanUp { revoke: Box<RevokeTokens>, error: Box<Error>, deadline: Duration },
 }
@@ -51,7 +51,7 @@ const PATIENCE: Duration = Duration::from_secs(45);
 
 impl Spend {
     pub(crate) fn new(config: Arc<Config>, session: Session, verified: Verified) -> Self {
-        Self { old: Old { config, session }, steps: Steps::begin(State::Start(verified)) }
+        Self { old: Old { config, session }, steps: Steps::begin(State::Start(Box::new(verified))) }
     }
 }
 
@@ -65,7 +65,6 @@ impl Machine for Spend {
             Ok(match state {
                 State::Start(verified) => {
                     let token = Box::new(old.token(&verified)?);
-                    let verified = Box::new(verified);
                     Step::Next(State::Token { asked_at: cx.now(), token, verified })
                 }
                 State::Token { asked_at, mut token, verified } => match token.poll(cx) {

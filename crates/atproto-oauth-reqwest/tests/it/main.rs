@@ -7,6 +7,7 @@ mod http;
 mod settings;
 mod shared;
 mod shutdown;
+mod signing;
 mod stalling;
 mod streams;
 mod txt;

@@ -5,5 +5,6 @@ mod adapter;
 mod http;
 mod settings;
 mod shared;
+mod signing;
 mod streams;
 mod txt;

@@ -87,8 +87,8 @@ impl ClientKey {
     ///
     /// # Errors
     ///
-    /// [`Error::Dpop`] if the text has another format, or if the key is encrypted, public, or not a
-    /// P-256 key.
+    /// [`Error::Dpop`] if the text has another format, or if the key is encrypted, public, not a
+    /// P-256 key, or a JWK for another algorithm or use than `ES256` signatures.
     pub fn parse(text: &str, keys: &dyn Keys) -> Result<Self, Error> {
         let PrivateKey { scalar, kid, .. } = PrivateKey::parse(text)?;
         let key = Self::new(keys.import(&scalar).map_err(DpopError::from)?)?;
@@ -117,7 +117,7 @@ impl ClientKey {
         Self { kid: public.thumbprint(), jwk: public, holder }
     }
 
-    /// Replaces the `kid`. Change it only before the key is published, because a session finds its
+    /// Replaces the `kid`, which must not be empty. Change it only before the key is published, because a session finds its
     /// key by `kid` and thumbprint.
     pub fn with_kid(self, kid: impl Into<String>) -> Self {
         Self { kid: kid.into(), ..self }

@@ -94,7 +94,8 @@ fn hint(refusal: &Refusal) -> &'static str {
     match refusal.error.as_deref() {
         Some("invalid_client_metadata") => {
             " (the server could not fetch the client metadata, or does not accept it: it must be \
-             served at exactly the client_id, as application/json, without a redirect)"
+             served at exactly the client_id, as application/json, without a redirect, and not at \
+             a name that is reserved for documentation, such as app.example.com)"
         }
         Some("invalid_client") => {
             " (frequent causes: the client's key is not in its published metadata or JWKS, which \
@@ -130,6 +131,13 @@ mod tests {
         assert_eq!(refusal.description.as_deref().map(|text| text.chars().count()), Some(201));
         assert!(refusal.description.unwrap().starts_with("abx"));
         assert_eq!(refusal.retry_after, Some(Duration::from_secs(7)));
+    }
+
+    #[test]
+    fn the_refusal_of_a_client_at_a_name_for_documentation_says_so() {
+        // Rule M-07
+        let error = refusal(400, r#"{"error":"invalid_client_metadata"}"#).to_string();
+        assert!(error.contains("reserved for documentation, such as app.example.com"), "{error}");
     }
 
     #[test]

@@ -187,6 +187,8 @@ mod tests {
             "https://user:sec/ret@pds.example.com",
             "user:secret@pds.example.com",
             "ftp://user:secret@pds.example.com",
+            "did:web:user:secret@pds.example.com",
+            "at://user:secret@pds.example.com",
         ] {
             let error = Subject::parse(input).unwrap_err();
             assert!(!format!("{error} {error:?}").contains("sec"), "{input}: {error:?}");

@@ -95,7 +95,10 @@ fn fetch(sandbox: &mut Sandbox, at: ServerId, url: &Url) -> Result<Value, Refusa
     let failed =
         |why: &str| Refusal::invalid_client_metadata(&format!("Unable to get {url}: {why}"));
     if is_forbidden(url) {
-        return Err(failed("the URL must be https, without a port, and with a public host name"));
+        return Err(failed(
+            "the URL must be https, without a port, and with a public host name, which is not \
+             reserved for documentation as example.com is",
+        ));
     }
     let mut headers = HeaderMap::new();
     headers.insert(ACCEPT, HeaderValue::from_static("application/json"));

@@ -105,3 +105,19 @@ fn an_error_about_a_url_does_not_repeat_its_password() {
         assert!(!format!("{error} {error:?}").contains("secret"), "{error:?}");
     }
 }
+
+#[test]
+fn a_callback_at_another_url_is_refused_with_both_urls() {
+    // Rules D-53, K-05, M-07
+    let mut network = Network::new();
+    let client = network.client();
+    let pending = network.pending(&client);
+    let back = format!("https://user:secret@127.0.0.1/callback?state={}&code=c", pending.state());
+    let params = CallbackParams::parse(&back).unwrap();
+    let (finished, _) = run(&mut network, client.callback(pending, params));
+    let error = finished.unwrap_err().error;
+    assert!(!format!("{error} {error:?}").contains("secret"), "{error:?}");
+    let error = error.to_string();
+    assert!(error.contains("at https://…@127.0.0.1/callback,"), "{error}");
+    assert!(error.contains("not at http://127.0.0.1/callback "), "{error}");
+}

@@ -43,17 +43,21 @@ impl PrivateKey {
     }
 
     fn from_pem(pem: &str) -> Result<Self, DpopError> {
-        // A certificate or a block `EC PARAMETERS` may be before the key.
-        let block = |label: &str| pem.find(label).map(|start| pem.split_at(start).1);
+        // Other blocks, such as certificates or `EC PARAMETERS`, may be before and after the key.
+        let block = |label: &str| {
+            let (_, from) = pem.split_at(pem.find(&format!("-----BEGIN {label}-----"))?);
+            let end = format!("-----END {label}-----");
+            Some(from.find(&end).map_or(from, |at| from.split_at(at + end.len()).0))
+        };
         let refused = |what: &str| Err(DpopError::Pem(what.to_owned()));
         if pem.contains("-----BEGIN ENCRYPTED") || pem.contains("Proc-Type: 4,ENCRYPTED") {
             return refused(
                 "it is encrypted; decrypt it first, with `openssl pkey -in key.pem -out plain.pem`",
             );
         }
-        let (block, key) = if let Some(block) = block("-----BEGIN PRIVATE KEY-----") {
+        let (block, key) = if let Some(block) = block("PRIVATE KEY") {
             (block, p256::SecretKey::from_pkcs8_pem(block).ok())
-        } else if let Some(block) = block("-----BEGIN EC PRIVATE KEY-----") {
+        } else if let Some(block) = block("EC PRIVATE KEY") {
             (block, p256::SecretKey::from_sec1_pem(block).ok())
         } else if pem.contains("-----BEGIN RSA PRIVATE KEY-----") {
             return refused(&format!("it is an RSA key; {MAKE_ONE}"));
@@ -266,6 +270,21 @@ DYQvQeFT1UnsGKpMrVDwO8V5cacr6p2CNpL5L3LqY4UnF2mwlNl2Cbi3dA==
             }
             let lost = refusal(&pem.replace('\n', " "));
             assert!(lost.contains("line breaks are missing"), "{lost}");
+        }
+    }
+
+    #[test]
+    fn a_pem_may_have_other_blocks_and_text_around_its_key() {
+        // Rule F-14
+        let jwk: Jwk = serde_json::from_str(JWK).unwrap();
+        let other = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        for pem in [SEC1, PKCS8] {
+            for text in [format!("{other}{pem}{other}"), format!("key:\n{pem}\n\n# end")] {
+                let key = PrivateKey::parse(&text).unwrap();
+                assert_eq!(P256Keys.import(&key.scalar).unwrap().public(), jwk.point());
+            }
+            let quoted = format!("\"{}\"", pem.trim().replace('\n', "\\n"));
+            assert!(PrivateKey::parse(&quoted).is_ok());
         }
     }
 

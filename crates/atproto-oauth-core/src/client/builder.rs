@@ -273,10 +273,10 @@ impl Published {
             }
         }
         match &self.jwks_uri {
-            Some(_) if self.keys.is_empty() => Err(ConfigError::Page {
-                name: "jwks_uri",
-                why: "the client has no keys to serve there: add one with `key`, or remove it",
-            }),
+            Some(uri) if self.keys.is_empty() => {
+                let why = "the client has no keys to serve there: add one with `key`, or remove it";
+                Err(description::refused("jwks_uri", uri, why))
+            }
             Some(uri) => description::check_page("jwks_uri", uri),
             None => Ok(()),
         }

@@ -6,7 +6,7 @@ use atproto_sansio::Reach;
 use url::Url;
 
 use crate::error::ConfigError;
-use crate::origin::to_uri;
+use crate::origin::{shown, to_uri};
 
 /// Name and web pages of a client, for the consent page of the authorization server.
 ///
@@ -46,22 +46,22 @@ impl Description {
                 check_page(name, url)?;
             }
         }
-        let wrong = |why| ConfigError::Page { name: "client_uri", why };
         let Some(client_uri) = &self.client_uri else { return Ok(()) };
+        let wrong = |why| refused("client_uri", client_uri, why);
         if client_uri.origin() != client_id.origin() {
-            return Err(wrong("it must be at the client_id's origin"));
+            return Err(wrong("it must have the origin of the client_id"));
         }
         let parent = format!("{}/", client_uri.path().trim_end_matches('/'));
         if client_id.path() == client_uri.path() || client_id.path().starts_with(&parent) {
             return Ok(());
         }
-        Err(wrong("its path must be a parent of the client_id's path, such as /"))
+        Err(wrong("its path must be a parent of the path of the client_id, such as /"))
     }
 }
 
 /// Checks a URL that the metadata document names as its member `name`.
 pub(crate) fn check_page(name: &'static str, url: &Url) -> Result<(), ConfigError> {
-    let wrong = |why| Err(ConfigError::Page { name, why });
+    let wrong = |why| Err(refused(name, url, why));
     if url.scheme() != "https" {
         return wrong("it must be an https URL");
     }
@@ -70,4 +70,9 @@ pub(crate) fn check_page(name: &'static str, url: &Url) -> Result<(), ConfigErro
     }
     let public = to_uri(url).is_some_and(|uri| Reach::Public.check(&uri).is_ok());
     if public { Ok(()) } else { wrong("its host must be a public DNS name") }
+}
+
+/// The error of a URL that can't be the member `name` of the metadata document.
+pub(crate) fn refused(name: &'static str, url: &Url, why: &'static str) -> ConfigError {
+    ConfigError::Page { name, url: shown(url.as_str()), why }
 }

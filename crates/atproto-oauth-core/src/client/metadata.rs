@@ -167,7 +167,10 @@ mod tests {
         }
         assert!(web().description(page("https://app.example.com/home")).build().is_err());
         assert!(web().description(page("https://app.example.com/c")).build().is_err());
-        assert!(web().description(page("https://u:p@app.example.com/")).build().is_err());
+        let secret = page("https://user:secret@app.example.com/");
+        let error = web().description(secret).build().unwrap_err();
+        assert!(!format!("{error} {error:?}").contains("secret"), "{error:?}");
+        assert!(error.to_string().contains("`client_uri` https://…@app.example.com/"), "{error}");
         assert!(web().description(page("https://other.example.com/")).build().is_err());
         assert!(web().description(page("http://app.example.com/")).build().is_err());
         let logo = Description {

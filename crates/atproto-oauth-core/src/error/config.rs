@@ -69,10 +69,12 @@ pub enum ConfigError {
     },
     /// A URL of the [`Description`](crate::Description), or the `jwks_uri`, breaks a rule that
     /// authorization servers check. Correct the URL.
-    #[error("`{name}` can't be published in the client metadata: {why}")]
+    #[error("the `{name}` {url} can't be published in the client metadata: {why}")]
     Page {
         /// The member of the client metadata, such as `client_uri`.
         name: &'static str,
+        /// The rejected URL, shortened and without a password.
+        url: String,
         /// The broken rule.
         why: &'static str,
     },

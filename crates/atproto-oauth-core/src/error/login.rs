@@ -41,9 +41,17 @@ pub enum CallbackProblem {
     #[error("the login was begun too long ago; begin it again")]
     Expired,
     /// The URL of the callback differs from the redirect URI of the login in scheme, host, port or
-    /// path.
-    #[error("the callback arrived at another URL than the login's redirect URI")]
-    RedirectUri,
+    /// path. If a proxy in front of the program changes the URL, give the query alone.
+    #[error(
+        "the callback arrived at another URL than the login's redirect URI: at {found}, not at \
+         {expected} (if a proxy changed the URL, give its query alone)"
+    )]
+    RedirectUri {
+        /// The redirect URI of the login.
+        expected: String,
+        /// The URL of the callback without its parameters, shortened and without a password.
+        found: String,
+    },
     /// The parameters of the callback are not in the place that the login asked for
     /// ([`Authorize::response_mode`](crate::Authorize::response_mode)). Give the callback as the
     /// browser sent it, with its `?` or `#`, or name the place with

@@ -238,7 +238,7 @@ impl Error {
                 | CallbackProblem::SignedResponse
                 | CallbackProblem::UnknownState
                 | CallbackProblem::Missing("iss")
-                | CallbackProblem::RedirectUri
+                | CallbackProblem::RedirectUri { .. }
                 | CallbackProblem::ResponseMode { .. } => true,
                 CallbackProblem::Unreadable
                 | CallbackProblem::Missing(_)

@@ -185,7 +185,10 @@ impl CallbackParams {
         if let Some(location) = &self.location
             && !same_url_except_query(location, pending.redirect_uri())
         {
-            return Err(CallbackProblem::RedirectUri.into());
+            let expected = shown(pending.redirect_uri.as_str());
+            return Err(
+                CallbackProblem::RedirectUri { expected, found: shown(location.as_str()) }.into()
+            );
         }
         self.place.check(pending.response_mode)?;
         let expected = &pending.server.issuer;

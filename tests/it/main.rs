@@ -9,6 +9,7 @@
 
 mod confidential;
 mod conformance;
+mod corpus;
 mod ends;
 mod malformed;
 mod one_dependency;

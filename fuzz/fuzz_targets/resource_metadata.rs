@@ -1,0 +1,6 @@
+//! The target `resource_metadata` under libFuzzer.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    atproto_oauth_fuzz::run("resource_metadata", data);
+});

@@ -1,0 +1,6 @@
+//! The target `token_response` under libFuzzer.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    atproto_oauth_fuzz::run("token_response", data);
+});

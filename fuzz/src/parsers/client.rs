@@ -1,0 +1,76 @@
+//! The settings of a client: `client_id`, redirect URIs, scopes.
+
+use atproto_oauth_core::{Client, ClientBuilder, Scopes};
+use serde_json::Value;
+use url::{Host, Url};
+
+use crate::parsers::text;
+
+fn atproto() -> Scopes {
+    Scopes::parse("atproto").expect("a constant is valid")
+}
+
+/// An accepted `client_id` is kept byte for byte, in the client and in its document.
+pub(crate) fn client_id(data: &[u8]) -> bool {
+    let text = text(data);
+    if let Ok(client) = ClientBuilder::from_loopback_client_id(&text).and_then(ClientBuilder::build)
+    {
+        assert_eq!(client.client_id(), text);
+        assert!(client.metadata().is_none());
+        return true;
+    }
+    let redirect = "https://app.example.com/cb".parse().expect("a constant URL is valid");
+    let built = Client::web(text.clone(), atproto()).redirect_uri(redirect).build();
+    let Ok(client) = built else { return false };
+    let url = Url::parse(&text).expect("a client_id is a URL");
+    assert_eq!((url.as_str(), client.client_id()), (&*text, &*text));
+    assert!(url.scheme() == "https" && matches!(url.host(), Some(Host::Domain(_))));
+    assert!(url.port().is_none() && url.fragment().is_none() && url.username().is_empty());
+    assert_eq!(document(&client)["client_id"], *text);
+    true
+}
+
+/// An accepted redirect URI is https, a loopback address, or has the scheme of its native client.
+pub(crate) fn redirect_uri(data: &[u8]) -> bool {
+    let Ok(uri) = Url::parse(&text(data)) else { return false };
+    let id = "https://app.example.com/c.json";
+    let web = Client::web(id, atproto()).redirect_uri(uri.clone()).build();
+    let native = Client::native(id, atproto()).redirect_uri(uri.clone()).build();
+    if web.is_ok() {
+        assert!(uri.scheme() == "https" && matches!(uri.host(), Some(Host::Domain(_))), "{uri}");
+    }
+    if native.is_ok() {
+        let is_loopback = matches!(uri.host_str(), Some("127.0.0.1" | "[::1]"));
+        match uri.scheme() {
+            "https" => assert_eq!(uri.host_str(), Some("app.example.com")),
+            "http" => assert!(is_loopback, "{uri}"),
+            scheme => assert_eq!(scheme, "com.example.app"),
+        }
+    }
+    let accepted: Vec<_> = [web, native].into_iter().flatten().collect();
+    for client in &accepted {
+        assert!(uri.fragment().is_none() && uri.username().is_empty() && uri.password().is_none());
+        assert_eq!(document(client)["redirect_uris"], serde_json::json!([uri.as_str()]));
+    }
+    !accepted.is_empty()
+}
+
+/// Accepted scopes are kept byte for byte, and are a subset of themselves.
+pub(crate) fn scopes(data: &[u8]) -> bool {
+    let text = text(data);
+    let Ok(scopes) = Scopes::parse(&text) else { return false };
+    assert_eq!(scopes.to_string(), text);
+    assert!(scopes.contains("atproto") && scopes.missing_from(&scopes).is_none());
+    assert!(scopes.iter().all(|scope| !scope.is_empty() && scope.is_ascii()));
+    // A loopback client carries its scopes in its `client_id`, and reads them there again.
+    let client = Client::loopback(scopes.clone()).build().expect("scopes are all that it needs");
+    let again = ClientBuilder::from_loopback_client_id(client.client_id());
+    let again = again.and_then(ClientBuilder::build).expect("its own client_id is valid");
+    assert_eq!(again.scopes(), &scopes);
+    true
+}
+
+fn document(client: &Client) -> Value {
+    let document = client.metadata().expect("a published client has a document");
+    serde_json::from_str(&document).expect("the document is JSON")
+}

@@ -1,0 +1,30 @@
+//! Private keys in PEM and JWK.
+
+use atproto_dpop::{DpopKey, P256Keys, PrivateKey};
+use atproto_oauth_core::ClientKey;
+
+use crate::parsers::text;
+
+/// A key is read by all parsers alike, and its export is read as the same key.
+pub(crate) fn key_import(data: &[u8]) -> bool {
+    let text = text(data);
+    let client = ClientKey::parse(&text, &P256Keys);
+    let session = DpopKey::from_jwk(&text, &P256Keys);
+    if let Ok(key) = &session {
+        let jwk = key.to_jwk().expect("P256Keys exports its keys");
+        let again = DpopKey::from_jwk(jwk.expose(), &P256Keys).expect("an export can be read");
+        assert_eq!(again.thumbprint(), key.thumbprint());
+        let stored = serde_json::to_string(key).expect("P256Keys exports its keys");
+        let again: DpopKey = serde_json::from_str(&stored).expect("a stored key is read");
+        assert_eq!(again.thumbprint(), key.thumbprint());
+    }
+    let Ok(key) = client else { return false };
+    assert!(PrivateKey::parse(&text).is_ok());
+    if let Ok(session) = &session {
+        assert_eq!(key.jwk(), session.jwk(), "both parsers read the same key");
+    }
+    let jwk = key.to_jwk().expect("P256Keys exports its keys");
+    let again = ClientKey::parse(jwk.expose(), &P256Keys).expect("an export can be read");
+    assert_eq!((again.kid(), again.jwk()), (key.kid(), key.jwk()));
+    true
+}

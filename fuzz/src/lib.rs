@@ -8,13 +8,14 @@
 #![allow(clippy::panic, reason = "a panic is a finding")]
 
 mod canned;
+mod engine;
 mod parsers;
 
 /// A function that feeds bytes to the code under test, and returns whether the code accepted them.
 pub type Target = fn(&[u8]) -> bool;
 
 /// All targets by name. Each has a binary `fuzz_targets/<name>.rs` and a folder `corpus/<name>`.
-pub const TARGETS: [(&str, Target); 22] = [
+pub const TARGETS: [(&str, Target); 23] = [
     ("address", parsers::policy::address),
     ("callback", parsers::callback::callback),
     ("challenge", parsers::headers::challenge),
@@ -23,6 +24,7 @@ pub const TARGETS: [(&str, Target); 22] = [
     ("did_document", parsers::documents::did_document),
     ("dns_message", parsers::dns::dns_message),
     ("doh", parsers::dns::doh),
+    ("engine", engine::engine),
     ("handle", parsers::names::handle),
     ("key_import", parsers::keys::key_import),
     ("pending_record", parsers::records::pending_record),

@@ -39,6 +39,18 @@ fn the_corpus_breaks_no_property_and_each_target_accepts_a_seed() {
 }
 
 #[test]
+fn in_an_honest_network_every_procedure_succeeds() {
+    let (_, engine) = TARGETS.iter().find(|(name, _)| *name == "engine").unwrap();
+    let honest = names("corpus/engine").into_iter().filter(|name| name.starts_with("honest_"));
+    let honest: Vec<_> = honest.collect();
+    assert_eq!(honest.len(), 10);
+    for name in honest {
+        let input = fs::read(fuzz().join("corpus/engine").join(&name)).unwrap();
+        assert!(engine(&input), "{name}");
+    }
+}
+
+#[test]
 fn each_target_has_a_binary_and_a_corpus() {
     let targets: BTreeSet<_> = TARGETS.iter().map(|(name, _)| (*name).to_owned()).collect();
     assert_eq!(targets.len(), TARGETS.len());

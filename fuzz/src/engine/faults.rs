@@ -63,14 +63,19 @@ const MEMBERS: [&str; 16] = [
     "/request_uri",
 ];
 
+/// What becomes of a call.
+pub(crate) enum Fate {
+    Answered(Reply),
+    /// Time has passed, and the call is still outstanding.
+    Outstanding(Box<Call>),
+    /// The driver has dropped the call or its reply.
+    Dropped,
+}
+
 impl World {
-    /// Answers a call as the input decides. `Err` returns the call: it is answered later.
-    pub(crate) fn answer(
-        &mut self,
-        call: Call,
-        input: &mut Reader<'_>,
-    ) -> Result<Reply, Box<Call>> {
-        Ok(match input.below(32) {
+    /// Decides about an outstanding call as the input says.
+    pub(crate) fn decide(&mut self, call: Call, input: &mut Reader<'_>) -> Fate {
+        Fate::Answered(match input.below(32) {
             0..=9 => self.perform(call, input, false),
             10..=19 => self.perform(call, input, true),
             20 => call.fail(TransportError::new(Phase::NotSent, "a fault")),
@@ -86,7 +91,7 @@ impl World {
             }
             25 => {
                 self.sandbox.advance(Duration::from_secs(u64::from(input.byte())));
-                return Err(Box::new(call));
+                return Fate::Outstanding(Box::new(call));
             }
             26 => {
                 let server = self.servers[input.below(self.servers.len())];
@@ -96,6 +101,7 @@ impl World {
             27 => {
                 let server = self.servers[input.below(self.servers.len())];
                 let by = Duration::from_secs(u64::from(input.number() % 3600));
+                self.ledger.clocks_differ = true;
                 match input.byte() % 2 {
                     0 => self.sandbox.set_server_clock_ahead(server, by),
                     _ => self.sandbox.set_server_clock_behind(server, by),
@@ -109,6 +115,16 @@ impl World {
                     _ => self.sandbox.end_sessions(self.account),
                 }
                 self.perform(call, input, false)
+            }
+            29 => {
+                drop(call);
+                return Fate::Dropped;
+            }
+            30 => {
+                let handed = self.ledger.handed;
+                drop(self.perform(call, input, false));
+                self.ledger.handed = handed;
+                return Fate::Dropped;
             }
             _ => self.perform(call, input, false),
         })

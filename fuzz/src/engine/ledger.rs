@@ -1,12 +1,14 @@
 //! Notes about the requests of a client: where its secrets may go, and which answers were not honest.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
-use atproto_sansio::{Body, Call, HttpCall, Reach};
+use atproto_sansio::{Body, Call, HttpCall, Reach, UnixTime};
 use base64ct::{Base64UrlUnpadded, Encoding};
 use bytes::Bytes;
 use http::{Request, Response};
 use serde_json::Value;
+use serde_json::value::RawValue;
 use url::{Url, form_urlencoded};
 
 /// What a request is about.
@@ -41,11 +43,16 @@ pub(crate) struct Ledger {
     pub(crate) forged_metadata: bool,
     pub(crate) forged_token: bool,
     pub(crate) forged_revocation: bool,
+    /// The clock of a server is wrong.
+    pub(crate) clocks_differ: bool,
     /// An account has moved, or its sessions were ended.
     pub(crate) changed: bool,
     /// The client received tokens that the server has issued, in a readable response.
     pub(crate) handed: bool,
 }
+
+/// Longest time by which a new proof or assertion is dated back.
+const BACKDATED: Duration = Duration::from_secs(30);
 
 impl Kind {
     pub(crate) fn of(call: &Call) -> Self {
@@ -99,18 +106,20 @@ impl Ledger {
 
     /// Notes an answer that the client gets.
     pub(crate) fn note(&mut self, kind: Kind, request: &Url, delivered: &Response<Bytes>) {
-        let Ok(body) = serde_json::from_slice::<Value>(delivered.body()) else { return };
+        // A client skips members that it does not read, also those that are no valid `Value`.
+        let members: BTreeMap<String, &RawValue> =
+            serde_json::from_slice(delivered.body()).unwrap_or_default();
+        let text = |value: &RawValue| serde_json::from_str::<String>(value.get()).ok();
         if kind == Kind::ServerMetadata {
             let issuer = request.origin().ascii_serialization();
-            let members = body.as_object().into_iter().flatten();
-            let named = members.filter_map(|(_, value)| Url::parse(value.as_str()?).ok());
+            let named = members.values().filter_map(|value| Url::parse(&text(value)?).ok());
             let named = named.map(|url| url.origin().ascii_serialization());
             self.endpoints.entry(issuer).or_default().extend(named);
         }
         if kind == Kind::Token {
             for member in ["access_token", "refresh_token"] {
-                if let Some(token) = body.get(member).and_then(Value::as_str) {
-                    self.keep(token);
+                if let Some(token) = members.get(member).and_then(|value| text(value)) {
+                    self.keep(&token);
                 }
             }
         }
@@ -121,14 +130,14 @@ impl Ledger {
     /// # Panics
     ///
     /// Panics if the call sends or shows a secret that it must not.
-    pub(crate) fn see(&mut self, call: &Call) {
+    pub(crate) fn see(&mut self, call: &Call, now: UnixTime) {
         self.check_shown(&format!("{call:?}"));
         if let Call::Http(call) = call {
-            self.see_request(call);
+            self.see_request(call, now);
         }
     }
 
-    fn see_request(&mut self, call: &HttpCall) {
+    fn see_request(&mut self, call: &HttpCall, now: UnixTime) {
         let request = &call.request;
         let url = Url::parse(&request.uri().to_string()).expect("a request has a URL");
         let origin = url.origin().ascii_serialization();
@@ -140,7 +149,7 @@ impl Ledger {
         let field = |name: &str| form.iter().find(|(own, _)| own == name).map(|(_, value)| value);
         let issuer = match field("client_assertion").map(|assertion| claims(assertion)) {
             Some(claims) => {
-                self.check_once(&claims);
+                self.check_fresh(&claims, now);
                 let audience = claims["aud"].as_str().expect("an assertion has an audience");
                 assert!(self.issuer.as_deref().is_none_or(|issuer| issuer == audience), "{url}");
                 Some(audience.to_owned())
@@ -162,7 +171,7 @@ impl Ledger {
             }
         };
         assert!(is_home, "{kind:?} of {issuer:?} goes to {url}");
-        self.check_proof(request, &url);
+        self.check_proof(request, &url, now);
         self.check_text(request, kind);
     }
 
@@ -182,11 +191,11 @@ impl Ledger {
         }
     }
 
-    fn check_proof(&mut self, request: &Request<Body>, url: &Url) {
+    fn check_proof(&mut self, request: &Request<Body>, url: &Url, now: UnixTime) {
         let Some(proof) = request.headers().get("dpop") else { return };
         assert_eq!(request.headers().get_all("dpop").iter().count(), 1);
         let claims = claims(proof.to_str().expect("a proof is ASCII"));
-        self.check_once(&claims);
+        self.check_fresh(&claims, now);
         let mut target = url.clone();
         target.set_query(None);
         target.set_fragment(None);
@@ -196,9 +205,14 @@ impl Ledger {
         assert_eq!(claims.get("ath").is_some(), has_token, "{url}");
     }
 
-    fn check_once(&mut self, claims: &Value) {
+    /// Checks that a proof or assertion is new, and was made when its request was handed out.
+    fn check_fresh(&mut self, claims: &Value, now: UnixTime) {
         let jti = claims["jti"].as_str().expect("a proof and an assertion have an id");
         assert!(self.jtis.insert(jti.to_owned()), "the jti {jti} is used twice");
+        if !self.forged && !self.clocks_differ {
+            let iat = claims["iat"].as_u64().map(UnixTime::from_secs).expect("`iat` is a number");
+            assert!(iat <= now && now.since(iat) <= BACKDATED, "{iat:?} at {now:?}");
+        }
     }
 }
 

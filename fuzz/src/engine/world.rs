@@ -8,6 +8,7 @@ use atproto_oauth_core::{Client, ClientKey, Scopes};
 use atproto_oauth_sandbox::{Process, ResolvedBy, Sandbox, ServerId};
 use atproto_sansio::{Call, Flow, Machine, Output};
 
+use crate::engine::faults::Fate;
 use crate::engine::keys::{CheapKeys, signer};
 use crate::engine::ledger::{Kind, Ledger};
 use crate::engine::reader::Reader;
@@ -99,16 +100,17 @@ impl World {
                     http += u32::from(matches!(call, Call::Http(_)));
                     calls += u32::from(!matches!(call, Call::Store(_)));
                     assert!(http <= budget.http && calls <= budget.calls, "over budget: {call:?}");
-                    self.ledger.see(&call);
+                    self.ledger.see(&call, now);
                     outstanding.push(call);
                 }
                 Output::Wait => {
                     let is_waiting = outstanding.iter().any(Call::is_wanted);
                     assert!(is_waiting, "the machine waits, but no call is outstanding");
                     let call = outstanding.remove(input.below(outstanding.len()));
-                    match self.answer(call, input) {
-                        Ok(reply) => flow.handle_reply(reply),
-                        Err(later) => outstanding.push(*later),
+                    match self.decide(call, input) {
+                        Fate::Answered(reply) => flow.handle_reply(reply),
+                        Fate::Outstanding(call) => outstanding.push(*call),
+                        Fate::Dropped => {}
                     }
                 }
                 Output::Done(result) => {

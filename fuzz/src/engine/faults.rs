@@ -63,7 +63,7 @@ const MEMBERS: [&str; 16] = [
     "/request_uri",
 ];
 
-/// What becomes of a call.
+/// The fate of an outstanding call.
 pub(crate) enum Fate {
     Answered(Reply),
     /// Time has passed, and the call is still outstanding.

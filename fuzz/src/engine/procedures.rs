@@ -87,7 +87,8 @@ fn exchange_code(
     let back = world.sandbox.approve(&begun.url, world.account).ok()?;
     let params = CallbackParams::parse(&back).expect("the callback of the sandbox is valid");
     let code = back.split("code=").nth(1).and_then(|rest| rest.split('&').next());
-    world.ledger.keep(code.expect("the user has consented"));
+    // There is none if the request has expired.
+    world.ledger.keep(code.unwrap_or_default());
     let pending = begun.pending;
     let result = world.run_with(world.client.callback(pending.clone(), params), input);
     match result {
@@ -153,7 +154,7 @@ fn refresh(world: &mut World, input: &mut Reader<'_>, old: Session) -> Option<Se
     }
 }
 
-/// What a failed refresh says about the old session is true, if the token endpoint was honest: the next
+/// The verdict of a failed refresh on the old session is true, if the token endpoint was honest: the next
 /// refresh, in an honest network, shows it.
 fn means_it(world: &mut World, failed: &RefreshError, old: Session) {
     world.forget();

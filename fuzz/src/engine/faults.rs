@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use atproto_sansio::{Body, Call, HttpCall, Phase, Reply, Rule, TransportError};
+use atproto_sansio::{Body, Call, HttpCall, Phase, Reply, Rule, TransportError, UnixTime};
 use bytes::Bytes;
 use http::header::{HeaderName, HeaderValue};
 use http::{Response, StatusCode};
@@ -67,14 +67,18 @@ const MEMBERS: [&str; 16] = [
 pub(crate) enum Fate {
     Answered(Reply),
     /// Time has passed, and the call is still outstanding.
-    Outstanding(Box<Call>),
+    Outstanding(Box<Call>, UnixTime),
     /// The driver has dropped the call or its reply.
     Dropped,
 }
 
 impl World {
-    /// Decides about an outstanding call as the input says.
-    pub(crate) fn decide(&mut self, call: Call, input: &mut Reader<'_>) -> Fate {
+    /// Decides about a call that is outstanding since a time, as the input says.
+    pub(crate) fn decide(&mut self, call: Call, since: UnixTime, input: &mut Reader<'_>) -> Fate {
+        if self.sandbox.now().since(since) > timeout(&call) {
+            let error = TransportError::new(Phase::TimedOut, "the driver did not come to it");
+            return Fate::Answered(call.fail(error));
+        }
         Fate::Answered(match input.below(32) {
             0..=9 => self.perform(call, input, false),
             10..=19 => self.perform(call, input, true),
@@ -91,7 +95,7 @@ impl World {
             }
             25 => {
                 self.sandbox.advance(Duration::from_secs(u64::from(input.byte())));
-                return Fate::Outstanding(Box::new(call));
+                return Fate::Outstanding(Box::new(call), since);
             }
             26 => {
                 let server = self.servers[input.below(self.servers.len())];
@@ -273,6 +277,18 @@ impl World {
             10 => json!("atproto Bearer"),
             _ => json!(String::from_utf8_lossy(input.chunk())),
         }
+    }
+}
+
+/// The time that a driver has for a call.
+fn timeout(call: &Call) -> Duration {
+    match call {
+        Call::Http(call) => call.timeout,
+        Call::Txt(call) => call.timeout,
+        Call::Store(call) => call.timeout,
+        Call::Shared(call) => call.timeout,
+        Call::Sign(call) => call.timeout,
+        Call::Sleep(_) => Duration::MAX,
     }
 }
 

@@ -51,8 +51,8 @@ pub(crate) struct Ledger {
     pub(crate) handed: bool,
 }
 
-/// Longest time by which a new proof or assertion is dated back.
-const BACKDATED: Duration = Duration::from_secs(30);
+/// Longest time by which a new proof or assertion is dated back: 25 seconds, and 10 for a remote signer.
+const BACKDATED: Duration = Duration::from_secs(36);
 
 impl Kind {
     pub(crate) fn of(call: &Call) -> Self {

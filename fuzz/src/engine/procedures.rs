@@ -157,7 +157,9 @@ fn refresh(world: &mut World, input: &mut Reader<'_>, old: Session) -> Option<Se
 /// The verdict of a failed refresh on the old session is true, if the token endpoint was honest: the next
 /// refresh, in an honest network, shows it.
 fn means_it(world: &mut World, failed: &RefreshError, old: Session) {
-    world.forget();
+    if world.ledger.forged {
+        world.forget();
+    }
     let next = world.run(world.client.refresh(old));
     let next = next.map_err(|error| (error.effect, error.to_string()));
     match (failed.effect, &next) {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use atproto_dpop::Jwk;
 use atproto_oauth_core::{Client, ClientKey, Scopes};
 use atproto_oauth_sandbox::{Process, ResolvedBy, Sandbox, ServerId};
-use atproto_sansio::{Call, Flow, Machine, Output};
+use atproto_sansio::{Call, Flow, Machine, Output, UnixTime};
 
 use crate::engine::faults::Fate;
 use crate::engine::keys::{CheapKeys, signer};
@@ -92,7 +92,7 @@ impl World {
         let budget = machine.budget();
         let (mut http, mut calls) = (0, 0);
         let mut flow = Flow::new(machine);
-        let mut outstanding: Vec<Call> = Vec::new();
+        let mut outstanding: Vec<(Call, UnixTime)> = Vec::new();
         for _ in 0..MOST_STEPS {
             let now = self.sandbox.now();
             match flow.poll_output(&mut self.process.env(now)) {
@@ -101,20 +101,20 @@ impl World {
                     calls += u32::from(!matches!(call, Call::Store(_)));
                     assert!(http <= budget.http && calls <= budget.calls, "over budget: {call:?}");
                     self.ledger.see(&call, now);
-                    outstanding.push(call);
+                    outstanding.push((call, now));
                 }
                 Output::Wait => {
-                    let is_waiting = outstanding.iter().any(Call::is_wanted);
+                    let is_waiting = outstanding.iter().any(|(call, _)| call.is_wanted());
                     assert!(is_waiting, "the machine waits, but no call is outstanding");
-                    let call = outstanding.remove(input.below(outstanding.len()));
-                    match self.decide(call, input) {
+                    let (call, since) = outstanding.remove(input.below(outstanding.len()));
+                    match self.decide(call, since, input) {
                         Fate::Answered(reply) => flow.handle_reply(reply),
-                        Fate::Outstanding(call) => outstanding.push(*call),
+                        Fate::Outstanding(call, since) => outstanding.push((*call, since)),
                         Fate::Dropped => {}
                     }
                 }
                 Output::Done(result) => {
-                    for call in outstanding {
+                    for (call, _) in outstanding {
                         let kind = Kind::of(&call);
                         assert!(kind != Kind::Token, "a token request was abandoned in flight");
                         let reply = self.sandbox.respond_in(&mut self.process, call);

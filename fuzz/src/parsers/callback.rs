@@ -34,8 +34,10 @@ pub(crate) fn callback(data: &[u8]) -> bool {
                     codes += 1;
                     assert!(!code.is_empty());
                     assert_eq!(state, WAITING.state(), "the code of another login");
-                    let decoded = form_urlencoded::parse(data).flat_map(|(n, v)| [n, v]);
-                    let decoded: String = decoded.collect();
+                    // A URL parser removes these characters.
+                    let plain = text.replace(['\t', '\n', '\r'], "");
+                    let pairs = form_urlencoded::parse(plain.as_bytes());
+                    let decoded: String = pairs.flat_map(|(name, value)| [name, value]).collect();
                     assert!(decoded.contains(WAITING.issuer().as_str()), "the code of {decoded}");
                     let url = call.request.uri().to_string();
                     assert_eq!(url, "https://pds.example.com/oauth/token");

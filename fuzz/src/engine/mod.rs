@@ -1,7 +1,7 @@
 //! The engine and its public machines, in a network that is the sandbox with faults.
 //!
-//! The first three bytes of an input choose the procedure, the client and the subject. After that, two
-//! bytes decide how each call is answered: the first chooses one of the outstanding calls, the second the
+//! The first three bytes of an input choose the procedure, the client with the habits of its server, and
+//! the subject. After that, two bytes decide how each call is answered: the first chooses one of the outstanding calls, the second the
 //! answer (`faults.rs`), which may read further bytes. Zeros are an honest network that answers in order.
 //!
 //! Checked for every procedure (`world.rs`, `ledger.rs`): no panic, bounded calls, and no secret in a

@@ -160,12 +160,15 @@ fn means_it(world: &mut World, failed: &RefreshError, old: Session) {
     if world.ledger.forged {
         world.forget();
     }
-    let next = world.run(world.client.refresh(old));
+    let stored = failed.session.as_deref().cloned().unwrap_or(old);
+    let next = world.run(world.client.refresh(stored));
     let next = next.map_err(|error| (error.effect, error.to_string()));
+    // Some servers have an error of their own for a dead refresh token: `Ambiguous`, then `NeedsReauth`.
     match (failed.effect, &next) {
-        (SessionEffect::Keep | SessionEffect::NeedsReauth, Ok(_))
-        | (SessionEffect::Ambiguous, Ok(_) | Err((SessionEffect::Dead, _)))
-        | (SessionEffect::Dead, Err((SessionEffect::Dead, _))) => {}
+        (SessionEffect::Keep | SessionEffect::NeedsReauth, Ok(_)) => {}
+        (SessionEffect::Ambiguous, Ok(_)) => {}
+        (SessionEffect::Ambiguous | SessionEffect::Dead, Err((effect, _)))
+            if *effect != SessionEffect::Keep => {}
         _ => panic!("{failed:?}, but then {next:?}"),
     }
 }

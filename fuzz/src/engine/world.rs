@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use atproto_dpop::Jwk;
 use atproto_oauth_core::{Client, ClientKey, Scopes};
-use atproto_oauth_sandbox::{Process, ResolvedBy, Sandbox, ServerId};
+use atproto_oauth_sandbox::{Habits, Process, ResolvedBy, Sandbox, ServerId};
 use atproto_sansio::{Call, Flow, Machine, Output, UnixTime};
 
 use crate::engine::faults::Fate;
@@ -35,6 +35,15 @@ const SUBJECTS: [(&str, &str); 6] = [
     ("did:web:nobody.example.com", ALICE),
     ("https://entryway.example.org", RITA),
 ];
+/// The habits of servers that people run.
+const HABITS: [fn() -> Habits; 6] = [
+    Habits::reference,
+    Habits::tranquil,
+    Habits::cirrus,
+    Habits::ezpds,
+    Habits::cocoon,
+    Habits::pegasus,
+];
 /// An account whose PDS is its own authorization server.
 pub(crate) const ALICE: &str = "alice.example.com";
 /// An account whose PDS is behind an entryway.
@@ -45,7 +54,8 @@ const REMOTE: &str = "hsm-1";
 const MOST_STEPS: usize = 4000;
 
 impl World {
-    pub(crate) fn new(client: u8, subject: u8) -> Self {
+    /// `settings` is the number of the client, plus three times the number of its server's habits.
+    pub(crate) fn new(settings: u8, subject: u8) -> Self {
         let mut sandbox = Sandbox::empty(1, atproto_oauth_sandbox::Names::default());
         sandbox.keep_log(false);
         let pds = sandbox.add_server("https://pds.example.com");
@@ -54,7 +64,11 @@ impl World {
         let behind = sandbox.add_server_behind("https://first.entryway.example.org", entryway);
         sandbox.add_account(pds, ALICE, ResolvedBy::Both);
         sandbox.add_account(behind, RITA, ResolvedBy::Dns);
-        let client = CLIENTS[usize::from(client) % CLIENTS.len()].clone();
+        let (client, habits) = (settings % 3, settings / 3);
+        let client = CLIENTS[usize::from(client)].clone();
+        let habits = HABITS[usize::from(habits) % HABITS.len()];
+        sandbox.set_habits(pds, habits());
+        sandbox.set_habits(entryway, habits());
         sandbox.publish_client(&client);
         let mut process = Process::new(2).with_keys(CheapKeys);
         process.add_remote_key(REMOTE, signer(2));
@@ -138,7 +152,8 @@ static CLIENTS: LazyLock<[Client; 3]> = LazyLock::new(|| {
     let scopes = || Scopes::parse("atproto transition:generic").expect("a constant is valid");
     let loopback = Client::loopback(scopes()).redirect_path("/callback");
     let web = |key: ClientKey| {
-        let redirect = "https://app.client.dev/callback".parse().expect("a constant is valid");
+        let redirect: url::Url =
+            "https://app.client.dev/callback".parse().expect("a constant is valid");
         Client::web("https://app.client.dev/c.json", scopes()).redirect_uri(redirect).key(key)
     };
     let local = ClientKey::new(signer(1)).expect("the key is on the curve");

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use atproto_dpop::P256Keys;
 use atproto_identity::Resolver;
-use atproto_oauth_core::{Client, ClientBuilder};
+use atproto_oauth_core::{Client, ClientBuilder, NoncePolicy};
 use atproto_oauth_tests::flows::{Account, Adapter, Asynchronous, Jws, Seen, Stage, sign_remotely};
 use atproto_sansio::System;
 use serde_json::{Value, json};
@@ -15,18 +15,33 @@ use crate::network::Network;
 
 /// The reference network, and the adapter that runs the clients: ureq if `is_blocking`, else
 /// reqwest.
+///
+/// The clients of the two adapters differ in their nonce policy, because the reference servers must
+/// satisfy both. The environment variable `NONCE_POLICY` (`strict` or `interop`) sets one policy for
+/// all clients.
 pub(crate) struct Reference {
     pub(crate) network: Network,
     is_blocking: bool,
+    nonce_policy: NoncePolicy,
 }
 
 impl Reference {
     pub(crate) fn blocking() -> Self {
-        Self { network: Network::get(), is_blocking: true }
+        Self::new(true, NoncePolicy::Strict)
     }
 
     pub(crate) fn asynchronous() -> Self {
-        Self { network: Network::get(), is_blocking: false }
+        Self::new(false, NoncePolicy::Interop)
+    }
+
+    fn new(is_blocking: bool, nonce_policy: NoncePolicy) -> Self {
+        let nonce_policy = match std::env::var("NONCE_POLICY").as_deref() {
+            Ok("strict") => NoncePolicy::Strict,
+            Ok("interop") => NoncePolicy::Interop,
+            Ok(other) => panic!("NONCE_POLICY={other} is neither strict nor interop"),
+            Err(_) => nonce_policy,
+        };
+        Self { network: Network::get(), is_blocking, nonce_policy }
     }
 
     /// Runs a client with the ureq adapter and an empty cache. The driver uses the network's DNS
@@ -94,7 +109,8 @@ impl Stage for Reference {
     }
 
     fn configure(&self, client: ClientBuilder) -> ClientBuilder {
-        client.resolver(Resolver::new().with_directories([self.directory()])).development()
+        let resolver = Resolver::new().with_directories([self.directory()]);
+        client.resolver(resolver).nonce_policy(self.nonce_policy).development()
     }
 
     fn publish(&self, client: &Client) {

@@ -118,7 +118,7 @@ impl Session {
 
     /// Handle of the account: its DID document claims the handle, and the handle leads to the DID.
     /// `None` if the account has no such handle; services then show
-    /// [`Handle::PLACEHOLDER`](crate::Handle::PLACEHOLDER).
+    /// [`Handle::PLACEHOLDER`].
     ///
     /// The handle is for display only, because it may have changed since
     /// [`handle_verified_at`](Self::handle_verified_at).

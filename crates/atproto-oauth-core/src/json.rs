@@ -10,7 +10,9 @@ pub(crate) fn object<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
     if !body.trim_ascii_start().starts_with(b"{") {
         return Err("it is not a JSON object".to_owned());
     }
-    serde_json::from_slice(body).map_err(|error| {
+    // Serde skips members without a look at their bytes.
+    let text = std::str::from_utf8(body).map_err(|_| "it is not UTF-8".to_owned())?;
+    serde_json::from_str(text).map_err(|error| {
         let problem = match error.classify() {
             serde_json::error::Category::Data => {
                 "a member is missing, duplicate or of the wrong type"
@@ -32,6 +34,12 @@ mod tests {
     #[derive(Debug, Deserialize)]
     struct Member {
         a: String,
+    }
+
+    #[test]
+    fn bytes_that_are_not_utf8_are_refused_in_members_that_are_skipped_too() {
+        // Rule J-24
+        assert!(object::<Member>(b"{\"a\":\"x\",\"b\":\"\xf6\"}").is_err());
     }
 
     #[test]

@@ -91,6 +91,23 @@ pub fn a_clock_that_is_some_seconds_off_is_tolerated_by_each_server<S: Sandboxed
     }
 }
 
+pub fn an_expired_access_token_is_recognized_at_each_server<S: Sandboxed>(stage: &S) {
+    let as_stage: &dyn Stage = stage;
+    let issuer = as_stage.account("alice").issuer;
+    for habits in all() {
+        set(stage, habits.clone());
+        for client in clients(stage, &habits) {
+            as_stage.set_access_token_lifetime(&issuer, Duration::ZERO);
+            let session = as_stage.log_in(&*client, "alice");
+            let refused = client.request(&session, who_am_i()).unwrap();
+            assert!(xrpc::is_token_refused(&refused), "{habits:?}: {refused:?}");
+            as_stage.set_access_token_lifetime(&issuer, Duration::from_secs(3600));
+            let session = client.refresh(session).unwrap().session;
+            xrpc::check(&client.request(&session, who_am_i()).unwrap()).unwrap();
+        }
+    }
+}
+
 pub fn a_dead_refresh_token_ends_the_session_only_with_a_standard_error<S: Sandboxed>(stage: &S) {
     let as_stage: &dyn Stage = stage;
     for habits in all() {

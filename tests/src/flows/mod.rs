@@ -55,6 +55,7 @@ macro_rules! flows {
                 a_session_at_cocoon
                 a_session_at_pegasus
                 a_clock_that_is_some_seconds_off_is_tolerated_by_each_server
+                an_expired_access_token_is_recognized_at_each_server
                 a_dead_refresh_token_ends_the_session_only_with_a_standard_error
             }
             odd {

@@ -7,6 +7,7 @@
 
 use std::fmt;
 
+use atproto_sansio::json_text;
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
@@ -23,14 +24,10 @@ pub(crate) fn object<'a, T: Deserialize<'a>>(
     from: &str,
     body: &'a [u8],
 ) -> Result<T, IdentityError> {
-    let json = std::str::from_utf8(body).map_err(|_| malformed(from, "it is not UTF-8"))?;
-    let json = without_mark(json);
+    let json = json_text(body).map_err(|reason| malformed(from, reason))?;
     // Serde would accept a JSON array in place of a struct.
     if !json.trim_start_matches([' ', '\t', '\r', '\n']).starts_with('{') {
         return Err(malformed(from, "it is not a JSON object"));
-    }
-    if is_too_deep(json) {
-        return Err(malformed(from, format!("its JSON is nested more than {MAX_DEPTH} deep")));
     }
     serde_json::from_str(json).map_err(|error| malformed(from, error))
 }
@@ -102,28 +99,6 @@ impl<'de> Visitor<'de> for MembersVisitor {
         Ok(members)
     }
 }
-
-/// Whether the arrays and objects of `json` are nested deeper than [`MAX_DEPTH`].
-fn is_too_deep(json: &str) -> bool {
-    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
-    for byte in json.bytes() {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' => escaped = in_string,
-            b'"' => in_string = !in_string,
-            b'[' | b'{' if !in_string => depth += 1,
-            b']' | b'}' if !in_string => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        if depth > MAX_DEPTH {
-            return true;
-        }
-    }
-    false
-}
-
-/// Documents of this protocol have a depth of four or five. Serde stops at 128.
-const MAX_DEPTH: usize = 64;
 
 #[cfg(test)]
 mod tests {

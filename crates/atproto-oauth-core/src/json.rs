@@ -1,5 +1,6 @@
 //! Parses untrusted JSON from servers.
 
+use atproto_sansio::json_text;
 use serde::de::DeserializeOwned;
 
 /// Parses a JSON object that, except for white space, is the whole body.
@@ -7,11 +8,11 @@ use serde::de::DeserializeOwned;
 /// Fails if a member of `T` occurs twice. The error text never quotes the body, because the body
 /// may contain a token.
 pub(crate) fn object<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
-    if !body.trim_ascii_start().starts_with(b"{") {
+    let text = json_text(body)?;
+    // Serde would accept a JSON array in place of a struct.
+    if !text.trim_ascii_start().starts_with('{') {
         return Err("it is not a JSON object".to_owned());
     }
-    // Serde skips members without a look at their bytes.
-    let text = std::str::from_utf8(body).map_err(|_| "it is not UTF-8".to_owned())?;
     serde_json::from_str(text).map_err(|error| {
         let problem = match error.classify() {
             serde_json::error::Category::Data => {
@@ -46,7 +47,9 @@ mod tests {
     fn only_one_whole_object_is_read() {
         // Rules B-04, J-24
         assert_eq!(object::<Member>(br#" {"a":"x","b":[1]} "#).unwrap().a, "x");
-        let deep = format!(r#"{{"b":{}}}"#, "[".repeat(100_000));
+        let deep = |depth| format!(r#"{{"a":"x","b":{}{}}}"#, "[".repeat(depth), "]".repeat(depth));
+        assert_eq!(object::<Member>(deep(63).as_bytes()).unwrap().a, "x");
+        assert_eq!(object::<Member>(b"\xef\xbb\xbf{\"a\":\"x\"}").unwrap().a, "x");
         for text in [
             r#"["a"]"#,
             r#""a""#,
@@ -58,7 +61,8 @@ mod tests {
             r#"{"a":1}"#,
             r#"{"a":"x""#,
             "{\"a\":\"\u{0}\"}",
-            &deep,
+            &deep(64),
+            &deep(100_000),
         ] {
             assert!(object::<Member>(text.as_bytes()).is_err(), "{text:.40}");
         }

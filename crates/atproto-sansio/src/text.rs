@@ -1,4 +1,4 @@
-//! Cleans text from servers and users before it is shown, and parses `Retry-After`.
+//! Cleans text from servers and users before it is shown, bounds JSON, and parses `Retry-After`.
 
 use std::time::Duration;
 
@@ -42,6 +42,22 @@ pub fn visible(text: &str) -> String {
     text.trim_matches(|char: char| char.is_whitespace() || char.is_control()).to_owned()
 }
 
+/// Returns `body` as JSON text: UTF-8, without a byte-order mark in front, and nested at most 64 deep.
+///
+/// A JSON parser bounds the depth of the members that it reads, but may skip any other member at any
+/// depth and without a look at its bytes. A reader of the whole text may recurse, so the depth is
+/// bounded here.
+///
+/// # Errors
+///
+/// Fails with a description of the problem.
+pub fn json_text(body: &[u8]) -> Result<&str, &'static str> {
+    let text = std::str::from_utf8(body).map_err(|_| "it is not UTF-8")?;
+    // Editors add the mark, and browsers ignore it.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    if is_too_deep(text) { Err("its JSON is nested more than 64 deep") } else { Ok(text) }
+}
+
 /// Returns the duration in the `Retry-After` header, at most one day.
 ///
 /// The result is `None` if the header is missing, malformed or a date. Dates are not supported,
@@ -51,6 +67,25 @@ pub fn visible(text: &str) -> String {
 pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let seconds: u64 = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
     Some(Duration::from_secs(seconds).min(DAY))
+}
+
+/// Whether the arrays and objects of `json` are nested deeper than [`MAX_DEPTH`].
+fn is_too_deep(json: &str) -> bool {
+    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
+    for byte in json.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = in_string,
+            b'"' => in_string = !in_string,
+            b'[' | b'{' if !in_string => depth += 1,
+            b']' | b'}' if !in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > MAX_DEPTH {
+            return true;
+        }
+    }
+    false
 }
 
 /// Whether `char` shows nothing and separates nothing: soft hyphen, zero-width character, mark of
@@ -72,6 +107,8 @@ fn breaks(char: char) -> bool {
 }
 
 const MAX_LEN: usize = 200;
+/// Documents of the protocol have a depth of four or five. Serde stops at 128.
+const MAX_DEPTH: usize = 64;
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 #[cfg(test)]

@@ -118,7 +118,7 @@ fn a_server_that_rejects_every_nonce_ends_the_login() {
     sandbox.fault(Fault::reset_nonces().always());
     let params = CallbackParams::parse(&back).unwrap();
     let refused = sandbox.run(client.callback(begun.pending, params)).unwrap_err().error;
-    assert!(matches!(refused, Error::Refused(_)), "{refused:?}");
+    assert!(matches!(refused, Error::NonceRetryExhausted(_)), "{refused:?}");
     let pds = server(&sandbox, &sandbox.names().pds);
     assert_eq!(sandbox.sessions(pds), 0);
 }

@@ -124,7 +124,7 @@ fn a_fault_can_repeat_a_header() {
     let nonce = (HeaderName::from_static("dpop-nonce"), HeaderValue::from_static("another"));
     sandbox.fault(Fault::with_another_header(nonce.0, nonce.1).path("/oauth/par").always());
     let failed = sandbox.run(client.authorize(ALICE.parse().unwrap())).unwrap_err();
-    assert!(matches!(failed, Error::Refused(_)), "{failed:?}");
+    assert!(matches!(failed, Error::NonceRetryExhausted(_)), "{failed:?}");
 }
 
 #[test]

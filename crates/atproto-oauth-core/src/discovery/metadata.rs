@@ -4,8 +4,9 @@
 //! authorization server.
 
 use std::fmt;
+use std::time::Duration;
 
-use atproto_sansio::{Body, How, Reach, printable};
+use atproto_sansio::{Body, How, Reach, printable, retry_after};
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, header};
 use serde::de::DeserializeOwned;
@@ -33,6 +34,8 @@ pub enum DiscoveryError {
         url: String,
         /// Status of the response.
         status: StatusCode,
+        /// Time to wait before a retry, from the `Retry-After` header.
+        retry_after: Option<Duration>,
     },
     /// The content type of the document is not `application/json`.
     #[error("{url} is not application/json, as atproto OAuth requires, but {found}")]
@@ -179,7 +182,8 @@ pub(super) fn document<T: DeserializeOwned>(
 ) -> Result<T, DiscoveryError> {
     let url = || url.to_owned();
     if response.status() != StatusCode::OK {
-        return Err(DiscoveryError::Status { url: url(), status: response.status() });
+        let (status, retry_after) = (response.status(), retry_after(response.headers()));
+        return Err(DiscoveryError::Status { url: url(), status, retry_after });
     }
     let found = response.headers().get(header::CONTENT_TYPE);
     let found = found.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());

@@ -107,9 +107,12 @@ impl ServerMetadataEndpoint {
             "pushed_authorization_request_endpoint",
             document.pushed_authorization_request_endpoint.as_ref(),
         );
+        // An optional member of another type counts as absent. A string that is no https URL is the
+        // mistake of an operator, who is told of it.
         let revocation_endpoint = document
             .revocation_endpoint
             .as_ref()
+            .filter(|value| value.is_string())
             .and_then(|value| check.endpoint("revocation_endpoint", Some(value)));
         check.finish(&self.url())?;
         let (Some(authorization_endpoint), Some(token_endpoint), Some(pushed)) =
@@ -318,5 +321,18 @@ mod tests {
         // Rule B-46
         assert!(server.protects(&Origin::parse("https://pds.example.com", false).unwrap()));
         assert!(!server.protects(&Origin::parse("https://other.example.com", false).unwrap()));
+    }
+
+    #[test]
+    fn an_optional_member_of_another_type_counts_as_absent() {
+        // Rules B-45, P-14
+        for value in [json!(7), json!(null), json!({"url": "x"}), json!(["https://a.example/"])] {
+            let mut document = good();
+            document["revocation_endpoint"] = value.clone();
+            document["prompt_values_supported"] = value.clone();
+            document["ui_locales_supported"] = value;
+            let server = read(&document).unwrap();
+            assert_eq!(server.revocation_endpoint, None);
+        }
     }
 }

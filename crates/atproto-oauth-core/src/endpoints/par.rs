@@ -39,7 +39,8 @@ pub(crate) struct Pushed {
 #[derive(Deserialize)]
 struct Document {
     request_uri: String,
-    expires_in: u64,
+    /// A number that may be written with a zero fraction.
+    expires_in: f64,
 }
 
 impl Endpoint for Par {
@@ -69,16 +70,18 @@ impl Endpoint for Par {
     fn response(&self, response: Response<Bytes>) -> Result<Pushed, Error> {
         let endpoint = EndpointName::PushedAuthorizationRequest;
         if !matches!(response.status(), StatusCode::CREATED | StatusCode::OK) {
-            return Err(Refusal::of_response(endpoint, &response).into());
+            return Err(Refusal::of_response(endpoint, &response, &[]).into());
         }
         let malformed = |what: String| Error::Malformed { endpoint, what };
         let Document { request_uri, expires_in } =
             json::object(response.body()).map_err(malformed)?;
-        if request_uri.is_empty() || expires_in == 0 {
-            let what = "`request_uri` is empty, or `expires_in` is 0 (RFC 9126 section 2.2)";
+        let expires_in = Duration::try_from_secs_f64(expires_in.floor()).unwrap_or_default();
+        if request_uri.is_empty() || expires_in.is_zero() {
+            let what =
+                "`request_uri` is empty, or `expires_in` is not positive (RFC 9126 section 2.2)";
             return Err(malformed(what.to_owned()));
         }
-        Ok(Pushed { request_uri, expires_in: Duration::from_secs(expires_in) })
+        Ok(Pushed { request_uri, expires_in })
     }
 }
 
@@ -136,6 +139,8 @@ mod tests {
         for status in [200, 201] {
             assert_eq!(answer(status, good).unwrap().expires_in.as_secs(), 299);
         }
+        let fraction = answer(201, &good.replace("299", "299.0")).unwrap();
+        assert_eq!(fraction.expires_in.as_secs(), 299, "rule P-14");
         for status in [202, 204, 302, 400, 401, 405, 413, 500] {
             assert!(matches!(answer(status, good), Err(Error::Refused(_))), "{status}");
         }

@@ -4,12 +4,14 @@
 
 use std::time::Duration;
 
+use atproto_dpop::ClockOffset;
 use atproto_sansio::{printable, retry_after};
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use serde::Deserialize;
 use serde_json::Value;
 use thiserror::Error;
+use url::Url;
 
 use crate::error::{EndpointName, colon};
 use crate::json;
@@ -19,8 +21,9 @@ use crate::json;
 /// `error`, `description` and `uri` are untrusted text of the server, shortened and without control
 /// characters. A user interface must escape them. The crate decides by `status` and `error` only.
 #[derive(Clone, Debug, Error, Eq, PartialEq)]
-#[error("the {endpoint} endpoint answered {status}{}{}{}",
-    colon(.error.as_deref()), colon(.description.as_deref()), hint(self))]
+#[error("the {endpoint} endpoint answered {status}{}{}{}{}",
+    colon(.error.as_deref()), colon(.description.as_deref()), hint(self),
+    clock(*clock_offset))]
 #[non_exhaustive]
 pub struct Refusal {
     /// Endpoint that sent the response.
@@ -30,11 +33,13 @@ pub struct Refusal {
     /// OAuth error code, such as `invalid_grant`; `None` if the body is not an OAuth error, for
     /// example because a gateway sent it.
     pub error: Option<String>,
-    /// The `error_description`, if any.
+    /// The `error_description`, or else the `message`, which some servers use for it.
     pub description: Option<String>,
-    /// The `error_uri`, if any. Its scheme is not checked, so do not make it a link unless it is an
-    /// http or https URL.
+    /// The `error_uri`, a web page about the error; only an http or https URL.
     pub uri: Option<String>,
+    /// Seconds by which the server's clock is ahead of the local clock (negative if it is behind), if
+    /// the difference is more than five seconds. It may be the reason of the refusal.
+    pub clock_offset: Option<i64>,
     /// Time to wait before a retry, from the `Retry-After` header.
     pub retry_after: Option<Duration>,
 }
@@ -45,36 +50,42 @@ pub struct Refusal {
 struct Document {
     error: Option<Value>,
     error_description: Option<Value>,
+    message: Option<Value>,
     error_uri: Option<Value>,
 }
 
 impl Refusal {
-    /// Parses an error response; a body that is not JSON has no error code.
-    pub(crate) fn of_response(endpoint: EndpointName, response: &Response<Bytes>) -> Self {
+    /// Parses an error response; a body that is not JSON has no error code. A text of the server that
+    /// repeats one of `secrets`, which the request had, is shown without it.
+    pub(crate) fn of_response(
+        endpoint: EndpointName,
+        response: &Response<Bytes>,
+        secrets: &[&str],
+    ) -> Self {
         let document: Option<Document> = json::object(response.body()).ok();
         let text = |member: fn(&Document) -> &Option<Value>| {
-            member(document.as_ref()?).as_ref()?.as_str().map(printable)
+            let text = member(document.as_ref()?).as_ref()?.as_str()?;
+            Some(printable(blanked(text, secrets)))
         };
         Self {
             endpoint,
             status: response.status(),
             error: text(|document| &document.error),
-            description: text(|document| &document.error_description),
-            uri: text(|document| &document.error_uri),
+            description: text(|document| &document.error_description)
+                .or_else(|| text(|document| &document.message)),
+            uri: text(|document| &document.error_uri).filter(|uri| is_web_page(uri)),
+            clock_offset: response.extensions().get().map(|offset: &ClockOffset| offset.seconds()),
             retry_after: retry_after(response.headers()),
         }
     }
 
     /// Whether a retry may succeed: status 429 or 5xx, or one of the error codes
-    /// `temporarily_unavailable`, `server_error`, `slow_down` and `use_dpop_nonce`.
+    /// `temporarily_unavailable`, `server_error` and `slow_down`.
     pub fn is_transient(&self) -> bool {
         let code = self.error.as_deref();
         self.status.is_server_error()
             || self.status == StatusCode::TOO_MANY_REQUESTS
-            || matches!(
-                code,
-                Some("temporarily_unavailable" | "server_error" | "slow_down" | "use_dpop_nonce")
-            )
+            || matches!(code, Some("temporarily_unavailable" | "server_error" | "slow_down"))
     }
 }
 
@@ -85,6 +96,30 @@ impl Refusal {
             self.error.as_deref(),
             Some("invalid_client" | "invalid_client_metadata" | "unauthorized_client")
         )
+    }
+}
+
+/// Whether `uri` is an http or https URL, so that it can be made a link: a `javascript:` URL is not.
+pub(crate) fn is_web_page(uri: &str) -> bool {
+    Url::parse(uri).is_ok_and(|url| matches!(url.scheme(), "http" | "https"))
+}
+
+/// `text` with a placeholder for each of `secrets`.
+pub(crate) fn blanked(text: &str, secrets: &[&str]) -> String {
+    let secrets = secrets.iter().filter(|secret| !secret.is_empty());
+    secrets.fold(text.to_owned(), |text, secret| text.replace(secret, "(secret)"))
+}
+
+/// The difference of the clocks, in parentheses, for the end of an error text; otherwise an empty
+/// string.
+pub(crate) fn clock(offset: Option<i64>) -> String {
+    match offset {
+        None | Some(0) => String::new(),
+        Some(seconds) => {
+            let side = if seconds > 0 { "behind" } else { "ahead of" };
+            let by = seconds.unsigned_abs();
+            format!(" (this system's clock is {by} seconds {side} the server's)")
+        }
     }
 }
 
@@ -117,7 +152,7 @@ mod tests {
         let mut response = Response::new(Bytes::copy_from_slice(body.as_bytes()));
         *response.status_mut() = StatusCode::from_u16(status).unwrap();
         response.headers_mut().insert("retry-after", "7".parse().unwrap());
-        Refusal::of_response(EndpointName::Token, &response)
+        Refusal::of_response(EndpointName::Token, &response, &["a-secret"])
     }
 
     #[test]
@@ -150,5 +185,42 @@ mod tests {
         assert!(!refusal(400, r#"{"error":"invalid_grant"}"#).is_transient());
         let refusal = refusal(400, r#"{"error":"invalid_grant","error_description":{}}"#);
         assert_eq!(refusal.error.as_deref(), Some("invalid_grant"));
+    }
+
+    #[test]
+    fn a_reason_may_be_a_message_and_a_uri_is_a_web_page() {
+        // Rules P-12, M-03
+        let refusal = |body: &str| refusal(400, body);
+        let message = refusal(r#"{"error":"InvalidRequest","message":"it is expired"}"#);
+        assert_eq!(message.description.as_deref(), Some("it is expired"));
+        let both = refusal(r#"{"error":"x","error_description":"a","message":"b"}"#);
+        assert_eq!(both.description.as_deref(), Some("a"));
+        for (uri, shown) in [
+            ("https://a.example/doc", true),
+            ("http://a.example/", true),
+            ("javascript:alert(1)", false),
+            ("a page", false),
+        ] {
+            let refusal = refusal(&format!(r#"{{"error":"x","error_uri":"{uri}"}}"#));
+            assert_eq!(refusal.uri.is_some(), shown, "{uri}");
+        }
+    }
+
+    #[test]
+    fn a_secret_of_the_request_is_not_repeated() {
+        let refusal = refusal(
+            400,
+            r#"{"error":"a-secret","error_description":"the token a-secret is unknown"}"#,
+        );
+        assert_eq!(refusal.description.as_deref(), Some("the token (secret) is unknown"));
+        assert!(!format!("{refusal} {refusal:?}").contains("a-secret"));
+    }
+
+    #[test]
+    fn a_clock_that_is_wrong_is_named() {
+        // Rule P-13
+        assert_eq!(clock(Some(47)), " (this system's clock is 47 seconds behind the server's)");
+        assert_eq!(clock(Some(-9)), " (this system's clock is 9 seconds ahead of the server's)");
+        assert_eq!(clock(None), "");
     }
 }

@@ -52,7 +52,8 @@ impl Endpoint for RevocationRequest {
         if response.status().is_success() {
             return Ok(());
         }
-        Err(Refusal::of_response(EndpointName::Revocation, &response).into())
+        let secrets = [self.token.expose()];
+        Err(Refusal::of_response(EndpointName::Revocation, &response, &secrets).into())
     }
 }
 

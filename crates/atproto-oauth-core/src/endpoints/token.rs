@@ -9,6 +9,7 @@
 //! RFC 6749 sections 4.1.3, 5 and 6; RFC 9449 section 5; atproto OAuth, «Tokens and Session
 //! Lifetime».
 
+use std::fmt;
 use std::time::Duration;
 
 use atproto_dpop::AccessToken;
@@ -16,8 +17,8 @@ use atproto_identity::Did;
 use atproto_sansio::{Body, Endpoint, Fresh, How, SecretString, ToSign, UnixTime};
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
-use serde::Deserialize;
-use serde_json::Value;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use url::Url;
 
@@ -44,11 +45,14 @@ pub(crate) enum Grant {
 /// Members of a successful token response, not checked yet; at least one token is present.
 #[derive(Debug)]
 pub(crate) struct Issued {
-    pub(crate) access_token: Option<SecretString>,
-    pub(crate) refresh_token: Option<SecretString>,
-    token_type: Option<Value>,
-    scope: Option<Value>,
-    sub: Option<Value>,
+    /// The tokens of the response, each with its `token_type_hint`. A well-formed response has at
+    /// most one of each; all are kept, so that all can be revoked.
+    tokens: Vec<(&'static str, SecretString)>,
+    /// The rule that the response as a whole breaks.
+    problem: Option<String>,
+    token_type: Option<String>,
+    scope: Option<String>,
+    sub: Option<String>,
     expires_in: Option<Box<RawValue>>,
 }
 
@@ -63,19 +67,10 @@ pub(crate) struct Granted {
     pub(crate) expires_at: Option<UnixTime>,
 }
 
-/// Members have any JSON type, so that a member of the wrong type does not hide a token, which must
-/// then be revoked.
-#[derive(Deserialize)]
-struct Document {
-    access_token: Option<Value>,
-    refresh_token: Option<Value>,
-    token_type: Option<Value>,
-    scope: Option<Value>,
-    sub: Option<Value>,
-    /// Raw JSON: if a number out of range failed to parse, the tokens beside it would be
-    /// lost, and could not be revoked.
-    expires_in: Option<Box<RawValue>>,
-}
+/// The members of the response in their order, also those that are there several times: a rule that
+/// one member breaks must not hide a token, which must then be revoked. The values are raw JSON,
+/// because a number out of range would fail to parse.
+struct Members(Vec<(String, Box<RawValue>)>);
 
 /// Longest plausible `expires_in` in seconds: 24 hours.
 const MAX_EXPIRES_IN: f64 = 24.0 * 60.0 * 60.0;
@@ -113,52 +108,133 @@ impl Endpoint for Token {
     }
 
     fn response(&self, response: Response<Bytes>) -> Result<Issued, Error> {
-        if response.status() != StatusCode::OK {
-            return Err(Refusal::of_response(EndpointName::Token, &response).into());
+        let status = response.status();
+        if !status.is_success() {
+            let secrets = self.grant.secrets();
+            return Err(Refusal::of_response(EndpointName::Token, &response, &secrets).into());
         }
-        let document: Document = json::object(response.body()).map_err(malformed)?;
-        let secret = |value: Option<Value>| match value {
-            Some(Value::String(text)) if !text.is_empty() => Some(SecretString::new(text)),
-            _ => None,
-        };
-        let access_token = secret(document.access_token);
-        let refresh_token = secret(document.refresh_token);
-        if access_token.is_none() && refresh_token.is_none() {
+        let members: Members = json::object(response.body()).map_err(malformed)?;
+        let issued = Issued::of_members(&members, status);
+        if issued.tokens.is_empty() {
             return Err(malformed("it has neither `access_token` nor `refresh_token`"));
         }
-        Ok(Issued {
-            access_token,
-            refresh_token,
-            token_type: document.token_type,
-            scope: document.scope,
-            sub: document.sub,
-            expires_in: document.expires_in,
-        })
+        Ok(issued)
+    }
+}
+
+impl Grant {
+    /// The secrets of the request, which no error may repeat.
+    fn secrets(&self) -> Vec<&str> {
+        match self {
+            Self::Code { code, code_verifier, .. } => vec![code.expose(), code_verifier.expose()],
+            Self::Refresh { refresh_token } => vec![refresh_token.expose()],
+        }
+    }
+}
+
+impl Members {
+    /// The values of the members with this name.
+    fn all(&self, name: &str) -> impl Iterator<Item = &RawValue> {
+        self.0.iter().filter(move |(key, _)| key == name).map(|(_, value)| &**value)
+    }
+
+    /// The text of the first member with this name; `None` if it is not a string.
+    fn text(&self, name: &str) -> Option<String> {
+        serde_json::from_str(self.all(name).next()?.get()).ok()
+    }
+
+    /// The name of a member that is there twice and that this crate reads.
+    fn repeated(&self) -> Option<&'static str> {
+        READ.into_iter().find(|name| self.all(name).nth(1).is_some())
+    }
+}
+
+/// The members of a token response that this crate reads.
+const READ: [&str; 6] =
+    ["access_token", "refresh_token", "token_type", "scope", "sub", "expires_in"];
+
+impl<'de> Deserialize<'de> for Members {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct InOrder;
+
+        impl<'de> Visitor<'de> for InOrder {
+            type Value = Members;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Members(members))
+            }
+        }
+
+        deserializer.deserialize_map(InOrder)
     }
 }
 
 impl Issued {
+    fn of_members(members: &Members, status: StatusCode) -> Self {
+        let tokens = |name: &'static str| {
+            let texts =
+                members.all(name).filter_map(|value| serde_json::from_str(value.get()).ok());
+            let texts = texts.filter(|text: &String| !text.is_empty());
+            texts.map(move |text| (name, SecretString::new(text)))
+        };
+        let repeated = members.repeated().map(|name| format!("`{name}` is there twice"));
+        let problem = repeated.or_else(|| {
+            (status != StatusCode::OK)
+                .then(|| format!("its status is {status} instead of 200 (RFC 6749 section 5.1)"))
+        });
+        Self {
+            tokens: tokens("refresh_token").chain(tokens("access_token")).collect(),
+            problem,
+            token_type: members.text("token_type"),
+            scope: members.text("scope"),
+            sub: members.text("sub"),
+            expires_in: members.all("expires_in").next().map(ToOwned::to_owned),
+        }
+    }
+
+    /// All tokens of the response with their `token_type_hint`, refresh tokens first.
+    pub(crate) fn tokens(&self) -> Vec<(&'static str, SecretString)> {
+        self.tokens.clone()
+    }
+
+    pub(crate) fn has_refresh_token(&self) -> bool {
+        self.token("refresh_token").is_some()
+    }
+
+    fn token(&self, name: &str) -> Option<&SecretString> {
+        self.tokens.iter().find(|(hint, _)| *hint == name).map(|(_, token)| token)
+    }
+
     /// Checks all members, without any request. The expiry is counted from `requested_at`, a time
     /// before the token request was sent, so that the access token does not expire earlier than
     /// assumed.
     pub(crate) fn check(&self, requested_at: UnixTime) -> Result<Granted, Error> {
-        let text =
-            |value: &Option<Value>| value.as_ref().and_then(Value::as_str).map(str::to_owned);
-        let access_token = self.access_token.as_ref().ok_or_else(|| missing("access_token"))?;
-        let token_type = text(&self.token_type).ok_or_else(|| missing("token_type"))?;
+        if let Some(problem) = &self.problem {
+            return Err(malformed(problem.clone()));
+        }
+        let access_token = self.token("access_token").ok_or_else(|| missing("access_token"))?;
+        let token_type = self.token_type.as_ref().ok_or_else(|| missing("token_type"))?;
         if !token_type.eq_ignore_ascii_case("DPoP") {
             return Err(malformed(
                 "the token is not bound to the DPoP key: `token_type` is not DPoP",
             ));
         }
-        let scope = text(&self.scope).ok_or_else(|| missing("scope"))?;
+        let scope = self.scope.as_ref().ok_or_else(|| missing("scope"))?;
         let scopes =
-            Scopes::granted(&scope).map_err(|error| malformed(format!("`scope`: {error}")))?;
-        let sub = text(&self.sub).ok_or_else(|| missing("sub"))?;
+            Scopes::granted(scope).map_err(|error| malformed(format!("`scope`: {error}")))?;
+        let sub = self.sub.as_ref().ok_or_else(|| missing("sub"))?;
         let sub: Did = sub.parse().map_err(|_| malformed("`sub` is not a DID"))?;
         Ok(Granted {
             access_token: AccessToken::new(access_token.expose())?,
-            refresh_token: self.refresh_token.clone(),
+            refresh_token: self.token("refresh_token").cloned(),
             scopes,
             sub,
             expires_at: self.expires_in.as_deref().and_then(|value| expiry(value, requested_at)),
@@ -189,7 +265,7 @@ fn missing(member: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use atproto_sansio::Reach;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
     use crate::client::auth::ClientAuth;
@@ -297,5 +373,31 @@ mod tests {
         let mut document = good();
         document.as_object_mut().unwrap().remove("refresh_token");
         assert!(check(&document).unwrap().refresh_token.is_none());
+    }
+
+    #[test]
+    fn tokens_of_a_response_that_breaks_a_rule_can_be_revoked() {
+        // Rule D-80
+        let issued = |status: u16, body: &str| {
+            let response = Response::builder().status(status);
+            let response = response.body(Bytes::copy_from_slice(body.as_bytes())).unwrap();
+            endpoint().response(response).unwrap()
+        };
+        let tokens = |issued: &Issued| {
+            let tokens = issued.tokens().into_iter();
+            tokens.map(|(hint, token)| format!("{hint} {}", token.expose())).collect::<Vec<_>>()
+        };
+        let created = issued(201, &good().to_string());
+        assert_eq!(tokens(&created), ["refresh_token rt", "access_token at"]);
+        assert!(created.check(REQUESTED_AT).unwrap_err().to_string().contains("201"));
+
+        let twice = good().to_string().replacen('{', r#"{"access_token":"first","#, 1);
+        let twice = issued(200, &twice);
+        assert_eq!(tokens(&twice), ["refresh_token rt", "access_token first", "access_token at"]);
+        assert!(twice.check(REQUESTED_AT).unwrap_err().to_string().contains("`access_token`"));
+
+        // A member that is not read may be there twice.
+        let unread = good().to_string().replacen('{', r#"{"id_token":1,"#, 1);
+        assert!(issued(200, &unread).check(REQUESTED_AT).is_ok());
     }
 }

@@ -84,6 +84,26 @@ pub enum Error {
          `NoncePolicy::Interop` accepts it"
     )]
     NonceMissing(EndpointName),
+    /// The server demanded another DPoP nonce again and again, although each attempt had the one that
+    /// it had given last. It has not acted on the request. Only the operator of that server can
+    /// correct it.
+    #[error(
+        "the {0} endpoint demands a DPoP nonce, and accepted no attempt with the nonces that it gave"
+    )]
+    NonceRetryExhausted(EndpointName),
+    /// A request with a single-use credential, a code or a refresh token, got no complete answer. The
+    /// credential may be spent, so the request must not be repeated: begin a new login after a code,
+    /// and follow [`RefreshError::effect`](crate::RefreshError::effect) after a refresh token.
+    #[error(
+        "the {endpoint} endpoint gave no answer, so the code or refresh token may be spent: \
+         {transport}"
+    )]
+    Unanswered {
+        /// The endpoint that the request was sent to.
+        endpoint: EndpointName,
+        /// Error of the call.
+        transport: TransportError,
+    },
     /// A key can't be read, a DPoP proof can't be made, or a remote signature does not match its
     /// key.
     #[error(transparent)]
@@ -144,7 +164,7 @@ pub enum ErrorKind {
     Authorization,
     /// The token or revocation endpoint refused the request, or its response is malformed.
     Token,
-    /// [`Error::Dpop`] and [`Error::NonceMissing`].
+    /// [`Error::Dpop`], [`Error::NonceMissing`] and [`Error::NonceRetryExhausted`].
     Dpop,
     /// [`Error::Session`]: the session does not fit the client, or has no refresh token.
     Session,
@@ -170,7 +190,8 @@ impl Error {
         match self {
             Self::Config(_) => ErrorKind::Config,
             Self::Input(_) => ErrorKind::Input,
-            Self::Transport(error) => match error.phase {
+            Self::Transport(error) | Self::Unanswered { transport: error, .. } => match error.phase
+            {
                 Phase::Blocked(_) | Phase::TooLarge => ErrorKind::Policy,
                 _ => ErrorKind::Network,
             },
@@ -183,7 +204,7 @@ impl Error {
             Self::Refused(refusal) => refusal.endpoint.error_kind(),
             Self::Malformed { endpoint, .. } => endpoint.error_kind(),
             Self::Authority(_) => ErrorKind::Authorization,
-            Self::NonceMissing(_) | Self::Dpop(_) => ErrorKind::Dpop,
+            Self::NonceMissing(_) | Self::NonceRetryExhausted(_) | Self::Dpop(_) => ErrorKind::Dpop,
             Self::Session(_) => ErrorKind::Session,
             Self::Xrpc(_) => ErrorKind::Resource,
         }
@@ -192,7 +213,8 @@ impl Error {
     /// Whether the same operation may succeed later with the same input and settings: the network
     /// failed, or a server was overloaded or failed.
     ///
-    /// To retry a login, begin a new one, because an authorization code is never sent twice.
+    /// To retry a login, begin a new one, because an authorization code is never sent twice. It is
+    /// false if the request may have spent a code or refresh token.
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Identity(error) => error.is_transient(),
@@ -209,6 +231,8 @@ impl Error {
             | Self::Callback(_)
             | Self::Authority(_)
             | Self::NonceMissing(_)
+            | Self::NonceRetryExhausted(_)
+            | Self::Unanswered { .. }
             | Self::Dpop(_)
             | Self::Session(_) => false,
         }
@@ -220,6 +244,7 @@ impl Error {
         match self {
             Self::Refused(refusal) => refusal.retry_after,
             Self::Identity(error) => error.retry_after(),
+            Self::Discovery(DiscoveryError::Status { retry_after, .. }) => *retry_after,
             Self::Xrpc(error) => error.retry_after,
             _ => None,
         }
@@ -251,11 +276,13 @@ impl Error {
     }
 
     /// The OAuth error code, such as `invalid_grant`, that the authorization server answered with:
-    /// in an error response ([`Error::Refused`]) or in the callback ([`Error::Denied`]).
+    /// in an error response ([`Error::Refused`], [`Error::NonceRetryExhausted`]) or in the callback
+    /// ([`Error::Denied`]).
     pub fn oauth_error_code(&self) -> Option<&str> {
         match self {
             Self::Refused(refusal) => refusal.error.as_deref(),
             Self::Denied(denied) => Some(&denied.error),
+            Self::NonceRetryExhausted(_) => Some("use_dpop_nonce"),
             _ => None,
         }
     }
@@ -272,9 +299,27 @@ impl Error {
     }
 }
 
+impl Error {
+    /// The error of a request with a single-use credential: if the request may have been sent and
+    /// has no answer, it must not be repeated.
+    pub(crate) fn of_single_use(self, endpoint: EndpointName) -> Self {
+        match self {
+            Self::Transport(transport) if !transport.surely_not_sent() => {
+                Self::Unanswered { endpoint, transport }
+            }
+            other => other,
+        }
+    }
+}
+
+/// A refusal of the nonce is an [`Error::NonceRetryExhausted`]: a request ends in it only after all
+/// its retries.
 impl From<Refusal> for Error {
     fn from(refusal: Refusal) -> Self {
-        Self::Refused(Box::new(refusal))
+        match refusal.error.as_deref() {
+            Some("use_dpop_nonce") => Self::NonceRetryExhausted(refusal.endpoint),
+            _ => Self::Refused(Box::new(refusal)),
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use atproto_sansio::{SecretString, UnixTime, printable};
 use url::Url;
 use url::form_urlencoded;
 
+use crate::endpoints::refusal::is_web_page;
 use crate::error::{AuthorityError, CallbackProblem, Denied, Error};
 use crate::login::pending::Pending;
 use crate::login::prompt::ResponseMode;
@@ -203,7 +204,7 @@ impl CallbackParams {
             Answer::Denied { error, description, uri } => Err(Denied {
                 error: printable(error),
                 description: description.as_ref().map(printable),
-                uri: uri.as_ref().filter(|uri| is_http_url(uri)).map(printable),
+                uri: uri.as_ref().filter(|uri| is_web_page(uri)).map(printable),
                 unverified: self.iss.is_none(),
             }
             .into()),
@@ -239,11 +240,6 @@ impl Place {
             }
         }
     }
-}
-
-/// Checks for http or https, so that an `error_uri` with `javascript:` is dropped.
-fn is_http_url(uri: &str) -> bool {
-    Url::parse(uri).is_ok_and(|url| matches!(url.scheme(), "http" | "https"))
 }
 
 /// A URL has `:` before any `=` or `&`; in form parameters `:` is percent-encoded.

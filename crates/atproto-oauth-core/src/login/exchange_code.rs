@@ -257,8 +257,7 @@ impl Login {
         let revoke = RevokeTokens::new(
             endpoint.map(|url| FormEndpoint { url, auth, reach: self.config.reach() }),
             &self.pending.dpop_key,
-            issued.refresh_token.clone(),
-            issued.access_token.clone(),
+            issued.tokens(),
         );
         let deadline = cx.elapsed().saturating_add(revoke::TIME);
         Ok(State::CleanUp { revoke: Box::new(revoke), error: Box::new(error), deadline })

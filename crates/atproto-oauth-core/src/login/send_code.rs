@@ -22,7 +22,7 @@ use atproto_sansio::{Cx, Held, Machine, Step, Steps};
 
 use crate::discovery::verify::{self, Verify};
 use crate::endpoints::token::{Issued, Token};
-use crate::error::Error;
+use crate::error::{EndpointName, Error};
 
 /// Machine that sends the code and advances the verification.
 #[derive(Debug)]
@@ -100,17 +100,20 @@ fn both(
         Poll::Ready(Ok(DpopReply { output: issued, nonce_missing })) => {
             Step::Done(CodeSent::Tokens { issued: Box::new(issued), nonce_missing, check })
         }
-        Poll::Ready(Err(error)) => match check {
-            Some(check) if is_lost(&error) => {
-                let deadline = cx.elapsed().saturating_add(verify::TIME);
-                Step::Next(State::Unanswered { error: Box::new(error), check, deadline })
+        Poll::Ready(Err(error)) => {
+            let error = Box::new(error.of_single_use(EndpointName::Token));
+            match check {
+                Some(check) if is_lost(&error) => {
+                    let deadline = cx.elapsed().saturating_add(verify::TIME);
+                    Step::Next(State::Unanswered { error, check, deadline })
+                }
+                Some(_) | None => Step::Done(CodeSent::NoTokens(error)),
             }
-            Some(_) | None => Step::Done(CodeSent::NoTokens(Box::new(error))),
-        },
+        }
     }
 }
 
 /// Whether no answer of the token endpoint arrived.
 fn is_lost(error: &Error) -> bool {
-    matches!(error, Error::Transport(_))
+    matches!(error, Error::Transport(_) | Error::Unanswered { .. })
 }

@@ -18,7 +18,7 @@ use std::fmt;
 use std::task::Poll;
 use std::time::Duration;
 
-use atproto_dpop::{Dpop, DpopReply, nonce_age};
+use atproto_dpop::{AccessToken, Dpop, DpopReply, nonce_age};
 use atproto_sansio::{
     Answer, Body, Budget, Cx, Endpoint, Fresh, How, Machine, Reach, Step, Steps, printable,
 };
@@ -29,7 +29,7 @@ use url::Url;
 use crate::error::{Error, InputError};
 use crate::origin::{Origin, to_uri};
 use crate::session::Session;
-use crate::xrpc::is_token_refused;
+use crate::xrpc::{SentToken, is_token_refused};
 
 /// Sends one request to the PDS, with access token and a new DPoP proof for each attempt.
 #[must_use = "a machine does nothing until a driver runs it"]
@@ -63,6 +63,7 @@ pub struct ResourceReply {
 }
 
 struct Resource {
+    token: AccessToken,
     request: Request<Body>,
     how: How,
     origin: Origin,
@@ -90,7 +91,8 @@ impl ResourceRequest {
         let attached = matches!(request.body(), Body::Attached);
         let how = How { timeout: TIMEOUT, ..How::buffered(MAX_LEN, reach) };
         let proved = |request| {
-            let resource = Resource { request, how, origin: session.pds().clone() };
+            let (token, origin) = (session.access_token().clone(), session.pds().clone());
+            let resource = Resource { token, request, how, origin };
             Dpop::new(resource, session.dpop_key()).bound_to(session.access_token())
         };
         let primer = if attached { Some(proved(small_request(session.pds())?)) } else { None };
@@ -222,7 +224,8 @@ impl Endpoint for Resource {
         self.how
     }
 
-    fn response(&self, response: Response<Bytes>) -> Result<Response<Bytes>, Error> {
+    fn response(&self, mut response: Response<Bytes>) -> Result<Response<Bytes>, Error> {
+        response.extensions_mut().insert(SentToken(self.token.clone()));
         Ok(response)
     }
 }

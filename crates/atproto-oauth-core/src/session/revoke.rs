@@ -122,21 +122,24 @@ fn revoke_session(
     Ok(RevokeTokens::new(
         endpoint.map(|url| FormEndpoint { url, auth, reach }),
         &session.dpop_key,
-        session.refresh_token.clone(),
-        Some(SecretString::new(session.access_token.expose())),
+        [
+            session.refresh_token.clone().map(|token| ("refresh_token", token)),
+            Some(("access_token", SecretString::new(session.access_token.expose()))),
+        ]
+        .into_iter()
+        .flatten()
+        .collect(),
     ))
 }
 
 impl RevokeTokens {
+    /// Revokes `tokens`, each with its `token_type_hint`, in this order.
     pub(crate) fn new(
         endpoint: Option<FormEndpoint>,
         key: &DpopKey,
-        refresh_token: Option<SecretString>,
-        access_token: Option<SecretString>,
+        tokens: Vec<(&'static str, SecretString)>,
     ) -> Self {
-        let refresh_token = refresh_token.map(|token| ("refresh_token", token));
-        let access_token = access_token.map(|token| ("access_token", token));
-        let waiting = refresh_token.into_iter().chain(access_token).collect();
+        let waiting = tokens.into();
         let steps = Steps::begin(Revoking { waiting, request: None, outcome: None });
         Self { endpoint, key: key.clone(), steps }
     }

@@ -69,7 +69,10 @@ impl Machine for Spend {
                 }
                 State::Token { asked_at, mut token, verified } => match token.poll(cx) {
                     Poll::Pending => Step::Wait(State::Token { asked_at, token, verified }),
-                    Poll::Ready(Err(error)) => return Err(old.while_spending(error, cx.now())),
+                    Poll::Ready(Err(error)) => {
+                        let error = error.of_single_use(EndpointName::Token);
+                        return Err(old.while_spending(error, cx.now()));
+                    }
                     Poll::Ready(Ok(reply)) => old.renew(reply, &verified, asked_at, cx)?,
                 },
                 State::CleanUp { mut revoke, error, deadline } => {
@@ -163,11 +166,14 @@ impl Old {
             }
         };
         let endpoint = verified.server.revocation_endpoint.clone();
+        // The old refresh token ends the whole session at most servers.
+        let old = self.session.refresh_token.clone().map(|token| ("refresh_token", token));
+        let (mut tokens, is_issued) = (issued.tokens(), issued.has_refresh_token());
+        tokens.splice(0..0, old.filter(|_| !is_issued));
         let revoke = RevokeTokens::new(
             endpoint.map(|url| FormEndpoint { url, auth, reach: self.config.reach() }),
             &self.session.dpop_key,
-            issued.refresh_token.clone().or_else(|| self.session.refresh_token.clone()),
-            issued.access_token.clone(),
+            tokens,
         );
         let deadline = cx.elapsed().saturating_add(revoke::TIME);
         Ok(State::CleanUp { revoke: Box::new(revoke), error: Box::new(error), deadline })
@@ -183,9 +189,9 @@ impl Old {
                 Verdict::Lost => SessionEffect::Ambiguous,
                 Verdict::Undefined(code) => return self.refused(code.to_owned(), error, now),
             },
-            Error::Transport(transport) if transport.surely_not_sent() => SessionEffect::Keep,
-            Error::Transport(_) | Error::Malformed { .. } => SessionEffect::Ambiguous,
-            // These errors occur before the request is sent.
+            Error::Unanswered { .. } | Error::Malformed { .. } => SessionEffect::Ambiguous,
+            // These errors occur before the request is sent, or prove that the server has not acted
+            // on it.
             Error::Config(_)
             | Error::Input(_)
             | Error::Identity(_)
@@ -194,6 +200,8 @@ impl Old {
             | Error::Denied(_)
             | Error::Authority(_)
             | Error::NonceMissing(_)
+            | Error::NonceRetryExhausted(_)
+            | Error::Transport(_)
             | Error::Dpop(_)
             | Error::Session(_)
             | Error::Xrpc(_) => SessionEffect::Keep,

@@ -15,6 +15,7 @@ use http::{HeaderName, HeaderValue, Request, header};
 use serde::Serialize;
 use url::form_urlencoded::Serializer;
 
+pub(crate) use self::response::SentToken;
 pub use self::response::{XrpcError, check, is_nonce_refused, is_token_refused, json};
 use crate::error::InputError;
 use crate::origin::shown;

@@ -5,6 +5,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use atproto_dpop::{AccessToken, ClockOffset};
 use atproto_sansio::{printable, retry_after};
 use bytes::Bytes;
 use http::{Response, StatusCode};
@@ -12,6 +13,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::endpoints::refusal::{blanked, clock};
 use crate::error::colon;
 use crate::json as strict_json;
 
@@ -34,7 +36,15 @@ pub struct XrpcError {
     pub needed_scope: Option<String>,
     /// Time to wait before a retry, from the `Retry-After` header.
     pub retry_after: Option<Duration>,
+    /// Seconds by which the server's clock is ahead of the local clock (negative if it is behind), if
+    /// the difference is more than five seconds. It may be the reason of the error.
+    pub clock_offset: Option<i64>,
 }
+
+/// The access token of a request, in the extensions of its response: an error text does not repeat
+/// it.
+#[derive(Clone)]
+pub(crate) struct SentToken(pub(crate) AccessToken);
 
 /// Parses the JSON of a successful response.
 ///
@@ -50,6 +60,7 @@ pub fn json<T: DeserializeOwned>(response: &Response<Bytes>) -> Result<T, XrpcEr
         message: Some(format!("the response is not the expected JSON (line {})", error.line())),
         needed_scope: None,
         retry_after: None,
+        clock_offset: None,
     })
 }
 
@@ -70,14 +81,18 @@ pub fn check(response: &Response<Bytes>) -> Result<(), XrpcError> {
     }
     let document: Option<Document> = strict_json::object(response.body()).ok();
     let (error, message) = document.map_or((None, None), |d| (d.error, d.message));
-    let text = |value: &Option<Value>| value.as_ref().and_then(Value::as_str).map(str::to_owned);
+    let sent = response.extensions().get().map(|SentToken(token)| token.expose());
+    let secrets: Vec<&str> = sent.into_iter().collect();
+    let text = |value: &Option<Value>| Some(blanked(value.as_ref()?.as_str()?, &secrets));
     let (error, message) = (text(&error), text(&message));
     Err(XrpcError {
         status: response.status(),
-        needed_scope: needed_scope(response, error.as_deref(), message.as_deref()),
+        needed_scope: needed_scope(response, error.as_deref(), message.as_deref())
+            .map(|scope| printable(blanked(&scope, &secrets))),
         error: error.map(printable),
         message: message.map(printable),
         retry_after: retry_after(response.headers()),
+        clock_offset: response.extensions().get().map(|offset: &ClockOffset| offset.seconds()),
     })
 }
 
@@ -102,26 +117,55 @@ fn needed_scope(
     })
 }
 
-/// Whether the PDS rejected the access token (401 with `invalid_token`): refresh the session, and
-/// send the request again.
+/// Whether the PDS rejected the access token: refresh the session, and send the request again.
 ///
-/// False if a scope is missing, and if the PDS requires another nonce.
+/// The PDS says so with status 401 and a challenge with `invalid_token`, or with the XRPC error
+/// `ExpiredToken` and status 400 or 401. The result is false if a scope is missing, and if the PDS
+/// requires another nonce: such a response says nothing about the token.
 pub fn is_token_refused(response: &Response<Bytes>) -> bool {
-    response.status() == StatusCode::UNAUTHORIZED
-        && atproto_dpop::challenges(response.headers()).iter().any(|challenge| {
-            matches!(challenge.scheme.as_str(), "dpop" | "bearer")
-                && challenge.param("error") == Some("invalid_token")
-        })
+    if demands_nonce(response) {
+        return false;
+    }
+    match response.status() {
+        StatusCode::UNAUTHORIZED => {
+            has_challenge(response, &["dpop", "bearer"], "invalid_token") || is_expired(response)
+        }
+        StatusCode::BAD_REQUEST => is_expired(response),
+        _ => false,
+    }
 }
 
 /// Whether the PDS rejected only the nonce of the DPoP proof (401 with `use_dpop_nonce`) and did
 /// not process the request. Send an [`upload`](crate::xrpc::upload) again, with a new body; other
 /// requests are repeated automatically.
 pub fn is_nonce_refused(response: &Response<Bytes>) -> bool {
-    response.status() == StatusCode::UNAUTHORIZED
-        && atproto_dpop::challenges(response.headers()).iter().any(|challenge| {
-            challenge.scheme == "dpop" && challenge.param("error") == Some("use_dpop_nonce")
-        })
+    response.status() == StatusCode::UNAUTHORIZED && demands_nonce(response)
+}
+
+fn demands_nonce(response: &Response<Bytes>) -> bool {
+    has_challenge(response, &["dpop"], "use_dpop_nonce")
+        || error_name(response).as_deref() == Some("use_dpop_nonce")
+}
+
+fn is_expired(response: &Response<Bytes>) -> bool {
+    error_name(response).as_deref() == Some("ExpiredToken")
+}
+
+fn has_challenge(response: &Response<Bytes>, schemes: &[&str], error: &str) -> bool {
+    atproto_dpop::challenges(response.headers()).iter().any(|challenge| {
+        schemes.contains(&challenge.scheme.as_str()) && challenge.param("error") == Some(error)
+    })
+}
+
+/// The `error` of an XRPC error response.
+fn error_name(response: &Response<Bytes>) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Named {
+        error: Value,
+    }
+
+    let Named { error } = strict_json::object(response.body()).ok()?;
+    error.as_str().map(str::to_owned)
 }
 
 impl XrpcError {
@@ -138,7 +182,8 @@ impl XrpcError {
 impl fmt::Display for XrpcError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (error, message) = (colon(self.error.as_deref()), colon(self.message.as_deref()));
-        write!(f, "the server answered {}{error}{message}{}", self.status, self.hint())
+        let (hint, clock) = (self.hint(), clock(self.clock_offset));
+        write!(f, "the server answered {}{error}{message}{hint}{clock}", self.status)
     }
 }
 
@@ -168,6 +213,49 @@ mod tests {
         assert!(!is_token_refused(&response(401, r#"Basic error="invalid_token""#)));
         assert!(!is_token_refused(&response(403, r#"DPoP error="invalid_token""#)));
         assert!(!is_token_refused(&response(401, "DPoP")));
+    }
+
+    #[test]
+    fn a_demand_for_a_nonce_says_nothing_about_the_token() {
+        // Rule P-11
+        let response = |status: u16, challenge: &str, body: &'static str| {
+            let builder = Response::builder().status(status);
+            builder.header("www-authenticate", challenge).body(Bytes::from(body)).unwrap()
+        };
+        let both = r#"Bearer error="invalid_token", DPoP error="use_dpop_nonce""#;
+        assert!(!is_token_refused(&response(401, both, "")));
+        assert!(is_nonce_refused(&response(401, both, "")));
+        let in_body = r#"{"error":"use_dpop_nonce"}"#;
+        assert!(!is_token_refused(&response(401, r#"DPoP error="invalid_token""#, in_body)));
+    }
+
+    #[test]
+    fn an_expired_token_may_be_named_in_the_body_alone() {
+        // Rule P-11
+        let response = |status: u16, body: &'static str| {
+            Response::builder().status(status).body(Bytes::from(body)).unwrap()
+        };
+        for status in [400, 401] {
+            assert!(is_token_refused(&response(status, r#"{"error":"ExpiredToken"}"#)), "{status}");
+            assert!(!is_token_refused(&response(status, r#"{"error":"InvalidRequest"}"#)));
+        }
+        assert!(!is_token_refused(&response(403, r#"{"error":"ExpiredToken"}"#)));
+        assert!(!is_token_refused(&response(401, "")));
+    }
+
+    #[test]
+    fn texts_of_a_server_are_cut_and_repeat_no_token() {
+        // Rule M-03
+        let long = format!("Missing \\\"repo:a.b.c\\u001b{}\\\" t0ken", "x".repeat(100_000));
+        let body = format!(r#"{{"error":"ScopeMissingError","message":"{long}"}}"#);
+        let mut response = Response::builder().status(403).body(Bytes::from(body)).unwrap();
+        response.extensions_mut().insert(SentToken(AccessToken::new("t0ken").unwrap()));
+        let error = check(&response).unwrap_err();
+        assert_eq!(error.needed_scope.as_ref().unwrap().chars().count(), 201);
+        let body = r#"{"error":"x","message":"the token t0ken is unknown"}"#;
+        *response.body_mut() = Bytes::from(body);
+        let error = check(&response).unwrap_err();
+        assert_eq!(error.message.as_deref(), Some("the token (secret) is unknown"));
     }
 
     #[test]

@@ -21,7 +21,7 @@ type Encounters = BTreeSet<String>;
 /// Whether it is unknown, after this error of a callback, if the server issued tokens for the code.
 fn is_ambiguous(error: &Error) -> bool {
     match error {
-        Error::Transport(transport) => !transport.surely_not_sent(),
+        Error::Unanswered { .. } => true,
         Error::Malformed { endpoint: EndpointName::Token, .. } => true,
         // A status without an error code may come from a gateway.
         Error::Refused(refusal) => {

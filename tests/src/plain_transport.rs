@@ -1,3 +1,5 @@
+use std::io::Read;
+
 use atproto_sansio::{
     Answer, Body, Call, HttpCall, Phase, Reach, Reply, Rule, System, TransportError,
 };
@@ -17,6 +19,7 @@ pub fn perform(call: Call, development: bool) -> Reply {
 
 fn send(call: &HttpCall, development: bool) -> Result<Response<Bytes>, TransportError> {
     let late = call.start_by.is_some_and(|time| System::now() > time);
+    let late = late || call.timeout < call.least_time;
     let (Body::Bytes(body), Answer::Buffered(max), false) =
         (call.request.body(), call.answer, late)
     else {
@@ -32,7 +35,12 @@ fn send(call: &HttpCall, development: bool) -> Result<Response<Bytes>, Transport
     let request = call.request.clone().map(|_| body.to_vec());
     let reply = agent.run(request).map_err(|error| failed(error, Phase::MaybeSent))?;
     let ((head, body), max) = (reply.into_parts(), max as u64);
+    let mut cut = Vec::new();
     let body = match body.content_length() {
+        // The status decides, so the body of an error is cut, not refused.
+        _ if !head.status.is_success() => {
+            body.into_reader().take(max).read_to_end(&mut cut).map(|_| cut).map_err(Error::Io)
+        }
         Some(declared) if declared > max => Err(Error::BodyExceedsLimit(max)),
         _ => body.into_with_config().limit(max).read_to_vec(),
     };
@@ -46,7 +54,7 @@ fn failed(error: Error, doubt: Phase) -> TransportError {
         Error::Other(e) => e.downcast_ref::<TransportError>().map_or(doubt, |e| e.phase.clone()),
         Error::HostNotFound | Error::ConnectionFailed => Phase::NotSent,
         Error::Io(e) if e.kind() == std::io::ErrorKind::ConnectionRefused => Phase::NotSent,
-        Error::BodyExceedsLimit(_) => Phase::TooLarge,
+        Error::BodyExceedsLimit(_) | Error::LargeResponseHeader(..) => Phase::TooLarge,
         Error::Timeout(_) => Phase::TimedOut,
         _ => doubt,
     };

@@ -72,6 +72,7 @@ fn client(tls: ClientConfig, addresses: Addresses) -> Client {
         .connector_layer(Watch)
         .http1_only()
         .tls_backend_preconfigured(tls)
+        .connect_timeout(CONNECT)
         .pool_idle_timeout(MAX_IDLE)
         .build()
         .expect("all settings of this client builder are valid")
@@ -94,6 +95,10 @@ fn tls_config(settings: &DriverBuilder) -> ClientConfig {
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     config
 }
+
+/// Time to connect, which the addresses of a host share: a first address that does not answer leaves
+/// time for the next one.
+const CONNECT: Duration = Duration::from_secs(5);
 
 /// Longest time that an idle connection is kept for reuse.
 ///

@@ -12,7 +12,7 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
 use atproto_sansio::{Phase, TransportError};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout_at};
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -33,30 +33,41 @@ pub(crate) struct Watched<S>(S);
 /// The future of a connection. It sets [`CONNECTS`] while the connection is incomplete.
 pub(crate) struct Connecting<F>(F);
 
-/// Polls `sending`, a request of a client with a [`Watch`] layer, until `deadline`.
+/// Polls `sending`, a request of a client with a [`Watch`] layer, until `deadline`. A request whose
+/// connection is incomplete at the time `latest` is given up.
 ///
 /// # Errors
 ///
-/// After `deadline`: `NotSent` if the connection was incomplete, `TimedOut` otherwise.
+/// `NotSent` if the connection was incomplete, `TimedOut` otherwise.
 pub(crate) async fn until<F: Future>(
     deadline: Instant,
+    latest: Instant,
     sending: F,
 ) -> Result<F::Output, TransportError> {
     let watched = async {
-        let mut sending = pin!(sending);
+        let (mut sending, mut too_late) = (pin!(sending), pin!(sleep_until(latest)));
         let sending = poll_fn(|cx| {
             CONNECTS.with(|connects| connects.set(false));
-            sending.as_mut().poll(cx)
+            if let Poll::Ready(output) = sending.as_mut().poll(cx) {
+                return Poll::Ready(Some(output));
+            }
+            let is_late = too_late.as_mut().poll(cx).is_ready();
+            if is_late && CONNECTS.with(Cell::get) { Poll::Ready(None) } else { Poll::Pending }
         });
-        timeout_at(deadline, sending).await.map_err(|_| {
-            let (phase, reason) = match CONNECTS.with(Cell::get) {
-                true => (Phase::NotSent, "the call timed out before a connection was established"),
-                false => (Phase::TimedOut, "the call timed out"),
-            };
-            TransportError::new(phase, reason)
-        })
+        let sent = timeout_at(deadline, sending).await.map_err(|_| {
+            let reason = "the call timed out";
+            match CONNECTS.with(Cell::get) {
+                true => not_connected(),
+                false => TransportError::new(Phase::TimedOut, reason),
+            }
+        })?;
+        sent.ok_or_else(not_connected)
     };
     CONNECTS.scope(Cell::new(false), watched).await
+}
+
+fn not_connected() -> TransportError {
+    TransportError::new(Phase::NotSent, "the call timed out before a connection was established")
 }
 
 impl<S> Layer<S> for Watch {

@@ -17,6 +17,8 @@ pub(crate) fn without_reply(error: &reqwest::Error) -> TransportError {
     let phase = match error.is_connect() {
         // `is_connect` covers name resolution, TCP connection and TLS handshake only.
         true => Phase::NotSent,
+        // hyper has no other way to tell this error from others.
+        false if explain(error) == "message head is too large" => Phase::TooLarge,
         false => Phase::MaybeSent,
     };
     TransportError::new(phase, explain(error))

@@ -21,21 +21,42 @@ pub(crate) async fn perform(
     streams: &Streams,
 ) -> Result<Response<Bytes>, TransportError> {
     let reaching = clients.reaching(how.reach).map_err(TransportError::blocked)?;
-    if how.start_by.is_some_and(|latest| latest < System::now()) {
-        return Err(TransportError::new(Phase::NotSent, "the call came after its `start_by` time"));
-    }
     let deadline = Instant::now() + how.timeout.min(LONGEST);
+    let latest = latest(&how, deadline);
+    let not_sent = |reason| TransportError::new(Phase::NotSent, reason);
+    if is_late(&how) {
+        return Err(not_sent(LATE));
+    }
     let gate = clients.gates.pass(request.uri());
-    let _passed = timeout_at(deadline, gate).await.map_err(|_| {
-        let reason = "the call timed out in the queue of `DriverBuilder::requests_per_server`";
-        TransportError::new(Phase::NotSent, reason)
+    let _passed = timeout_at(latest, gate).await.map_err(|_| {
+        not_sent("the call timed out in the queue of `DriverBuilder::requests_per_server`")
     })?;
+    if is_late(&how) || Instant::now() > latest {
+        return Err(not_sent(LATE));
+    }
     let request = outgoing::prepare(request, &reaching.addresses, &clients.user_agent, streams)?;
-    let response = connect::until(deadline, reaching.client.execute(request))
+    let response = connect::until(deadline, latest, reaching.client.execute(request))
         .await?
         .map_err(|error| failure::without_reply(&error))?;
     receive(response, how.answer, deadline, streams).await
 }
+
+/// Latest time to send the request: with enough time left to wait for the reply, and not after
+/// `start_by`.
+fn latest(how: &How, deadline: Instant) -> Instant {
+    let enough = deadline.checked_sub(how.least_time).unwrap_or(deadline);
+    let start_by =
+        how.start_by.and_then(|latest| Instant::now().checked_add(latest.since(System::now())));
+    start_by.map_or(enough, |start_by| start_by.min(enough))
+}
+
+/// Whether the wall clock has passed `start_by`: unlike [`latest`], it does not stand still while
+/// the computer sleeps.
+fn is_late(how: &How) -> bool {
+    how.start_by.is_some_and(|latest| latest < System::now())
+}
+
+const LATE: &str = "the call came after its `start_by` time, or too late to wait for the reply";
 
 async fn receive(
     mut response: reqwest::Response,
@@ -51,24 +72,36 @@ async fn receive(
     match answer {
         Answer::Streamed { .. } if reply.status().is_success() => streams.keep(body),
         Answer::Streamed { errors: limit } | Answer::Buffered(limit) => {
-            *reply.body_mut() = read(body, limit).await?;
+            *reply.body_mut() = read(body, limit, reply.status().is_success()).await?;
         }
     }
     Ok(reply)
 }
 
-async fn read(mut body: StreamedBody, limit: usize) -> Result<Bytes, TransportError> {
+/// Reads the body. If it is larger than `limit`, the body of a successful response is an error, and
+/// any other body is cut, because its status decides.
+async fn read(
+    mut body: StreamedBody,
+    limit: usize,
+    is_success: bool,
+) -> Result<Bytes, TransportError> {
     let too_large = || {
         TransportError::new(Phase::TooLarge, format!("the body exceeds its limit of {limit} bytes"))
     };
-    if body.size().lower() > limit as u64 {
+    if body.size().lower() > limit as u64 && is_success {
         return Err(too_large());
     }
     let mut whole = BytesMut::new();
     while let Some(piece) = body.next().await {
-        let piece = piece?;
-        if piece.len() > limit - whole.len() {
-            return Err(too_large());
+        let mut piece = piece?;
+        let room = limit - whole.len();
+        if piece.len() > room {
+            if is_success {
+                return Err(too_large());
+            }
+            piece.truncate(room);
+            whole.extend_from_slice(&piece);
+            return Ok(whole.freeze());
         }
         whole.extend_from_slice(&piece);
     }

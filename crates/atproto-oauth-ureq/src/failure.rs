@@ -19,6 +19,10 @@ pub(crate) fn without_reply(error: Error, was_begun: bool) -> TransportError {
         _ if !was_begun => Phase::NotSent,
         Error::Timeout(_) => Phase::TimedOut,
         Error::LargeResponseHeader(..) => Phase::TooLarge,
+        // ureq does not make the type of this error public.
+        Error::Protocol(ref error) if error.to_string().ends_with("too many headers") => {
+            Phase::TooLarge
+        }
         _ => Phase::MaybeSent,
     };
     TransportError::new(phase, explain(&error))

@@ -3,9 +3,7 @@
 use std::io::Read;
 use std::time::Duration;
 
-use atproto_sansio::{
-    Answer, Body, HttpCall, Phase, Reply, System, TransportError, declare_length,
-};
+use atproto_sansio::{Answer, Body, HttpCall, Phase, Reply, TransportError, declare_length};
 use bytes::Bytes;
 use http::header::USER_AGENT;
 use http::request::Parts;
@@ -13,18 +11,17 @@ use http::{HeaderValue, Request, Response};
 use ureq::{Agent, SendBody};
 
 use crate::agents::Agents;
-use crate::connect::Witness;
+use crate::connect::{Latest, Witness};
 use crate::failure;
 use crate::streams::{Exactly, Incoming, Streams};
 
 pub(crate) fn perform(agents: &Agents, call: HttpCall, streams: &mut Streams<'_>) -> Reply {
-    let HttpCall { request, timeout, start_by, least_time: _, answer, reach, respond } = call;
+    let HttpCall { request, timeout, start_by, least_time, answer, reach, respond } = call;
+    let latest = Latest::new(start_by, timeout.min(LONGEST), least_time);
     let result = agents.reaching(reach).map_err(TransportError::blocked).and_then(|agent| {
-        if start_by.is_some_and(|latest| latest < System::now()) {
-            return Err(not_sent("the call came after its `start_by` time"));
-        }
+        latest.check().map_err(not_sent)?;
         let request = prepare(request, &agents.user_agent);
-        let response = send(agent, request, timeout, streams)?;
+        let response = send(agent, request, timeout, latest, streams)?;
         receive(response, answer, streams)
     });
     respond.with(result)
@@ -45,6 +42,7 @@ fn send(
     agent: &Agent,
     request: Request<Body>,
     timeout: Duration,
+    latest: Latest,
     streams: &mut Streams<'_>,
 ) -> Result<Response<ureq::Body>, TransportError> {
     let (mut parts, body) = request.into_parts();
@@ -60,7 +58,7 @@ fn send(
         }
     };
     let length = declare_length(&parts.method, &mut parts.headers, length)?;
-    let witness = Witness::begin();
+    let witness = Witness::begin(latest);
     let outcome = match length {
         Some(0) => run(agent, parts, SendBody::none(), timeout),
         Some(left) => {
@@ -95,7 +93,9 @@ fn receive(
             streams.keep(Incoming(body.into_reader()));
             Bytes::new()
         }
-        Answer::Streamed { errors: limit } | Answer::Buffered(limit) => read(body, limit)?,
+        Answer::Streamed { errors: limit } | Answer::Buffered(limit) => {
+            read(body, limit, parts.status.is_success())?
+        }
     };
     let mut response = Response::new(bytes);
     *response.status_mut() = parts.status;
@@ -104,14 +104,16 @@ fn receive(
     Ok(response)
 }
 
-fn read(body: ureq::Body, limit: usize) -> Result<Bytes, TransportError> {
+/// Reads the body. If it is larger than `limit`, the body of a successful response is an error, and
+/// any other body is cut, because its status decides.
+fn read(body: ureq::Body, limit: usize, is_success: bool) -> Result<Bytes, TransportError> {
     let too_large = || {
         TransportError::new(Phase::TooLarge, format!("the body exceeds its limit of {limit} bytes"))
     };
     // ureq's value, not the header's: the `Content-Length` of a reply to `HEAD` declares a body
     // that is never sent.
     let declared = body.content_length().unwrap_or(0);
-    if declared > limit as u64 {
+    if declared > limit as u64 && is_success {
         return Err(too_large());
     }
     let mut whole = Vec::new();
@@ -123,8 +125,13 @@ fn read(body: ureq::Body, limit: usize) -> Result<Bytes, TransportError> {
         if got.is_empty() {
             return Ok(whole.into());
         }
-        if got.len() > limit - whole.len() {
-            return Err(too_large());
+        let room = limit - whole.len();
+        if got.len() > room {
+            if is_success {
+                return Err(too_large());
+            }
+            whole.extend(got.iter().take(room));
+            return Ok(whole.into());
         }
         whole.extend_from_slice(got);
     }

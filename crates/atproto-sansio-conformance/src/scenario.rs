@@ -182,6 +182,7 @@ macro_rules! __scenarios {
                 a_body_is_limited_by_its_declared_length
                 a_body_is_limited_while_it_streams
                 a_body_may_be_as_large_as_the_limit
+                a_large_reply_that_is_not_2xx_is_cut
                 an_endless_head_is_refused
                 a_slow_drip_ends_with_the_time_of_the_call
                 a_call_that_comes_too_late_is_not_sent

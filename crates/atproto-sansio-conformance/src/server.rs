@@ -141,6 +141,16 @@ impl Peer {
         self.stream.write_all(text.as_bytes()).and_then(|()| self.stream.flush()).is_ok()
     }
 
+    /// Receives `size` bytes of a request, which is not recorded.
+    pub fn skip(&mut self, size: usize) {
+        self.bytes(size);
+    }
+
+    /// Leaves the connection open for some milliseconds, without reading.
+    pub fn wait(&self, millis: u64) {
+        thread::sleep(Duration::from_millis(millis));
+    }
+
     /// Waits until the client closes the connection.
     pub fn wait_for_end(&mut self) {
         while self.byte().is_some() {}

@@ -9,6 +9,18 @@ use crate::adapter::{Sending, Tested, builder, driver};
 atproto_sansio_conformance::tests!(Tested(driver()));
 
 #[test]
+fn endless_headers_are_refused() {
+    atproto_sansio_conformance::limits::endless_headers_are_refused(&Tested(driver()));
+}
+
+#[test]
+fn an_early_reply_to_a_large_body_is_handed_back() {
+    // Rule E-39
+    let driver = Tested(driver());
+    atproto_sansio_conformance::exchange::an_early_reply_to_a_large_body_is_handed_back(&driver);
+}
+
+#[test]
 fn the_user_agent_can_be_chosen() {
     let server = Server::replying(OK);
     driver().send(get(server.url("/")), how()).unwrap();

@@ -32,7 +32,7 @@ pub(crate) struct Reaching {
 impl Clients {
     pub(crate) fn new(settings: &DriverBuilder) -> Self {
         let reaching = |reach| {
-            let addresses = Addresses::new(reach, &settings.overrides);
+            let addresses = Addresses::new(reach, settings);
             Reaching { client: client(tls_config(settings), addresses.clone()), addresses }
         };
         Self {

@@ -8,6 +8,8 @@ use std::sync::Arc;
 use atproto_sansio::{Reach, Rule};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
+use crate::builder::DriverBuilder;
+
 /// reqwest's resolver: reqwest connects to the addresses that it returns, and has no other
 /// resolver.
 #[derive(Clone, Debug)]
@@ -16,6 +18,9 @@ pub(crate) struct Addresses {
     /// Addresses from [`DriverBuilder::host_override`](crate::DriverBuilder::host_override), by
     /// host in lower case; empty if `reach` is `Public`.
     overrides: Arc<BTreeMap<String, SocketAddr>>,
+    /// Addresses from [`DriverBuilder::resolve`](crate::DriverBuilder::resolve), by host in lower
+    /// case.
+    resolved: Arc<BTreeMap<String, Vec<IpAddr>>>,
 }
 
 /// The rule that a resolved address breaks, wrapped as an error that reqwest passes on.
@@ -23,12 +28,12 @@ pub(crate) struct Addresses {
 pub(crate) struct Forbidden(pub(crate) Rule);
 
 impl Addresses {
-    pub(crate) fn new(reach: Reach, overrides: &Arc<BTreeMap<String, SocketAddr>>) -> Self {
+    pub(crate) fn new(reach: Reach, settings: &DriverBuilder) -> Self {
         let overrides = match reach {
             Reach::Public => Arc::default(),
-            Reach::Configured | Reach::Development => Arc::clone(overrides),
+            Reach::Configured | Reach::Development => Arc::clone(&settings.overrides),
         };
-        Self { reach, overrides }
+        Self { reach, overrides, resolved: Arc::clone(&settings.resolved) }
     }
 
     pub(crate) fn is_overridden(&self, host: &str) -> bool {
@@ -49,7 +54,10 @@ impl Addresses {
             return Ok(vec![address]);
         }
         // reqwest replaces port 0 by the port of the URL.
-        let found: Vec<_> = tokio::net::lookup_host((host, 0)).await?.collect();
+        let found: Vec<_> = match self.resolved.get(host) {
+            Some(addresses) => addresses.iter().map(|ip| SocketAddr::new(*ip, 0)).collect(),
+            None => tokio::net::lookup_host((host, 0)).await?.collect(),
+        };
         if found.is_empty() {
             return Err("the host has no address".into());
         }

@@ -25,7 +25,7 @@ impl Agents {
     pub(crate) fn new(settings: &DriverBuilder) -> Self {
         let config = config(settings);
         let agent = |reach| {
-            let addresses = Addresses::new(reach, &settings.overrides);
+            let addresses = Addresses::new(reach, settings);
             Agent::with_parts(config.clone(), connector(), addresses)
         };
         Self {

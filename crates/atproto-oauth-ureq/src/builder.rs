@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use atproto_oauth_core::exports::P256Keys;
@@ -26,6 +26,7 @@ pub struct DriverBuilder {
     pub(crate) development: bool,
     pub(crate) roots: Vec<CertificateDer<'static>>,
     pub(crate) overrides: Arc<BTreeMap<String, SocketAddr>>,
+    pub(crate) resolved: Arc<BTreeMap<String, Vec<IpAddr>>>,
     pub(crate) user_agent: HeaderValue,
     nameservers: Nameservers,
     remote_signer: RemoteSigner,
@@ -42,6 +43,7 @@ impl DriverBuilder {
             development: false,
             roots: Vec::new(),
             overrides: Arc::default(),
+            resolved: Arc::default(),
             user_agent: HeaderValue::from_static(USER_AGENT),
             nameservers: Nameservers::System,
             remote_signer: RemoteSigner::default(),
@@ -85,6 +87,19 @@ impl DriverBuilder {
     /// The override does not apply to calls of [`Reach::Public`](atproto_sansio::Reach::Public).
     pub fn host_override(mut self, host: &str, address: SocketAddr) -> Self {
         Arc::make_mut(&mut self.overrides).insert(host.to_ascii_lowercase(), address);
+        self
+    }
+
+    /// Resolves `host` to `addresses` for each request, instead of asking the system, whatever the
+    /// reach of the request is.
+    ///
+    /// The addresses are checked like those of the system: a call of
+    /// [`Reach::Public`](atproto_sansio::Reach::Public) to a host with a private address is blocked.
+    /// So a program can test what it does with a host that leads into its own network. An override
+    /// of the same host prevails ([`host_override`](Self::host_override)).
+    pub fn resolve(mut self, host: &str, addresses: impl IntoIterator<Item = IpAddr>) -> Self {
+        let addresses = addresses.into_iter().collect();
+        Arc::make_mut(&mut self.resolved).insert(host.to_ascii_lowercase(), addresses);
         self
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread;
@@ -15,6 +15,8 @@ use ureq::config::Config;
 use ureq::unversioned::resolver::{ArrayVec, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::NextTimeout;
 
+use crate::builder::DriverBuilder;
+
 /// ureq's resolver: ureq connects to the addresses that it returns, and has no other resolver.
 #[derive(Debug)]
 pub(crate) struct Addresses {
@@ -22,6 +24,9 @@ pub(crate) struct Addresses {
     /// Addresses from [`DriverBuilder::host_override`](crate::DriverBuilder::host_override), by
     /// host in lower case; empty if `reach` is `Public`.
     overrides: Arc<BTreeMap<String, SocketAddr>>,
+    /// Addresses from [`DriverBuilder::resolve`](crate::DriverBuilder::resolve), by host in lower
+    /// case.
+    resolved: Arc<BTreeMap<String, Vec<IpAddr>>>,
 }
 
 /// The rule that a resolved address breaks, wrapped as an error that ureq passes on.
@@ -29,12 +34,12 @@ pub(crate) struct Addresses {
 pub(crate) struct Forbidden(pub(crate) Rule);
 
 impl Addresses {
-    pub(crate) fn new(reach: Reach, overrides: &Arc<BTreeMap<String, SocketAddr>>) -> Self {
+    pub(crate) fn new(reach: Reach, settings: &DriverBuilder) -> Self {
         let overrides = match reach {
             Reach::Public => Arc::default(),
-            Reach::Configured | Reach::Development => Arc::clone(overrides),
+            Reach::Configured | Reach::Development => Arc::clone(&settings.overrides),
         };
-        Self { reach, overrides }
+        Self { reach, overrides, resolved: Arc::clone(&settings.resolved) }
     }
 
     fn check(&self, host: &str, found: &[SocketAddr]) -> Result<(), Forbidden> {
@@ -51,9 +56,13 @@ impl Resolver for Addresses {
         timeout: NextTimeout,
     ) -> Result<ResolvedSocketAddrs, Error> {
         let host = uri.host().ok_or(Error::HostNotFound)?;
-        let found = match self.overrides.get(&host.to_ascii_lowercase()) {
-            Some(&address) => vec![address],
-            None => look_up(format!("{host}:{}", port(uri)), timeout)?,
+        let name = host.to_ascii_lowercase();
+        let found = match (self.overrides.get(&name), self.resolved.get(&name)) {
+            (Some(&address), _) => vec![address],
+            (None, Some(addresses)) => {
+                addresses.iter().map(|address| SocketAddr::new(*address, port(uri))).collect()
+            }
+            (None, None) => look_up(format!("{host}:{}", port(uri)), timeout)?,
         };
         self.check(host, &found).map_err(|forbidden| Error::Other(Box::new(forbidden)))?;
         if found.is_empty() {

@@ -80,7 +80,10 @@ pub fn no_name_and_no_record_are_empty_answers<A: Adapter>(asking: impl Fn(Socke
 pub fn a_refusal_is_an_error<A: Adapter>(asking: impl Fn(SocketAddr) -> A) {
     for code in [ResponseCode::ServFail, ResponseCode::Refused, ResponseCode::FormErr] {
         let server = Nameserver::start(move |_, _, q| vec![failing(q, code)]);
-        assert_eq!(look_up(&asking, &server).unwrap_err().phase, Phase::MaybeSent, "{code}");
+        let error = look_up(&asking, &server).unwrap_err();
+        assert_eq!(error.phase, Phase::MaybeSent, "{code}");
+        let number = format!("(response code {})", u16::from(code));
+        assert!(error.to_string().contains(&number), "{error}");
         assert_eq!(server.questions().len(), 1);
     }
 }

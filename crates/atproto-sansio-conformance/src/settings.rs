@@ -4,10 +4,10 @@
 //! [`settings_tests!`](crate::settings_tests) makes a test of each scenario. Its argument is a
 //! function that takes [`Settings`], and returns an adapter with these settings.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::process::Command;
 
-use atproto_sansio::{How, Reach};
+use atproto_sansio::{How, Phase, Reach};
 
 use crate::adapter::{Adapter, send, send_reaching};
 use crate::requests::{OK, get, how};
@@ -20,6 +20,8 @@ pub struct Settings<'a> {
     pub development: bool,
     /// A host, and the address to connect to for each request to it, port included.
     pub host_override: Option<(&'a str, SocketAddr)>,
+    /// A host, and the address that it resolves to for calls of every reach.
+    pub resolved: Option<(&'a str, IpAddr)>,
     /// A certificate authority to trust instead of the public ones, in PEM or DER.
     pub root_certificate: Option<&'a [u8]>,
 }
@@ -36,6 +38,23 @@ pub fn an_override_is_for_private_calls_only<A: Adapter>(adapter: impl Fn(Settin
     let error = send_reaching(&adapter, url(), Reach::Public).unwrap_err();
     assert!(error.surely_not_sent(), "{error}");
     assert_eq!(server.requests().len(), 2);
+}
+
+/// An address that the settings give a host is checked like one of the system: the guard of a program
+/// can be tested.
+pub fn a_public_call_to_a_host_that_is_set_to_a_private_address_is_blocked<A: Adapter>(
+    adapter: impl Fn(Settings<'_>) -> A,
+) {
+    let server = Server::replying(OK);
+    let resolved = Some(("PDS.example.com", server.address.ip()));
+    let adapter = adapter(Settings { resolved, ..Settings::default() });
+    let url = || get(format!("http://pds.EXAMPLE.com:{}/", server.address.port()));
+    let error = send_reaching(&adapter, url(), Reach::Public).unwrap_err();
+    let Phase::Blocked(rule) = &error.phase else { panic!("{error}") };
+    assert_eq!(rule.address, Some(server.address.ip()));
+    assert_eq!(server.connections(), 0);
+    send_reaching(&adapter, url(), Reach::Configured).unwrap();
+    assert_eq!(server.requests().len(), 1);
 }
 
 /// A transport that was built for development performs `Development` calls.

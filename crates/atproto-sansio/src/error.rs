@@ -125,7 +125,7 @@ impl fmt::Display for TransportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let phase = match self.phase {
             Phase::NotSent => "the request was not sent",
-            Phase::MaybeSent => "the request may have been sent, but no reply came",
+            Phase::MaybeSent => "the request may have been sent, but there is no usable reply",
             Phase::Truncated => "the reply broke off",
             Phase::TooLarge => "the reply is too large",
             Phase::TimedOut => "no reply in time",

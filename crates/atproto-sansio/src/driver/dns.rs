@@ -119,11 +119,16 @@ pub fn records(name: &Name, answers: &[Record]) -> Vec<String> {
 
 /// Returns the error for a response code other than `NoError` and `NXDomain`.
 pub fn failure(code: ResponseCode) -> TransportError {
+    let name = match code {
+        ResponseCode::FormErr => "FORMERR, it does not understand the question",
+        ResponseCode::ServFail => "SERVFAIL, it failed to look the name up",
+        ResponseCode::NotImp => "NOTIMP, it does not answer such questions",
+        ResponseCode::Refused => "REFUSED, it does not answer this client",
+        _ => "an error",
+    };
     let number = u16::from(code);
-    TransportError::new(
-        Phase::MaybeSent,
-        format!("the nameserver answered with response code {number} ({code})"),
-    )
+    let detail = format!("the nameserver answered {name} (response code {number})");
+    TransportError::new(Phase::MaybeSent, detail)
 }
 
 fn of_owner<'a>(answers: &'a [Record], owner: &'a Name) -> impl Iterator<Item = &'a Record> {

@@ -114,8 +114,10 @@ impl World {
             }
             28 => {
                 self.ledger.changed = true;
+                let [pds, other, ..] = self.servers;
+                let is_at_home = self.sandbox.server_of(ALICE) == Some(pds);
                 match input.byte() % 2 {
-                    0 => self.sandbox.migrate(ALICE, self.servers[1]),
+                    0 => self.sandbox.migrate(ALICE, if is_at_home { other } else { pds }),
                     _ => self.sandbox.end_sessions(self.account),
                 }
                 self.perform(call, input, false)

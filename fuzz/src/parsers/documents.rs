@@ -9,12 +9,14 @@ use bytes::Bytes;
 use url::{Host, Url};
 
 use crate::canned;
+use crate::parsers::assert_strict;
 
 /// A document belongs to its DID, and names a public server or none.
 pub(crate) fn did_document(data: &[u8]) -> bool {
     let did: Did = "did:plc:z72i7hdynmk6r22z27h6tvur".parse().expect("a constant DID is valid");
     let json = Bytes::copy_from_slice(data);
     let Ok(document) = DidDocument::parse(&did, json.clone()) else { return false };
+    assert_strict(data);
     assert_eq!((document.did(), document.json()), (&did, &json));
     if let Some(handle) = document.handle() {
         assert_eq!(handle.as_str().parse().as_ref(), Ok(handle));
@@ -33,6 +35,7 @@ pub(crate) fn resource_metadata(data: &[u8]) -> bool {
     let endpoint = ResourceMetadataEndpoint { resource: resource.clone(), development: false };
     let response = canned::json(Bytes::copy_from_slice(data));
     let Ok(metadata) = endpoint.response(response) else { return false };
+    assert_strict(data);
     assert_eq!(metadata.resource, resource);
     let issuer = metadata.issuer.as_str();
     assert_eq!(Origin::parse_canonical(issuer, false).as_ref(), Ok(&metadata.issuer));
@@ -45,6 +48,7 @@ pub(crate) fn server_metadata(data: &[u8]) -> bool {
     let endpoint = ServerMetadataEndpoint { issuer: issuer.clone(), development: false };
     let response = canned::json(Bytes::copy_from_slice(data));
     let Ok(metadata) = endpoint.response(response) else { return false };
+    assert_strict(data);
     assert_eq!(metadata.issuer, issuer);
     let endpoints = [
         &metadata.authorization_endpoint,

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use http::{Response, StatusCode};
 
 use crate::canned::{self, drive};
+use crate::parsers::assert_strict;
 use crate::parsers::records::{SESSION, client};
 
 /// The bytes are the body of the answer to a refresh, with status 200. Tokens that are not accepted
@@ -31,6 +32,7 @@ pub(crate) fn token_response(data: &[u8]) -> bool {
     };
     match drive(client().refresh(OLD.clone()), http, |_| Vec::new()) {
         Ok(refreshed) => {
+            assert_strict(data);
             let new = refreshed.session;
             assert_eq!((new.did(), new.session_id()), (OLD.did(), OLD.session_id()));
             assert_eq!((new.issuer(), new.pds()), (OLD.issuer(), OLD.pds()));

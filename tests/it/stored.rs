@@ -38,6 +38,41 @@ fn members_of_a_later_version_are_kept() {
 }
 
 #[test]
+fn a_store_may_add_a_byte_order_mark_and_zero_fractions() {
+    // Rule P-14
+    for (index, value) in written().into_iter().enumerate() {
+        let mut changed = value.clone();
+        for (_, member) in changed.as_object_mut().unwrap() {
+            if let Some(number) = member.as_u64() {
+                *member = serde_json::from_str(&format!("{number}.0")).unwrap();
+            }
+        }
+        assert_ne!(changed, value);
+        assert_eq!(again(index, &format!("\u{feff}{changed}")).unwrap(), value);
+        for version in ["1.5", "-1.0", "-1", "1e300"] {
+            changed["version"] = serde_json::from_str(version).unwrap();
+            assert!(again(index, &changed.to_string()).is_err(), "{version}");
+        }
+    }
+}
+
+#[test]
+fn the_depth_of_a_stored_value_is_bounded() {
+    // Rule J-24
+    for (index, value) in written().into_iter().enumerate() {
+        let nested = |depth: usize| {
+            let later = format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+            value.to_string().replacen('{', &format!("{{\"later\":{later},"), 1)
+        };
+        assert!(again(index, &nested(63)).is_ok());
+        for depth in [64, 100_000] {
+            let error = again(index, &nested(depth)).unwrap_err().to_string();
+            assert!(error.contains("nested more than 64 deep"), "{error}");
+        }
+    }
+}
+
+#[test]
 fn a_later_version_is_not_read() {
     for (index, mut value) in written().into_iter().enumerate() {
         value["version"] = json!(2);

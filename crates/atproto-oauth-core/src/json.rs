@@ -1,7 +1,17 @@
 //! Parses untrusted JSON from servers.
 
+use std::ops::Deref;
+
 use atproto_sansio::json_text;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+/// A member of a document with any value that is JSON, so that one member can't make the others
+/// unreadable. A value that Rust can't hold, such as the number 1e999 or half a surrogate pair, is
+/// null; a member that the document has as `null` is `None` in an `Option`.
+pub(crate) struct Member(Value);
 
 /// Parses a JSON object that, except for white space, is the whole body.
 ///
@@ -26,30 +36,49 @@ pub(crate) fn object<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
     })
 }
 
+/// Parses the JSON object of an error response. Bytes that are not UTF-8 are replaced: a description
+/// in another encoding must not hide the error code beside it.
+pub(crate) fn error_object<T: DeserializeOwned>(body: &[u8]) -> Option<T> {
+    object(String::from_utf8_lossy(body).as_bytes()).ok()
+}
+
+impl<'de> Deserialize<'de> for Member {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let json = Box::<RawValue>::deserialize(deserializer)?;
+        Ok(Self(serde_json::from_str(json.get()).unwrap_or_default()))
+    }
+}
+
+impl Deref for Member {
+    type Target = Value;
+
+    fn deref(&self) -> &Value {
+        &self.0
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use serde::Deserialize;
-
     use super::*;
 
     #[derive(Debug, Deserialize)]
-    struct Member {
+    struct Document {
         a: String,
     }
 
     #[test]
     fn bytes_that_are_not_utf8_are_refused_in_members_that_are_skipped_too() {
         // Rule J-24
-        assert!(object::<Member>(b"{\"a\":\"x\",\"b\":\"\xf6\"}").is_err());
+        assert!(object::<Document>(b"{\"a\":\"x\",\"b\":\"\xf6\"}").is_err());
     }
 
     #[test]
     fn only_one_whole_object_is_read() {
         // Rules B-04, J-24
-        assert_eq!(object::<Member>(br#" {"a":"x","b":[1]} "#).unwrap().a, "x");
+        assert_eq!(object::<Document>(br#" {"a":"x","b":[1]} "#).unwrap().a, "x");
         let deep = |depth| format!(r#"{{"a":"x","b":{}{}}}"#, "[".repeat(depth), "]".repeat(depth));
-        assert_eq!(object::<Member>(deep(63).as_bytes()).unwrap().a, "x");
-        assert_eq!(object::<Member>(b"\xef\xbb\xbf{\"a\":\"x\"}").unwrap().a, "x");
+        assert_eq!(object::<Document>(deep(63).as_bytes()).unwrap().a, "x");
+        assert_eq!(object::<Document>(b"\xef\xbb\xbf{\"a\":\"x\"}").unwrap().a, "x");
         for text in [
             r#"["a"]"#,
             r#""a""#,
@@ -64,14 +93,41 @@ mod tests {
             &deep(64),
             &deep(100_000),
         ] {
-            assert!(object::<Member>(text.as_bytes()).is_err(), "{text:.40}");
+            assert!(object::<Document>(text.as_bytes()).is_err(), "{text:.40}");
         }
-        assert!(object::<Member>(b"{\"a\":\"\xff\"}").is_err());
+        assert!(object::<Document>(b"{\"a\":\"\xff\"}").is_err());
     }
 
     #[test]
     fn an_error_does_not_quote_the_input() {
-        let error = object::<Member>(br#"{"a":{"secret-token":1}}"#).unwrap_err();
+        let error = object::<Document>(br#"{"a":{"secret-token":1}}"#).unwrap_err();
         assert!(!error.contains("secret"), "{error}");
+    }
+
+    #[test]
+    fn a_member_that_cannot_be_read_leaves_the_others_readable() {
+        // Rule P-14
+        #[derive(Deserialize)]
+        struct Members {
+            a: Option<Member>,
+            b: Option<Member>,
+        }
+
+        for a in ["1e999", r#""\ud83d""#, r#"{"x":[1e999]}"#, "7"] {
+            let json = format!(r#"{{"a":{a},"b":"x"}}"#);
+            let Members { a, b } = object(json.as_bytes()).unwrap();
+            assert_eq!(a.unwrap().as_str(), None, "{json}");
+            assert_eq!(b.unwrap().as_str(), Some("x"), "{json}");
+        }
+        assert!(object::<Members>(br#"{"a":null}"#).unwrap().a.is_none());
+        assert!(object::<Members>(br#"{"a":1e999,"a":1}"#).is_err());
+    }
+
+    #[test]
+    fn an_error_response_may_have_a_description_in_another_encoding() {
+        // Rule P-14
+        let body = b"{\"a\":\"invalid_grant\",\"error_description\":\"ung\xfcltig\"}";
+        assert_eq!(error_object::<Document>(body).unwrap().a, "invalid_grant");
+        assert!(object::<Document>(body).is_err());
     }
 }

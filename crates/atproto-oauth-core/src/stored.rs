@@ -1,8 +1,11 @@
 //! JSON format of stored sessions and pending logins: a `version` number, and the members of the
 //! value. Unknown members, which a later release may have added, are kept.
 
+use std::fmt;
+use std::time::Duration;
+
 use atproto_dpop::AccessToken;
-use atproto_sansio::{SecretString, UnixTime};
+use atproto_sansio::{SecretString, UnixTime, json_text};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
@@ -12,6 +15,9 @@ use crate::error::InputError;
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Version<const N: u64>;
 
+/// A whole number that a store may have written with a zero fraction.
+struct Whole(u64);
+
 /// Parses a stored value of version `N`; `what` names the kind of value in errors.
 pub(crate) fn from_json<T: DeserializeOwned, const N: u64>(
     what: &'static str,
@@ -19,15 +25,17 @@ pub(crate) fn from_json<T: DeserializeOwned, const N: u64>(
 ) -> Result<T, InputError> {
     #[derive(Deserialize)]
     struct Versioned {
-        version: u64,
+        version: Whole,
     }
+
+    let json = json_text(json.as_bytes()).map_err(|why| InputError::Stored { what, why })?;
 
     // The error text of serde_json is not used, because it quotes strings, which may be secrets.
     let unreadable = |error: serde_json::Error| InputError::Stored {
         what,
         why: format!("it is malformed at line {}, column {}", error.line(), error.column()),
     };
-    let Versioned { version } = serde_json::from_str(json).map_err(unreadable)?;
+    let Versioned { version: Whole(version) } = serde_json::from_str(json).map_err(unreadable)?;
     if version != N {
         return Err(InputError::UnsupportedVersion { what, version });
     }
@@ -45,6 +53,33 @@ pub(crate) fn to_json<T: Serialize>(
     })
 }
 
+impl<'de> Deserialize<'de> for Whole {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_u64(WholeVisitor)
+    }
+}
+
+struct WholeVisitor;
+
+impl de::Visitor<'_> for WholeVisitor {
+    type Value = Whole;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a whole number that is not negative")
+    }
+
+    fn visit_u64<E: de::Error>(self, number: u64) -> Result<Whole, E> {
+        Ok(Whole(number))
+    }
+
+    fn visit_f64<E: de::Error>(self, number: f64) -> Result<Whole, E> {
+        let whole = Duration::try_from_secs_f64(number).ok().filter(|_| number.fract() == 0.0);
+        whole
+            .map(|seconds| Whole(seconds.as_secs()))
+            .ok_or_else(|| E::invalid_value(de::Unexpected::Float(number), &self))
+    }
+}
+
 impl<const N: u64> Serialize for Version<N> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_u64(N)
@@ -53,7 +88,7 @@ impl<const N: u64> Serialize for Version<N> {
 
 impl<'de, const N: u64> Deserialize<'de> for Version<N> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match u64::deserialize(deserializer)? {
+        match Whole::deserialize(deserializer)?.0 {
             version if version == N => Ok(Self),
             version => {
                 Err(de::Error::custom(format!("version {version} is not supported, only {N} is")))
@@ -64,20 +99,20 @@ impl<'de, const N: u64> Deserialize<'de> for Version<N> {
 
 /// Serializes a time as whole seconds since the Unix epoch.
 pub(crate) mod unix_time {
-    use super::{Deserialize, Deserializer, Serializer, UnixTime};
+    use super::{Deserialize, Deserializer, Serializer, UnixTime, Whole};
 
     pub(crate) fn serialize<S: Serializer>(time: &UnixTime, s: S) -> Result<S::Ok, S::Error> {
         s.serialize_u64(time.as_secs())
     }
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<UnixTime, D::Error> {
-        u64::deserialize(d).map(UnixTime::from_secs)
+        Whole::deserialize(d).map(|Whole(seconds)| UnixTime::from_secs(seconds))
     }
 }
 
 /// Serializes an optional time as whole seconds since the Unix epoch, or `null`.
 pub(crate) mod optional_unix_time {
-    use super::{Deserialize, Deserializer, Serialize, Serializer, UnixTime};
+    use super::{Deserialize, Deserializer, Serialize, Serializer, UnixTime, Whole};
 
     pub(crate) fn serialize<S: Serializer>(
         time: &Option<UnixTime>,
@@ -89,7 +124,7 @@ pub(crate) mod optional_unix_time {
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
         d: D,
     ) -> Result<Option<UnixTime>, D::Error> {
-        Ok(Option::deserialize(d)?.map(UnixTime::from_secs))
+        Ok(Option::deserialize(d)?.map(|Whole(seconds)| UnixTime::from_secs(seconds)))
     }
 }
 

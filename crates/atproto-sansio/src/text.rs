@@ -51,11 +51,23 @@ pub fn visible(text: &str) -> String {
 /// # Errors
 ///
 /// Fails with a description of the problem.
-pub fn json_text(body: &[u8]) -> Result<&str, &'static str> {
+pub fn json_text(body: &[u8]) -> Result<&str, String> {
+    json_text_within(body, MAX_DEPTH)
+}
+
+/// Like [`json_text`], for JSON that may be nested `max_depth` deep.
+///
+/// # Errors
+///
+/// Fails with a description of the problem.
+pub fn json_text_within(body: &[u8], max_depth: usize) -> Result<&str, String> {
     let text = std::str::from_utf8(body).map_err(|_| "it is not UTF-8")?;
     // Editors add the mark, and browsers ignore it.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    if is_too_deep(text) { Err("its JSON is nested more than 64 deep") } else { Ok(text) }
+    match is_deeper(text, max_depth) {
+        true => Err(format!("its JSON is nested more than {max_depth} deep")),
+        false => Ok(text),
+    }
 }
 
 /// Returns the duration in the `Retry-After` header, at most one day.
@@ -69,8 +81,8 @@ pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     Some(Duration::from_secs(seconds).min(DAY))
 }
 
-/// Whether the arrays and objects of `json` are nested deeper than [`MAX_DEPTH`].
-fn is_too_deep(json: &str) -> bool {
+/// Whether the arrays and objects of `json` are nested deeper than `max_depth`.
+fn is_deeper(json: &str, max_depth: usize) -> bool {
     let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
     for byte in json.bytes() {
         match byte {
@@ -81,7 +93,7 @@ fn is_too_deep(json: &str) -> bool {
             b']' | b'}' if !in_string => depth = depth.saturating_sub(1),
             _ => {}
         }
-        if depth > MAX_DEPTH {
+        if depth > max_depth {
             return true;
         }
     }

@@ -12,11 +12,11 @@ use atproto_sansio::{Body, Endpoint, Fresh, How};
 use bytes::Bytes;
 use http::{Request, Response};
 use serde::Deserialize;
-use serde_json::Value;
 
 use crate::discovery::fetch::Document;
 use crate::discovery::metadata::{Check, DiscoveryError, Problem, document, get, how};
 use crate::error::Error;
+use crate::json::Member;
 use crate::origin::Origin;
 
 /// Checked protected resource metadata of a PDS (RFC 9728).
@@ -42,8 +42,8 @@ pub struct ResourceMetadataEndpoint {
 /// an error.
 #[derive(Deserialize)]
 struct Members {
-    resource: Option<Value>,
-    authorization_servers: Option<Value>,
+    resource: Option<Member>,
+    authorization_servers: Option<Member>,
 }
 
 impl ResourceMetadataEndpoint {
@@ -53,13 +53,13 @@ impl ResourceMetadataEndpoint {
 
     fn check(&self, document: &Members) -> Result<ResourceMetadata, DiscoveryError> {
         let mut check = Check { development: self.development, ..Check::default() };
-        let resource = check.string("resource", document.resource.as_ref());
+        let resource = check.string("resource", document.resource.as_deref());
         if resource.is_some_and(|found| found != self.resource.as_str()) {
             let expected = self.resource.to_string();
             check.broken("resource", Problem::IsNot { expected });
         }
         let member = "authorization_servers";
-        let servers = check.strings(member, document.authorization_servers.as_ref());
+        let servers = check.strings(member, document.authorization_servers.as_deref());
         let issuer = servers.and_then(|servers| {
             let [server] = servers.as_slice() else {
                 check.broken(member, Problem::NotExactlyOne(servers.len()));

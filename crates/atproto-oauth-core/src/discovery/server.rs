@@ -18,6 +18,7 @@ use url::Url;
 use crate::discovery::fetch::Document;
 use crate::discovery::metadata::{Check, DiscoveryError, Problem, document, get, how};
 use crate::error::Error;
+use crate::json::Member;
 use crate::origin::Origin;
 
 /// Checked metadata of an authorization server (RFC 8414): the members that a client uses.
@@ -56,24 +57,24 @@ pub struct ServerMetadataEndpoint {
 /// an error.
 #[derive(Deserialize)]
 struct Members {
-    issuer: Option<Value>,
-    authorization_endpoint: Option<Value>,
-    token_endpoint: Option<Value>,
-    pushed_authorization_request_endpoint: Option<Value>,
-    revocation_endpoint: Option<Value>,
-    response_types_supported: Option<Value>,
-    grant_types_supported: Option<Value>,
-    code_challenge_methods_supported: Option<Value>,
-    token_endpoint_auth_methods_supported: Option<Value>,
-    token_endpoint_auth_signing_alg_values_supported: Option<Value>,
-    scopes_supported: Option<Value>,
-    authorization_response_iss_parameter_supported: Option<Value>,
-    require_pushed_authorization_requests: Option<Value>,
-    require_request_uri_registration: Option<Value>,
-    dpop_signing_alg_values_supported: Option<Value>,
-    client_id_metadata_document_supported: Option<Value>,
-    protected_resources: Option<Value>,
-    prompt_values_supported: Option<Value>,
+    issuer: Option<Member>,
+    authorization_endpoint: Option<Member>,
+    token_endpoint: Option<Member>,
+    pushed_authorization_request_endpoint: Option<Member>,
+    revocation_endpoint: Option<Member>,
+    response_types_supported: Option<Member>,
+    grant_types_supported: Option<Member>,
+    code_challenge_methods_supported: Option<Member>,
+    token_endpoint_auth_methods_supported: Option<Member>,
+    token_endpoint_auth_signing_alg_values_supported: Option<Member>,
+    scopes_supported: Option<Member>,
+    authorization_response_iss_parameter_supported: Option<Member>,
+    require_pushed_authorization_requests: Option<Member>,
+    require_request_uri_registration: Option<Member>,
+    dpop_signing_alg_values_supported: Option<Member>,
+    client_id_metadata_document_supported: Option<Member>,
+    protected_resources: Option<Member>,
+    prompt_values_supported: Option<Member>,
 }
 
 impl ServerMetadata {
@@ -91,27 +92,27 @@ impl ServerMetadataEndpoint {
 
     fn check(&self, document: &Members) -> Result<ServerMetadata, DiscoveryError> {
         let mut check = Check { development: self.development, ..Check::default() };
-        let issuer = check.string("issuer", document.issuer.as_ref());
+        let issuer = check.string("issuer", document.issuer.as_deref());
         if issuer.is_some_and(|found| found != self.issuer.as_str()) {
             check.broken("issuer", Problem::IsNot { expected: self.issuer.to_string() });
         }
         check_features(document, &mut check);
         let protected_resources = document
             .protected_resources
-            .as_ref()
+            .as_deref()
             .and_then(|value| check.strings("protected_resources", Some(value)));
         let authorization_endpoint =
-            check.endpoint("authorization_endpoint", document.authorization_endpoint.as_ref());
-        let token_endpoint = check.endpoint("token_endpoint", document.token_endpoint.as_ref());
+            check.endpoint("authorization_endpoint", document.authorization_endpoint.as_deref());
+        let token_endpoint = check.endpoint("token_endpoint", document.token_endpoint.as_deref());
         let pushed = check.endpoint(
             "pushed_authorization_request_endpoint",
-            document.pushed_authorization_request_endpoint.as_ref(),
+            document.pushed_authorization_request_endpoint.as_deref(),
         );
         // An optional member of another type counts as absent. A string that is no https URL is the
         // mistake of an operator, who is told of it.
         let revocation_endpoint = document
             .revocation_endpoint
-            .as_ref()
+            .as_deref()
             .filter(|value| value.is_string())
             .and_then(|value| check.endpoint("revocation_endpoint", Some(value)));
         check.finish(&self.url())?;
@@ -131,7 +132,7 @@ impl ServerMetadataEndpoint {
             // A malformed list is ignored: it only serves to reject an unsupported `prompt` early.
             prompt_values_supported: document
                 .prompt_values_supported
-                .as_ref()
+                .as_deref()
                 .and_then(|value| serde_json::from_value(value.clone()).ok()),
         })
     }
@@ -140,31 +141,32 @@ impl ServerMetadataEndpoint {
 /// Checks the features that the atproto OAuth profile requires of an authorization server.
 fn check_features(document: &Members, check: &mut Check) {
     let d = document;
-    check.contains("response_types_supported", d.response_types_supported.as_ref(), &["code"]);
+    check.contains("response_types_supported", d.response_types_supported.as_deref(), &["code"]);
     let grants = ["authorization_code", "refresh_token"];
-    check.contains("grant_types_supported", d.grant_types_supported.as_ref(), &grants);
-    let methods = d.code_challenge_methods_supported.as_ref();
+    check.contains("grant_types_supported", d.grant_types_supported.as_deref(), &grants);
+    let methods = d.code_challenge_methods_supported.as_deref();
     check.contains("code_challenge_methods_supported", methods, &["S256"]);
-    let methods = d.token_endpoint_auth_methods_supported.as_ref();
+    let methods = d.token_endpoint_auth_methods_supported.as_deref();
     let wanted = ["none", "private_key_jwt"];
     check.contains("token_endpoint_auth_methods_supported", methods, &wanted);
     let member = "token_endpoint_auth_signing_alg_values_supported";
-    let algs = d.token_endpoint_auth_signing_alg_values_supported.as_ref();
+    let algs = d.token_endpoint_auth_signing_alg_values_supported.as_deref();
     check.contains(member, algs, &["ES256"]);
     if algs.and_then(Value::as_array).is_some_and(|algs| algs.iter().any(|alg| alg == "none")) {
         check.broken(member, Problem::Has("none"));
     }
-    let algs = d.dpop_signing_alg_values_supported.as_ref();
+    let algs = d.dpop_signing_alg_values_supported.as_deref();
     check.contains("dpop_signing_alg_values_supported", algs, &["ES256"]);
-    check.contains("scopes_supported", d.scopes_supported.as_ref(), &["atproto"]);
-    let promise = d.authorization_response_iss_parameter_supported.as_ref();
+    check.contains("scopes_supported", d.scopes_supported.as_deref(), &["atproto"]);
+    let promise = d.authorization_response_iss_parameter_supported.as_deref();
     check.is_true("authorization_response_iss_parameter_supported", promise);
-    let promise = d.require_pushed_authorization_requests.as_ref();
+    let promise = d.require_pushed_authorization_requests.as_deref();
     check.is_true("require_pushed_authorization_requests", promise);
-    let promise = d.client_id_metadata_document_supported.as_ref();
+    let promise = d.client_id_metadata_document_supported.as_deref();
     check.is_true("client_id_metadata_document_supported", promise);
-    if let Some(promise) = &d.require_request_uri_registration {
-        check.is_true("require_request_uri_registration", Some(promise));
+    let promise = d.require_request_uri_registration.as_deref();
+    if promise.is_some() {
+        check.is_true("require_request_uri_registration", promise);
     }
 }
 
@@ -220,10 +222,14 @@ mod tests {
     }
 
     fn read(document: &Value) -> Result<ServerMetadata, Error> {
+        read_text(&document.to_string())
+    }
+
+    fn read_text(document: &str) -> Result<ServerMetadata, Error> {
         let issuer = Origin::parse("https://bsky.social", false).unwrap();
         let response = Response::builder()
             .header("content-type", "application/json")
-            .body(Bytes::from(document.to_string()))
+            .body(Bytes::copy_from_slice(document.as_bytes()))
             .unwrap();
         ServerMetadataEndpoint { issuer, development: false }.response(response)
     }
@@ -333,6 +339,16 @@ mod tests {
             document["ui_locales_supported"] = value;
             let server = read(&document).unwrap();
             assert_eq!(server.revocation_endpoint, None);
+        }
+        let text = |revocation: &str, resources: &str| {
+            let text = good().to_string();
+            let text = text.replace("\"https://bsky.social/oauth/revoke\"", revocation);
+            text.replacen('{', &format!("{{\"protected_resources\":{resources},"), 1)
+        };
+        for value in ["1e999", "[1e999]", r#"{"a":"\udc00"}"#] {
+            let server = read_text(&text(value, "null")).unwrap();
+            assert_eq!(server.revocation_endpoint, None, "{value}");
+            assert!(read_text(&text("null", value)).is_err(), "{value}");
         }
     }
 }

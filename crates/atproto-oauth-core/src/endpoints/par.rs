@@ -75,7 +75,8 @@ impl Endpoint for Par {
         let malformed = |what: String| Error::Malformed { endpoint, what };
         let Document { request_uri, expires_in } =
             json::object(response.body()).map_err(malformed)?;
-        let expires_in = Duration::try_from_secs_f64(expires_in.floor()).unwrap_or_default();
+        let expires_in = expires_in.floor().min(LONGEST);
+        let expires_in = Duration::try_from_secs_f64(expires_in).unwrap_or_default();
         if request_uri.is_empty() || expires_in.is_zero() {
             let what =
                 "`request_uri` is empty, or `expires_in` is not positive (RFC 9126 section 2.2)";
@@ -84,6 +85,9 @@ impl Endpoint for Par {
         Ok(Pushed { request_uri, expires_in })
     }
 }
+
+/// Longest lifetime of a `request_uri` that is believed, in seconds: 24 hours.
+const LONGEST: f64 = 24.0 * 60.0 * 60.0;
 
 #[cfg(test)]
 mod tests {
@@ -139,8 +143,14 @@ mod tests {
         for status in [200, 201] {
             assert_eq!(answer(status, good).unwrap().expires_in.as_secs(), 299);
         }
-        let fraction = answer(201, &good.replace("299", "299.0")).unwrap();
-        assert_eq!(fraction.expires_in.as_secs(), 299, "rule P-14");
+        // Rule P-14
+        for (number, seconds) in
+            [("299.0", 299), ("2.99e2", 299), ("18446744073709551616", 86_400), ("1e300", 86_400)]
+        {
+            let pushed = answer(201, &good.replace("299", number)).unwrap();
+            assert_eq!(pushed.expires_in.as_secs(), seconds, "{number}");
+        }
+        assert!(answer(201, &format!("\u{feff}{good}")).is_ok());
         for status in [202, 204, 302, 400, 401, 405, 413, 500] {
             assert!(matches!(answer(status, good), Err(Error::Refused(_))), "{status}");
         }

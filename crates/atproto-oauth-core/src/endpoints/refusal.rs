@@ -9,12 +9,11 @@ use atproto_sansio::{printable, retry_after};
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use serde::Deserialize;
-use serde_json::Value;
 use thiserror::Error;
 use url::Url;
 
 use crate::error::{EndpointName, colon};
-use crate::json;
+use crate::json::{Member, error_object};
 
 /// An error response of an authorization server, from one of its endpoints.
 ///
@@ -48,10 +47,10 @@ pub struct Refusal {
 /// unreadable.
 #[derive(Deserialize)]
 struct Document {
-    error: Option<Value>,
-    error_description: Option<Value>,
-    message: Option<Value>,
-    error_uri: Option<Value>,
+    error: Option<Member>,
+    error_description: Option<Member>,
+    message: Option<Member>,
+    error_uri: Option<Member>,
 }
 
 impl Refusal {
@@ -62,8 +61,8 @@ impl Refusal {
         response: &Response<Bytes>,
         secrets: &[&str],
     ) -> Self {
-        let document: Option<Document> = json::object(response.body()).ok();
-        let text = |member: fn(&Document) -> &Option<Value>| {
+        let document: Option<Document> = error_object(response.body());
+        let text = |member: fn(&Document) -> &Option<Member>| {
             let text = member(document.as_ref()?).as_ref()?.as_str()?;
             Some(printable(blanked(text, secrets)))
         };
@@ -204,6 +203,19 @@ mod tests {
             let refusal = refusal(&format!(r#"{{"error":"x","error_uri":"{uri}"}}"#));
             assert_eq!(refusal.uri.is_some(), shown, "{uri}");
         }
+    }
+
+    #[test]
+    fn a_description_that_cannot_be_read_does_not_hide_the_error_code() {
+        // Rule P-14
+        for description in [r#""\ud83d""#, "1e999", "7", "null", "[{}]"] {
+            let body = format!(r#"{{"error":"invalid_grant","error_description":{description}}}"#);
+            let refusal = refusal(400, &body);
+            assert_eq!(refusal.error.as_deref(), Some("invalid_grant"), "{body}");
+            assert_eq!(refusal.description, None, "{body}");
+        }
+        let body = "\u{feff}{\"error\":\"invalid_grant\"}";
+        assert_eq!(refusal(400, body).error.as_deref(), Some("invalid_grant"));
     }
 
     #[test]

@@ -6,16 +6,15 @@ use std::fmt;
 use std::time::Duration;
 
 use atproto_dpop::{AccessToken, ClockOffset};
-use atproto_sansio::{printable, retry_after};
+use atproto_sansio::{json_text_within, printable, retry_after};
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 
 use crate::endpoints::refusal::{blanked, clock};
 use crate::error::colon;
-use crate::json as strict_json;
+use crate::json::{Member, error_object};
 
 /// An error response to an XRPC request, or a successful response with unexpected JSON.
 ///
@@ -54,10 +53,15 @@ pub(crate) struct SentToken(pub(crate) AccessToken);
 /// JSON that `T` requires.
 pub fn json<T: DeserializeOwned>(response: &Response<Bytes>) -> Result<T, XrpcError> {
     check(response)?;
-    serde_json::from_slice(response.body()).map_err(|error| XrpcError {
+    let parsed = json_text_within(response.body(), MAX_DEPTH).and_then(|text| {
+        serde_json::from_str(text).map_err(|error| {
+            format!("the response is not the expected JSON (line {})", error.line())
+        })
+    });
+    parsed.map_err(|message| XrpcError {
         status: response.status(),
         error: None,
-        message: Some(format!("the response is not the expected JSON (line {})", error.line())),
+        message: Some(message),
         needed_scope: None,
         retry_after: None,
         clock_offset: None,
@@ -72,18 +76,18 @@ pub fn json<T: DeserializeOwned>(response: &Response<Bytes>) -> Result<T, XrpcEr
 pub fn check(response: &Response<Bytes>) -> Result<(), XrpcError> {
     #[derive(Deserialize)]
     struct Document {
-        error: Option<Value>,
-        message: Option<Value>,
+        error: Option<Member>,
+        message: Option<Member>,
     }
 
     if response.status().is_success() {
         return Ok(());
     }
-    let document: Option<Document> = strict_json::object(response.body()).ok();
+    let document: Option<Document> = error_object(response.body());
     let (error, message) = document.map_or((None, None), |d| (d.error, d.message));
     let sent = response.extensions().get().map(|SentToken(token)| token.expose());
     let secrets: Vec<&str> = sent.into_iter().collect();
-    let text = |value: &Option<Value>| Some(blanked(value.as_ref()?.as_str()?, &secrets));
+    let text = |value: &Option<Member>| Some(blanked(value.as_ref()?.as_str()?, &secrets));
     let (error, message) = (text(&error), text(&message));
     Err(XrpcError {
         status: response.status(),
@@ -161,10 +165,10 @@ fn has_challenge(response: &Response<Bytes>, schemes: &[&str], error: &str) -> b
 fn error_name(response: &Response<Bytes>) -> Option<String> {
     #[derive(Deserialize)]
     struct Named {
-        error: Value,
+        error: Member,
     }
 
-    let Named { error } = strict_json::object(response.body()).ok()?;
+    let Named { error } = error_object(response.body())?;
     error.as_str().map(str::to_owned)
 }
 
@@ -188,6 +192,10 @@ impl fmt::Display for XrpcError {
 }
 
 impl std::error::Error for XrpcError {}
+
+/// A long thread of posts is deeper than any document of the protocol. Serde stops at this depth,
+/// too.
+const MAX_DEPTH: usize = 128;
 
 impl XrpcError {
     /// Whether a retry may succeed: the status is 429 or 5xx.
@@ -282,5 +290,28 @@ mod tests {
         let response = Response::builder().status(400).body(Bytes::from_static(body.as_bytes()));
         let error = check(&response.unwrap()).unwrap_err();
         assert!(error.to_string().contains("ask the account's own PDS"), "{error}");
+    }
+
+    #[test]
+    fn the_json_of_a_response_has_a_bounded_depth_and_perhaps_a_byte_order_mark() {
+        // Rules J-24, P-14
+        #[derive(Deserialize)]
+        struct Members {
+            a: u8,
+        }
+        let a_of = |text: &str| {
+            json::<Members>(&Response::new(Bytes::copy_from_slice(text.as_bytes()))).map(|m| m.a)
+        };
+        let nested =
+            |depth: usize| format!(r#"{{"a":7,"b":{}{}}}"#, "[".repeat(depth), "]".repeat(depth));
+        assert_eq!(a_of("\u{feff}{\"a\":7}").unwrap(), 7);
+        assert_eq!(a_of(&nested(127)).unwrap(), 7);
+        for depth in [128, 100_000] {
+            let error = a_of(&nested(depth)).unwrap_err().to_string();
+            assert!(error.contains("nested more than 128 deep"), "{error}");
+        }
+        let error = Response::builder().status(400);
+        let error = error.body(Bytes::from_static(b"{\"error\":\"A\",\"message\":\"\xfc\"}"));
+        assert_eq!(check(&error.unwrap()).unwrap_err().error.as_deref(), Some("A"));
     }
 }

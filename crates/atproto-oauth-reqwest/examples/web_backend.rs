@@ -128,6 +128,8 @@ impl Backend {
                 Err(error) => {
                     if matches!(error.effect, SessionEffect::Dead | SessionEffect::NeedsReauth) {
                         *slot = None;
+                    } else if let Some(noted) = &error.session {
+                        *slot = Some((**noted).clone());
                     }
                     Err(error.into())
                 }

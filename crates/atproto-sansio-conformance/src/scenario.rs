@@ -80,6 +80,7 @@ macro_rules! settings_tests {
         $crate::__each! { settings, $adapter;
             an_override_is_for_private_calls_only
             a_public_call_to_a_host_that_is_set_to_a_private_address_is_blocked
+            an_address_that_does_not_answer_leaves_time_for_the_next
             a_development_transport_performs_development_calls
         }
 

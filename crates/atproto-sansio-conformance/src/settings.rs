@@ -4,8 +4,9 @@
 //! [`settings_tests!`](crate::settings_tests) makes a test of each scenario. Its argument is a
 //! function that takes [`Settings`], and returns an adapter with these settings.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
+use std::time::Duration;
 
 use atproto_sansio::{How, Phase, Reach};
 
@@ -20,8 +21,8 @@ pub struct Settings<'a> {
     pub development: bool,
     /// A host, and the address to connect to for each request to it, port included.
     pub host_override: Option<(&'a str, SocketAddr)>,
-    /// A host, and the address that it resolves to for calls of every reach.
-    pub resolved: Option<(&'a str, IpAddr)>,
+    /// A host, and the addresses that it resolves to for calls of every reach.
+    pub resolved: Option<(&'a str, &'a [IpAddr])>,
     /// A certificate authority to trust instead of the public ones, in PEM or DER.
     pub root_certificate: Option<&'a [u8]>,
 }
@@ -46,7 +47,8 @@ pub fn a_public_call_to_a_host_that_is_set_to_a_private_address_is_blocked<A: Ad
     adapter: impl Fn(Settings<'_>) -> A,
 ) {
     let server = Server::replying(OK);
-    let resolved = Some(("PDS.example.com", server.address.ip()));
+    let address = [server.address.ip()];
+    let resolved = Some(("PDS.example.com", &address[..]));
     let adapter = adapter(Settings { resolved, ..Settings::default() });
     let url = || get(format!("http://pds.EXAMPLE.com:{}/", server.address.port()));
     let error = send_reaching(&adapter, url(), Reach::Public).unwrap_err();
@@ -55,6 +57,28 @@ pub fn a_public_call_to_a_host_that_is_set_to_a_private_address_is_blocked<A: Ad
     assert_eq!(server.connections(), 0);
     send_reaching(&adapter, url(), Reach::Configured).unwrap();
     assert_eq!(server.requests().len(), 1);
+}
+
+/// If the first address of a host does not answer, the next one is tried within the time of the call.
+///
+/// Linux drops the connections to a listener whose queue is full, as a firewall does.
+pub fn an_address_that_does_not_answer_leaves_time_for_the_next<A: Adapter>(
+    adapter: impl Fn(Settings<'_>) -> A,
+) {
+    let server = Server::replying(OK);
+    let silent = SocketAddr::from(([127, 0, 0, 2], server.address.port()));
+    let _listener = TcpListener::bind(silent).unwrap();
+    let mut queued = Vec::new();
+    while let Ok(stream) = TcpStream::connect_timeout(&silent, Duration::from_millis(200)) {
+        queued.push(stream);
+        assert!(queued.len() < 10_000, "the queue of a listener is bounded");
+    }
+    let addresses = [silent.ip(), server.address.ip()];
+    let resolved = Some(("pds.example.com", &addresses[..]));
+    let adapter = adapter(Settings { resolved, ..Settings::default() });
+    let url = get(format!("http://pds.example.com:{}/", server.address.port()));
+    let how = How { timeout: Duration::from_secs(6), ..how() };
+    send(&adapter, url, how).unwrap();
 }
 
 /// A transport that was built for development performs `Development` calls.

@@ -51,8 +51,8 @@ pub(crate) fn tested(settings: Settings<'_>) -> Tested {
     if let Some((host, address)) = settings.host_override {
         builder = builder.host_override(host, address);
     }
-    if let Some((host, address)) = settings.resolved {
-        builder = builder.resolve(host, [address]);
+    if let Some((host, addresses)) = settings.resolved {
+        builder = builder.resolve(host, addresses.iter().copied());
     }
     if let Some(root) = settings.root_certificate {
         builder = builder.root_certificate(root).unwrap();

@@ -18,8 +18,7 @@ pub fn perform(call: Call, development: bool) -> Reply {
 }
 
 fn send(call: &HttpCall, development: bool) -> Result<Response<Bytes>, TransportError> {
-    let late = call.start_by.is_some_and(|time| System::now() > time);
-    let late = late || call.timeout < call.least_time;
+    let late = call.start_by.is_some_and(|t| System::now() > t) || call.timeout < call.least_time;
     let (Body::Bytes(body), Answer::Buffered(max), false) =
         (call.request.body(), call.answer, late)
     else {
@@ -35,17 +34,13 @@ fn send(call: &HttpCall, development: bool) -> Result<Response<Bytes>, Transport
     let request = call.request.clone().map(|_| body.to_vec());
     let reply = agent.run(request).map_err(|error| failed(error, Phase::MaybeSent))?;
     let ((head, body), max) = (reply.into_parts(), max as u64);
-    let mut cut = Vec::new();
-    let body = match body.content_length() {
-        // The status decides, so the body of an error is cut, not refused.
-        _ if !head.status.is_success() => {
-            body.into_reader().take(max).read_to_end(&mut cut).map(|_| cut).map_err(Error::Io)
-        }
-        Some(declared) if declared > max => Err(Error::BodyExceedsLimit(max)),
-        _ => body.into_with_config().limit(max).read_to_vec(),
-    };
-    let body = body.map_err(|error| failed(error, Phase::Truncated))?;
-    Ok(Response::from_parts(head, body.into()))
+    if head.status.is_success() && body.content_length().is_some_and(|declared| declared > max) {
+        return Err(TransportError::new(Phase::TooLarge, "the body exceeds its limit"));
+    }
+    // One byte more than is allowed: the engine refuses a larger body, or cuts that of an error.
+    let (mut bytes, mut body) = (Vec::new(), body.into_reader().take(max + 1));
+    body.read_to_end(&mut bytes).map_err(|error| failed(error.into(), Phase::Truncated))?;
+    Ok(Response::from_parts(head, bytes.into()))
 }
 
 /// How far the request got. `doubt` is the phase of errors that do not tell.
@@ -54,7 +49,7 @@ fn failed(error: Error, doubt: Phase) -> TransportError {
         Error::Other(e) => e.downcast_ref::<TransportError>().map_or(doubt, |e| e.phase.clone()),
         Error::HostNotFound | Error::ConnectionFailed => Phase::NotSent,
         Error::Io(e) if e.kind() == std::io::ErrorKind::ConnectionRefused => Phase::NotSent,
-        Error::BodyExceedsLimit(_) | Error::LargeResponseHeader(..) => Phase::TooLarge,
+        Error::LargeResponseHeader(..) => Phase::TooLarge,
         Error::Timeout(_) => Phase::TimedOut,
         _ => doubt,
     };

@@ -7,24 +7,22 @@
 
 use std::time::Duration;
 
-use atproto_sansio::{Phase, TransportError};
+use atproto_sansio::{Phase, TransportError, is_transient};
 use http::StatusCode;
 
 use crate::error::{IdentityError, IdentityErrorKind};
 
 impl IdentityError {
     /// Returns whether the same resolution can succeed later, because the error, or one of the
-    /// failures in it, is a temporary failure of the network or of a server. 5xx and 429 are
-    /// temporary.
+    /// failures in it, is a temporary failure of the network or of a server. 5xx, 429 and 408
+    /// are temporary.
     ///
     /// If DNS has answered, a host that can't be reached by HTTPS counts as absent, because a
     /// mistyped handle has no host.
     pub fn is_transient(&self) -> bool {
         self.failures().into_iter().any(|error| match error {
             Self::Transport(error) => error.is_transient(),
-            Self::Status { status, .. } => {
-                status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS
-            }
+            Self::Status { status, .. } => is_transient(*status),
             Self::Dns { code, .. } => *code == SERVER_FAILURE,
             Self::ReservedTld { .. }
             | Self::Did(_)

@@ -1,8 +1,9 @@
-//! Cleans text from servers and users before it is shown, bounds JSON, and parses `Retry-After`.
+//! Cleans text from servers and users before it is shown, bounds JSON, and tells whether and when a
+//! request may be sent again.
 
 use std::time::Duration;
 
-use http::{HeaderMap, header};
+use http::{HeaderMap, StatusCode, header};
 
 /// Returns the first 200 visible characters of an untrusted text, followed by `…` if there are
 /// more.
@@ -68,6 +69,13 @@ pub fn json_text_within(body: &[u8], max_depth: usize) -> Result<&str, String> {
         true => Err(format!("its JSON is nested more than {max_depth} deep")),
         false => Ok(text),
     }
+}
+
+/// Whether the same request may succeed later: the server failed (5xx), limits its rate (429), or did
+/// not wait for the whole request (408).
+pub fn is_transient(status: StatusCode) -> bool {
+    status.is_server_error()
+        || matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT)
 }
 
 /// Returns the duration in the `Retry-After` header, at most one day.
@@ -150,6 +158,16 @@ mod tests {
             assert_eq!(visible(input), text, "{input:?}");
         }
         assert_eq!(printable("a\u{2028}b\u{2029}c"), "abc");
+    }
+
+    #[test]
+    fn a_failed_busy_or_impatient_server_is_transient() {
+        for status in [408, 429, 500, 502, 503, 599] {
+            assert!(is_transient(StatusCode::from_u16(status).unwrap()), "{status}");
+        }
+        for status in [200, 302, 400, 401, 403, 404, 409, 425] {
+            assert!(!is_transient(StatusCode::from_u16(status).unwrap()), "{status}");
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use atproto_sansio::{Body, How, Reach, printable, retry_after};
+use atproto_sansio::{Body, How, Reach, is_transient, printable, retry_after};
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, header};
 use serde::de::DeserializeOwned;
@@ -27,8 +27,9 @@ const MAX_LEN: usize = 64 * 1024;
 #[non_exhaustive]
 pub enum DiscoveryError {
     /// The response has another status than 200; redirects are not followed. Retry later if the
-    /// status is 429 or 5xx.
-    #[error("{url} answered {status}, but atproto OAuth requires 200 without a redirect")]
+    /// status is 408, 429 or 5xx.
+    #[error("{url} answered {status}, but atproto OAuth requires 200 without a redirect: {}",
+        way_out(*.status, *.retry_after))]
     Status {
         /// URL of the document.
         url: String,
@@ -38,7 +39,7 @@ pub enum DiscoveryError {
         retry_after: Option<Duration>,
     },
     /// The content type of the document is not `application/json`.
-    #[error("{url} is not application/json, as atproto OAuth requires, but {found}")]
+    #[error("{url} is not application/json, as atproto OAuth requires, but {found}: {}", OPERATOR)]
     ContentType {
         /// URL of the document.
         url: String,
@@ -46,7 +47,7 @@ pub enum DiscoveryError {
         found: String,
     },
     /// The document is not a well-formed JSON object, or has a member twice.
-    #[error("the metadata document at {url} is malformed: {what}")]
+    #[error("the metadata document at {url} is malformed: {what}; {}", OPERATOR)]
     Malformed {
         /// URL of the document.
         url: String,
@@ -54,7 +55,8 @@ pub enum DiscoveryError {
         what: String,
     },
     /// The document is well-formed, but breaks rules of the atproto OAuth profile.
-    #[error("{url} breaks {}: {}", rules(.violations.len()), list(.violations))]
+    #[error("{url} breaks {}: {}; {}",
+        rules(.violations.len()), list(.violations), OPERATOR)]
     Violations {
         /// URL of the document.
         url: String,
@@ -64,10 +66,17 @@ pub enum DiscoveryError {
     /// The PDS has no protected resource metadata (status 404), so it does not support OAuth. For
     /// a PDS that predates this metadata, build the client with
     /// [`resource_metadata_fallback`](crate::ClientBuilder::resource_metadata_fallback).
-    #[error("{0} does not offer OAuth: it has no protected resource metadata (RFC 9728)")]
+    #[error(
+        "{0} does not offer OAuth: it has no protected resource metadata (RFC 9728); for a server \
+         that predates them, build the client with `ClientBuilder::resource_metadata_fallback`"
+    )]
     NoOAuth(Origin),
     /// The `protected_resources` of the authorization server lack the PDS that names it.
-    #[error("{issuer} does not list {resource} in its `protected_resources` (RFC 9728 section 4)")]
+    #[error(
+        "{issuer} does not list {resource} in its `protected_resources` (RFC 9728 section 4): \
+         {}",
+        OPERATOR
+    )]
     NotProtected {
         /// Authorization server.
         issuer: Origin,
@@ -115,12 +124,10 @@ pub enum Problem {
 }
 
 impl DiscoveryError {
-    /// Whether a retry may succeed: the status is 429 or 5xx.
+    /// Whether a retry may succeed: the status is 408, 429 or 5xx.
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Status { status, .. } => {
-                status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS
-            }
+            Self::Status { status, .. } => is_transient(*status),
             Self::ContentType { .. }
             | Self::Malformed { .. }
             | Self::Violations { .. }
@@ -148,6 +155,17 @@ impl fmt::Display for Violation {
             Problem::Has(element) => write!(f, "`{member}` must not have {element}"),
             Problem::NotTrue => write!(f, "`{member}` is not true"),
         }
+    }
+}
+
+/// The way out of an error that does not pass.
+const OPERATOR: &str = "only its operator can correct it";
+
+fn way_out(status: StatusCode, retry_after: Option<Duration>) -> String {
+    match (is_transient(status), retry_after) {
+        (true, Some(wait)) => format!("try again in {} s", wait.as_secs()),
+        (true, None) => "try again later".to_owned(),
+        (false, _) => OPERATOR.to_owned(),
     }
 }
 
@@ -292,5 +310,47 @@ impl Check {
             return Ok(());
         }
         Err(DiscoveryError::Violations { url: url.to_owned(), violations: self.violations })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error_of(status: u16, content_type: &str, body: &str) -> DiscoveryError {
+        let response = Response::builder().status(status).header("content-type", content_type);
+        let response = response.header("retry-after", "30");
+        let response = response.body(Bytes::copy_from_slice(body.as_bytes())).unwrap();
+        document::<Vec<u8>>("https://pds.example.com/x", &response).unwrap_err()
+    }
+
+    #[test]
+    fn an_error_names_the_document_and_the_way_out() {
+        // Rules M-02, M-07
+        for (status, transient) in
+            [(408, true), (429, true), (500, true), (302, false), (403, false)]
+        {
+            let error = error_of(status, "application/json", "{}");
+            assert_eq!(error.is_transient(), transient, "{error}");
+            let way_out = if transient { "try again in 30 s" } else { "only its operator" };
+            for part in ["https://pds.example.com/x", &status.to_string(), way_out] {
+                assert!(error.to_string().contains(part), "{error}");
+            }
+        }
+        for (content_type, body) in [("text/html", "{}"), ("application/json", "[]")] {
+            let error = error_of(200, content_type, body);
+            for part in ["https://pds.example.com/x", "only its operator"] {
+                assert!(error.to_string().contains(part), "{error}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_quoted_content_type_is_cut() {
+        // Rule M-03
+        let error = error_of(200, &"x".repeat(5000), "{}").to_string();
+        assert!(error.len() < 400, "{error}");
+        let error = error_of(200, "application/json", "{\"a\":\"s3cret\"}").to_string();
+        assert!(!error.contains("s3cret"), "{error}");
     }
 }

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use atproto_dpop::ClockOffset;
-use atproto_sansio::{printable, retry_after};
+use atproto_sansio::{is_transient, printable, retry_after};
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use serde::Deserialize;
@@ -78,12 +78,11 @@ impl Refusal {
         }
     }
 
-    /// Whether a retry may succeed: status 429 or 5xx, or one of the error codes
+    /// Whether a retry may succeed: status 408, 429 or 5xx, or one of the error codes
     /// `temporarily_unavailable`, `server_error` and `slow_down`.
     pub fn is_transient(&self) -> bool {
         let code = self.error.as_deref();
-        self.status.is_server_error()
-            || self.status == StatusCode::TOO_MANY_REQUESTS
+        is_transient(self.status)
             || matches!(code, Some("temporarily_unavailable" | "server_error" | "slow_down"))
     }
 }

@@ -6,7 +6,7 @@ use std::fmt;
 use std::time::Duration;
 
 use atproto_dpop::{AccessToken, ClockOffset};
-use atproto_sansio::{json_text_within, printable, retry_after};
+use atproto_sansio::{is_transient, json_text_within, printable, retry_after};
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use serde::Deserialize;
@@ -198,9 +198,9 @@ impl std::error::Error for XrpcError {}
 const MAX_DEPTH: usize = 128;
 
 impl XrpcError {
-    /// Whether a retry may succeed: the status is 429 or 5xx.
+    /// Whether a retry may succeed: the status is 408, 429 or 5xx.
     pub fn is_transient(&self) -> bool {
-        self.status.is_server_error() || self.status == StatusCode::TOO_MANY_REQUESTS
+        is_transient(self.status)
     }
 }
 

@@ -144,6 +144,29 @@ mod tests {
     }
 
     #[test]
+    fn a_document_may_have_any_spelling_of_its_type_and_a_byte_order_mark() {
+        // Rules B-03, P-14
+        let resource = Origin::parse("https://pds.example.com", false).unwrap();
+        let endpoint = ResourceMetadataEndpoint { resource, development: false };
+        let good = r#"{"resource":"https://pds.example.com",
+            "authorization_servers":["https://bsky.social"],
+            "bearer_methods_supported":"header","jwks_uri":1e999,"resource_policy_uri":null,
+            "scopes_supported":{"a":"\ud83d"},"x":1,"x":2}"#;
+        for kind in [
+            "application/json",
+            "Application/JSON",
+            "application/json;charset=UTF-8",
+            " application/json ; charset=\"utf-8\"; profile=x",
+        ] {
+            for mark in ["", "\u{feff}", " \r\n\t"] {
+                let response = Response::builder().header("content-type", kind);
+                let response = response.body(Bytes::from(format!("{mark}{good}"))).unwrap();
+                assert!(endpoint.response(response).is_ok(), "{kind} {mark:?}");
+            }
+        }
+    }
+
+    #[test]
     fn only_a_200_with_json_is_a_document() {
         // Rules B-02, B-03
         let resource = Origin::parse("https://pds.example.com", false).unwrap();

@@ -104,6 +104,12 @@ impl Ledger {
         assert!(!self.secrets.iter().any(|secret| shown.contains(secret)), "a secret in: {shown}");
     }
 
+    /// Whether a revocation may have succeeded in vain: its answer or its endpoint was not honest, or the
+    /// server has refused the client assertion for its times, which it answers with 200.
+    pub(crate) fn may_be_deceived(&self) -> bool {
+        self.forged_revocation || self.forged_metadata || self.clocks_differ
+    }
+
     /// Notes an answer that the client gets.
     pub(crate) fn note(&mut self, kind: Kind, request: &Url, delivered: &Response<Bytes>) {
         // A client skips members that it does not read, also those that are no valid `Value`.

@@ -121,7 +121,7 @@ fn begin_session(world: &mut World, session: &Session) {
 fn leaves_no_session(world: &World, failed: &CallbackError) {
     let ledger = &world.ledger;
     assert!(!ledger.handed || failed.revocation.is_some(), "tokens are kept alive: {failed:?}");
-    let believed = ledger.forged_revocation || ledger.forged_metadata;
+    let believed = ledger.may_be_deceived();
     match failed.revocation {
         Some(Ok(Revocation::Revoked)) if ledger.handed && !believed => {
             assert_eq!(world.sessions(), 0, "{failed:?}");
@@ -175,7 +175,7 @@ fn means_it(world: &mut World, failed: &RefreshError, old: Session) {
 
 fn revoke(world: &mut World, input: &mut Reader<'_>, session: Session) -> Option<()> {
     let result = world.run_with(world.client.revoke(session), input);
-    let believed = world.ledger.forged_revocation || world.ledger.forged_metadata;
+    let believed = world.ledger.may_be_deceived();
     match result {
         Ok(Revocation::Revoked) if !believed => assert_eq!(world.sessions(), 0),
         Ok(_) => assert!(believed),

@@ -50,14 +50,13 @@ fn refresh(client: &OAuthClient, file: &SessionFile, stale: &Session) -> Result<
     }
     // Before the refresh token is spent, because tokens that can't be stored are lost.
     file.try_out_locked()?;
-    let refreshed = client.refresh(current).map_err(|failed| {
+    let refreshed = client.refresh(current).inspect_err(|failed| {
         // The note makes the next refresh able to tell a dead session from a fault of the server.
         if let Some(noted) = &failed.session
             && let Err(failure) = file.save(noted)
         {
             eprintln!("warning: {failure}");
         }
-        failed
     })?;
     if let Err(failure) = file.save(&refreshed.session) {
         return Err(network::revoke_unstored(client, refreshed.session, failure));

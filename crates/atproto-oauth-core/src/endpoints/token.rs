@@ -17,8 +17,7 @@ use atproto_identity::Did;
 use atproto_sansio::{Body, Endpoint, Fresh, How, SecretString, ToSign, UnixTime};
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
-use serde::de::{MapAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use url::Url;
 
@@ -113,10 +112,16 @@ impl Endpoint for Token {
             let secrets = self.grant.secrets();
             return Err(Refusal::of_response(EndpointName::Token, &response, &secrets).into());
         }
-        let members: Members = json::object(response.body()).map_err(malformed)?;
-        let issued = Issued::of_members(&members, status);
+        let (members, problem) = Members::salvage(response.body());
+        // A refresh token may survive an answer that can't be read, so the session is kept. A code is
+        // spent, so the tokens for it must be revoked.
+        if let (Some(problem), Grant::Refresh { .. }) = (&problem, &self.grant) {
+            return Err(malformed(problem.as_str()));
+        }
+        let issued = Issued::of_members(&members, problem, status);
         if issued.tokens.is_empty() {
-            return Err(malformed("it has neither `access_token` nor `refresh_token`"));
+            let neither = "it has neither `access_token` nor `refresh_token`";
+            return Err(malformed(issued.problem.as_deref().unwrap_or(neither)));
         }
         Ok(issued)
     }
@@ -133,6 +138,18 @@ impl Grant {
 }
 
 impl Members {
+    /// Reads a JSON object. If the body is malformed, returns the problem and the members in front of
+    /// it.
+    fn salvage(body: &[u8]) -> (Self, Option<String>) {
+        let problem = json::object::<IgnoredAny>(body).err();
+        let text = String::from_utf8_lossy(body);
+        let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+        let mut members = Vec::new();
+        // An error is the problem that `json::object` has described already.
+        let _ = InOrder(&mut members).deserialize(&mut serde_json::Deserializer::from_str(text));
+        (Self(members), problem)
+    }
+
     /// The values of the members with this name.
     fn all(&self, name: &str) -> impl Iterator<Item = &RawValue> {
         self.0.iter().filter(move |(key, _)| key == name).map(|(_, value)| &**value)
@@ -153,40 +170,42 @@ impl Members {
 const READ: [&str; 6] =
     ["access_token", "refresh_token", "token_type", "scope", "sub", "expires_in"];
 
-impl<'de> Deserialize<'de> for Members {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct InOrder;
+/// Puts the members of a JSON object into a list, one after another.
+struct InOrder<'a>(&'a mut Vec<(String, Box<RawValue>)>);
 
-        impl<'de> Visitor<'de> for InOrder {
-            type Value = Members;
+impl<'de> DeserializeSeed<'de> for InOrder<'_> {
+    type Value = ();
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a JSON object")
-            }
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
-                let mut members = Vec::new();
-                while let Some(member) = map.next_entry()? {
-                    members.push(member);
-                }
-                Ok(Members(members))
-            }
+impl<'de> Visitor<'de> for InOrder<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(member) = map.next_entry()? {
+            self.0.push(member);
         }
-
-        deserializer.deserialize_map(InOrder)
+        Ok(())
     }
 }
 
 impl Issued {
-    fn of_members(members: &Members, status: StatusCode) -> Self {
+    fn of_members(members: &Members, malformed: Option<String>, status: StatusCode) -> Self {
         let tokens = |name: &'static str| {
             let texts =
                 members.all(name).filter_map(|value| serde_json::from_str(value.get()).ok());
             let texts = texts.filter(|text: &String| !text.is_empty());
             texts.map(move |text| (name, SecretString::new(text)))
         };
-        let repeated = members.repeated().map(|name| format!("`{name}` is there twice"));
-        let problem = repeated.or_else(|| {
+        let repeated = || members.repeated().map(|name| format!("`{name}` is there twice"));
+        let problem = malformed.or_else(repeated).or_else(|| {
             (status != StatusCode::OK)
                 .then(|| format!("its status is {status} instead of 200 (RFC 6749 section 5.1)"))
         });
@@ -396,8 +415,30 @@ mod tests {
         assert_eq!(tokens(&twice), ["refresh_token rt", "access_token first", "access_token at"]);
         assert!(twice.check(REQUESTED_AT).unwrap_err().to_string().contains("`access_token`"));
 
+        // Each body has a fault behind the tokens, or around them.
+        let deep = format!(r#"{{"x":{}{},"#, "[".repeat(70_000), "]".repeat(70_000));
+        let (good, not_utf8) = (good().to_string(), b"{\"x\":\"\xf6\",");
+        for body in [
+            [good.as_bytes(), b"}"].concat(),
+            [good.trim_end_matches('}').as_bytes(), b",\"x\":"].concat(),
+            [deep.as_bytes(), &good.as_bytes()[1..]].concat(),
+            [not_utf8, &good.as_bytes()[1..]].concat(),
+        ] {
+            let response = Response::new(Bytes::from(body));
+            let code = Grant::Code {
+                code: SecretString::new("c"),
+                code_verifier: SecretString::new("v"),
+                redirect_uri: "https://app.example.com/callback".to_owned(),
+            };
+            let exchange = Token { grant: code, ..endpoint() };
+            let malformed = exchange.response(response.clone()).unwrap();
+            assert_eq!(tokens(&malformed), ["refresh_token rt", "access_token at"]);
+            assert!(malformed.check(REQUESTED_AT).is_err());
+            assert!(matches!(endpoint().response(response), Err(Error::Malformed { .. })));
+        }
+
         // A member that is not read may be there twice.
-        let unread = good().to_string().replacen('{', r#"{"id_token":1,"#, 1);
+        let unread = good.replacen('{', r#"{"id_token":1,"id_token":2,"#, 1);
         assert!(issued(200, &unread).check(REQUESTED_AT).is_ok());
     }
 }

@@ -22,6 +22,7 @@ use std::time::Duration;
 
 use atproto_sansio::{
     Body, Budget, Cx, Draft, Endpoint, Machine, Step, Steps, Ticket, TransportError, UnixTime,
+    json_text,
 };
 use bytes::Bytes;
 use http::{HeaderName, Request, Response, StatusCode, header};
@@ -340,9 +341,11 @@ fn demand(is_resource: bool, response: &Response<Bytes>) -> Option<Demand> {
         ours.find_map(|challenge| demand(challenge.param("error")?))
     };
     let of_body = || {
-        let body =
-            Some(response.body()).filter(|body| body.trim_ascii_start().starts_with(b"{"))?;
-        let OAuthError { error } = serde_json::from_slice(body).ok()?;
+        // A description in another encoding must not hide the demand beside it.
+        let body = String::from_utf8_lossy(response.body());
+        let body = json_text(body.as_bytes()).ok()?;
+        let is_object = body.trim_ascii_start().starts_with('{');
+        let OAuthError { error } = serde_json::from_str(body).ok().filter(|_| is_object)?;
         demand(&error)
     };
     match (is_resource, response.status()) {
@@ -350,5 +353,23 @@ fn demand(is_resource: bool, response: &Response<Bytes>) -> Option<Demand> {
         (false, StatusCode::UNAUTHORIZED) => of_body().or_else(of_challenge),
         (false, StatusCode::BAD_REQUEST) => of_body(),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mark_in_front_of_an_error_hides_no_demand() {
+        // Rule P-14
+        for body in [
+            &b"{\"error\":\"use_dpop_nonce\"}"[..],
+            b"\xef\xbb\xbf{\"error\":\"use_dpop_nonce\"}",
+            b"{\"error\":\"use_dpop_nonce\",\"error_description\":\"ung\xfcltig\"}",
+        ] {
+            let response = Response::builder().status(400).body(Bytes::from_static(body));
+            assert!(matches!(demand(false, &response.unwrap()), Some(Demand::Nonce)), "{body:?}");
+        }
     }
 }

@@ -55,6 +55,7 @@ impl From<Error> for Failure {
             _ if error.is_security() => SECURITY,
             _ if matches!(error, Error::Denied(Denied { .. })) => DENIED,
             _ if error.is_retryable() => NETWORK,
+            _ if error.http_status().is_some_and(|status| status.is_server_error()) => NETWORK,
             ErrorKind::Config => CONFIGURATION,
             ErrorKind::Input => USAGE,
             ErrorKind::Identity | ErrorKind::Discovery => NOT_FOUND,

@@ -316,6 +316,7 @@ impl Check {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Error;
 
     fn error_of(status: u16, content_type: &str, body: &str) -> DiscoveryError {
         let response = Response::builder().status(status).header("content-type", content_type);
@@ -343,6 +344,17 @@ mod tests {
                 assert!(error.to_string().contains(part), "{error}");
             }
         }
+    }
+
+    #[test]
+    fn a_status_is_kept_for_the_program() {
+        // Rule M-02
+        let error = Error::from(error_of(503, "application/json", "{}"));
+        assert_eq!(error.http_status(), Some(StatusCode::SERVICE_UNAVAILABLE));
+        assert_eq!(error.retry_after(), Some(Duration::from_secs(30)));
+        let pds = Origin::parse("https://pds.example.com", false).unwrap();
+        let error = Error::from(DiscoveryError::NoOAuth(pds));
+        assert_eq!(error.http_status(), Some(StatusCode::NOT_FOUND));
     }
 
     #[test]

@@ -70,7 +70,9 @@ impl Endpoint for Par {
     fn response(&self, response: Response<Bytes>) -> Result<Pushed, Error> {
         let endpoint = EndpointName::PushedAuthorizationRequest;
         if !matches!(response.status(), StatusCode::CREATED | StatusCode::OK) {
-            return Err(Refusal::of_response(endpoint, &response, &[]).into());
+            let state = self.parameters.iter().filter(|(name, _)| name == "state");
+            let secrets: Vec<_> = state.map(|(_, value)| value.as_str()).collect();
+            return Err(Refusal::of_response(endpoint, &response, &secrets).into());
         }
         let malformed = |what: String| Error::Malformed { endpoint, what };
         let Document { request_uri, expires_in } =
@@ -130,6 +132,16 @@ mod tests {
             "client_id=http%3A%2F%2Flocalhost&\
              scope=atproto+repo%3A*%3Fx%3Da%26y%3Db%2Bc%23%C3%A9"
         );
+    }
+
+    #[test]
+    fn a_refusal_does_not_repeat_the_state() {
+        let mut par = par();
+        par.parameters.push(("state".to_owned(), "s3cret".to_owned()));
+        let body = r#"{"error":"invalid_request","error_description":"state=s3cret"}"#;
+        let response = Response::builder().status(400).body(Bytes::from_static(body.as_bytes()));
+        let error = par.response(response.unwrap()).unwrap_err();
+        assert!(!error.to_string().contains("s3cret"), "{error}");
     }
 
     #[test]

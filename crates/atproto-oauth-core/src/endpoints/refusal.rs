@@ -11,6 +11,7 @@ use http::{Response, StatusCode};
 use serde::Deserialize;
 use thiserror::Error;
 use url::Url;
+use url::form_urlencoded::byte_serialize;
 
 use crate::error::{EndpointName, colon};
 use crate::json::{Member, error_object};
@@ -63,31 +64,43 @@ impl Refusal {
     ) -> Self {
         let document: Option<Document> = error_object(response.body());
         let text = |member: fn(&Document) -> &Option<Member>| {
-            let text = member(document.as_ref()?).as_ref()?.as_str()?;
-            Some(printable(blanked(text, secrets)))
+            Some(blanked(member(document.as_ref()?).as_ref()?.as_str()?, secrets))
         };
         Self {
             endpoint,
             status: response.status(),
-            error: text(|document| &document.error),
+            error: text(|document| &document.error)
+                .or_else(|| of_challenge(response))
+                .map(printable),
             description: text(|document| &document.error_description)
-                .or_else(|| text(|document| &document.message)),
+                .or_else(|| text(|document| &document.message))
+                .map(printable),
             uri: text(|document| &document.error_uri).filter(|uri| is_web_page(uri)),
             clock_offset: response.extensions().get().map(|offset: &ClockOffset| offset.seconds()),
             retry_after: retry_after(response.headers()),
         }
     }
 
-    /// Whether a retry may succeed: status 408, 429 or 5xx, or one of the error codes
+    /// Whether the cause may pass: status 408, 429 or 5xx, or one of the error codes
     /// `temporarily_unavailable`, `server_error` and `slow_down`.
     pub fn is_transient(&self) -> bool {
-        let code = self.error.as_deref();
-        is_transient(self.status)
-            || matches!(code, Some("temporarily_unavailable" | "server_error" | "slow_down"))
+        is_transient(self.status) || self.means_later()
     }
 }
 
 impl Refusal {
+    /// Whether the code or refresh token of the request may be spent: a gateway answered, and may
+    /// have lost the successful response of the token endpoint.
+    pub(crate) fn may_have_spent(&self) -> bool {
+        let is_lost = is_transient(self.status) && self.status != StatusCode::TOO_MANY_REQUESTS;
+        self.endpoint == EndpointName::Token && is_lost && !self.means_later()
+    }
+
+    fn means_later(&self) -> bool {
+        let code = self.error.as_deref();
+        matches!(code, Some("temporarily_unavailable" | "server_error" | "slow_down"))
+    }
+
     /// Whether the server rejected the client itself: its metadata, its key or its configuration.
     pub(crate) fn is_about_client(&self) -> bool {
         matches!(
@@ -97,16 +110,52 @@ impl Refusal {
     }
 }
 
-/// Whether `uri` is an http or https URL, so that it can be made a link: a `javascript:` URL is not.
-pub(crate) fn is_web_page(uri: &str) -> bool {
-    Url::parse(uri).is_ok_and(|url| matches!(url.scheme(), "http" | "https"))
+/// The error code of a `DPoP` challenge, which a server may send with status 401 in place of a body
+/// (RFC 9449 section 8).
+fn of_challenge(response: &Response<Bytes>) -> Option<String> {
+    if response.status() != StatusCode::UNAUTHORIZED {
+        return None;
+    }
+    let challenges = atproto_dpop::challenges(response.headers());
+    let mut ours = challenges.iter().filter(|challenge| challenge.scheme == "dpop");
+    ours.find_map(|challenge| challenge.param("error").map(str::to_owned))
 }
 
-/// `text` with a placeholder for each of `secrets`.
+/// Whether `uri` is an http or https URL that can be shown whole, so that it can be made a link. A
+/// `javascript:` URL is not, and a URL that is cut leads elsewhere.
+pub(crate) fn is_web_page(uri: &str) -> bool {
+    Url::parse(uri).is_ok_and(|url| matches!(url.scheme(), "http" | "https"))
+        && printable(uri) == uri
+}
+
+/// `text` with a placeholder for each of `secrets`, also where it is percent-encoded as in a form,
+/// and for each text that looks like a JWS: a client assertion, a proof or an access token.
 pub(crate) fn blanked(text: &str, secrets: &[&str]) -> String {
     let secrets = secrets.iter().filter(|secret| !secret.is_empty());
-    secrets.fold(text.to_owned(), |text, secret| text.replace(secret, "(secret)"))
+    let without = secrets.fold(text.to_owned(), |text, secret| {
+        let encoded: String = byte_serialize(secret.as_bytes()).collect();
+        text.replace(secret, BLANK).replace(&encoded, BLANK)
+    });
+    let words = without.split_inclusive(|char: char| !is_of_jws(char));
+    let shown = words.map(|word| match is_jws(word) {
+        true => format!("{BLANK}{}", word.trim_start_matches(is_of_jws)),
+        false => word.to_owned(),
+    });
+    shown.collect()
 }
+
+/// Whether a word begins like a JWS: the header is a JSON object in base64url, and a dot follows.
+fn is_jws(word: &str) -> bool {
+    word.starts_with("eyJ") && word.contains('.')
+}
+
+/// Whether `char` may be in the compact serialization of a JWS (RFC 7515 section 7.1).
+fn is_of_jws(char: char) -> bool {
+    char.is_ascii_alphanumeric() || matches!(char, '-' | '_' | '.')
+}
+
+/// Placeholder of a secret in an error text.
+pub(crate) const BLANK: &str = "(secret)";
 
 /// The difference of the clocks, in parentheses, for the end of an error text; otherwise an empty
 /// string.
@@ -145,6 +194,7 @@ fn hint(refusal: &Refusal) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Error;
 
     fn refusal(status: u16, body: &str) -> Refusal {
         let mut response = Response::new(Bytes::copy_from_slice(body.as_bytes()));
@@ -179,7 +229,14 @@ mod tests {
             let refusal = refusal(502, body);
             assert_eq!(refusal.error, None);
             assert!(refusal.is_transient());
+            // Rule P-15: a code or refresh token may be spent.
+            assert!(!Error::from(refusal.clone()).is_retryable());
+            let endpoint = EndpointName::PushedAuthorizationRequest;
+            assert!(Error::from(Refusal { endpoint, ..refusal }).is_retryable());
         }
+        let later = refusal(503, r#"{"error":"temporarily_unavailable"}"#);
+        assert!(Error::from(later).is_retryable());
+        assert!(Error::from(refusal(429, "")).is_retryable());
         assert!(!refusal(400, r#"{"error":"invalid_grant"}"#).is_transient());
         let refusal = refusal(400, r#"{"error":"invalid_grant","error_description":{}}"#);
         assert_eq!(refusal.error.as_deref(), Some("invalid_grant"));
@@ -196,6 +253,8 @@ mod tests {
         for (uri, shown) in [
             ("https://a.example/doc", true),
             ("http://a.example/", true),
+            ("https://a.example/\\u001b[31m", false),
+            (&format!("https://a.example/{}", "x".repeat(100_000)), false),
             ("javascript:alert(1)", false),
             ("a page", false),
         ] {
@@ -225,6 +284,32 @@ mod tests {
         );
         assert_eq!(refusal.description.as_deref(), Some("the token (secret) is unknown"));
         assert!(!format!("{refusal} {refusal:?}").contains("a-secret"));
+    }
+
+    #[test]
+    fn a_secret_is_blanked_in_every_form() {
+        let blanked = |text| blanked(text, &["a+b/c="]);
+        assert_eq!(blanked("`a+b/c=`, a%2Bb%2Fc%3D"), "`(secret)`, (secret)");
+        // The client assertion is made anew for each attempt, so it is known by its form.
+        assert_eq!(blanked("bad eyJhbGciOiJFUzI1NiJ9.e30.x-_9: expired"), "bad (secret): expired");
+        assert_eq!(
+            blanked("eyJ is no token. eyJhbGciOiJFUzI1NiJ9.e30"),
+            "eyJ is no token. (secret)"
+        );
+    }
+
+    #[test]
+    fn a_challenge_names_the_error_of_a_response_without_a_body() {
+        // Rules H-04, P-15
+        let of = |status, body: &'static str| {
+            let challenge = r#"Bearer error="x", DPoP error="use_dpop_nonce""#;
+            let response = Response::builder().status(status).header("www-authenticate", challenge);
+            let response = response.body(Bytes::from_static(body.as_bytes())).unwrap();
+            Refusal::of_response(EndpointName::Token, &response, &[]).error
+        };
+        assert_eq!(of(401, "").as_deref(), Some("use_dpop_nonce"));
+        assert_eq!(of(401, r#"{"error":"invalid_client"}"#).as_deref(), Some("invalid_client"));
+        assert_eq!(of(400, ""), None);
     }
 
     #[test]

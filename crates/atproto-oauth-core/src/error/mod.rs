@@ -220,7 +220,7 @@ impl Error {
             Self::Identity(error) => error.is_transient(),
             Self::Discovery(error) => error.is_transient(),
             Self::Transport(error) => error.is_transient(),
-            Self::Refused(refusal) => refusal.is_transient(),
+            Self::Refused(refusal) => refusal.is_transient() && !refusal.may_have_spent(),
             Self::Xrpc(error) => error.is_transient(),
             Self::Denied(denied) => {
                 matches!(denied.error.as_str(), "server_error" | "temporarily_unavailable")
@@ -294,6 +294,7 @@ impl Error {
             Self::Identity(error) => error.http_status(),
             Self::Xrpc(error) => Some(error.status),
             Self::Discovery(DiscoveryError::Status { status, .. }) => Some(*status),
+            Self::Discovery(DiscoveryError::NoOAuth(_)) => Some(StatusCode::NOT_FOUND),
             _ => None,
         }
     }

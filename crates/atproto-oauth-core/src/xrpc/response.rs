@@ -12,7 +12,7 @@ use http::{Response, StatusCode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::endpoints::refusal::{blanked, clock};
+use crate::endpoints::refusal::{BLANK, blanked, clock};
 use crate::error::colon;
 use crate::json::{Member, error_object};
 
@@ -30,8 +30,8 @@ pub struct XrpcError {
     pub error: Option<String>,
     /// Description of the error; shortened if the server wrote it.
     pub message: Option<String>,
-    /// Scope that the session lacks, if the server names it in a response with status 403. Begin a
-    /// login that requests this scope.
+    /// Scope that the session lacks, if the server names it in a response with status 403, in at most
+    /// 200 characters. Begin a login that requests this scope.
     pub needed_scope: Option<String>,
     /// Time to wait before a retry, from the `Retry-After` header.
     pub retry_after: Option<Duration>,
@@ -78,21 +78,25 @@ pub fn check(response: &Response<Bytes>) -> Result<(), XrpcError> {
     struct Document {
         error: Option<Member>,
         message: Option<Member>,
+        error_description: Option<Member>,
     }
 
     if response.status().is_success() {
         return Ok(());
     }
     let document: Option<Document> = error_object(response.body());
-    let (error, message) = document.map_or((None, None), |d| (d.error, d.message));
     let sent = response.extensions().get().map(|SentToken(token)| token.expose());
     let secrets: Vec<&str> = sent.into_iter().collect();
-    let text = |value: &Option<Member>| Some(blanked(value.as_ref()?.as_str()?, &secrets));
-    let (error, message) = (text(&error), text(&message));
+    let text = |member: fn(&Document) -> &Option<Member>| {
+        Some(blanked(member(document.as_ref()?).as_ref()?.as_str()?, &secrets))
+    };
+    let error = text(|document| &document.error);
+    let message =
+        text(|document| &document.message).or_else(|| text(|document| &document.error_description));
+    let needed_scope = needed_scope(response, error.as_deref(), message.as_deref());
     Err(XrpcError {
         status: response.status(),
-        needed_scope: needed_scope(response, error.as_deref(), message.as_deref())
-            .map(|scope| printable(blanked(&scope, &secrets))),
+        needed_scope: needed_scope.filter(|scope| is_shown_whole(scope, &secrets)),
         error: error.map(printable),
         message: message.map(printable),
         retry_after: retry_after(response.headers()),
@@ -127,16 +131,13 @@ fn needed_scope(
 /// `ExpiredToken` and status 400 or 401. The result is false if a scope is missing, and if the PDS
 /// requires another nonce: such a response says nothing about the token.
 pub fn is_token_refused(response: &Response<Bytes>) -> bool {
-    if demands_nonce(response) {
+    let is_401 = response.status() == StatusCode::UNAUTHORIZED;
+    // The body of a success is not parsed.
+    if !is_401 && response.status() != StatusCode::BAD_REQUEST || demands_nonce(response) {
         return false;
     }
-    match response.status() {
-        StatusCode::UNAUTHORIZED => {
-            has_challenge(response, &["dpop", "bearer"], "invalid_token") || is_expired(response)
-        }
-        StatusCode::BAD_REQUEST => is_expired(response),
-        _ => false,
-    }
+    (is_401 && has_challenge(response, &["dpop", "bearer"], "invalid_token"))
+        || error_name(response).as_deref() == Some("ExpiredToken")
 }
 
 /// Whether the PDS rejected only the nonce of the DPoP proof (401 with `use_dpop_nonce`) and did
@@ -149,10 +150,6 @@ pub fn is_nonce_refused(response: &Response<Bytes>) -> bool {
 fn demands_nonce(response: &Response<Bytes>) -> bool {
     has_challenge(response, &["dpop"], "use_dpop_nonce")
         || error_name(response).as_deref() == Some("use_dpop_nonce")
-}
-
-fn is_expired(response: &Response<Bytes>) -> bool {
-    error_name(response).as_deref() == Some("ExpiredToken")
 }
 
 fn has_challenge(response: &Response<Bytes>, schemes: &[&str], error: &str) -> bool {
@@ -170,6 +167,14 @@ fn error_name(response: &Response<Bytes>) -> Option<String> {
 
     let Named { error } = error_object(response.body())?;
     error.as_str().map(str::to_owned)
+}
+
+/// Whether `scope` has only the characters of a scope (RFC 6749 section 3.3), is short, and repeats
+/// no secret. A scope that is cut or changed would be another one.
+fn is_shown_whole(scope: &str, secrets: &[&str]) -> bool {
+    let is_of_scope = |byte| matches!(byte, 0x20 | 0x21 | 0x23..=0x5b | 0x5d..=0x7e);
+    let is_blanked = blanked(scope, secrets).contains(BLANK);
+    scope.bytes().all(is_of_scope) && printable(scope) == scope && !is_blanked
 }
 
 impl XrpcError {
@@ -245,7 +250,10 @@ mod tests {
         };
         for status in [400, 401] {
             assert!(is_token_refused(&response(status, r#"{"error":"ExpiredToken"}"#)), "{status}");
-            assert!(!is_token_refused(&response(status, r#"{"error":"InvalidRequest"}"#)));
+            // The reference PDS means tokens of another kind or for another server by `InvalidToken`.
+            for other in [r#"{"error":"InvalidRequest"}"#, r#"{"error":"InvalidToken"}"#] {
+                assert!(!is_token_refused(&response(status, other)), "{status}: {other}");
+            }
         }
         assert!(!is_token_refused(&response(403, r#"{"error":"ExpiredToken"}"#)));
         assert!(!is_token_refused(&response(401, "")));
@@ -254,12 +262,17 @@ mod tests {
     #[test]
     fn texts_of_a_server_are_cut_and_repeat_no_token() {
         // Rule M-03
-        let long = format!("Missing \\\"repo:a.b.c\\u001b{}\\\" t0ken", "x".repeat(100_000));
-        let body = format!(r#"{{"error":"ScopeMissingError","message":"{long}"}}"#);
-        let mut response = Response::builder().status(403).body(Bytes::from(body)).unwrap();
+        let mut response = Response::builder().status(403).body(Bytes::new()).unwrap();
         response.extensions_mut().insert(SentToken(AccessToken::new("t0ken").unwrap()));
-        let error = check(&response).unwrap_err();
-        assert_eq!(error.needed_scope.as_ref().unwrap().chars().count(), 201);
+        for scope in ["a\\u001bb", "a:t0ken", "\u{e9}", &"x".repeat(100_000)] {
+            let message = format!(r#"Missing \"{scope}\" t0ken"#);
+            let body = format!(r#"{{"error":"ScopeMissingError","message":"{message}"}}"#);
+            *response.body_mut() = Bytes::from(body);
+            let error = check(&response).unwrap_err();
+            assert_eq!(error.needed_scope, None, "{scope:.20}");
+            let message = error.message.unwrap();
+            assert!(message.chars().count() <= 201 && !message.contains("t0ken"), "{message}");
+        }
         let body = r#"{"error":"x","message":"the token t0ken is unknown"}"#;
         *response.body_mut() = Bytes::from(body);
         let error = check(&response).unwrap_err();
@@ -280,6 +293,15 @@ mod tests {
             let error = check(&response(body)).unwrap_err();
             assert_eq!((error.error, error.status.as_u16()), (None, 403), "{body}");
         }
+    }
+
+    #[test]
+    fn the_reason_of_an_error_may_be_an_error_description() {
+        // Rule P-12
+        let body = r#"{"error":"invalid_request","error_description":"no such thing"}"#;
+        let response = Response::builder().status(400).body(Bytes::from_static(body.as_bytes()));
+        let error = check(&response.unwrap()).unwrap_err();
+        assert_eq!(error.message.as_deref(), Some("no such thing"));
     }
 
     #[test]

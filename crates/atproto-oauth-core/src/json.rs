@@ -1,9 +1,10 @@
 //! Parses untrusted JSON from servers.
 
+use std::fmt;
 use std::ops::Deref;
 
 use atproto_sansio::json_text;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, DeserializeSeed, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -12,6 +13,11 @@ use serde_json::value::RawValue;
 /// unreadable. A value that Rust can't hold, such as the number 1e999 or half a surrogate pair, is
 /// null; a member that the document has as `null` is `None` in an `Option`.
 pub(crate) struct Member(Value);
+
+/// The members of a JSON object in their order, also those that are there several times, for a
+/// response of which one member must be found whatever is wrong with the others. The values are raw
+/// JSON, because a number out of range would fail to parse.
+pub(crate) struct Members(Vec<(String, Box<RawValue>)>);
 
 /// Parses a JSON object that, except for white space, is the whole body.
 ///
@@ -40,6 +46,56 @@ pub(crate) fn object<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
 /// in another encoding must not hide the error code beside it.
 pub(crate) fn error_object<T: DeserializeOwned>(body: &[u8]) -> Option<T> {
     object(String::from_utf8_lossy(body).as_bytes()).ok()
+}
+
+impl Members {
+    /// Reads a JSON object. If the body is malformed, returns the problem and the members in front of
+    /// it.
+    pub(crate) fn salvage(body: &[u8]) -> (Self, Option<String>) {
+        let problem = object::<IgnoredAny>(body).err();
+        let text = String::from_utf8_lossy(body);
+        let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+        let mut members = Vec::new();
+        // An error is the problem that `object` has described already.
+        let _ = InOrder(&mut members).deserialize(&mut serde_json::Deserializer::from_str(text));
+        (Self(members), problem)
+    }
+
+    /// The values of the members with this name.
+    pub(crate) fn all(&self, name: &str) -> impl Iterator<Item = &RawValue> {
+        self.0.iter().filter(move |(key, _)| key == name).map(|(_, value)| &**value)
+    }
+
+    /// The text of the first member with this name; `None` if it is not a string.
+    pub(crate) fn text(&self, name: &str) -> Option<String> {
+        serde_json::from_str(self.all(name).next()?.get()).ok()
+    }
+}
+
+/// Puts the members of a JSON object into a list, one after another.
+struct InOrder<'a>(&'a mut Vec<(String, Box<RawValue>)>);
+
+impl<'de> DeserializeSeed<'de> for InOrder<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for InOrder<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(member) = map.next_entry()? {
+            self.0.push(member);
+        }
+        Ok(())
+    }
 }
 
 impl<'de> Deserialize<'de> for Member {

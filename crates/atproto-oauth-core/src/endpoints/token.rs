@@ -9,7 +9,6 @@
 //! RFC 6749 sections 4.1.3, 5 and 6; RFC 9449 section 5; atproto OAuth, «Tokens and Session
 //! Lifetime».
 
-use std::fmt;
 use std::time::Duration;
 
 use atproto_dpop::AccessToken;
@@ -17,14 +16,13 @@ use atproto_identity::Did;
 use atproto_sansio::{Body, Endpoint, Fresh, How, SecretString, ToSign, UnixTime};
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use url::Url;
 
 use crate::endpoints::form::FormEndpoint;
 use crate::endpoints::refusal::Refusal;
 use crate::error::{EndpointName, Error};
-use crate::json;
+use crate::json::Members;
 use crate::scope::Scopes;
 
 /// One token request.
@@ -65,11 +63,6 @@ pub(crate) struct Granted {
     pub(crate) sub: Did,
     pub(crate) expires_at: Option<UnixTime>,
 }
-
-/// The members of the response in their order, also those that are there several times: a rule that
-/// one member breaks must not hide a token, which must then be revoked. The values are raw JSON,
-/// because a number out of range would fail to parse.
-struct Members(Vec<(String, Box<RawValue>)>);
 
 /// Longest plausible `expires_in` in seconds: 24 hours.
 const MAX_EXPIRES_IN: f64 = 24.0 * 60.0 * 60.0;
@@ -137,64 +130,9 @@ impl Grant {
     }
 }
 
-impl Members {
-    /// Reads a JSON object. If the body is malformed, returns the problem and the members in front of
-    /// it.
-    fn salvage(body: &[u8]) -> (Self, Option<String>) {
-        let problem = json::object::<IgnoredAny>(body).err();
-        let text = String::from_utf8_lossy(body);
-        let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
-        let mut members = Vec::new();
-        // An error is the problem that `json::object` has described already.
-        let _ = InOrder(&mut members).deserialize(&mut serde_json::Deserializer::from_str(text));
-        (Self(members), problem)
-    }
-
-    /// The values of the members with this name.
-    fn all(&self, name: &str) -> impl Iterator<Item = &RawValue> {
-        self.0.iter().filter(move |(key, _)| key == name).map(|(_, value)| &**value)
-    }
-
-    /// The text of the first member with this name; `None` if it is not a string.
-    fn text(&self, name: &str) -> Option<String> {
-        serde_json::from_str(self.all(name).next()?.get()).ok()
-    }
-
-    /// The name of a member that is there twice and that this crate reads.
-    fn repeated(&self) -> Option<&'static str> {
-        READ.into_iter().find(|name| self.all(name).nth(1).is_some())
-    }
-}
-
 /// The members of a token response that this crate reads.
 const READ: [&str; 6] =
     ["access_token", "refresh_token", "token_type", "scope", "sub", "expires_in"];
-
-/// Puts the members of a JSON object into a list, one after another.
-struct InOrder<'a>(&'a mut Vec<(String, Box<RawValue>)>);
-
-impl<'de> DeserializeSeed<'de> for InOrder<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for InOrder<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(member) = map.next_entry()? {
-            self.0.push(member);
-        }
-        Ok(())
-    }
-}
 
 impl Issued {
     fn of_members(members: &Members, malformed: Option<String>, status: StatusCode) -> Self {
@@ -204,7 +142,10 @@ impl Issued {
             let texts = texts.filter(|text: &String| !text.is_empty());
             texts.map(move |text| (name, SecretString::new(text)))
         };
-        let repeated = || members.repeated().map(|name| format!("`{name}` is there twice"));
+        let repeated = || {
+            let name = READ.into_iter().find(|name| members.all(name).nth(1).is_some())?;
+            Some(format!("`{name}` is there twice"))
+        };
         let problem = malformed.or_else(repeated).or_else(|| {
             (status != StatusCode::OK)
                 .then(|| format!("its status is {status} instead of 200 (RFC 6749 section 5.1)"))

@@ -71,6 +71,7 @@ fn client(tls: ClientConfig, addresses: Addresses) -> Client {
         .dns_resolver(addresses)
         .connector_layer(Watch)
         .http1_only()
+        .http1_max_headers(MAX_HEADERS)
         .tls_backend_preconfigured(tls)
         .connect_timeout(CONNECT)
         .pool_idle_timeout(MAX_IDLE)
@@ -99,6 +100,9 @@ fn tls_config(settings: &DriverBuilder) -> ClientConfig {
 /// Time to connect, which the addresses of a host share: a first address that does not answer leaves
 /// time for the next one.
 const CONNECT: Duration = Duration::from_secs(5);
+
+/// Largest number of headers of a reply, and of trailers behind its body; the same as in ureq.
+const MAX_HEADERS: usize = 128;
 
 /// Longest time that an idle connection is kept for reuse.
 ///

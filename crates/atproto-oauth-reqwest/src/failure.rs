@@ -26,7 +26,19 @@ pub(crate) fn without_reply(error: &reqwest::Error) -> TransportError {
 
 /// The error of a reply whose body is incomplete.
 pub(crate) fn within_body(error: &reqwest::Error) -> TransportError {
-    TransportError::new(Phase::Truncated, explain(error))
+    let phase = match has_large_trailers(error) {
+        true => Phase::TooLarge,
+        false => Phase::Truncated,
+    };
+    TransportError::new(phase, explain(error))
+}
+
+/// Whether hyper refused the trailers for their size or number. hyper tells them from other malformed
+/// bodies by the text of the error only.
+fn has_large_trailers(error: &reqwest::Error) -> bool {
+    causes(error).any(|cause| {
+        cause.is::<std::io::Error>() && cause.to_string().starts_with("chunk trailers")
+    })
 }
 
 /// Returns the text of the innermost cause. The text of [`reqwest::Error`] itself repeats the URL;

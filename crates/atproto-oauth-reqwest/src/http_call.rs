@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use atproto_sansio::{Answer, Body, How, Phase, System, TransportError};
 use bytes::{Bytes, BytesMut};
-use http::{Request, Response};
+use http::{HeaderMap, Request, Response};
 use tokio::time::{Instant, timeout_at};
 
 use crate::clients::Clients;
@@ -64,6 +64,9 @@ async fn receive(
     deadline: Instant,
     streams: &Streams,
 ) -> Result<Response<Bytes>, TransportError> {
+    if size(response.headers()) > MAX_HEAD {
+        return Err(TransportError::new(Phase::TooLarge, "the head of the reply is too large"));
+    }
     let mut reply = Response::new(Bytes::new());
     *reply.status_mut() = response.status();
     *reply.version_mut() = response.version();
@@ -93,7 +96,12 @@ async fn read(
     }
     let mut whole = BytesMut::new();
     while let Some(piece) = body.next().await {
-        let mut piece = piece?;
+        let mut piece = match piece {
+            Ok(piece) => piece,
+            // Trailers are too large, and all of the body is there.
+            Err(error) if !is_success && error.phase == Phase::TooLarge => break,
+            Err(error) => return Err(error),
+        };
         let room = limit - whole.len();
         if piece.len() > room {
             if is_success {
@@ -107,6 +115,14 @@ async fn read(
     }
     Ok(whole.freeze())
 }
+
+/// Size of headers as they are sent, with colons and line ends.
+fn size(headers: &HeaderMap) -> usize {
+    headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum()
+}
+
+/// Largest head of a reply. reqwest has no such setting, and hyper's own limit is 408 KiB.
+const MAX_HEAD: usize = 64 * 1024;
 
 /// One year, the longest timeout, so that `Instant::now() + timeout` does not overflow.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);

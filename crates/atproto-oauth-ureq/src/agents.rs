@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use atproto_sansio::{Reach, Rule};
 use http::HeaderValue;
+use rustls::{ClientConfig, RootCertStore};
 use ureq::Agent;
 use ureq::config::Config;
-use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
 use crate::builder::DriverBuilder;
-use crate::connect::connector;
+use crate::connect::Connect;
 use crate::resolve::Addresses;
 
 pub(crate) struct Agents {
@@ -23,10 +23,11 @@ pub(crate) struct Agents {
 
 impl Agents {
     pub(crate) fn new(settings: &DriverBuilder) -> Self {
-        let config = config(settings);
+        let config = config();
+        let tls = Arc::new(tls_config(settings));
         let agent = |reach| {
             let addresses = Addresses::new(reach, settings);
-            Agent::with_parts(config.clone(), connector(), addresses)
+            Agent::with_parts(config.clone(), Connect { tls: Arc::clone(&tls) }, addresses)
         };
         Self {
             public: agent(Reach::Public),
@@ -47,7 +48,7 @@ impl Agents {
 }
 
 /// Switches off every feature that ureq performs on its own: proxies, redirects, added headers.
-fn config(settings: &DriverBuilder) -> Config {
+fn config() -> Config {
     Config::builder()
         // A proxy would resolve the host again, without the address check of `Addresses`.
         .proxy(None)
@@ -62,32 +63,31 @@ fn config(settings: &DriverBuilder) -> Config {
         .max_response_header_size(MAX_HEAD)
         .output_buffer_size(MAX_WRITE)
         .max_idle_age(MAX_IDLE)
-        .tls_config(tls_config(settings))
         .build()
 }
 
 /// Names the *ring* provider, because rustls's process-wide default may be missing or another one.
-fn tls_config(settings: &DriverBuilder) -> TlsConfig {
-    let roots = match settings.roots.as_slice() {
-        [] => RootCerts::WebPki,
-        roots => {
-            let roots = roots.iter().map(|der| Certificate::from_der(der).to_owned());
-            RootCerts::Specific(Arc::new(roots.collect()))
-        }
-    };
-    TlsConfig::builder()
-        .root_certs(roots)
-        .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .build()
+fn tls_config(settings: &DriverBuilder) -> ClientConfig {
+    let mut roots = RootCertStore::empty();
+    match settings.roots.as_slice() {
+        [] => roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
+        // `DriverBuilder::root_certificate` has rejected certificates that cannot be parsed.
+        own => _ = roots.add_parsable_certificates(own.iter().cloned()),
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("the ring provider supports the default TLS versions")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config
 }
 
 /// Largest head of a reply. It must be smaller than ureq's input buffer.
-const MAX_HEAD: usize = 64 * 1024;
+pub(crate) const MAX_HEAD: usize = 64 * 1024;
 
 /// Size of one write, and so the longest header.
-///
-/// ureq gives each write all the time that is left of the call. A server that reads slowly can
-/// therefore exceed the timeout by less if writes are small.
 const MAX_WRITE: usize = 32 * 1024;
 
 /// Longest time that an idle connection is kept for reuse.

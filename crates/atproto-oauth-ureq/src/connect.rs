@@ -1,196 +1,136 @@
-//! Connections: TCP, TLS over TCP, and a layer above that records whether any byte was sent, stops a
-//! request that is too late, and hears a server that answers before it has read the whole request.
+//! Establishes connections: TCP to one of the checked addresses, and TLS above it.
 
-use std::cell::Cell;
-use std::io;
-use std::time::{Duration, Instant};
+use std::io::{self, ErrorKind};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::time::Duration;
 
-use atproto_sansio::{System, UnixTime};
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection};
 use ureq::Error;
-use ureq::unversioned::transport::{
-    Buffers, ConnectionDetails, Connector, NextTimeout, RustlsConnector, TcpConnector, Transport,
-};
+use ureq::unversioned::transport::{ConnectionDetails, Connector, LazyBuffers};
 
-/// Returns the chain of TCP, TLS and [`Watch`]. The chain has no proxy support.
-pub(crate) fn connector() -> impl Connector {
-    ().chain(TcpConnector::default()).chain(Tls(RustlsConnector::default())).chain(Watch)
-}
+use crate::socket::{Deadline, Socket, is_timeout};
 
-/// Latest time to send a request, checked when its connection is established.
-#[derive(Clone, Copy)]
-pub(crate) struct Latest {
-    start_by: Option<UnixTime>,
-    /// Time after which too little time is left to wait for the reply.
-    enough_until: Instant,
-}
-
-/// Records whether this thread sent any byte of a request since [`begin`](Self::begin).
-///
-/// ureq's errors do not say whether a request was sent. A connection does not know its call either,
-/// because an idle connection of an earlier call may be reused. But ureq sends a request in the
-/// thread of its caller, so a thread-local flag ([`SENT`]) is enough.
-pub(crate) struct Witness {
-    before: (bool, Option<Latest>),
-}
-
-/// ureq's TLS connector, with one TLS configuration for all calls.
-///
-/// ureq treats a call with its own timeouts as a call with its own TLS settings. It would then load
-/// all roots again for each connection, and never resume a TLS session.
+/// ureq's connector. It knows no proxy, and has one TLS configuration for all calls.
 #[derive(Debug)]
-struct Tls(RustlsConnector);
-
-/// Wraps each established connection as [`Watched`].
-#[derive(Debug)]
-struct Watch;
-
-/// A connection that sets [`SENT`] when it sends. Its TLS session, if any, is already established,
-/// so bytes of a TLS handshake do not count.
-#[derive(Debug)]
-struct Watched<T> {
-    inner: T,
-    /// Whether the server no longer takes the request. The rest of the request is discarded, so that
-    /// ureq goes on to read what the server has answered.
-    is_deaf: bool,
+pub(crate) struct Connect {
+    pub(crate) tls: Arc<ClientConfig>,
 }
 
-impl Latest {
-    /// The request may be sent until `start_by`, and as long as `least_time` of `timeout` is left.
-    pub(crate) fn new(start_by: Option<UnixTime>, timeout: Duration, least_time: Duration) -> Self {
-        let enough_until = Instant::now() + timeout.saturating_sub(least_time);
-        Self { start_by, enough_until }
-    }
+impl Connector for Connect {
+    type Out = Socket;
 
-    /// # Errors
-    ///
-    /// Fails with the reason if the request is too late.
-    pub(crate) fn check(self) -> Result<(), &'static str> {
-        if self.start_by.is_some_and(|latest| latest < System::now()) {
-            return Err("the call came after its `start_by` time");
-        }
-        if self.enough_until < Instant::now() {
-            return Err("too little time was left to wait for the reply");
-        }
-        Ok(())
-    }
-}
-
-impl Witness {
-    pub(crate) fn begin(latest: Latest) -> Self {
-        Self { before: (SENT.replace(false), LATEST.replace(Some(latest))) }
-    }
-
-    pub(crate) fn saw_bytes(&self) -> bool {
-        SENT.get()
-    }
-}
-
-/// Restores the flag of the outer call, because the reader of an attached body may perform a call
-/// itself.
-impl Drop for Witness {
-    fn drop(&mut self) {
-        let (sent, latest) = self.before;
-        SENT.set(sent);
-        LATEST.set(latest);
-    }
-}
-
-impl<In: Transport> Connector<In> for Tls {
-    type Out = <RustlsConnector as Connector<In>>::Out;
-
+    /// Tries the addresses in their order. An address that does not answer leaves time for the others.
     fn connect(
         &self,
         details: &ConnectionDetails<'_>,
-        chained: Option<In>,
-    ) -> Result<Option<Self::Out>, Error> {
-        let details = ConnectionDetails {
-            request_level: false,
-            addrs: details.resolver.empty(),
-            uri: details.uri,
-            config: details.config,
-            resolver: details.resolver,
-            now: details.now,
-            timeout: details.timeout,
-            current_time: details.current_time.clone(),
-            run_connector: details.run_connector.clone(),
-            register_shutdown: details.register_shutdown.clone(),
+        _: Option<()>,
+    ) -> Result<Option<Socket>, Error> {
+        let deadline = Deadline::of(details.timeout).within(CONNECT);
+        let name = match details.needs_tls() {
+            true => Some(server_name(details)?),
+            false => None,
         };
-        self.0.connect(&details, chained)
+        let mut last = Error::HostNotFound;
+        for (count, &address) in (1..=details.addrs.len()).rev().zip(&details.addrs) {
+            let turn = deadline.within(share(deadline.left()?, count));
+            match self.open(address, name.clone(), turn) {
+                Ok((stream, tls)) => {
+                    let config = details.config;
+                    let buffers =
+                        LazyBuffers::new(config.input_buffer_size(), config.output_buffer_size());
+                    return Ok(Some(Socket::new(stream, tls, buffers)));
+                }
+                Err(error) => last = error,
+            }
+        }
+        Err(last)
     }
 }
 
-impl<In: Transport> Connector<In> for Watch {
-    type Out = Watched<In>;
-
-    fn connect(
+impl Connect {
+    fn open(
         &self,
-        _: &ConnectionDetails<'_>,
-        chained: Option<In>,
-    ) -> Result<Option<Self::Out>, Error> {
-        Ok(chained.map(|inner| Watched { inner, is_deaf: false }))
-    }
-}
-
-impl<T: Transport> Transport for Watched<T> {
-    fn buffers(&mut self) -> &mut dyn Buffers {
-        self.inner.buffers()
-    }
-
-    fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
-        if self.is_deaf {
-            return Ok(());
-        }
-        if !SENT.get()
-            && let Some(latest) = LATEST.get()
-        {
-            latest.check().map_err(io::Error::other)?;
-        }
-        let is_begun = SENT.replace(true);
-        // A server that has answered may leave the rest of the request unread. Some of the time is
-        // kept to read the answer. A write that stops in the middle waits twice.
-        let patience = timeout.after.saturating_sub(READING).max(*timeout.after / 2) / 2;
-        let write = NextTimeout { after: patience.into(), ..timeout };
-        match self.inner.transmit_output(amount, write) {
-            // A server may answer before it has read the whole request, and close the connection.
-            Err(Error::Io(_) | Error::Timeout(_)) if is_begun => {
-                self.is_deaf = true;
-                Ok(())
+        address: SocketAddr,
+        name: Option<ServerName<'static>>,
+        deadline: Deadline,
+    ) -> Result<(TcpStream, Option<ClientConnection>), Error> {
+        let left = deadline.left()?;
+        let stream = match TcpStream::connect_timeout(&address, left) {
+            Err(error) if is_timeout(&error) => {
+                let reason = "an address of the host does not answer";
+                return Err(io::Error::new(ErrorKind::TimedOut, reason).into());
             }
-            result => result,
+            stream => stream?,
+        };
+        stream.set_nodelay(true)?;
+        let tls = match name {
+            Some(name) => {
+                let tls = ClientConnection::new(Arc::clone(&self.tls), name);
+                Some(handshake(tls.map_err(Error::Rustls)?, &stream, deadline)?)
+            }
+            None => None,
+        };
+        Ok((stream, tls))
+    }
+}
+
+/// The time for one of `count` addresses that are left to try, in `left`.
+fn share(left: Duration, count: usize) -> Duration {
+    let count = u32::try_from(count).unwrap_or(u32::MAX);
+    left.checked_div(count).unwrap_or(left)
+}
+
+fn server_name(details: &ConnectionDetails<'_>) -> Result<ServerName<'static>, Error> {
+    let host = details.uri.host().unwrap_or_default().trim_matches(['[', ']']).to_owned();
+    ServerName::try_from(host).map_err(|_| Error::Tls("the host is no name of a TLS server"))
+}
+
+fn handshake(
+    mut tls: ClientConnection,
+    stream: &TcpStream,
+    deadline: Deadline,
+) -> Result<ClientConnection, Error> {
+    while tls.is_handshaking() || tls.wants_write() {
+        let left = Some(deadline.left()?);
+        let outcome = match tls.wants_write() {
+            true => {
+                stream.set_write_timeout(left)?;
+                tls.write_tls(&mut &*stream)
+            }
+            false => {
+                stream.set_read_timeout(left)?;
+                tls.read_tls(&mut &*stream)
+            }
+        };
+        match outcome {
+            Ok(0) => return Err(io::Error::from(ErrorKind::UnexpectedEof).into()),
+            Ok(_) => {}
+            Err(error) if error.kind() == ErrorKind::Interrupted || is_timeout(&error) => continue,
+            Err(error) => return Err(error.into()),
+        }
+        if let Err(error) = tls.process_new_packets() {
+            // The server is told why, if it still listens.
+            let _ = tls.write_tls(&mut &*stream);
+            return Err(Error::Rustls(error));
         }
     }
-
-    fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
-        self.inner.await_input(timeout).map_err(|error| match error {
-            // ureq takes these errors for the end of a body without a declared length. An attacker
-            // on the network path can cause them, so they must not make a truncated body complete.
-            Error::Io(error) if broke_off(&error) => {
-                io::Error::other("the connection closed before the end of the reply").into()
-            }
-            error => error,
-        })
-    }
-
-    fn is_open(&mut self) -> bool {
-        !self.is_deaf && self.inner.is_open()
-    }
-
-    fn is_tls(&self) -> bool {
-        self.inner.is_tls()
-    }
+    Ok(tls)
 }
 
-/// Time to read the answer of a server that does not read the whole request.
-const READING: Duration = Duration::from_secs(2);
+/// Time to connect, which the addresses of a host share: a first address that does not answer leaves
+/// time for the next one.
+const CONNECT: Duration = Duration::from_secs(5);
 
-fn broke_off(error: &io::Error) -> bool {
-    use io::ErrorKind::{ConnectionAborted, ConnectionReset, UnexpectedEof};
-    matches!(error.kind(), ConnectionAborted | ConnectionReset | UnexpectedEof)
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-thread_local! {
-    /// Whether this thread sent any byte of the current call's request.
-    static SENT: Cell<bool> = const { Cell::new(false) };
-    /// Latest time to send the current call's request.
-    static LATEST: Cell<Option<Latest>> = const { Cell::new(None) };
+    #[test]
+    fn an_address_leaves_time_for_the_others() {
+        let seconds = Duration::from_secs;
+        assert_eq!(share(seconds(5), 1), seconds(5));
+        assert_eq!(share(seconds(3), 3), seconds(1));
+    }
 }

@@ -4,23 +4,18 @@
 use atproto_sansio::{Phase, TransportError};
 use ureq::Error;
 
-use crate::resolve::Forbidden;
-
 /// The error of a request for which no reply head arrived.
 pub(crate) fn without_reply(error: Error, was_begun: bool) -> TransportError {
-    let error = match error {
-        Error::Other(other) => match other.downcast::<Forbidden>() {
-            Ok(forbidden) => return TransportError::blocked(forbidden.0),
-            Err(other) => Error::Other(other),
-        },
-        error => error,
+    let error = match own(error) {
+        Ok(error) => return error,
+        Err(error) => error,
     };
-    let phase = match error {
+    let phase = match &error {
         _ if !was_begun => Phase::NotSent,
         Error::Timeout(_) => Phase::TimedOut,
         Error::LargeResponseHeader(..) => Phase::TooLarge,
-        // ureq does not make the type of this error public.
-        Error::Protocol(ref error) if error.to_string().ends_with("too many headers") => {
+        // ureq tells such a head from a malformed one by the text of the error only.
+        Error::Protocol(error) if error.to_string().ends_with("too many headers") => {
             Phase::TooLarge
         }
         _ => Phase::MaybeSent,
@@ -29,12 +24,24 @@ pub(crate) fn without_reply(error: Error, was_begun: bool) -> TransportError {
 }
 
 /// The error of a reply whose body is incomplete.
-pub(crate) fn within_body(error: &Error) -> TransportError {
-    let phase = match error {
-        Error::Timeout(_) => Phase::TimedOut,
-        _ => Phase::Truncated,
-    };
-    TransportError::new(phase, explain(error))
+pub(crate) fn within_body(error: Error) -> TransportError {
+    own(error).unwrap_or_else(|error| {
+        let phase = match error {
+            Error::Timeout(_) => Phase::TimedOut,
+            _ => Phase::Truncated,
+        };
+        TransportError::new(phase, explain(&error))
+    })
+}
+
+/// Returns the error of this crate's resolver or connection that `error` passes on, if any.
+fn own(error: Error) -> Result<TransportError, Error> {
+    match error {
+        Error::Other(other) => {
+            other.downcast::<TransportError>().map(|own| *own).map_err(Error::Other)
+        }
+        error => Err(error),
+    }
 }
 
 /// Describes `error` without content of the request or the reply, which ureq's own text may
@@ -47,6 +54,9 @@ fn explain(error: &Error) -> String {
         Error::Rustls(error) => format!("TLS: {error}"),
         Error::Tls(reason) => format!("TLS: {reason}"),
         Error::LargeResponseHeader(..) => "the head of the reply is too large".to_owned(),
+        Error::Protocol(error) if error.to_string().ends_with("too many headers") => {
+            "the head of the reply has too many headers".to_owned()
+        }
         Error::Protocol(_) => "a message is not well-formed HTTP/1.1".to_owned(),
         _ => "ureq failed; its error text is left out because it may repeat the request".to_owned(),
     }

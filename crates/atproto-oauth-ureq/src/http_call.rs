@@ -1,7 +1,7 @@
 //! Performs one HTTP call: sends its request at most once, and receives one reply.
 
 use std::io::Read;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use atproto_sansio::{Answer, Body, HttpCall, Phase, Reply, TransportError, declare_length};
 use bytes::Bytes;
@@ -10,21 +10,28 @@ use http::request::Parts;
 use http::{HeaderValue, Request, Response};
 use ureq::{Agent, SendBody};
 
-use crate::agents::Agents;
-use crate::connect::{Latest, Witness};
+use crate::agents::{Agents, MAX_HEAD};
 use crate::failure;
-use crate::streams::{Exactly, Incoming, Streams};
+use crate::streams::{Exactly, Incoming, MAX_BESIDE, Streams, UntilCutShort};
+use crate::witness::{Allowance, Latest, Witness};
 
 pub(crate) fn perform(agents: &Agents, call: HttpCall, streams: &mut Streams<'_>) -> Reply {
     let HttpCall { request, timeout, start_by, least_time, answer, reach, respond } = call;
-    let latest = Latest::new(start_by, timeout.min(LONGEST), least_time);
     let result = agents.reaching(reach).map_err(TransportError::blocked).and_then(|agent| {
-        latest.check().map_err(not_sent)?;
+        let timeout = timeout.min(LONGEST);
+        let latest = Latest { start_by, moment: latest_moment(timeout, least_time) };
+        latest.check()?;
         let request = prepare(request, &agents.user_agent);
         let response = send(agent, request, timeout, latest, streams)?;
         receive(response, answer, streams)
     });
     respond.with(result)
+}
+
+/// The latest moment to send a request that needs `least_time` for its reply, if it needs any.
+fn latest_moment(timeout: Duration, least_time: Duration) -> Option<Instant> {
+    let spare = timeout.saturating_sub(least_time);
+    (!least_time.is_zero()).then(|| Instant::now() + spare)
 }
 
 /// Copies method, URI, headers and body, but not the HTTP version: ureq sends HTTP/1.1 only.
@@ -47,7 +54,7 @@ fn send(
 ) -> Result<Response<ureq::Body>, TransportError> {
     let (mut parts, body) = request.into_parts();
     let bytes;
-    let (mut reader, length): (Box<dyn Read + '_>, _) = match body {
+    let (reader, length): (Box<dyn Read + '_>, _) = match body {
         Body::Bytes(whole) => {
             bytes = whole;
             (Box::new(&*bytes), Some(bytes.len() as u64))
@@ -59,12 +66,13 @@ fn send(
     };
     let length = declare_length(&parts.method, &mut parts.headers, length)?;
     let witness = Witness::begin(latest);
+    let _allowance = Allowance::of(MAX_HEAD);
     let outcome = match length {
         Some(0) => run(agent, parts, SendBody::none(), timeout),
         Some(left) => {
             run(agent, parts, SendBody::from_reader(&mut Exactly { reader, left }), timeout)
         }
-        None => run(agent, parts, SendBody::from_reader(&mut reader), timeout),
+        None => run(agent, parts, SendBody::from_reader(&mut UntilCutShort(reader)), timeout),
     };
     outcome.map_err(|error| failure::without_reply(error, witness.saw_bytes()))
 }
@@ -77,7 +85,7 @@ fn run(
 ) -> Result<Response<ureq::Body>, ureq::Error> {
     let request = agent
         .configure_request(Request::from_parts(parts, body))
-        .timeout_global(Some(timeout.min(LONGEST)))
+        .timeout_global(Some(timeout))
         .build();
     agent.run(request)
 }
@@ -104,43 +112,43 @@ fn receive(
     Ok(response)
 }
 
-/// Reads the body. If it is larger than `limit`, the body of a successful response is an error, and
-/// any other body is cut, because its status decides.
-fn read(body: ureq::Body, limit: usize, is_success: bool) -> Result<Bytes, TransportError> {
-    let too_large = || {
-        TransportError::new(Phase::TooLarge, format!("the body exceeds its limit of {limit} bytes"))
-    };
+/// Reads a body of at most `limit` bytes. A larger one is an error if it has to be `whole`, and is
+/// cut if not.
+fn read(body: ureq::Body, limit: usize, whole: bool) -> Result<Bytes, TransportError> {
     // ureq's value, not the header's: the `Content-Length` of a reply to `HEAD` declares a body
     // that is never sent.
     let declared = body.content_length().unwrap_or(0);
-    if declared > limit as u64 && is_success {
-        return Err(too_large());
+    if whole && declared > limit as u64 {
+        return Err(too_large(limit));
     }
-    let mut whole = Vec::new();
+    let mut received = Vec::new();
     let mut reader = body.into_reader();
     let mut piece = [0; 8 * 1024];
     loop {
-        let got = reader.read(&mut piece).map_err(|error| failure::within_body(&error.into()))?;
+        let _allowance = Allowance::of(MAX_BESIDE);
+        let got = match reader.read(&mut piece).map_err(|error| failure::within_body(error.into()))
+        {
+            // Trailers are too large, and all of the body is there.
+            Err(error) if !whole && error.phase == Phase::TooLarge => return Ok(received.into()),
+            got => got?,
+        };
         let (got, _) = piece.split_at(got);
         if got.is_empty() {
-            return Ok(whole.into());
+            return Ok(received.into());
         }
-        let room = limit - whole.len();
-        if got.len() > room {
-            if is_success {
-                return Err(too_large());
-            }
-            whole.extend(got.iter().take(room));
-            return Ok(whole.into());
+        let (fitting, rest) = got.split_at(got.len().min(limit - received.len()));
+        received.extend_from_slice(fitting);
+        match rest.is_empty() {
+            true => {}
+            false if whole => return Err(too_large(limit)),
+            false => return Ok(received.into()),
         }
-        whole.extend_from_slice(got);
     }
 }
 
-fn not_sent(reason: &str) -> TransportError {
-    TransportError::new(Phase::NotSent, reason)
+fn too_large(limit: usize) -> TransportError {
+    TransportError::new(Phase::TooLarge, format!("the body exceeds its limit of {limit} bytes"))
 }
 
-/// One year, the longest timeout: ureq adds the timeout to the current time, which must not
-/// overflow.
+/// One year, the longest timeout, so that the current time and the timeout have a sum.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);

@@ -12,8 +12,10 @@ mod outstanding;
 mod resolve;
 mod shared;
 mod sign;
+mod socket;
 mod streams;
 mod txt;
+mod witness;
 
 #[doc(inline)]
 pub use atproto_oauth_core::exports::*;

@@ -1,14 +1,13 @@
 //! Resolves hosts, and checks every resolved address before a connection is made.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread;
 
-use atproto_sansio::{Reach, Rule};
+use atproto_sansio::{Reach, Rule, TransportError};
 use http::Uri;
 use ureq::Error;
 use ureq::config::Config;
@@ -29,10 +28,6 @@ pub(crate) struct Addresses {
     resolved: Arc<BTreeMap<String, Vec<IpAddr>>>,
 }
 
-/// The rule that a resolved address breaks, wrapped as an error that ureq passes on.
-#[derive(Debug)]
-pub(crate) struct Forbidden(pub(crate) Rule);
-
 impl Addresses {
     pub(crate) fn new(reach: Reach, settings: &DriverBuilder) -> Self {
         let overrides = match reach {
@@ -42,9 +37,9 @@ impl Addresses {
         Self { reach, overrides, resolved: Arc::clone(&settings.resolved) }
     }
 
-    fn check(&self, host: &str, found: &[SocketAddr]) -> Result<(), Forbidden> {
+    fn check(&self, host: &str, found: &[SocketAddr]) -> Result<(), Rule> {
         let addresses: Vec<_> = found.iter().map(SocketAddr::ip).collect();
-        self.reach.check_addresses(host, &addresses).map_err(Forbidden)
+        self.reach.check_addresses(host, &addresses)
     }
 }
 
@@ -64,7 +59,8 @@ impl Resolver for Addresses {
             }
             (None, None) => look_up(format!("{host}:{}", port(uri)), timeout)?,
         };
-        self.check(host, &found).map_err(|forbidden| Error::Other(Box::new(forbidden)))?;
+        self.check(host, &found)
+            .map_err(|rule| Error::Other(Box::new(TransportError::blocked(rule))))?;
         if found.is_empty() {
             return Err(Error::HostNotFound);
         }
@@ -97,14 +93,6 @@ fn look_up(host_and_port: String, timeout: NextTimeout) -> Result<Vec<SocketAddr
         }
     }
 }
-
-impl fmt::Display for Forbidden {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl std::error::Error for Forbidden {}
 
 /// Capacity of ureq's [`ResolvedSocketAddrs`]. All addresses are checked, and the first ones are
 /// used.

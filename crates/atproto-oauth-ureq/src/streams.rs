@@ -7,6 +7,8 @@ use std::io::{self, Read};
 use atproto_sansio::{Phase, TransportError};
 use ureq::BodyReader;
 
+use crate::witness::{self, Allowance};
+
 /// The body of a request, which the driver reads during the transfer.
 ///
 /// The reader must not wait for a slow source such as a network connection, because the timeout of
@@ -30,10 +32,16 @@ pub(crate) struct Incoming(pub(crate) BodyReader<'static>);
 
 /// A reader that fails if `reader` ends before `left` bytes, because ureq would wait for the
 /// missing bytes until the call times out.
+///
+/// If the server takes no more of the request, the rest of `reader` is not read: the connection
+/// discards it anyway.
 pub(crate) struct Exactly<R> {
     pub(crate) reader: R,
     pub(crate) left: u64,
 }
+
+/// A reader that ends with `reader`, or as soon as the server takes no more of the request.
+pub(crate) struct UntilCutShort<R>(pub(crate) R);
 
 impl<'a> AttachedBody<'a> {
     /// Creates a body from the next `length` bytes of `reader`. If `length` is `None`, the body is
@@ -70,6 +78,7 @@ impl<'a> Streams<'a> {
 
 impl Read for Incoming {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let _allowance = Allowance::of(MAX_BESIDE);
         self.0.read(buffer).map_err(|error| match ureq::Error::from(error) {
             ureq::Error::Io(error) => error,
             ureq::Error::Timeout(_) => {
@@ -82,7 +91,10 @@ impl Read for Incoming {
 
 impl<R: Read> Read for Exactly<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let got = self.reader.by_ref().take(self.left).read(buffer)?;
+        let got = match witness::was_cut_short() {
+            true => buffer.len().min(usize::try_from(self.left).unwrap_or(usize::MAX)),
+            false => self.reader.by_ref().take(self.left).read(buffer)?,
+        };
         self.left = self.left.saturating_sub(got as u64);
         if got == 0 && self.left > 0 && !buffer.is_empty() {
             let reason = "the attached body is shorter than its declared length";
@@ -92,8 +104,20 @@ impl<R: Read> Read for Exactly<R> {
     }
 }
 
+impl<R: Read> Read for UntilCutShort<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match witness::was_cut_short() {
+            true => Ok(0),
+            false => self.0.read(buffer),
+        }
+    }
+}
+
 impl fmt::Debug for AttachedBody<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AttachedBody").field("length", &self.length).finish_non_exhaustive()
     }
 }
+
+/// How much may arrive beside the bytes of a body before the next of them: trailers, mostly.
+pub(crate) const MAX_BESIDE: usize = 16 * 1024;

@@ -1,8 +1,6 @@
 //! Scenarios of one request and its reply: headers, status, methods and bodies.
 
-use std::time::Duration;
-
-use atproto_sansio::{Body, How};
+use atproto_sansio::Body;
 use bytes::Bytes;
 use http::{Method, Request};
 
@@ -100,28 +98,6 @@ pub fn any_method_may_carry_a_body(adapter: &impl Adapter) {
             assert_eq!(received.body, body.as_bytes());
             assert_eq!(received.header("transfer-encoding"), None);
         }
-    }
-}
-
-/// A server may answer before it has read the whole request, and then close the connection or stop
-/// reading. The reply is handed back.
-pub fn an_early_reply_to_a_large_body_is_handed_back(adapter: &impl Adapter) {
-    for closes in [true, false] {
-        let server = Server::start(move |mut peer| {
-            peer.skip(64 * 1024);
-            peer.send(
-                "HTTP/1.1 401 Unauthorized\r\ndpop-nonce: n-1\r\nconnection: close\r\n\
-                 content-length: 2\r\n\r\n{}",
-            );
-            peer.wait(if closes { 300 } else { 8000 });
-        });
-        let body = Bytes::from(vec![b'x'; 5_000_000]);
-        let request = Request::post(server.url("/upload")).body(Body::Bytes(body)).unwrap();
-        let how = How { timeout: Duration::from_secs(6), ..how() };
-        let reply = send(adapter, request, how).unwrap();
-        assert_eq!(reply.status(), 401);
-        assert_eq!(reply.headers()["dpop-nonce"], "n-1");
-        assert_eq!(reply.body(), "{}");
     }
 }
 

@@ -8,6 +8,7 @@
 
 mod adapter;
 pub mod connections;
+pub mod early;
 pub mod exchange;
 pub mod failures;
 pub mod limits;

@@ -84,6 +84,18 @@ pub fn an_endless_head_is_refused(adapter: &impl Adapter) {
     assert_eq!(error.phase, Phase::TooLarge, "{error}");
 }
 
+/// A head that ends, but only after a hundred kilobytes, is too large, too.
+pub fn a_large_head_is_refused(adapter: &impl Adapter) {
+    // Rule J-23
+    let server = Server::start(|mut peer| {
+        peer.receive();
+        let more = format!("x-more: {}\r\n", "x".repeat(10_000)).repeat(10);
+        peer.send(&format!("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n{more}\r\n"));
+    });
+    let error = send(adapter, get(server.url("/")), how()).unwrap_err();
+    assert_eq!(error.phase, Phase::TooLarge, "{error}");
+}
+
 /// The number of headers of a reply has a limit that the transport chooses.
 pub fn endless_headers_are_refused(adapter: &impl Adapter) {
     let server = Server::start(|mut peer| {
@@ -93,6 +105,49 @@ pub fn endless_headers_are_refused(adapter: &impl Adapter) {
     });
     let error = send(adapter, get(server.url("/")), how()).unwrap_err();
     assert_eq!(error.phase, Phase::TooLarge, "{error}");
+}
+
+/// The number of headers of a reply has a limit that the transport chooses: a thousand are too many,
+/// and a hundred are not.
+pub fn a_head_of_too_many_headers_is_too_large(adapter: &impl Adapter) {
+    // Rule J-23
+    let reply = |count| {
+        let more = "x-more: and more\r\n".repeat(count);
+        format!("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n{more}\r\n")
+    };
+    let answered = |count| {
+        let reply = reply(count);
+        let server = Server::start(move |mut peer| {
+            peer.receive();
+            peer.send(&reply);
+        });
+        send(adapter, get(server.url("/")), how())
+    };
+    assert_eq!(answered(100).unwrap().headers().get_all("x-more").iter().count(), 100);
+    let error = answered(1000).unwrap_err();
+    assert_eq!(error.phase, Phase::TooLarge, "{error}");
+}
+
+/// Trailers have a limit that the transport chooses: a mebibyte is too large. The status of a reply
+/// that is not 2xx decides also in this case.
+pub fn endless_trailers_are_too_large(adapter: &impl Adapter) {
+    // Rule J-23
+    let answered = |status| {
+        let server = Server::start(move |mut peer| {
+            peer.receive();
+            peer.send(&format!("HTTP/1.1 {status} X\r\ntransfer-encoding: chunked\r\n\r\n"));
+            peer.send("4\r\ntext\r\n0\r\n");
+            let long = format!("x-more: {}\r\n", "x".repeat(100));
+            while peer.send(&long) {}
+        });
+        let begin = Instant::now();
+        let outcome = send(adapter, get(server.url("/")), how());
+        assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
+        outcome
+    };
+    let error = answered(200).unwrap_err();
+    assert_eq!(error.phase, Phase::TooLarge, "{error}");
+    assert_eq!(answered(404).unwrap().body(), "text");
 }
 
 /// The timeout covers the whole call: a head or body that arrives byte by byte does not extend it.

@@ -72,6 +72,25 @@ macro_rules! lookup_tests {
     };
 }
 
+/// Makes a `#[test]` of each scenario that a transport over a plain HTTP library may lack: limits
+/// beyond those of head and body, and early answers. The expression creates the adapter, once for
+/// each test.
+#[macro_export]
+macro_rules! strict_tests {
+    ($adapter:expr) => {
+        $crate::__each! { limits, &$adapter;
+            a_large_head_is_refused
+            endless_headers_are_refused
+            a_head_of_too_many_headers_is_too_large
+            endless_trailers_are_too_large
+        }
+        $crate::__each! { early, &$adapter;
+            an_answer_before_the_end_of_the_request_is_not_lost
+            a_server_that_answers_early_and_reads_no_further_is_heard
+        }
+    };
+}
+
 /// Makes a `#[test]` of each scenario of [`settings`](crate::settings). The expression is a
 /// function that takes [`Settings`](crate::Settings), and returns an adapter with these settings.
 #[macro_export]
@@ -134,6 +153,8 @@ macro_rules! tls_tests {
             a_handshake_that_stalls_was_not_sent
             a_request_after_the_handshake_may_have_been_sent
             a_body_without_close_notify_is_truncated
+            an_early_answer_is_heard_over_tls
+            a_slow_reader_gets_the_whole_request
         }
     };
 }

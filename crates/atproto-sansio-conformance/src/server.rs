@@ -141,9 +141,9 @@ impl Peer {
         self.stream.write_all(text.as_bytes()).and_then(|()| self.stream.flush()).is_ok()
     }
 
-    /// Receives `size` bytes of a request, which is not recorded.
-    pub fn skip(&mut self, size: usize) {
-        self.bytes(size);
+    /// Receives `size` bytes of a request, which is not recorded. Returns whether they came.
+    pub fn skip(&mut self, size: usize) -> bool {
+        self.bytes(size).is_some()
     }
 
     /// Leaves the connection open for some milliseconds, without reading.

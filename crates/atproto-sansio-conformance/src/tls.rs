@@ -13,6 +13,7 @@ use rustls::pki_types::PrivateKeyDer;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use crate::adapter::{Adapter, send};
+use crate::early::{LARGE, Then, answer_early, large};
 use crate::requests::{OK, get, how, post};
 use crate::server::{Peer, Server};
 use crate::settings::Settings;
@@ -159,4 +160,34 @@ pub fn a_body_without_close_notify_is_truncated<A: Adapter>(adapter: impl Fn(Set
     let adapter = trusting(&adapter, &identity, &server);
     let error = send(&adapter, get(url()), how()).unwrap_err();
     assert_eq!(error.phase, Phase::Truncated, "{error}");
+}
+
+/// Answers that come before the end of the request are heard over TLS, too. The tickets for a later
+/// session, which the server sends after the handshake, are no answer.
+pub fn an_early_answer_is_heard_over_tls<A: Adapter>(adapter: impl Fn(Settings<'_>) -> A) {
+    // Rule E-39
+    for then in [Then::Close, Then::ReadNoFurther] {
+        let identity = certificate(HOST);
+        let server = serve(&identity, move |peer| answer_early(peer, then));
+        let adapter = trusting(&adapter, &identity, &server);
+        let begin = Instant::now();
+        let reply = send(&adapter, large(url()), how()).unwrap();
+        assert_eq!((reply.status().as_u16(), &reply.body()[..]), (401, &b"no!"[..]), "{then:?}");
+        assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
+    }
+}
+
+/// A server that reads slowly, and answers at the end, gets the whole request.
+pub fn a_slow_reader_gets_the_whole_request<A: Adapter>(adapter: impl Fn(Settings<'_>) -> A) {
+    let identity = certificate(HOST);
+    let server = serve(&identity, |mut peer| {
+        thread::sleep(Duration::from_millis(500));
+        if peer.receive().is_some() {
+            peer.send(OK);
+        }
+    });
+    let adapter = trusting(&adapter, &identity, &server);
+    assert_eq!(send(&adapter, large(url()), how()).unwrap().status(), 200);
+    assert!(server.requests()[0].body.iter().all(|byte| *byte == 7));
+    assert_eq!(server.requests()[0].body.len(), LARGE);
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use atproto_oauth_reqwest::{AttachedBody, Driver, StreamedBody};
 use atproto_sansio::{Answer, Body, How, Phase, TransportError};
+use atproto_sansio_conformance::early::{LARGE, Then, answer_early};
 use atproto_sansio_conformance::{OK, Once, Outcome, Server, Twice, get, how};
 use bytes::Bytes;
 use http::{Method, Request};
@@ -279,4 +280,20 @@ fn a_peer_that_does_not_read_is_bounded_by_the_time_of_the_call() {
     let error = block_on(driver().run_with_body(once, endless)).unwrap_err();
     assert_eq!(error.phase, Phase::TimedOut, "{error}");
     assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
+}
+
+#[test]
+fn an_early_answer_to_an_attached_body_is_not_lost() {
+    // Rule E-39
+    for then in [Then::Close, Then::ReadNoFurther] {
+        for length in [Some(LARGE as u64), Some(u64::from(u32::MAX)), None] {
+            let server = Server::start(move |peer| answer_early(peer, then));
+            let endless = pieces(std::iter::repeat(Bytes::from_static(&[7; 1 << 16])), length);
+            let begin = Instant::now();
+            let reply = send(&driver(), attached(server.url("/")), endless).unwrap();
+            assert_eq!(reply.status(), 401, "{then:?} {length:?}");
+            assert_eq!(reply.headers()["dpop-nonce"], "n-1");
+            assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
+        }
+    }
 }

@@ -1,5 +1,7 @@
 //! HTTP calls: the scenarios of the conformance suite, and tests of this driver alone.
 
+use std::time::{Duration, Instant};
+
 use atproto_sansio::{Body, How, Phase};
 use atproto_sansio_conformance::{OK, Server, get, how};
 use http::{HeaderValue, Request};
@@ -7,18 +9,7 @@ use http::{HeaderValue, Request};
 use crate::adapter::{Sending, Tested, builder, driver};
 
 atproto_sansio_conformance::tests!(Tested(driver()));
-
-#[test]
-fn endless_headers_are_refused() {
-    atproto_sansio_conformance::limits::endless_headers_are_refused(&Tested(driver()));
-}
-
-#[test]
-fn an_early_reply_to_a_large_body_is_handed_back() {
-    // Rule E-39
-    let driver = Tested(driver());
-    atproto_sansio_conformance::exchange::an_early_reply_to_a_large_body_is_handed_back(&driver);
-}
+atproto_sansio_conformance::strict_tests!(Tested(driver()));
 
 #[test]
 fn the_user_agent_can_be_chosen() {
@@ -57,6 +48,22 @@ fn a_contradictory_length_is_not_sent() {
 #[test]
 fn a_timeout_of_the_largest_duration_does_not_overflow() {
     let server = Server::replying(OK);
-    let how = How { timeout: std::time::Duration::MAX, ..how() };
+    let how = How { timeout: Duration::MAX, ..how() };
     driver().send(get(server.url("/")), how).unwrap();
+}
+
+#[test]
+fn endless_interim_answers_are_too_large() {
+    // Rule J-23
+    let server = Server::start(|mut peer| {
+        peer.receive();
+        while peer.send(&"HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\n".repeat(40)) {
+            peer.wait(1);
+        }
+    });
+    let how = How { timeout: Duration::from_millis(5000), ..how() };
+    let begin = Instant::now();
+    let error = driver().send(get(server.url("/")), how).unwrap_err();
+    assert_eq!(error.phase, Phase::TooLarge, "{error}");
+    assert!(begin.elapsed() < Duration::from_secs(4), "{:?}", begin.elapsed());
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use atproto_oauth_ureq::AttachedBody;
 use atproto_sansio::{Answer, Body, How, Phase};
+use atproto_sansio_conformance::early::{LARGE, Then, answer_early};
 use atproto_sansio_conformance::{OK, Once, Server, Twice, get, how};
 use http::{Method, Request};
 
@@ -181,4 +182,21 @@ fn a_peer_that_does_not_read_is_bounded_by_the_time_of_the_call() {
     let error = builder().build().run_with_body(once, endless).unwrap_err();
     assert_eq!(error.phase, Phase::TimedOut, "{error}");
     assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
+}
+
+#[test]
+fn an_early_answer_to_an_attached_body_is_not_lost() {
+    // Rule E-39
+    for then in [Then::Close, Then::ReadNoFurther] {
+        for length in [Some(LARGE as u64), Some(u64::from(u32::MAX)), None] {
+            let server = Server::start(move |peer| answer_early(peer, then));
+            let once = Once::new(attached(server.url("/")), how());
+            let endless = AttachedBody::new(std::io::repeat(7), length);
+            let begin = std::time::Instant::now();
+            let reply = driver().run_with_body(once, endless).unwrap();
+            assert_eq!(reply.status(), 401, "{then:?} {length:?}");
+            assert_eq!(reply.headers()["dpop-nonce"], "n-1");
+            assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
+        }
+    }
 }

@@ -16,7 +16,8 @@ use server::Server;
 /// Queries `servers` in turn for the TXT records of `name`, which is taken as an absolute name.
 ///
 /// If a server does not answer, it is queried again with twice the timeout, until `timeout` is
-/// over. A server that returns an error or is unreachable is not queried again.
+/// over. A server that returns an error or is unreachable is not queried again. If no server has
+/// records, the error of a server prevails over the silence of the others.
 pub(crate) fn look_up(
     name: &str,
     timeout: Duration,
@@ -34,23 +35,29 @@ pub(crate) fn look_up(
             Err(error) => last = error,
         }
     }
+    let mut refusal = None;
     let mut wait = FIRST_WAIT;
     while !asked.is_empty() {
         let mut silent = Vec::new();
+        let is_only = asked.len() == 1;
         for mut server in asked {
-            match server.ask(deadline, wait) {
+            // An only server has all the time over TCP; several of them leave time for each other.
+            let over_tcp = if is_only { deadline } else { deadline.or_after(wait * 2) };
+            match server.ask(deadline.or_after(wait), over_tcp) {
                 Ok(Some(records)) => return Ok(records),
                 Ok(None) => silent.push(server),
-                Err(error) => last = error,
+                Err(error) => refusal = Some(error),
             }
             if deadline.left().is_none() {
-                return Err(TransportError::new(Phase::TimedOut, "no nameserver answered in time"));
+                return Err(refusal.unwrap_or_else(|| {
+                    TransportError::new(Phase::TimedOut, "no nameserver answered in time")
+                }));
             }
         }
         asked = silent;
         wait *= 2;
     }
-    Err(last)
+    Err(refusal.unwrap_or(last))
 }
 
 /// Returns an unpredictable query id (RFC 5452 section 9.2).
@@ -84,3 +91,49 @@ const FIRST_WAIT: Duration = Duration::from_secs(1);
 
 /// Longest timeout, so that `Instant::now() + timeout` does not overflow.
 const LONGEST: Duration = Duration::from_secs(60 * 60);
+
+#[cfg(test)]
+mod tests {
+    use std::net::{TcpListener, UdpSocket};
+    use std::thread;
+
+    use atproto_sansio_conformance::nameserver::{Nameserver, answer, failing, txt};
+    use hickory_proto::op::{Message, ResponseCode};
+
+    use super::*;
+
+    const NAME: &str = "_atproto.alice.example";
+
+    #[test]
+    fn a_refusal_is_reported_although_another_nameserver_is_silent() {
+        let refusing = Nameserver::start(|_, _, q| vec![failing(q, ResponseCode::ServFail)]);
+        let silent = Nameserver::start(|_, _, _| vec![]);
+        for servers in [[refusing.address, silent.address], [silent.address, refusing.address]] {
+            let error = look_up(NAME, Duration::from_secs(2), &servers).unwrap_err();
+            assert_eq!(error.phase, Phase::MaybeSent, "{error}");
+            assert!(error.detail.contains("SERVFAIL"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_nameserver_that_is_silent_over_tcp_leaves_time_for_the_next() {
+        // The listener never accepts: its system completes the connections, and no answer comes.
+        let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let address = udp.local_addr().unwrap();
+        let _listener = TcpListener::bind(address).unwrap();
+        thread::spawn(move || {
+            let mut buffer = [0; 512];
+            let (size, from) = udp.recv_from(&mut buffer).unwrap();
+            let mut message = answer(&Message::from_vec(&buffer[..size]).unwrap());
+            message.metadata.truncation = true;
+            udp.send_to(&message.to_vec().unwrap(), from).unwrap();
+        });
+        let answering = Nameserver::start(|_, _, q| {
+            let mut message = answer(q);
+            message.add_answers([txt(NAME, &["text"])]);
+            vec![message]
+        });
+        let servers = [address, answering.address];
+        assert_eq!(look_up(NAME, Duration::from_secs(3), &servers).unwrap(), ["text"]);
+    }
+}

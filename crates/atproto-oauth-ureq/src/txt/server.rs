@@ -2,7 +2,6 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
-use std::time::Duration;
 
 use atproto_sansio::dns::{Answer, Question};
 use atproto_sansio::{Phase, TransportError};
@@ -25,14 +24,15 @@ impl Server {
         Ok(Self { address, socket, question, message })
     }
 
-    /// Sends the query once, and waits for an answer for up to `wait`; `None` if none arrived.
+    /// Sends the query once, and waits for an answer until `over_udp`, or until `over_tcp` if the
+    /// server wants the query over TCP; `None` if none arrived.
     pub(super) fn ask(
         &mut self,
-        deadline: Deadline,
-        wait: Duration,
+        over_udp: Deadline,
+        over_tcp: Deadline,
     ) -> Result<Option<Vec<String>>, TransportError> {
-        let outcome = match self.ask_over_udp(deadline.or_after(wait)) {
-            Ok(Answer::Truncated) => self.ask_over_tcp(deadline),
+        let outcome = match self.ask_over_udp(over_udp) {
+            Ok(Answer::Truncated) => self.ask_over_tcp(over_tcp),
             outcome => outcome,
         };
         match outcome {

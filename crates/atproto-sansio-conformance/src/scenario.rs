@@ -155,6 +155,7 @@ macro_rules! tls_tests {
             a_body_without_close_notify_is_truncated
             an_early_answer_is_heard_over_tls
             a_slow_reader_gets_the_whole_request
+            a_request_that_became_late_during_the_handshake_is_not_sent
         }
     };
 }

@@ -3,11 +3,12 @@
 //! [`tls_tests!`](crate::tls_tests) makes a test of each scenario. Its argument is a function that
 //! takes [`Settings`], and returns an adapter with these settings.
 
+use std::net::TcpStream;
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use atproto_sansio::{How, Phase};
+use atproto_sansio::{How, Phase, UnixTime};
 use rcgen::{CertifiedKey, KeyPair, generate_simple_self_signed};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
@@ -15,7 +16,7 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use crate::adapter::{Adapter, send};
 use crate::early::{LARGE, Then, answer_early, large};
 use crate::requests::{OK, get, how, post};
-use crate::server::{Peer, Server};
+use crate::server::{Peer, Server, Stream};
 use crate::settings::Settings;
 
 /// Creates a self-signed certificate for `host`.
@@ -28,6 +29,17 @@ pub fn serve(
     identity: &CertifiedKey<KeyPair>,
     serve: impl Fn(Peer) + Send + Sync + 'static,
 ) -> Server {
+    let whole =
+        |stream, session| -> Box<dyn Stream> { Box::new(StreamOwned::new(session, stream)) };
+    serve_over(identity, whole, serve)
+}
+
+/// Starts a TLS server; `layer` puts the session above the connection, before the handshake.
+fn serve_over(
+    identity: &CertifiedKey<KeyPair>,
+    layer: impl Fn(TcpStream, ServerConnection) -> Box<dyn Stream> + Send + Sync + 'static,
+    serve: impl Fn(Peer) + Send + Sync + 'static,
+) -> Server {
     let key = PrivateKeyDer::try_from(identity.signing_key.serialize_der()).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ServerConfig::builder_with_provider(provider)
@@ -38,10 +50,7 @@ pub fn serve(
         .unwrap();
     let config = Arc::new(config);
     Server::start_over(
-        move |stream| {
-            let session = ServerConnection::new(Arc::clone(&config)).unwrap();
-            Box::new(StreamOwned::new(session, stream))
-        },
+        move |stream| layer(stream, ServerConnection::new(Arc::clone(&config)).unwrap()),
         serve,
     )
 }
@@ -190,4 +199,35 @@ pub fn a_slow_reader_gets_the_whole_request<A: Adapter>(adapter: impl Fn(Setting
     assert_eq!(send(&adapter, large(url()), how()).unwrap().status(), 200);
     assert!(server.requests()[0].body.iter().all(|byte| *byte == 7));
     assert_eq!(server.requests()[0].body.len(), LARGE);
+}
+
+/// A request is not sent if it became too late while its connection was established: its proof is
+/// stale, or too little time is left for the reply.
+pub fn a_request_that_became_late_during_the_handshake_is_not_sent<A: Adapter>(
+    adapter: impl Fn(Settings<'_>) -> A,
+) {
+    let slow = |stream: TcpStream, session: ServerConnection| -> Box<dyn Stream> {
+        thread::sleep(Duration::from_millis(2500));
+        Box::new(StreamOwned::new(session, stream))
+    };
+    let identity = certificate(HOST);
+    let server = serve_over(&identity, slow, |mut peer| {
+        while peer.receive().is_some() {
+            peer.send(OK);
+        }
+    });
+    let soon = || {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        Some(UnixTime::from_epoch(now + Duration::from_millis(1500)))
+    };
+    for how in [
+        How { start_by: soon(), ..how() },
+        How { timeout: Duration::from_secs(6), least_time: Duration::from_secs(4), ..how() },
+    ] {
+        let adapter = trusting(&adapter, &identity, &server);
+        let error = send(&adapter, post(url(), "text"), how).unwrap_err();
+        assert_eq!(error.phase, Phase::NotSent, "{error}");
+        thread::sleep(Duration::from_secs(2));
+        assert!(server.requests().is_empty());
+    }
 }

@@ -11,7 +11,7 @@ use reqwest::{Client, retry};
 use rustls::{ClientConfig, RootCertStore};
 
 use crate::builder::DriverBuilder;
-use crate::connect::Watch;
+use crate::connect::{CONNECT, Watch};
 use crate::gates::Gates;
 use crate::resolve::Addresses;
 
@@ -96,10 +96,6 @@ fn tls_config(settings: &DriverBuilder) -> ClientConfig {
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     config
 }
-
-/// Time to connect, which the addresses of a host share: a first address that does not answer leaves
-/// time for the next one.
-const CONNECT: Duration = Duration::from_secs(5);
 
 /// Largest number of headers of a reply, and of trailers behind its body; the same as in ureq.
 const MAX_HEADERS: usize = 128;

@@ -10,6 +10,7 @@ use std::cell::Cell;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use atproto_sansio::{Phase, TransportError};
 use tokio::time::{Instant, sleep_until, timeout_at};
@@ -20,6 +21,9 @@ tokio::task_local! {
     /// Whether the connection (TCP and TLS) was not established yet when the future of the request
     /// was last polled.
     static CONNECTS: Cell<bool>;
+
+    /// Latest time to send the request, which needs a connection until then.
+    static LATEST: Instant;
 }
 
 /// Layer around the service that establishes connections.
@@ -63,7 +67,20 @@ pub(crate) async fn until<F: Future>(
         })?;
         sent.ok_or_else(not_connected)
     };
-    CONNECTS.scope(Cell::new(false), watched).await
+    LATEST.scope(latest, CONNECTS.scope(Cell::new(false), watched)).await
+}
+
+/// How often the addresses of a host are tried within [`CONNECT`], so that all of them have their turn
+/// while the request of this task can still be sent.
+///
+/// hyper divides `CONNECT` by the number of addresses, and knows no time of the call. If the addresses
+/// are listed several times, each turn is shorter.
+pub(crate) fn rounds() -> usize {
+    // Outside of a call, reqwest establishes a connection for a later request.
+    let left = LATEST.try_with(|latest| latest.saturating_duration_since(Instant::now()));
+    let left = left.unwrap_or(CONNECT).as_millis().max(1);
+    let more = CONNECT.as_millis().saturating_sub(1).checked_div(left).unwrap_or_default();
+    usize::try_from(more).unwrap_or(MAX_ROUNDS).saturating_add(1).min(MAX_ROUNDS)
 }
 
 fn not_connected() -> TransportError {
@@ -109,3 +126,10 @@ impl<F: Future + Unpin> Future for Connecting<F> {
         outcome
     }
 }
+
+/// Time to connect, which the addresses of a host share: a first address that does not answer leaves
+/// time for the next one.
+pub(crate) const CONNECT: Duration = Duration::from_secs(5);
+
+/// Largest number of rounds, for calls of less than a second.
+const MAX_ROUNDS: usize = 8;

@@ -9,6 +9,7 @@ use atproto_sansio::{Reach, Rule};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 use crate::builder::DriverBuilder;
+use crate::connect;
 
 /// reqwest's resolver: reqwest connects to the addresses that it returns, and has no other
 /// resolver.
@@ -76,7 +77,11 @@ impl Resolve for Addresses {
         let this = self.clone();
         Box::pin(async move {
             let found = this.look_up(name.as_str()).await?;
-            Ok(Box::new(found.into_iter()) as Addrs)
+            let turns = match found.len() {
+                1 => 1,
+                count => count.saturating_mul(connect::rounds()),
+            };
+            Ok(Box::new(found.into_iter().cycle().take(turns)) as Addrs)
         })
     }
 }

@@ -59,26 +59,45 @@ pub fn a_public_call_to_a_host_that_is_set_to_a_private_address_is_blocked<A: Ad
     assert_eq!(server.requests().len(), 1);
 }
 
-/// If the first address of a host does not answer, the next one is tried within the time of the call.
-///
-/// Linux drops the connections to a listener whose queue is full, as a firewall does.
+/// If the first addresses of a host do not answer, the next one is tried within the time of the call,
+/// also if that time is short.
 pub fn an_address_that_does_not_answer_leaves_time_for_the_next<A: Adapter>(
     adapter: impl Fn(Settings<'_>) -> A,
 ) {
-    let server = Server::replying(OK);
-    let silent = SocketAddr::from(([127, 0, 0, 2], server.address.port()));
-    let _listener = TcpListener::bind(silent).unwrap();
-    let mut queued = Vec::new();
-    while let Ok(stream) = TcpStream::connect_timeout(&silent, Duration::from_millis(200)) {
-        queued.push(stream);
-        assert!(queued.len() < 10_000, "the queue of a listener is bounded");
+    // Rule J-22
+    for (seconds, hosts) in [(6, 1), (2, 1), (3, 2)] {
+        let server = Server::replying(OK);
+        let port = server.address.port();
+        let silent: Vec<_> =
+            (0..hosts).map(|host| Silent::at(([127, 0, 0, 2 + host], port).into())).collect();
+        let mut addresses: Vec<_> = silent.iter().map(|silent| silent.address.ip()).collect();
+        addresses.push(server.address.ip());
+        let resolved = Some(("pds.example.com", &addresses[..]));
+        let adapter = adapter(Settings { resolved, ..Settings::default() });
+        let url = get(format!("http://pds.example.com:{port}/"));
+        let how = How { timeout: Duration::from_secs(seconds), ..how() };
+        send(&adapter, url, how).unwrap();
     }
-    let addresses = [silent.ip(), server.address.ip()];
-    let resolved = Some(("pds.example.com", &addresses[..]));
-    let adapter = adapter(Settings { resolved, ..Settings::default() });
-    let url = get(format!("http://pds.example.com:{}/", server.address.port()));
-    let how = How { timeout: Duration::from_secs(6), ..how() };
-    send(&adapter, url, how).unwrap();
+}
+
+/// An address that does not answer, as behind a firewall: Linux drops the connections to a listener
+/// whose queue is full.
+struct Silent {
+    address: SocketAddr,
+    _listener: TcpListener,
+    _queued: Vec<TcpStream>,
+}
+
+impl Silent {
+    fn at(address: SocketAddr) -> Self {
+        let listener = TcpListener::bind(address).unwrap();
+        let mut queued = Vec::new();
+        while let Ok(stream) = TcpStream::connect_timeout(&address, Duration::from_millis(200)) {
+            queued.push(stream);
+            assert!(queued.len() < 10_000, "the queue of a listener is bounded");
+        }
+        Self { address, _listener: listener, _queued: queued }
+    }
 }
 
 /// A transport that was built for development performs `Development` calls.

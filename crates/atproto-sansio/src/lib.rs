@@ -46,5 +46,7 @@ pub use step::{Step, Steps};
 pub use system::memory::MapMemory;
 #[cfg(feature = "std")]
 pub use system::{System, SystemEntropy, drive};
-pub use text::{is_transient, json_text, json_text_within, printable, retry_after, visible};
+pub use text::{
+    is_printable, is_transient, json_text, json_text_within, printable, retry_after, visible,
+};
 pub use time::{Moment, UnixTime};

@@ -18,12 +18,17 @@ use http::{HeaderMap, StatusCode, header};
 /// assert_eq!(printable("a\u{1b}[31m\r\n\u{202e}b"), "a[31mb");
 /// ```
 pub fn printable(text: impl AsRef<str>) -> String {
-    let mut chars = text.as_ref().chars().filter(|char| !is_invisible(*char) && !breaks(*char));
+    let mut chars = text.as_ref().chars().filter(|char| is_printable(*char));
     let mut shown: String = chars.by_ref().take(MAX_LEN).collect();
     if chars.next().is_some() {
         shown.push('…');
     }
     shown
+}
+
+/// Whether [`printable`] keeps `char`.
+pub fn is_printable(char: char) -> bool {
+    !is_invisible(char) && !char.is_control() && !matches!(char, '\u{2028}' | '\u{2029}')
 }
 
 /// Returns `text` without invisible characters, and without white space and control characters
@@ -119,11 +124,6 @@ fn is_invisible(char: char) -> bool {
             | '\u{2060}'..='\u{206f}'
             | '\u{e0000}'..='\u{e007f}'
     )
-}
-
-/// Whether `char` is a control character, or ends a line or paragraph.
-fn breaks(char: char) -> bool {
-    char.is_control() || matches!(char, '\u{2028}' | '\u{2029}')
 }
 
 const MAX_LEN: usize = 200;

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use atproto_dpop::ClockOffset;
-use atproto_sansio::{is_transient, printable, retry_after};
+use atproto_sansio::{is_printable, is_transient, printable, retry_after};
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use serde::Deserialize;
@@ -64,18 +64,17 @@ impl Refusal {
     ) -> Self {
         let document: Option<Document> = error_object(response.body());
         let text = |member: fn(&Document) -> &Option<Member>| {
-            Some(blanked(member(document.as_ref()?).as_ref()?.as_str()?, secrets))
+            Some(member(document.as_ref()?).as_ref()?.as_str()?.to_owned())
         };
+        let shown = |text: String| shown(&text, secrets);
         Self {
             endpoint,
             status: response.status(),
-            error: text(|document| &document.error)
-                .or_else(|| of_challenge(response))
-                .map(printable),
+            error: text(|document| &document.error).or_else(|| of_challenge(response)).map(shown),
             description: text(|document| &document.error_description)
                 .or_else(|| text(|document| &document.message))
-                .map(printable),
-            uri: text(|document| &document.error_uri).filter(|uri| is_web_page(uri)),
+                .map(shown),
+            uri: text(|document| &document.error_uri).filter(|uri| is_web_page(uri, secrets)),
             clock_offset: response.extensions().get().map(|offset: &ClockOffset| offset.seconds()),
             retry_after: retry_after(response.headers()),
         }
@@ -123,25 +122,29 @@ fn of_challenge(response: &Response<Bytes>) -> Option<String> {
 
 /// Whether `uri` is an http or https URL that can be shown whole, so that it can be made a link. A
 /// `javascript:` URL is not, and a URL that is cut leads elsewhere.
-pub(crate) fn is_web_page(uri: &str) -> bool {
+pub(crate) fn is_web_page(uri: &str, secrets: &[&str]) -> bool {
     Url::parse(uri).is_ok_and(|url| matches!(url.scheme(), "http" | "https"))
-        && printable(uri) == uri
+        && shown(uri, secrets) == uri
 }
 
-/// `text` with a placeholder for each of `secrets`, also where it is percent-encoded as in a form,
-/// and for each text that looks like a JWS: a client assertion, a proof or an access token.
-pub(crate) fn blanked(text: &str, secrets: &[&str]) -> String {
+/// The printable part of `text`, with a placeholder for each of `secrets`, also where it is
+/// percent-encoded as in a form, and for each text that looks like a JWS: a client assertion, a proof
+/// or an access token.
+pub(crate) fn shown(text: &str, secrets: &[&str]) -> String {
+    // An invisible character inside a secret would hide it from the search, but not from a reader.
+    let text: String = text.chars().filter(|char| is_printable(*char)).collect();
     let secrets = secrets.iter().filter(|secret| !secret.is_empty());
-    let without = secrets.fold(text.to_owned(), |text, secret| {
+    let without = secrets.fold(text, |text, secret| {
         let encoded: String = byte_serialize(secret.as_bytes()).collect();
         text.replace(secret, BLANK).replace(&encoded, BLANK)
     });
     let words = without.split_inclusive(|char: char| !is_of_jws(char));
-    let shown = words.map(|word| match is_jws(word) {
+    let words = words.map(|word| match is_jws(word) {
         true => format!("{BLANK}{}", word.trim_start_matches(is_of_jws)),
         false => word.to_owned(),
     });
-    shown.collect()
+    // The text is cut last, because a cut secret would not be found.
+    printable(words.collect::<String>())
 }
 
 /// Whether a word begins like a JWS: the header is a JSON object in base64url, and a dot follows.
@@ -155,7 +158,7 @@ fn is_of_jws(char: char) -> bool {
 }
 
 /// Placeholder of a secret in an error text.
-pub(crate) const BLANK: &str = "(secret)";
+const BLANK: &str = "(secret)";
 
 /// The difference of the clocks, in parentheses, for the end of an error text; otherwise an empty
 /// string.
@@ -288,14 +291,12 @@ mod tests {
 
     #[test]
     fn a_secret_is_blanked_in_every_form() {
-        let blanked = |text| blanked(text, &["a+b/c="]);
-        assert_eq!(blanked("`a+b/c=`, a%2Bb%2Fc%3D"), "`(secret)`, (secret)");
+        let shown = |text| shown(text, &["a+b/c="]);
+        assert_eq!(shown("`a+b/c=`, a%2Bb%2Fc%3D"), "`(secret)`, (secret)");
+        assert_eq!(shown("a+b\u{7}/c=, a+\u{200b}b/c="), "(secret), (secret)");
         // The client assertion is made anew for each attempt, so it is known by its form.
-        assert_eq!(blanked("bad eyJhbGciOiJFUzI1NiJ9.e30.x-_9: expired"), "bad (secret): expired");
-        assert_eq!(
-            blanked("eyJ is no token. eyJhbGciOiJFUzI1NiJ9.e30"),
-            "eyJ is no token. (secret)"
-        );
+        assert_eq!(shown("bad eyJhbGciOiJFUzI1NiJ9.e30.x-_9: expired"), "bad (secret): expired");
+        assert_eq!(shown("eyJ is no token. eyJhbGciOiJFUzI1NiJ9.e30"), "eyJ is no token. (secret)");
     }
 
     #[test]

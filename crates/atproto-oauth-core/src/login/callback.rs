@@ -204,7 +204,7 @@ impl CallbackParams {
             Answer::Denied { error, description, uri } => Err(Denied {
                 error: printable(error),
                 description: description.as_ref().map(printable),
-                uri: uri.as_ref().filter(|uri| is_web_page(uri)).map(printable),
+                uri: uri.as_ref().filter(|uri| is_web_page(uri, &[])).cloned(),
                 unverified: self.iss.is_none(),
             }
             .into()),

@@ -6,13 +6,13 @@ use std::fmt;
 use std::time::Duration;
 
 use atproto_dpop::{AccessToken, ClockOffset};
-use atproto_sansio::{is_transient, json_text_within, printable, retry_after};
+use atproto_sansio::{is_transient, json_text_within, retry_after};
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::endpoints::refusal::{BLANK, blanked, clock};
+use crate::endpoints::refusal::{clock, shown};
 use crate::error::colon;
 use crate::json::{Member, error_object};
 
@@ -88,17 +88,18 @@ pub fn check(response: &Response<Bytes>) -> Result<(), XrpcError> {
     let sent = response.extensions().get().map(|SentToken(token)| token.expose());
     let secrets: Vec<&str> = sent.into_iter().collect();
     let text = |member: fn(&Document) -> &Option<Member>| {
-        Some(blanked(member(document.as_ref()?).as_ref()?.as_str()?, &secrets))
+        Some(member(document.as_ref()?).as_ref()?.as_str()?.to_owned())
     };
     let error = text(|document| &document.error);
     let message =
         text(|document| &document.message).or_else(|| text(|document| &document.error_description));
     let needed_scope = needed_scope(response, error.as_deref(), message.as_deref());
+    let shown = |text: String| shown(&text, &secrets);
     Err(XrpcError {
         status: response.status(),
         needed_scope: needed_scope.filter(|scope| is_shown_whole(scope, &secrets)),
-        error: error.map(printable),
-        message: message.map(printable),
+        error: error.map(shown),
+        message: message.map(shown),
         retry_after: retry_after(response.headers()),
         clock_offset: response.extensions().get().map(|offset: &ClockOffset| offset.seconds()),
     })
@@ -173,8 +174,7 @@ fn error_name(response: &Response<Bytes>) -> Option<String> {
 /// no secret. A scope that is cut or changed would be another one.
 fn is_shown_whole(scope: &str, secrets: &[&str]) -> bool {
     let is_of_scope = |byte| matches!(byte, 0x20 | 0x21 | 0x23..=0x5b | 0x5d..=0x7e);
-    let is_blanked = blanked(scope, secrets).contains(BLANK);
-    scope.bytes().all(is_of_scope) && printable(scope) == scope && !is_blanked
+    scope.bytes().all(is_of_scope) && shown(scope, secrets) == scope
 }
 
 impl XrpcError {

@@ -100,7 +100,7 @@ impl<'de> Visitor<'de> for InOrder<'_> {
 
 impl<'de> Deserialize<'de> for Member {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let json = Box::<RawValue>::deserialize(deserializer)?;
+        let json = <&RawValue>::deserialize(deserializer)?;
         Ok(Self(serde_json::from_str(json.get()).unwrap_or_default()))
     }
 }

@@ -95,10 +95,11 @@ impl Origin {
     /// or host is not allowed.
     pub fn of_url(url: &Url, development: bool) -> Result<Self, OriginError> {
         let host = url.host().ok_or(OriginError::NotAnOrigin)?;
-        let is_local = is_development_host(&host.to_string());
-        let is_development = development && is_local;
         let is_name = matches!(host, Host::Domain(_));
-        if is_local && !development && (url.scheme() == "http" || !is_name) {
+        let must_be_local = url.scheme() == "http" || !is_name;
+        let is_local = (must_be_local || development) && is_development_host(&host.to_string());
+        let is_development = development && is_local;
+        if must_be_local && is_local && !development {
             return Err(OriginError::Development);
         }
         if url.scheme() != "https" && !(url.scheme() == "http" && is_development) {

@@ -79,9 +79,11 @@ impl Server {
     /// Whether this server consumes the code of a token request before it looks at the nonce. If
     /// the nonce is missing and required, the server asks for it first.
     pub(crate) fn takes_code_first(&self, request: &Incoming) -> bool {
-        let proof = single_header(request).ok().flatten().and_then(Jwt::parse);
-        let has_nonce = proof.is_some_and(|proof| proof.claim("nonce").is_some());
-        self.habits.takes_code_before_nonce && (has_nonce || !self.requires_nonce())
+        let has_nonce = || {
+            let proof = single_header(request).ok().flatten().and_then(Jwt::parse);
+            proof.is_some_and(|proof| proof.claim("nonce").is_some())
+        };
+        self.habits.takes_code_before_nonce && (!self.requires_nonce() || has_nonce())
     }
 }
 

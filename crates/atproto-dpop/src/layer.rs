@@ -102,7 +102,10 @@ pub struct DpopReply<T> {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Demand {
     Nonce,
-    Time,
+    /// Another proof: its time or its nonce may be wrong.
+    Proof,
+    /// Another client assertion: its time may be wrong.
+    Assertion,
 }
 
 const DPOP: HeaderName = HeaderName::from_static("dpop");
@@ -285,16 +288,24 @@ impl<E: Endpoint> Attempts<E> {
             return false;
         }
         let is_wrong = offset.is_some_and(|offset| offset.is_far_from(sent.offset));
+        let is_new = nonce.is_some() && nonce != sent.nonce.as_deref();
         match demand(self.token.is_some(), response) {
             Some(Demand::Nonce) => {
-                let is_new = nonce.is_some() && nonce != sent.nonce.as_deref();
                 let retry = match sent.nonce {
                     None => &mut self.retries.first_nonce,
                     Some(_) => &mut self.retries.stale_nonce,
                 };
                 is_new && std::mem::take(retry)
             }
-            Some(Demand::Time) => is_wrong && std::mem::take(&mut self.retries.clock),
+            Some(Demand::Proof | Demand::Assertion) if is_wrong => {
+                std::mem::take(&mut self.retries.clock)
+            }
+            // There are servers that refuse a nonce which they do not know as an invalid proof, for
+            // example after a restart.
+            Some(Demand::Proof) => {
+                is_new && sent.nonce.is_some() && std::mem::take(&mut self.retries.stale_nonce)
+            }
+            Some(Demand::Assertion) => false,
             None => {
                 // There are authorization servers with error codes of their own for a wrong time.
                 // A request that has no single-use credential may be sent again for any of them.
@@ -329,10 +340,11 @@ fn demand(is_resource: bool, response: &Response<Bytes>) -> Option<Demand> {
 
     let demand = |error: &str| match error {
         "use_dpop_nonce" => Some(Demand::Nonce),
+        "invalid_dpop_proof" => Some(Demand::Proof),
         // A client assertion has times, too, and servers tolerate a smaller clock difference there
         // than in a proof. A server checks the assertion before it acts on the request (RFC 6749
         // section 5.2), so a retry with a new assertion is safe.
-        "invalid_dpop_proof" | "invalid_client" => Some(Demand::Time),
+        "invalid_client" => Some(Demand::Assertion),
         _ => None,
     };
     let of_challenge = || {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use atproto_dpop::{DpopKey, P256Keys, Proof};
 use atproto_oauth_core::CallbackParams;
 use atproto_oauth_sandbox::{
-    Browser, Consent, ErrorForm, Habits, NoRedirect, NonceOnSuccess, ReasonMember, Sandbox,
+    Browser, Consent, ErrorForm, Fault, Habits, NoRedirect, NonceOnSuccess, ReasonMember, Sandbox,
     ServerId,
 };
 use atproto_sansio::{SystemEntropy, UnixTime};
@@ -430,4 +430,16 @@ fn a_login_at_tranquil_survives_a_user_who_takes_six_minutes() {
     let back = sandbox.consent(&mut browser, &begun.url, Consent::of(ALICE)).unwrap();
     let params = CallbackParams::parse(&back).unwrap();
     let _ = sandbox.run(client.callback(begun.pending, params)).unwrap();
+}
+
+#[test]
+fn a_server_that_forgot_its_nonces_gets_one_of_the_new_ones() {
+    // Tranquil calls a nonce that it does not know an invalid proof.
+    let (mut sandbox, client) = (Sandbox::new(1), loopback());
+    let pds = server(&sandbox, &sandbox.names().pds);
+    let session = log_in(&mut sandbox, &client, ALICE);
+    sandbox.set_habits(pds, Habits::tranquil());
+    sandbox.fault(Fault::reset_nonces());
+    let refreshed = sandbox.run(client.refresh(session)).unwrap();
+    assert!(refreshed.session.can_refresh());
 }

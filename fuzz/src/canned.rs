@@ -35,7 +35,7 @@ pub(crate) fn drive<M: Machine>(
             }
             Call::Txt(call) => call.respond.with(Ok(txt(&call.name))),
             Call::Sleep(call) => call.respond.with(Ok(())),
-            call @ (Call::Store(_) | Call::Shared(_) | Call::Sign(_)) => {
+            call @ (Call::Store(_) | Call::Shared(_) | Call::Sign(_) | Call::Notify(_)) => {
                 call.fail(TransportError::new(Phase::Unsupported, "the canned driver has none"))
             }
         };

@@ -7,7 +7,7 @@ use std::num::NonZero;
 use std::sync::Arc;
 
 use atproto_oauth_core::exports::P256Keys;
-use atproto_sansio::System;
+use atproto_sansio::{Notice, System};
 use http::HeaderValue;
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
@@ -15,6 +15,7 @@ use rustls::pki_types::pem::PemObject;
 
 use crate::clients::Clients;
 use crate::driver::{Driver, Inner};
+use crate::notices::Notices;
 use crate::shared::Shared;
 use crate::sign::RemoteSigner;
 
@@ -31,6 +32,7 @@ pub struct DriverBuilder {
     pub(crate) requests_per_server: usize,
     nameserver: Option<SocketAddr>,
     remote_signer: RemoteSigner,
+    notices: Notices,
 }
 
 /// The error of [`DriverBuilder::root_certificate`]: no usable certificate in the given bytes.
@@ -49,6 +51,7 @@ impl DriverBuilder {
             requests_per_server: 64,
             nameserver: None,
             remote_signer: RemoteSigner::default(),
+            notices: Notices::default(),
         }
     }
 
@@ -135,6 +138,15 @@ impl DriverBuilder {
         self
     }
 
+    /// Calls `handler` with each [`Notice`] of a machine, whoever waits for the result of the machine.
+    ///
+    /// The machine goes on when `handler` returns, so `handler` should be quick. A panic of `handler`
+    /// is ignored.
+    pub fn on_notice(mut self, handler: impl Fn(&Notice) + Send + Sync + 'static) -> Self {
+        self.notices = Notices::new(handler);
+        self
+    }
+
     /// Sets the `User-Agent` of requests that have none; `atproto-oauth-reqwest/<version>` by
     /// default.
     pub fn user_agent(mut self, value: HeaderValue) -> Self {
@@ -151,6 +163,7 @@ impl DriverBuilder {
             nameserver: self.nameserver,
             shared: Shared::default(),
             remote_signer: self.remote_signer,
+            notices: self.notices,
         })
     }
 }

@@ -12,6 +12,7 @@ use atproto_sansio::{
 
 use crate::builder::DriverBuilder;
 use crate::clients::Clients;
+use crate::notices::Notices;
 use crate::outstanding::{Answered, Outstanding, PendingCall, Performance};
 use crate::shared::Shared;
 use crate::sign::RemoteSigner;
@@ -35,6 +36,7 @@ pub(crate) struct Inner {
     pub(crate) nameserver: Option<SocketAddr>,
     pub(crate) shared: Shared,
     pub(crate) remote_signer: RemoteSigner,
+    pub(crate) notices: Notices,
 }
 
 /// State that the calls of one run share.
@@ -181,6 +183,7 @@ impl Driver {
                 let work = self.inner.remote_signer.sign(key_id, message, timeout);
                 Box::new(PendingCall::new(respond, work))
             }
+            Call::Notify(call) => Box::new(Answered::new(self.inner.notices.perform(call))),
             call @ Call::Store(_) => Box::new(Answered::new(call.unsupported())),
         }
     }
@@ -195,7 +198,7 @@ impl Driver {
     }
 
     fn share(&self, call: SharedCall, scope: &Arc<Scope>) -> Box<dyn Performance> {
-        let SharedCall { key, machine, timeout, respond } = call;
+        let SharedCall { key, machine, timeout, is_detached, respond } = call;
         let (this, asker) = (self.clone(), scope.within.clone());
         let work = async move {
             let inner = Scope { streams: Streams::default(), within: Some(key.clone()) };
@@ -204,6 +207,9 @@ impl Driver {
                 let Ok(result) = run.await;
                 result
             };
+            if is_detached {
+                return this.inner.shared.detach(key, asker, run);
+            }
             this.inner.shared.ask(key, asker, timeout, run).await
         };
         Box::new(PendingCall::new(respond, work))

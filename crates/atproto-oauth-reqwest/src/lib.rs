@@ -8,6 +8,7 @@ mod driver;
 mod failure;
 mod gates;
 mod http_call;
+mod notices;
 mod outgoing;
 mod outstanding;
 mod resolve;

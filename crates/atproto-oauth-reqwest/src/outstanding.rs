@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use atproto_sansio::{Payload, Reply, Respond, TransportError};
+use atproto_sansio::{Payload, Reply, Respond};
 
 /// The outstanding calls of one run, in no particular order.
 #[derive(Default)]
@@ -21,9 +21,9 @@ pub(crate) trait Performance: Send {
 }
 
 /// A call whose reply is the outcome of `work`.
-pub(crate) struct PendingCall<T> {
+pub(crate) struct PendingCall<T: Payload> {
     respond: Option<Respond<T>>,
-    work: Pin<Box<dyn Future<Output = Result<T, TransportError>> + Send>>,
+    work: Pin<Box<dyn Future<Output = Result<T, T::Error>> + Send>>,
 }
 
 /// A call with an immediate reply.
@@ -53,10 +53,10 @@ impl Outstanding {
     }
 }
 
-impl<T> PendingCall<T> {
+impl<T: Payload> PendingCall<T> {
     pub(crate) fn new(
         respond: Respond<T>,
-        work: impl Future<Output = Result<T, TransportError>> + Send + 'static,
+        work: impl Future<Output = Result<T, T::Error>> + Send + 'static,
     ) -> Self {
         Self { respond: Some(respond), work: Box::pin(work) }
     }

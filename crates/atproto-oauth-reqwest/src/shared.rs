@@ -70,6 +70,20 @@ impl Shared {
         })
     }
 
+    /// Spawns `work` as the run of `key`, unless one is in progress, and does not wait for it.
+    ///
+    /// # Errors
+    ///
+    /// `NotSent` if the driver is closed and there is no `asker`, or if the run would wait for itself.
+    pub(crate) fn detach(
+        &self,
+        key: SharedKey,
+        asker: Option<SharedKey>,
+        work: impl Future<Output = SharedResult> + Send + 'static,
+    ) -> Result<SharedResult, TransportError> {
+        self.join_or_begin(key, asker, work).map(|_| SharedResult::begun())
+    }
+
     /// Rejects new runs from now on, and waits until the runs in progress have ended.
     pub(crate) async fn close(&self) {
         self.lock().is_closed = true;

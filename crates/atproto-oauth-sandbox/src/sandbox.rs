@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use atproto_sansio::UnixTime;
+use atproto_sansio::{Record, UnixTime};
 use bytes::Bytes;
 use http::{Request, Response};
 
@@ -18,6 +18,7 @@ use crate::incoming::Incoming;
 use crate::log::{By, Exchange, Seen};
 use crate::names::Names;
 use crate::run::process::Process;
+use crate::run::records::Records;
 use crate::server::{Server, ServerId};
 
 /// A small AT Protocol network in memory: servers, accounts, DNS, a PLC directory and a clock.
@@ -36,6 +37,7 @@ pub struct Sandbox {
     pub(crate) handles: BTreeMap<String, HandleAnswers>,
     pub(crate) documents: BTreeMap<String, Response<Bytes>>,
     pub(crate) process: Process,
+    pub(crate) records: Records,
     /// Time that servers spent on fetches of client documents while they handled the current
     /// request; it is added to the delay of the response.
     pub(crate) fetching: Duration,
@@ -74,6 +76,7 @@ impl Sandbox {
             handles: BTreeMap::new(),
             documents: BTreeMap::new(),
             process: Process::of("the network's own process", seed),
+            records: Records::new(seed),
             fetching: Duration::ZERO,
             faults: Vec::new(),
             log: Vec::new(),
@@ -88,6 +91,17 @@ impl Sandbox {
     /// [`set_server_clock_ahead`](Self::set_server_clock_ahead).
     pub fn now(&self) -> UnixTime {
         self.now
+    }
+
+    /// Records in the store of the processes, in the order of their keys.
+    pub fn records(&self) -> &BTreeMap<String, Record> {
+        self.records.all()
+    }
+
+    /// Puts a record into the store of the processes, or removes it: for tests with records that
+    /// another version wrote, and for backups that are restored.
+    pub fn put_record(&mut self, key: &str, record: Option<Record>) {
+        self.records.put(key, record);
     }
 
     /// Moves the clock forward: nonces rotate, tokens expire, and sessions end.

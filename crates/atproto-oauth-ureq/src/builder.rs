@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use atproto_oauth_core::exports::P256Keys;
-use atproto_sansio::System;
+use atproto_sansio::{Notice, System};
 use http::HeaderValue;
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
@@ -15,6 +15,7 @@ use rustls::pki_types::pem::PemObject;
 use crate::agents::Agents;
 use crate::driver::{Driver, Inner};
 use crate::nameservers::Nameservers;
+use crate::notices::Notices;
 use crate::shared::Shared;
 use crate::sign::RemoteSigner;
 
@@ -30,6 +31,7 @@ pub struct DriverBuilder {
     pub(crate) user_agent: HeaderValue,
     nameservers: Nameservers,
     remote_signer: RemoteSigner,
+    notices: Notices,
 }
 
 /// The error of [`DriverBuilder::root_certificate`]: no usable certificate in the given bytes.
@@ -47,6 +49,7 @@ impl DriverBuilder {
             user_agent: HeaderValue::from_static(USER_AGENT),
             nameservers: Nameservers::System,
             remote_signer: RemoteSigner::default(),
+            notices: Notices::default(),
         }
     }
 
@@ -123,6 +126,15 @@ impl DriverBuilder {
         self
     }
 
+    /// Calls `handler` with each [`Notice`] of a machine, whoever waits for the result of the machine.
+    ///
+    /// The machine goes on when `handler` returns, so `handler` should be quick. A panic of `handler`
+    /// is ignored.
+    pub fn on_notice(mut self, handler: impl Fn(&Notice) + Send + Sync + 'static) -> Self {
+        self.notices = Notices::new(handler);
+        self
+    }
+
     /// Sets the `User-Agent` of requests that have none; `atproto-oauth-ureq/<version>` by default.
     pub fn user_agent(mut self, value: HeaderValue) -> Self {
         self.user_agent = value;
@@ -138,6 +150,7 @@ impl DriverBuilder {
             nameservers: self.nameservers,
             shared: Shared::default(),
             remote_signer: self.remote_signer,
+            notices: self.notices,
         })
     }
 }

@@ -8,15 +8,17 @@ use std::fmt;
 use std::io::Read;
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use atproto_sansio::{
     Answer, Body, Call, Flow, HttpCall, Machine, Output, Phase, Reply, SharedCall, SharedKey,
-    System, TransportError, TxtCall,
+    SharedMachine, SharedResult, System, TransportError, TxtCall,
 };
 
 use crate::agents::Agents;
 use crate::builder::DriverBuilder;
 use crate::nameservers::Nameservers;
+use crate::notices::Notices;
 use crate::outstanding::Outstanding;
 use crate::shared::Shared;
 use crate::sign::RemoteSigner;
@@ -39,6 +41,7 @@ pub(crate) struct Inner {
     pub(crate) nameservers: Nameservers,
     pub(crate) shared: Shared,
     pub(crate) remote_signer: RemoteSigner,
+    pub(crate) notices: Notices,
 }
 
 impl Driver {
@@ -149,6 +152,7 @@ impl Driver {
             }
             Call::Shared(call) => self.share(call, within),
             Call::Sign(call) => self.inner.remote_signer.perform(call),
+            Call::Notify(call) => self.inner.notices.perform(call),
             call @ Call::Store(_) => call.unsupported(),
         }
     }
@@ -165,11 +169,42 @@ impl Driver {
     }
 
     fn share(&self, call: SharedCall, within: Option<&SharedKey>) -> Reply {
-        let SharedCall { key, machine, timeout, respond } = call;
+        let SharedCall { key, machine, timeout, is_detached, respond } = call;
+        if is_detached {
+            return respond.with(self.detach(key, machine));
+        }
         respond.with(self.inner.shared.run(&key, within, timeout, || {
             let Ok(result) = self.drive(machine, &mut Streams::default(), Some(&key));
             result
         }))
+    }
+
+    /// Begins a run in a thread of its own.
+    fn detach(
+        &self,
+        key: SharedKey,
+        machine: SharedMachine,
+    ) -> Result<SharedResult, TransportError> {
+        let this = self.clone();
+        let run = move || {
+            // If the run is in progress already, this one is not needed.
+            let _ = this.inner.shared.run(&key, None, Duration::ZERO, || {
+                let Ok(result) = this.drive(machine, &mut Streams::default(), Some(&key));
+                result
+            });
+        };
+        let thread = thread::Builder::new().name("background run".to_owned()).spawn(run);
+        thread.map(|_| SharedResult::begun()).map_err(|error| {
+            TransportError::new(Phase::NotSent, format!("no thread for a background run: {error}"))
+        })
+    }
+
+    /// Waits until all shared runs have ended, those in the background too.
+    ///
+    /// A program that ends earlier may lose the tokens of a refresh that is in progress in another
+    /// thread. The wait has no timeout of its own, because the budget of each run limits its time.
+    pub fn shutdown(&self) {
+        self.inner.shared.wait_for_all();
     }
 }
 

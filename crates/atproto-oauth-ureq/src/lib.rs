@@ -8,6 +8,7 @@ mod driver;
 mod failure;
 mod http_call;
 mod nameservers;
+mod notices;
 mod outstanding;
 mod resolve;
 mod shared;

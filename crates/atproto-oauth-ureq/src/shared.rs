@@ -71,6 +71,12 @@ impl Shared {
         Ok(run.result.get_or_init(|| result).clone())
     }
 
+    /// Waits until no run is in progress.
+    pub(crate) fn wait_for_all(&self) {
+        let is_busy = |state: &mut State| !state.runs.is_empty();
+        drop(self.ended.wait_while(self.lock(), is_busy));
+    }
+
     fn wait(
         &self,
         state: MutexGuard<'_, State>,

@@ -8,9 +8,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Request, Response};
 
-use crate::call::shared::{self, SharedCall, SharedKey, SharedTicket};
-use crate::call::store::{Deleted, Expect, Record, Saved, SecretBytes, StoreCall, StoreOperation};
-use crate::call::{Body, Call, How, HttpCall, Payload, Respond, SignCall, SleepCall, TxtCall};
+use crate::call::notice::{Notice, NotifyCall};
+use crate::call::shared::{self, SharedCall, SharedKey, SharedResult, SharedTicket};
+use crate::call::store::{
+    Deleted, Expect, Listing, Record, Saved, SecretBytes, StoreCall, StoreOperation,
+};
+use crate::call::{
+    Asked, Body, Call, How, HttpCall, Payload, Respond, SignCall, SleepCall, TxtCall,
+};
 use crate::env::{Entropy, Env, Keys, Memo, Memory, Signer, Topic};
 use crate::error::{Phase, TransportError};
 use crate::machine::Machine;
@@ -169,7 +174,7 @@ impl<'a> Cx<'a> {
         let How { timeout, answer, reach, start_by, least_time } = how;
         let target = Some(Box::new((request.method().clone(), request.uri().clone())));
         self.mailbox.fill(ticket, place, |respond| {
-            let respond = Respond { target, limit: answer.limit(), ..respond };
+            let respond = Respond { asked: Asked { target, limit: answer.limit() }, ..respond };
             Call::Http(HttpCall { request, timeout, start_by, least_time, answer, reach, respond })
         });
     }
@@ -195,10 +200,26 @@ impl<'a> Cx<'a> {
     where
         M: Machine<Output: Clone + Send + Sync + 'static, Error = Infallible> + Send + 'static,
     {
+        SharedTicket::new(self.share(name, machine, false))
+    }
+
+    /// Asks the driver to begin `machine` and to let it run on in the background. The reply says that
+    /// it runs, not that it has ended; its result is lost. If it runs already under this name,
+    /// nothing is begun.
+    pub fn detach<M>(&mut self, name: String, machine: M) -> SharedTicket<()>
+    where
+        M: Machine<Output = (), Error = Infallible> + Send + 'static,
+    {
+        SharedTicket::new(self.share(name, machine, true))
+    }
+
+    fn share<M>(&mut self, name: String, machine: M, is_detached: bool) -> Ticket<SharedResult>
+    where
+        M: Machine<Output: Send + Sync + 'static, Error = Infallible> + Send + 'static,
+    {
         let (key, machine) = (SharedKey::new::<M>(name), shared::boxed(machine));
-        SharedTicket::new(self.ask(|respond| {
-            Call::Shared(SharedCall { key, machine, timeout: Duration::MAX, respond })
-        }))
+        let timeout = Duration::MAX;
+        self.ask(|respond| Call::Shared(SharedCall { key, machine, timeout, is_detached, respond }))
     }
 
     /// Takes the result of a shared machine; `Pending` as long as the machine runs.
@@ -248,9 +269,16 @@ impl<'a> Cx<'a> {
         self.store(|respond| StoreOperation::Delete { key, expect, respond })
     }
 
-    /// Asks the store for all keys that begin with `prefix`.
-    pub fn list(&mut self, prefix: String) -> Ticket<Vec<String>> {
-        self.store(|respond| StoreOperation::List { prefix, respond })
+    /// Asks the store for the keys that begin with `prefix`: the first page, or the page at
+    /// `after`, the [`Listing::next`] of the page before.
+    pub fn list(&mut self, prefix: String, after: Option<String>) -> Ticket<Listing> {
+        self.store(|respond| StoreOperation::List { prefix, after, respond })
+    }
+
+    /// Tells the program `notice`. A machine waits for the reply, so that the program has the notice
+    /// before the result.
+    pub fn notify(&mut self, notice: Notice) -> Ticket<()> {
+        self.ask(|respond| Call::Notify(NotifyCall { notice, respond }))
     }
 
     fn store<T: Payload>(
@@ -272,7 +300,7 @@ impl<'a> Cx<'a> {
     ///
     /// Panics if the reply was already taken, or if the ticket belongs to another flow. Both are
     /// bugs of the machine.
-    pub fn take<T: Payload>(&mut self, ticket: &Ticket<T>) -> Poll<Result<T, TransportError>> {
+    pub fn take<T: Payload>(&mut self, ticket: &Ticket<T>) -> Poll<Result<T, T::Error>> {
         match self.mailbox.take(ticket) {
             Some(outcome) => {
                 Poll::Ready(*outcome.downcast().expect("a reply has the type of its ticket"))

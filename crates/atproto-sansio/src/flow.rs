@@ -126,7 +126,9 @@ impl<M: Machine> Flow<M> {
             Call::Store(_) => (spend(store), "the procedure has used up its store calls"),
             _ if !spend(calls) => (false, "the procedure has used up its calls"),
             Call::Http(_) => (spend(http), "the procedure has used up its HTTP requests"),
-            Call::Txt(_) | Call::Sleep(_) | Call::Shared(_) | Call::Sign(_) => (true, ""),
+            Call::Txt(_) | Call::Sleep(_) | Call::Shared(_) | Call::Sign(_) | Call::Notify(_) => {
+                (true, "")
+            }
         };
         (!allowed).then_some(reason)
     }
@@ -143,7 +145,7 @@ fn shorten(call: &mut Call, left: Duration, env: &Env<'_>) -> Option<&'static st
         Call::Sleep(sleep) if sleep.duration > left => {
             return Some("the pause would end after the time of the procedure");
         }
-        Call::Sleep(_) => return None,
+        Call::Sleep(_) | Call::Notify(_) => return None,
     };
     *timeout = left.min(*timeout);
     match call {

@@ -18,12 +18,14 @@ mod system;
 mod text;
 mod time;
 
+pub use call::notice::{Notice, NotifyCall};
 pub use call::shared::{SharedCall, SharedKey, SharedMachine, SharedResult, SharedTicket};
 pub use call::store::{
-    Deleted, Expect, Record, Saved, SecretBytes, StoreCall, StoreOperation, Version,
+    Deleted, Expect, Listed, Listing, Record, Saved, SecretBytes, StoreCall, StoreError,
+    StoreErrorKind, StoreOperation, Version,
 };
 pub use call::{
-    Answer, Body, Call, How, HttpCall, Payload, Reply, Respond, SignCall, SleepCall, TxtCall,
+    Answer, Asked, Body, Call, How, HttpCall, Payload, Reply, Respond, SignCall, SleepCall, TxtCall,
 };
 pub use cx::Cx;
 pub use driver::address::is_public;

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::call::{Address, Call, Payload, Respond};
+use crate::call::{Address, Asked, Call, Payload, Respond};
 use crate::error::{Phase, TransportError};
 
 /// The claim of a machine to the reply of one call.
@@ -231,7 +231,7 @@ impl Mailbox {
 
     /// Answers the call of `ticket` with `error`; the driver never sees the call.
     pub(crate) fn refuse<T: Payload>(&mut self, ticket: &Ticket<T>, error: TransportError) {
-        self.accept(ticket.slot, Box::new(Err::<T, _>(error)));
+        self.accept(ticket.slot, Box::new(Err::<T, T::Error>(error.into())));
     }
 
     pub(crate) fn take<T>(&mut self, ticket: &Ticket<T>) -> Option<Box<dyn Any + Send>> {
@@ -253,8 +253,7 @@ impl Mailbox {
         Respond {
             address: Address { flow: Arc::clone(&self.identity), slot: ticket.slot },
             answerer: Answerer(Arc::clone(&ticket.claim.0)),
-            target: None,
-            limit: usize::MAX,
+            asked: Asked { target: None, limit: usize::MAX },
             kind: PhantomData,
         }
     }
@@ -270,7 +269,7 @@ impl Mailbox {
 
 fn lost<T: Payload>() -> Box<dyn Any + Send> {
     let error = TransportError::new(Phase::MaybeSent, "the driver dropped the call unanswered");
-    Box::new(Err::<T, _>(error))
+    Box::new(Err::<T, T::Error>(error.into()))
 }
 
 impl Line {

@@ -290,7 +290,7 @@ fn timeout(call: &Call) -> Duration {
         Call::Store(call) => call.timeout,
         Call::Shared(call) => call.timeout,
         Call::Sign(call) => call.timeout,
-        Call::Sleep(_) => Duration::MAX,
+        Call::Sleep(_) | Call::Notify(_) => Duration::MAX,
     }
 }
 

@@ -255,7 +255,9 @@ fn limit(call: &Call) -> Duration {
         Call::Http(call) => call.timeout,
         Call::Txt(call) => call.timeout,
         Call::Sleep(call) => call.duration,
-        Call::Store(_) | Call::Shared(_) | Call::Sign(_) => unreachable!("{call:?}"),
+        Call::Store(_) | Call::Shared(_) | Call::Sign(_) | Call::Notify(_) => {
+            unreachable!("{call:?}")
+        }
     }
 }
 
@@ -264,7 +266,9 @@ fn name(call: &Call) -> String {
         Call::Http(call) => format!("{} {}", call.request.method(), call.request.uri()),
         Call::Txt(call) => format!("TXT {}", call.name),
         Call::Sleep(call) => format!("SLEEP {}", call.duration.as_millis()),
-        Call::Store(_) | Call::Shared(_) | Call::Sign(_) => unreachable!("{call:?}"),
+        Call::Store(_) | Call::Shared(_) | Call::Sign(_) | Call::Notify(_) => {
+            unreachable!("{call:?}")
+        }
     }
 }
 

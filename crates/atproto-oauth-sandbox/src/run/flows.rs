@@ -176,15 +176,21 @@ impl<'a> Flows<'a> {
     /// of the call and returns its index. If the machines would wait for each other, the call fails
     /// with `NotSent`.
     fn share(&mut self, at: usize, call: SharedCall, now: UnixTime) -> Option<usize> {
-        let SharedCall { key, machine, timeout, respond } = call;
+        let SharedCall { key, machine, timeout, is_detached, respond } = call;
+        let is_same = |run: &Running<'_>| run.flow.is_some() && run.key.as_ref() == Some(&key);
+        let known = self.running.iter().position(is_same);
+        if is_detached {
+            let begin = || self.begin(Box::new(IsShared(machine)), Some(key.clone()));
+            let begun = known.is_none().then(begin);
+            self.deliver(at, respond.with(Ok(SharedResult::begun())));
+            return begun;
+        }
         if let Some(waiting) = self.running.get(at).and_then(|asker| asker.key.clone())
             && let Err(error) = self.waits.begin(&waiting, &key)
         {
             self.deliver(at, respond.with(Err(error)));
             return None;
         }
-        let is_same = |run: &Running<'_>| run.flow.is_some() && run.key.as_ref() == Some(&key);
-        let known = self.running.iter().position(is_same);
         let run = known.unwrap_or_else(|| self.begin(Box::new(IsShared(machine)), Some(key)));
         self.running.get_mut(run)?.waiting.push(Asker { at, respond });
         self.add(now + timeout, at, Event::GiveUp { run });

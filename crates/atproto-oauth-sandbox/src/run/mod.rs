@@ -2,6 +2,7 @@
 
 pub(crate) mod flows;
 pub(crate) mod process;
+pub(crate) mod records;
 
 use std::time::Duration;
 
@@ -96,7 +97,7 @@ impl Sandbox {
             Call::Http(http) => self.latency.min(http.timeout),
             Call::Txt(txt) => self.latency.min(txt.timeout),
             Call::Sleep(sleep) => sleep.duration,
-            Call::Store(_) | Call::Shared(_) | Call::Sign(_) => Duration::ZERO,
+            Call::Store(_) | Call::Shared(_) | Call::Sign(_) | Call::Notify(_) => Duration::ZERO,
         }
     }
 
@@ -123,7 +124,11 @@ impl Sandbox {
                 let Ok(result) = self.run_in(process, call.machine);
                 call.respond.with(Ok(result))
             }
-            Call::Store(_) => call.unsupported(),
+            Call::Store(call) => self.records.perform(call),
+            Call::Notify(call) => {
+                process.hear(call.notice);
+                call.respond.with(Ok(()))
+            }
         };
         (Duration::ZERO, reply)
     }

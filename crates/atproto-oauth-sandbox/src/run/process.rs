@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use atproto_dpop::P256Keys;
-use atproto_sansio::{Env, Keys, MapMemory, Memory, Signer, UnixTime};
+use atproto_sansio::{Env, Keys, MapMemory, Memory, Notice, Signer, UnixTime};
 
 use crate::entropy::Seeded;
 use crate::sandbox::START;
@@ -24,6 +24,7 @@ pub struct Process {
     keys: Arc<dyn Keys>,
     /// Signers for `Sign` calls and the time that each takes, by key id.
     remote_signers: BTreeMap<String, (Arc<dyn Signer>, Duration)>,
+    notices: Vec<Notice>,
     ahead: Duration,
     behind: Duration,
 }
@@ -43,6 +44,7 @@ impl Process {
             memory: Arc::new(MapMemory::default()),
             keys: Arc::new(P256Keys),
             remote_signers: BTreeMap::new(),
+            notices: Vec::new(),
             ahead: Duration::ZERO,
             behind: Duration::ZERO,
         }
@@ -83,6 +85,16 @@ impl Process {
     /// Replaces the memory by an empty one, as after a restart of the program.
     pub fn forget(&mut self) {
         self.memory = Arc::new(MapMemory::default());
+    }
+
+    /// Removes and returns the notices of machines that ran in this process, the oldest first.
+    pub fn take_notices(&mut self) -> Vec<Notice> {
+        std::mem::take(&mut self.notices)
+    }
+
+    /// Keeps a notice.
+    pub(crate) fn hear(&mut self, notice: Notice) {
+        self.notices.push(notice);
     }
 
     /// Returns the environment to poll a machine with, for drivers other than

@@ -4,6 +4,7 @@
 //! pause, shared machine, signature), the driver performs the call, and the [`Reply`] goes back to
 //! the machine's flow.
 
+pub(crate) mod notice;
 pub(crate) mod shared;
 pub(crate) mod store;
 
@@ -16,8 +17,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Method, Request, Response, Uri};
 
+use crate::call::notice::NotifyCall;
 use crate::call::shared::{SharedCall, SharedResult};
-use crate::call::store::StoreCall;
+use crate::call::store::{StoreCall, StoreError};
 use crate::error::{Phase, TransportError};
 use crate::mailbox::Answerer;
 use crate::reach::Reach;
@@ -44,6 +46,8 @@ pub enum Call {
     Shared(SharedCall),
     /// A signature by a remote signer, for example an HSM or a key service.
     Sign(SignCall),
+    /// A notice for the program.
+    Notify(NotifyCall),
 }
 
 /// One HTTP request, sent once. The driver follows no redirect: a redirect is a reply.
@@ -177,11 +181,8 @@ pub struct SignCall {
 pub struct Respond<T> {
     pub(crate) address: Address,
     pub(crate) answerer: Answerer,
-    /// Method and URL of an HTTP call, for the text of an error.
-    pub(crate) target: Option<Box<(Method, Uri)>>,
-    /// Largest body in bytes. `with` enforces it, so that the limit holds even if the driver did
-    /// not.
-    pub(crate) limit: usize,
+    /// The limits of the call. `with` enforces them, so that they hold even if the driver did not.
+    pub(crate) asked: Asked,
     pub(crate) kind: PhantomData<fn(T)>,
 }
 
@@ -203,12 +204,26 @@ pub(crate) struct Address {
 
 /// The type of the reply to one kind of call; a sealed trait.
 pub trait Payload: sealed::Sealed + Send + Sized + 'static {
-    /// The reply within the size limit of its call, `limit` bytes.
+    /// The error of a call of this kind.
+    type Error: From<TransportError> + std::error::Error + Send + 'static;
+
+    /// The outcome of a call, checked against the limits of the call, and with its request in the
+    /// text of an error.
     #[doc(hidden)]
-    fn within(self, limit: usize) -> Result<Self, TransportError> {
-        let _ = limit;
-        Ok(self)
+    fn checked(outcome: Result<Self, Self::Error>, call: &Asked) -> Result<Self, Self::Error> {
+        let _ = call;
+        outcome
     }
+}
+
+/// What a [`Respond`] knows of its HTTP call.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Asked {
+    /// Method and URL, for the text of an error.
+    pub(crate) target: Option<Box<(Method, Uri)>>,
+    /// Largest body in bytes.
+    pub(crate) limit: usize,
 }
 
 mod sealed {
@@ -224,27 +239,56 @@ impl sealed::Sealed for SharedResult {}
 impl sealed::Sealed for Option<store::Record> {}
 impl sealed::Sealed for store::Saved {}
 impl sealed::Sealed for store::Deleted {}
+impl sealed::Sealed for store::Listing {}
 
 impl Payload for Response<Bytes> {
+    type Error = TransportError;
+
     /// Cuts the body of a response that is not 2xx, because its status decides. A 2xx response
     /// whose body is too large is an error.
-    fn within(mut self, limit: usize) -> Result<Self, TransportError> {
-        let size = self.body().len();
-        if size > limit && self.status().is_success() {
-            let detail = format!("{size} bytes where {limit} are allowed");
-            return Err(TransportError::new(Phase::TooLarge, detail));
-        }
-        self.body_mut().truncate(limit);
-        Ok(self)
+    fn checked(
+        outcome: Result<Self, TransportError>,
+        Asked { target, limit }: &Asked,
+    ) -> Result<Self, TransportError> {
+        let within = |mut response: Self| {
+            let size = response.body().len();
+            if size > *limit && response.status().is_success() {
+                let detail = format!("{size} bytes where {limit} are allowed");
+                return Err(TransportError::new(Phase::TooLarge, detail));
+            }
+            response.body_mut().truncate(*limit);
+            Ok(response)
+        };
+        outcome.and_then(within).map_err(|error| match target {
+            Some(target) => error.about(&target.0, &target.1),
+            None => error,
+        })
     }
 }
-impl Payload for Vec<String> {}
-impl Payload for () {}
-impl Payload for [u8; 64] {}
-impl Payload for SharedResult {}
-impl Payload for Option<store::Record> {}
-impl Payload for store::Saved {}
-impl Payload for store::Deleted {}
+impl Payload for Vec<String> {
+    type Error = TransportError;
+}
+impl Payload for () {
+    type Error = TransportError;
+}
+impl Payload for [u8; 64] {
+    type Error = TransportError;
+}
+impl Payload for SharedResult {
+    type Error = TransportError;
+}
+impl Payload for Option<store::Record> {
+    type Error = StoreError;
+}
+impl Payload for store::Saved {
+    type Error = StoreError;
+}
+impl Payload for store::Deleted {
+    type Error = StoreError;
+}
+impl Payload for store::Listing {
+    type Error = StoreError;
+}
 
 impl Call {
     /// Replies with [`Phase::Unsupported`]: this driver can't perform this kind of call.
@@ -258,10 +302,11 @@ impl Call {
         match self {
             Self::Http(call) => call.respond.with(Err(error)),
             Self::Txt(call) => call.respond.with(Err(error)),
-            Self::Store(call) => call.fail(error),
+            Self::Store(call) => call.fail(error.into()),
             Self::Sleep(call) => call.respond.with(Err(error)),
             Self::Shared(call) => call.respond.with(Err(error)),
             Self::Sign(call) => call.respond.with(Err(error)),
+            Self::Notify(call) => call.respond.with(Err(error)),
         }
     }
 
@@ -275,6 +320,7 @@ impl Call {
             Self::Sleep(call) => call.respond.is_wanted(),
             Self::Shared(call) => call.respond.is_wanted(),
             Self::Sign(call) => call.respond.is_wanted(),
+            Self::Notify(call) => call.respond.is_wanted(),
         }
     }
 
@@ -286,6 +332,7 @@ impl Call {
             Self::Sleep(_) => "sleep",
             Self::Shared(_) => "shared",
             Self::Sign(_) => "sign",
+            Self::Notify(_) => "notify",
         }
     }
 }
@@ -296,12 +343,8 @@ impl<T: Payload> Respond<T> {
     /// If the body of a 2xx response is larger than the limit of the call, the reply becomes
     /// [`Phase::TooLarge`]; the body of any other response is cut. The text of an error of an HTTP
     /// call gets method, host, port and path in front.
-    pub fn with(self, outcome: Result<T, TransportError>) -> Reply {
-        let outcome = outcome.and_then(|payload| payload.within(self.limit));
-        let outcome = outcome.map_err(|error| match self.target {
-            Some(target) => error.about(&target.0, &target.1),
-            None => error,
-        });
+    pub fn with(self, outcome: Result<T, T::Error>) -> Reply {
+        let outcome = T::checked(outcome, &self.asked);
         Reply { address: self.address, answerer: self.answerer, outcome: Box::new(outcome) }
     }
 

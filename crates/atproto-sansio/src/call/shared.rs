@@ -29,6 +29,9 @@ pub struct SharedCall {
     /// Time after which the driver replies with [`Phase::TimedOut`](crate::Phase::TimedOut),
     /// although the machine runs on.
     pub timeout: Duration,
+    /// Whether the driver replies with [`SharedResult::begun`] as soon as the machine runs, and lets
+    /// it run on in the background. A driver without a background runs it before it replies.
+    pub is_detached: bool,
     /// The right to answer this call.
     pub respond: Respond<SharedResult>,
 }
@@ -75,6 +78,11 @@ impl SharedKey {
 }
 
 impl SharedResult {
+    /// The reply to a detached call: the machine runs.
+    pub fn begun() -> Self {
+        Self(Arc::new(()))
+    }
+
     /// A copy of the result, if it is a `T`.
     pub(crate) fn to<T: Clone + 'static>(&self) -> Option<T> {
         self.0.downcast_ref().cloned()

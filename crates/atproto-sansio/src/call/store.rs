@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::call::{Reply, Respond};
-use crate::error::TransportError;
+use crate::error::{Phase, TransportError};
 use crate::time::UnixTime;
 
 /// One operation on a record store, and its time limit.
@@ -14,16 +14,16 @@ use crate::time::UnixTime;
 pub struct StoreCall {
     /// The operation.
     pub operation: StoreOperation,
-    /// Time limit of the operation. After it, the driver replies with
-    /// [`Phase::TimedOut`](crate::Phase::TimedOut): the store may have applied the operation.
+    /// Time limit of the operation. After it, the driver replies with a [`StoreError`] whose
+    /// [`maybe_applied`](StoreError::maybe_applied) is true.
     pub timeout: Duration,
 }
 
 /// An operation on a record store, with the right to answer it.
 ///
-/// `Save` and `Delete` are linearizable per key. A store never uses a version again, not even after
-/// a delete. If an operation fails with [`Phase::MaybeSent`](crate::Phase::MaybeSent), the store
-/// may have applied it.
+/// `Save` and `Delete` are linearizable per key, and durable when the store answers. A store never
+/// uses a version again, not even after a delete. It judges no expiry: it keeps a record after
+/// [`Record::expires_at`] until it is deleted or swept.
 #[expect(clippy::exhaustive_enums, reason = "every store performs all of them")]
 #[must_use = "a call that is dropped is answered with `MaybeSent`"]
 pub enum StoreOperation {
@@ -31,8 +31,7 @@ pub enum StoreOperation {
     Load {
         /// Key of the record.
         key: String,
-        /// The right to answer this call. The reply is `None` if there is no record, or if the
-        /// record has expired.
+        /// The right to answer this call. The reply is `None` if there is no record.
         respond: Respond<Option<Record>>,
     },
     /// Writes the record under `key`, if the present record is as `expect` says.
@@ -57,13 +56,38 @@ pub enum StoreOperation {
         /// The right to answer this call.
         respond: Respond<Deleted>,
     },
-    /// Lists the keys that begin with `prefix`.
+    /// Lists the keys that begin with `prefix`, page by page.
     List {
-        /// Prefix of the keys.
+        /// Prefix of the keys: whole segments, each with its `/`, or empty.
         prefix: String,
+        /// The [`Listing::next`] of the page before; `None` for the first page.
+        after: Option<String>,
         /// The right to answer this call.
-        respond: Respond<Vec<String>>,
+        respond: Respond<Listing>,
     },
+}
+
+/// One page of keys, in an order that the store chooses.
+///
+/// A key that is neither written nor deleted meanwhile is on exactly one page.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Listing {
+    /// The keys of this page with what the store knows of their records.
+    pub entries: Vec<Listed>,
+    /// Position of the next page, as text of the store's own; `None` after the last page.
+    pub next: Option<String>,
+}
+
+/// One key of a [`Listing`]. `Debug` omits the key, because the key of a pending login is its
+/// `state`.
+#[derive(Clone, Eq, PartialEq)]
+pub struct Listed {
+    /// Key of the record.
+    pub key: String,
+    /// Version of the record.
+    pub version: Version,
+    /// Expiry of the record.
+    pub expires_at: Option<UnixTime>,
 }
 
 /// The value of a record. `Debug` prints only the length, because the value holds tokens and keys.
@@ -77,7 +101,7 @@ pub struct Record {
     pub value: SecretBytes,
     /// Version of the record, which changes with each write.
     pub version: Version,
-    /// Time after which the store may drop the record; `None` for never.
+    /// Time after which the store may drop the record; `None` for never. The reader judges it.
     pub expires_at: Option<UnixTime>,
 }
 
@@ -117,8 +141,86 @@ pub enum Deleted {
     Conflict,
 }
 
+/// Error of an operation on a store.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct StoreError {
+    /// The class of the error.
+    pub kind: StoreErrorKind,
+    /// Whether the store may have applied the write or removal all the same.
+    pub maybe_applied: bool,
+    /// Description of the failure for a log: lower case, no key, no value, no final full stop.
+    pub detail: String,
+}
+
+/// The class of a [`StoreError`].
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum StoreErrorKind {
+    /// The store can't be reached, failed, or did not answer in time. The same operation may succeed
+    /// later.
+    Unavailable,
+    /// The stored value is damaged, or was sealed by a key that is not known. The store keeps it.
+    Unreadable,
+    /// The key or the value is larger than the store accepts. Nothing was stored.
+    TooLarge,
+    /// The store is not set up as it must be, for example without its table.
+    Misconfigured,
+    /// The driver has no store.
+    Unsupported,
+}
+
+impl StoreError {
+    /// An operation that failed, and that the store has not applied.
+    pub fn new(kind: StoreErrorKind, detail: impl Into<String>) -> Self {
+        Self { kind, maybe_applied: false, detail: detail.into() }
+    }
+
+    /// An operation without an answer, which the store may have applied.
+    pub fn maybe_applied(detail: impl Into<String>) -> Self {
+        let kind = StoreErrorKind::Unavailable;
+        Self { kind, maybe_applied: true, detail: detail.into() }
+    }
+
+    /// Whether the same operation may succeed later.
+    pub fn is_transient(&self) -> bool {
+        self.kind == StoreErrorKind::Unavailable
+    }
+}
+
+/// The error of a call that the engine or the driver answered in place of the store.
+impl From<TransportError> for StoreError {
+    fn from(error: TransportError) -> Self {
+        let maybe_applied = !error.surely_not_sent();
+        let kind = match error.phase {
+            Phase::Unsupported => StoreErrorKind::Unsupported,
+            Phase::TooLarge => StoreErrorKind::TooLarge,
+            _ => StoreErrorKind::Unavailable,
+        };
+        Self { kind, maybe_applied, detail: error.detail }
+    }
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.kind {
+            StoreErrorKind::Unavailable if self.maybe_applied => {
+                "the store gave no answer, and may have applied the operation: "
+            }
+            StoreErrorKind::Unavailable => "the store is not available: ",
+            StoreErrorKind::Unreadable => "the stored record can't be read: ",
+            StoreErrorKind::TooLarge => "the record is too large for the store: ",
+            StoreErrorKind::Misconfigured => "the store is not set up: ",
+            StoreErrorKind::Unsupported => "there is no store: ",
+        })?;
+        f.write_str(&self.detail)
+    }
+}
+
+impl std::error::Error for StoreError {}
+
 impl StoreCall {
-    pub(crate) fn fail(self, error: TransportError) -> Reply {
+    /// Replies with `error`, whatever operation this is.
+    pub fn fail(self, error: StoreError) -> Reply {
         match self.operation {
             StoreOperation::Load { respond, .. } => respond.with(Err(error)),
             StoreOperation::Save { respond, .. } => respond.with(Err(error)),
@@ -140,6 +242,15 @@ impl StoreCall {
 impl fmt::Debug for SecretBytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "SecretBytes({} bytes)", self.0.len())
+    }
+}
+
+impl fmt::Debug for Listed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Listed")
+            .field("version", &self.version)
+            .field("expires_at", &self.expires_at)
+            .finish_non_exhaustive()
     }
 }
 

@@ -5,7 +5,7 @@ use std::task::{Poll, ready};
 use std::time::Duration;
 
 use atproto_sansio::{
-    Budget, Call, Cx, Expect, Machine, Payload, Phase, SecretBytes, Ticket, TransportError,
+    Budget, Call, Cx, Expect, Machine, Notice, Payload, SecretBytes, Ticket, TransportError,
 };
 
 use crate::support::{Driver, by_fn, echo, get, how, names, request, text};
@@ -57,9 +57,9 @@ fn a_machine_that_moves_to_another_flow_panics_and_takes_no_foreign_reply() {
 
 #[test]
 fn a_call_of_every_kind_can_be_declared_unsupported() {
-    fn phase<T: Payload>(cx: &mut Cx<'_>, ticket: Ticket<T>) -> Phase {
+    fn is_unsupported<T: Payload>(cx: &mut Cx<'_>, ticket: Ticket<T>) -> bool {
         match cx.take(&ticket) {
-            Poll::Ready(Err(error)) => error.phase,
+            Poll::Ready(Err(error)) => format!("{error:?}").contains(": Unsupported"),
             _ => unreachable!("every call was answered with an error"),
         }
     }
@@ -74,31 +74,33 @@ fn a_call_of_every_kind_can_be_declared_unsupported() {
                 cx.load("l".to_owned()),
                 cx.save("l".to_owned(), SecretBytes::default(), Expect::Any, None),
                 cx.delete("l".to_owned(), Expect::Absent),
-                cx.list(String::new()),
+                cx.list(String::new(), None),
+                cx.notify(Notice::new(())),
             ));
             Poll::Pending
         }
-        Some((http, txt, sleep, sign, load, save, delete, list)) => {
+        Some((http, txt, sleep, sign, load, save, delete, list, notify)) => {
             Poll::Ready(Ok::<_, Infallible>([
-                phase(cx, http),
-                phase(cx, txt),
-                phase(cx, sleep),
-                phase(cx, sign),
-                phase(cx, load),
-                phase(cx, save),
-                phase(cx, delete),
-                phase(cx, list),
+                is_unsupported(cx, http),
+                is_unsupported(cx, txt),
+                is_unsupported(cx, sleep),
+                is_unsupported(cx, sign),
+                is_unsupported(cx, load),
+                is_unsupported(cx, save),
+                is_unsupported(cx, delete),
+                is_unsupported(cx, list),
+                is_unsupported(cx, notify),
             ]))
         }
     }));
     let calls = driver.calls();
-    assert_eq!(calls.len(), 8);
+    assert_eq!(calls.len(), 9);
     assert!(calls.iter().all(Call::is_wanted));
     for call in calls {
         driver.flow.handle_reply(call.unsupported());
     }
-    let Ok(phases) = driver.end();
-    assert!(phases.iter().all(|phase| *phase == Phase::Unsupported), "{phases:?}");
+    let Ok(unsupported) = driver.end();
+    assert!(unsupported.iter().all(|unsupported| *unsupported), "{unsupported:?}");
 }
 
 #[test]

@@ -54,7 +54,8 @@ fn leaf<T: Payload>(ask: impl Fn(&mut Cx<'_>) -> Ticket<T> + 'static) -> Tree {
     let mut ticket = None;
     Box::new(by_fn(move |cx: &mut Cx<'_>| {
         let ticket = &*ticket.get_or_insert_with(|| ask(cx));
-        cx.take(ticket).map_ok(drop)
+        let failed = |error: T::Error| TransportError::new(Phase::MaybeSent, error.to_string());
+        cx.take(ticket).map(|result| result.map(drop).map_err(failed))
     }))
 }
 
@@ -155,7 +156,7 @@ proptest! {
                         }
                         Call::Txt(txt) => prop_assert!(txt.timeout <= left),
                         Call::Sleep(sleep) => prop_assert!(sleep.duration <= left),
-                        Call::Store(_) | Call::Shared(_) | Call::Sign(_) => {}
+                        Call::Store(_) | Call::Shared(_) | Call::Sign(_) | Call::Notify(_) => {}
                     }
                     flying.push(call);
                     // Sometimes more calls are begun before one is answered.

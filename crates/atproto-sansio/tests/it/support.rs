@@ -199,6 +199,7 @@ pub(crate) fn name(call: &Call) -> String {
         Call::Sleep(_) => "sleep".to_owned(),
         Call::Shared(shared) => shared.key.name().to_owned(),
         Call::Sign(sign) => sign.key_id.clone(),
+        Call::Notify(_) => "notify".to_owned(),
     }
 }
 
@@ -214,9 +215,9 @@ pub(crate) fn echo(call: Call) -> Reply {
         Call::Txt(call) => call.respond.with(Ok(vec![name])),
         Call::Store(store) => match store.operation {
             StoreOperation::Load { respond, .. } => respond.with(Ok(None)),
-            StoreOperation::Save { respond, .. } => respond.with(Err(lost())),
-            StoreOperation::Delete { respond, .. } => respond.with(Err(lost())),
-            StoreOperation::List { respond, .. } => respond.with(Err(lost())),
+            StoreOperation::Save { respond, .. } => respond.with(Err(lost().into())),
+            StoreOperation::Delete { respond, .. } => respond.with(Err(lost().into())),
+            StoreOperation::List { respond, .. } => respond.with(Err(lost().into())),
         },
         Call::Sleep(call) => call.respond.with(Ok(())),
         Call::Shared(call) => {
@@ -224,6 +225,7 @@ pub(crate) fn echo(call: Call) -> Reply {
             call.respond.with(Ok(result))
         }
         Call::Sign(_) => call.unsupported(),
+        Call::Notify(call) => call.respond.with(Ok(())),
     }
 }
 

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::task::Poll;
 use std::time::Duration;
 
-use atproto_sansio::{Call, Cx, Phase, TransportError};
+use atproto_sansio::{Call, Cx, Phase, StoreError, TransportError};
 
 use crate::support::{Driver, by_fn, echo, how, name, names, request};
 
@@ -129,16 +129,18 @@ fn a_call_that_the_driver_drops_is_answered_with_maybe_sent() {
         else {
             return Poll::Pending;
         };
-        Poll::Ready(Ok::<_, TransportError>([one, other]))
+        Poll::Ready(Ok::<_, TransportError>((one, other)))
     }));
     let [one, other] = driver.calls().try_into().unwrap();
     // A reply that is never handed over is a dropped call, too.
     drop(one);
     drop(echo(other));
-    for error in driver.end().unwrap() {
-        assert_eq!(error.phase, Phase::MaybeSent);
-        assert_eq!(error.detail, "the driver dropped the call unanswered");
-    }
+    let (one, other) = driver.end().unwrap();
+    assert_eq!(
+        one,
+        TransportError::new(Phase::MaybeSent, "the driver dropped the call unanswered")
+    );
+    assert_eq!(other, StoreError::maybe_applied("the driver dropped the call unanswered"));
 }
 
 #[test]

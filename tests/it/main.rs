@@ -19,6 +19,7 @@ mod response_mode;
 mod sandbox;
 mod secrets;
 mod served;
+mod sessions;
 mod stored;
 mod streams;
 mod subjects;

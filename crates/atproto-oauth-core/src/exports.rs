@@ -9,8 +9,8 @@ pub use atproto_identity::{
 };
 pub use atproto_sansio::{
     Answer, Body, Budget, Call, Cx, Endpoint, Entropy, Fetch, KeyError, Keys, Machine, Memory,
-    Phase, Reach, Reply, Rule, SecretKey, SecretString, Signer, System, SystemEntropy, Topic,
-    TransportError, UnixTime,
+    Notice, Phase, Reach, Reply, Rule, SecretKey, SecretString, Signer, StoreError, StoreErrorKind,
+    System, SystemEntropy, Topic, TransportError, UnixTime,
 };
 #[doc(no_inline)]
 pub use {bytes, http, url};
@@ -27,8 +27,8 @@ pub use crate::discovery::metadata::{DiscoveryError, Problem, Violation};
 pub use crate::discovery::server::ServerMetadata;
 pub use crate::endpoints::refusal::Refusal;
 pub use crate::error::{
-    AuthorityError, CallbackProblem, ConfigError, Denied, EndpointName, Error, ErrorKind,
-    InputError, SessionError,
+    AuthorityError, CallbackProblem, ConfigError, DeletedCause, Denied, EndpointName, Error,
+    ErrorKind, InputError, ReauthCause, SessionError,
 };
 pub use crate::login::authorize::{Authorization, Authorize};
 pub use crate::login::callback::CallbackParams;
@@ -42,5 +42,19 @@ pub use crate::session::Session;
 pub use crate::session::refresh::{Refresh, RefreshError, Refreshed, SessionEffect};
 pub use crate::session::request::{ResourceReply, ResourceRequest};
 pub use crate::session::revoke::{Revocation, Revoke};
+pub use crate::sessions::Sessions;
+pub use crate::sessions::error::SessionsError;
+pub use crate::sessions::event::{SessionChange, SessionEvent, Unsaved};
+pub use crate::sessions::key::SessionKey;
+pub use crate::sessions::list::{ListSessions, SessionsPage, StoredSession};
+pub use crate::sessions::log_out::{LogOut, LoggedOut};
+pub use crate::sessions::login::begin::{BeginLogin, BegunLogin};
+pub use crate::sessions::login::binding::{Binding, LoginCookie};
+pub use crate::sessions::login::finish::{FinishLogin, FinishLoginError, FinishedLogin};
+pub use crate::sessions::policy::OnRelogin;
+pub use crate::sessions::request::{SessionReply, SessionRequest};
+pub use crate::sessions::restore::{Renew, Restore};
+pub use crate::sessions::restored::MarkRestored;
+pub use crate::sessions::sweep::{Sweep, Swept};
 pub use crate::xrpc;
 pub use crate::xrpc::XrpcError;

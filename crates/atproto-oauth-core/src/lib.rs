@@ -11,6 +11,7 @@ mod login;
 mod origin;
 mod scope;
 mod session;
+mod sessions;
 mod stored;
 pub mod xrpc;
 
@@ -28,8 +29,8 @@ pub use discovery::resource::{ResourceMetadata, ResourceMetadataEndpoint};
 pub use discovery::server::{ServerMetadata, ServerMetadataEndpoint};
 pub use endpoints::refusal::Refusal;
 pub use error::{
-    AuthorityError, CallbackProblem, ConfigError, Denied, EndpointName, Error, ErrorKind,
-    InputError, SessionError,
+    AuthorityError, CallbackProblem, ConfigError, DeletedCause, Denied, EndpointName, Error,
+    ErrorKind, InputError, ReauthCause, SessionError,
 };
 pub use login::authorize::{Authorization, Authorize};
 pub use login::callback::CallbackParams;
@@ -43,3 +44,17 @@ pub use session::Session;
 pub use session::refresh::{Refresh, RefreshError, Refreshed, SessionEffect};
 pub use session::request::{ResourceReply, ResourceRequest};
 pub use session::revoke::{Revocation, Revoke};
+pub use sessions::Sessions;
+pub use sessions::error::SessionsError;
+pub use sessions::event::{SessionChange, SessionEvent, Unsaved};
+pub use sessions::key::SessionKey;
+pub use sessions::list::{ListSessions, SessionsPage, StoredSession};
+pub use sessions::log_out::{LogOut, LoggedOut};
+pub use sessions::login::begin::{BeginLogin, BegunLogin};
+pub use sessions::login::binding::{Binding, LoginCookie};
+pub use sessions::login::finish::{FinishLogin, FinishLoginError, FinishedLogin};
+pub use sessions::policy::OnRelogin;
+pub use sessions::request::{SessionReply, SessionRequest};
+pub use sessions::restore::{Renew, Restore};
+pub use sessions::restored::MarkRestored;
+pub use sessions::sweep::{Sweep, Swept};

@@ -30,6 +30,17 @@ use crate::scope::Scopes;
 pub(crate) struct Token {
     pub(crate) endpoint: FormEndpoint,
     pub(crate) grant: Grant,
+    pub(crate) limits: Limits,
+}
+
+/// Until when a request with a single-use credential may be sent. If it is too late, the credential
+/// is spared.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// Latest time to send an attempt; `None` for no limit.
+    pub(crate) start_by: Option<UnixTime>,
+    /// Least time that must be left for the response when an attempt is sent.
+    pub(crate) least_time: Duration,
 }
 
 /// The grant of a token request: an authorization code or a refresh token.
@@ -64,6 +75,13 @@ pub(crate) struct Granted {
     pub(crate) expires_at: Option<UnixTime>,
 }
 
+impl Default for Limits {
+    /// Two seconds, in which most servers respond.
+    fn default() -> Self {
+        Self { start_by: None, least_time: Duration::from_secs(2) }
+    }
+}
+
 /// Longest plausible `expires_in` in seconds: 24 hours.
 const MAX_EXPIRES_IN: f64 = 24.0 * 60.0 * 60.0;
 /// Assumed lifetime of an access token whose `expires_in` is above [`MAX_EXPIRES_IN`].
@@ -96,7 +114,8 @@ impl Endpoint for Token {
     }
 
     fn how(&self) -> How {
-        self.endpoint.how()
+        let Limits { start_by, least_time } = self.limits;
+        How { start_by, least_time, ..self.endpoint.how() }
     }
 
     fn response(&self, response: Response<Bytes>) -> Result<Issued, Error> {
@@ -257,6 +276,7 @@ mod tests {
                 reach: Reach::Public,
             },
             grant: Grant::Refresh { refresh_token: SecretString::new("x") },
+            limits: Limits::default(),
         }
     }
 

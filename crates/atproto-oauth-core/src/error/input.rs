@@ -25,6 +25,9 @@ pub enum InputError {
          server (a program logs in without one with `Subject::DefaultServer`)"
     )]
     NoSubject,
+    /// The text is not the key of a stored session, as [`SessionKey`](crate::SessionKey) writes it.
+    #[error("the text is not the key of a session, which is `<did>/<session_id>`")]
+    SessionKey,
     /// The text begins like a URL, but is not the origin of a server. The user typed it, or the DID
     /// document of the account names such a PDS.
     #[error("`{input}` is not the URL of a server: {why}")]

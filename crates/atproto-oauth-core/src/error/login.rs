@@ -36,6 +36,14 @@ pub enum CallbackProblem {
     /// [`CallbackParams::state`](crate::CallbackParams::state).
     #[error("the `state` of the callback belongs to no login that is waiting for a callback")]
     UnknownState,
+    /// The callback came from another browser than the one that began the login, or without the
+    /// value of its cookie. Somebody may have been lured to another person's callback. The login
+    /// still waits for its own browser.
+    #[error(
+        "the callback came from another browser than the one that began the login: begin the login \
+         in this browser (the program hands the value of the login's cookie over as `Binding`)"
+    )]
+    OtherBrowser,
     /// The callback arrived after the lifetime of the [`Pending`](crate::Pending) login. Begin a
     /// new login.
     #[error("the login was begun too long ago; begin it again")]

@@ -13,14 +13,14 @@ use std::time::Duration;
 
 use atproto_dpop::DpopError;
 use atproto_identity::IdentityError;
-use atproto_sansio::{Phase, TransportError};
+use atproto_sansio::{Phase, StoreError, TransportError};
 use http::StatusCode;
 use thiserror::Error;
 
 pub use self::config::ConfigError;
 pub use self::input::InputError;
 pub use self::login::{AuthorityError, CallbackProblem, Denied};
-pub use self::session::SessionError;
+pub use self::session::{DeletedCause, ReauthCause, SessionError};
 use crate::discovery::metadata::DiscoveryError;
 use crate::endpoints::refusal::Refusal;
 use crate::scope::ScopeError;
@@ -116,6 +116,10 @@ pub enum Error {
     /// [`XrpcError`] of [`xrpc::json`](crate::xrpc::json) or [`xrpc::check`](crate::xrpc::check).
     #[error(transparent)]
     Xrpc(Box<XrpcError>),
+    /// The store of managed sessions has failed. Nothing was decided on its answer: repeat the
+    /// operation if [`StoreError::is_transient`] is true, else repair the store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 /// Classes of [`enum@Error`] for programs; their meaning does not change between versions.
@@ -137,6 +141,7 @@ pub enum Error {
 /// | `Token` | 401 | Log in again. |
 /// | `Dpop` | 502 | The account's server is not compatible. |
 /// | `Session` | 401 | Log in again. |
+/// | `Store` | 500 | The site can't store logins now. |
 /// | `Resource` | 502 | The account's server rejected the action: show [`XrpcError::message`]. |
 ///
 /// Answer 500 to a kind that a later version adds. After a failed refresh,
@@ -166,10 +171,12 @@ pub enum ErrorKind {
     Token,
     /// [`Error::Dpop`], [`Error::NonceMissing`] and [`Error::NonceRetryExhausted`].
     Dpop,
-    /// [`Error::Session`]: the session does not fit the client, or has no refresh token.
+    /// [`Error::Session`]: the session has ended, does not fit the client, or can't be refreshed.
     Session,
     /// [`Error::Xrpc`]: the PDS answered with an error status.
     Resource,
+    /// [`Error::Store`]: the store of managed sessions has failed.
+    Store,
 }
 
 /// An endpoint of the authorization server, named as in its metadata.
@@ -207,6 +214,7 @@ impl Error {
             Self::NonceMissing(_) | Self::NonceRetryExhausted(_) | Self::Dpop(_) => ErrorKind::Dpop,
             Self::Session(_) => ErrorKind::Session,
             Self::Xrpc(_) => ErrorKind::Resource,
+            Self::Store(_) => ErrorKind::Store,
         }
     }
 
@@ -222,6 +230,8 @@ impl Error {
             Self::Transport(error) => error.is_transient(),
             Self::Refused(refusal) => refusal.is_transient() && !refusal.may_have_spent(),
             Self::Xrpc(error) => error.is_transient(),
+            Self::Store(error) => error.is_transient(),
+            Self::Session(error) => matches!(error, SessionError::RetryLater { .. }),
             Self::Denied(denied) => {
                 matches!(denied.error.as_str(), "server_error" | "temporarily_unavailable")
             }
@@ -233,8 +243,7 @@ impl Error {
             | Self::NonceMissing(_)
             | Self::NonceRetryExhausted(_)
             | Self::Unanswered { .. }
-            | Self::Dpop(_)
-            | Self::Session(_) => false,
+            | Self::Dpop(_) => false,
         }
     }
 
@@ -246,6 +255,7 @@ impl Error {
             Self::Identity(error) => error.retry_after(),
             Self::Discovery(DiscoveryError::Status { retry_after, .. }) => *retry_after,
             Self::Xrpc(error) => error.retry_after,
+            Self::Session(SessionError::RetryLater { after }) => Some(*after),
             _ => None,
         }
     }
@@ -265,6 +275,7 @@ impl Error {
                 | CallbackProblem::Missing("iss")
                 | CallbackProblem::RedirectUri { .. }
                 | CallbackProblem::ResponseMode { .. } => true,
+                CallbackProblem::OtherBrowser => true,
                 CallbackProblem::Unreadable
                 | CallbackProblem::Missing(_)
                 | CallbackProblem::Expired => false,

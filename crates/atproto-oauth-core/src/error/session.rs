@@ -1,8 +1,13 @@
-//! Why a session cannot be used.
+//! Why a session cannot be used, and how it ended.
 
+use std::fmt;
+use std::time::Duration;
+
+use atproto_sansio::StoreError;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// The session does not fit the client, or can't be refreshed.
+/// The session does not fit the client, can't be refreshed, or is not in the store.
 #[derive(Clone, Debug, Error, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum SessionError {
@@ -33,4 +38,89 @@ pub enum SessionError {
     /// or log in again.
     #[error("the session was made for another client_id; use that client, or log in again")]
     OtherClient,
+    /// The store has no session under this key. It was never stored, or it has ended.
+    #[error("there is no such session: it has ended, or the store is another one; log in again")]
+    NotFound,
+    /// The record under this key is the session of another account or login. Somebody has moved
+    /// records in the store.
+    #[error("the store has another session under this key: restore the store, or log in again")]
+    OtherSession,
+    /// The session was logged out.
+    #[error("the session was logged out; log in again")]
+    LoggedOut,
+    /// The session has ended while it was used, and its record is deleted.
+    #[error("the session has ended, because {0}; log in again")]
+    Ended(DeletedCause),
+    /// The session can't be renewed. Its record is kept, and a later refresh may succeed.
+    #[error("{0}; log in again")]
+    NeedsReauth(ReauthCause),
+    /// A refresh has failed a moment ago. The next one may begin after this time.
+    #[error("the session could not be renewed a moment ago: try again in {} s", .after.as_secs() + 1)]
+    RetryLater {
+        /// Time until the next refresh may begin.
+        after: Duration,
+    },
+    /// The server has refused the access token again, after a refresh. Log in again.
+    #[error("the server refuses the new access token, too; log in again")]
+    TokenRefused,
+    /// The session has new tokens, and the store could not save them. The process keeps them, and
+    /// goes on trying.
+    #[error("the new tokens of the session could not be saved: {0}")]
+    NotSaved(StoreError),
+}
+
+/// Why the user has to log in again.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ReauthCause {
+    /// The account's PDS names another authorization server.
+    AccountMigrated,
+    /// The server refuses the refresh token again and again, with an error that no specification
+    /// defines.
+    Refused,
+}
+
+/// Why a session has ended.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum DeletedCause {
+    /// The user logged out, or a later login replaced the session.
+    LoggedOut,
+    /// The server ended the session: the user or the server revoked it, or it was not used for too
+    /// long.
+    Revoked,
+    /// The response with the new tokens was lost: a connection broke, or a process ended between
+    /// spending the old token and storing the new one.
+    RotationResponseLost,
+    /// The record came from a backup, and its refresh token was spent since.
+    RestoredFromBackup,
+    /// The server issued tokens that must not be used, such as those of another account.
+    TokensRejected,
+    /// The access token has expired, and there is no refresh token.
+    Expired,
+}
+
+impl fmt::Display for ReauthCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::AccountMigrated => "the account has moved to another authorization server",
+            Self::Refused => "the authorization server refuses to renew the session",
+        })
+    }
+}
+
+impl fmt::Display for DeletedCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::LoggedOut => "it was logged out",
+            Self::Revoked => "the authorization server ended it",
+            Self::RotationResponseLost => "the response with its new tokens was lost",
+            Self::RestoredFromBackup => {
+                "it was restored from a backup, and its tokens were spent since"
+            }
+            Self::TokensRejected => "the server issued tokens that must not be used",
+            Self::Expired => "its tokens have expired",
+        })
+    }
 }

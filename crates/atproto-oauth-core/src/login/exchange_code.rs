@@ -29,7 +29,7 @@ use thiserror::Error;
 use crate::client::config::Config;
 use crate::discovery::verify::{self, Verified, Verify, Wanted};
 use crate::endpoints::form::FormEndpoint;
-use crate::endpoints::token::{Grant, Granted, Issued, Token};
+use crate::endpoints::token::{Grant, Granted, Issued, Limits, Token};
 use crate::error::{AuthorityError, EndpointName, Error};
 use crate::login::callback::CallbackParams;
 use crate::login::pending::Pending;
@@ -176,6 +176,7 @@ impl Login {
                 redirect_uri: pending.redirect_uri.as_str().to_owned(),
                 code_verifier: pending.code_verifier.clone(),
             },
+            limits: Limits::default(),
         };
         let token = Dpop::new(token, &pending.dpop_key).with_hint(pending.nonce.clone());
         let check = pending.expected.clone().map(|did| self.verify(did));

@@ -21,7 +21,7 @@ use crate::client::config::Config;
 use crate::discovery::verify::Verified;
 use crate::endpoints::form::FormEndpoint;
 use crate::endpoints::refusal::Refusal;
-use crate::endpoints::token::{Grant, Issued, Token};
+use crate::endpoints::token::{Grant, Issued, Limits, Token};
 use crate::error::{AuthorityError, EndpointName, Error, SessionError};
 use crate::session::refresh::{RefreshError, Refreshed, SessionEffect};
 use crate::session::revoke::{self, RevokeTokens};
@@ -37,6 +37,7 @@ pub(crate) struct Spend {
 struct Old {
     config: Arc<Config>,
     session: Session,
+    limits: Limits,
 }
 
 enum State {
@@ -51,7 +52,14 @@ const PATIENCE: Duration = Duration::from_secs(45);
 
 impl Spend {
     pub(crate) fn new(config: Arc<Config>, session: Session, verified: Verified) -> Self {
-        Self { old: Old { config, session }, steps: Steps::begin(State::Start(Box::new(verified))) }
+        let old = Old { config, session, limits: Limits::default() };
+        Self { old, steps: Steps::begin(State::Start(Box::new(verified))) }
+    }
+
+    /// Sends no attempt beyond these limits.
+    pub(crate) fn within(mut self, limits: Limits) -> Self {
+        self.old.limits = limits;
+        self
     }
 }
 
@@ -100,7 +108,8 @@ impl Old {
             auth,
             reach: self.config.reach(),
         };
-        let token = Token { endpoint, grant: Grant::Refresh { refresh_token } };
+        let token =
+            Token { endpoint, grant: Grant::Refresh { refresh_token }, limits: self.limits };
         Ok(Dpop::new(token, &self.session.dpop_key))
     }
 
@@ -204,7 +213,8 @@ impl Old {
             | Error::Transport(_)
             | Error::Dpop(_)
             | Error::Session(_)
-            | Error::Xrpc(_) => SessionEffect::Keep,
+            | Error::Xrpc(_)
+            | Error::Store(_) => SessionEffect::Keep,
         };
         RefreshError::new(error, effect)
     }

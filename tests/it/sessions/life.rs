@@ -1,0 +1,120 @@
+//! Tests: the life of a stored session, from its login to its end.
+
+use std::time::Duration;
+
+use atproto_identity::Did;
+use atproto_oauth_core::{Renew, Revocation, SessionChange, SessionError, SessionKey};
+use atproto_oauth_sandbox::Seen;
+
+use crate::sessions::{ALICE, Managed};
+
+#[test]
+fn a_session_lives_in_the_store_from_login_to_logout() {
+    let mut managed = Managed::new();
+    let key = managed.log_in(ALICE);
+    assert!(matches!(managed.changes()[..], [SessionChange::Created]));
+    let keys: Vec<_> = managed.sandbox.records().keys().cloned().collect();
+    assert_eq!(keys, [format!("session/{key}")]);
+
+    let session = managed.restore(&key).unwrap();
+    assert_eq!(managed.who_am_i(&session).unwrap().reply.response.status(), 200);
+
+    let out = managed.sandbox.run_in(&mut managed.process, managed.sessions.revoke(&key)).unwrap();
+    assert!(matches!(out.revocation, Some(Ok(Revocation::Revoked))));
+    assert!(managed.sandbox.records().is_empty());
+    assert!(matches!(managed.changes()[..], [SessionChange::LoggedOut(Ok(_))]));
+    assert_eq!(managed.restore(&key).unwrap_err().error, SessionError::NotFound.into());
+    // Rule G-46
+    let again =
+        managed.sandbox.run_in(&mut managed.process, managed.sessions.revoke(&key)).unwrap();
+    assert!(again.revocation.is_none());
+}
+
+#[test]
+fn an_expired_token_is_renewed_before_it_is_used() {
+    let mut managed = Managed::new();
+    let key = managed.log_in(ALICE);
+    let old = managed.restore(&key).unwrap();
+    managed.sandbox.advance(Duration::from_secs(2 * 60 * 60));
+    managed.changes();
+    let reply = managed.who_am_i(&old).unwrap();
+    assert_eq!(reply.reply.response.status(), 200);
+    assert_ne!(reply.session.access_token().expose(), old.access_token().expose());
+    assert!(matches!(managed.changes()[..], [SessionChange::Refreshed]));
+    // The store has the new tokens.
+    let stored = managed.restore(&key).unwrap();
+    assert_eq!(stored.access_token().expose(), reply.session.access_token().expose());
+}
+
+#[test]
+fn many_tasks_of_a_process_refresh_once() {
+    let mut managed = Managed::new();
+    let key = managed.log_in(ALICE);
+    managed.sandbox.advance(Duration::from_secs(2 * 60 * 60));
+    let sessions = managed.sessions.clone();
+    let before = token_requests(&managed);
+    let restored = managed.sandbox.run_all((0..1000).map(|_| sessions.restore(&key)));
+    let token = |session: &atproto_oauth_core::Session| session.access_token().expose().to_owned();
+    let tokens: Vec<_> = restored.iter().map(|session| token(session.as_ref().unwrap())).collect();
+    assert_eq!(tokens.len(), 1000);
+    assert!(tokens.iter().all(|token| *token == tokens[0]));
+    // One refresh, and at most one retry for a nonce.
+    assert!(token_requests(&managed) - before <= 2);
+}
+
+/// Number of requests to a token endpoint so far.
+fn token_requests(managed: &Managed) -> usize {
+    let is_token = |seen: &&Seen| match seen {
+        Seen::Request(exchange) => exchange.url.path() == "/oauth/token",
+        _ => false,
+    };
+    managed.sandbox.log().iter().filter(is_token).count()
+}
+
+#[test]
+fn a_refused_token_is_renewed_once_and_the_request_repeated() {
+    let mut managed = Managed::new();
+    let key = managed.log_in(ALICE);
+    let session = managed.restore(&key).unwrap();
+    // Another process has renewed the session, so that the token at hand is no longer valid.
+    let renewed = managed.sessions.restore(&key).renew(Renew::Always);
+    let renewed = managed.sandbox.run(renewed).unwrap();
+    let reply = managed.who_am_i(&session).unwrap();
+    assert_eq!(reply.reply.response.status(), 200);
+    // Rule G-04: the stored token is another one, so nothing is refreshed.
+    let known = [session.access_token().expose(), renewed.access_token().expose()];
+    assert!(known.contains(&reply.session.access_token().expose()));
+}
+
+#[test]
+fn sessions_of_an_account_are_listed() {
+    let mut managed = Managed::new();
+    let (first, second) = (managed.log_in(ALICE), managed.log_in(ALICE));
+    let carol = managed.log_in("carol.example.com");
+    let list = |managed: &mut Managed, did: Option<&Did>| {
+        let page = managed.sandbox.run(managed.sessions.list(did)).unwrap();
+        assert!(page.sessions.iter().all(|stored| stored.session.is_ok()));
+        page.sessions.into_iter().map(|stored| stored.key).collect::<Vec<SessionKey>>()
+    };
+    let mut of_alice = vec![first.clone(), second.clone()];
+    of_alice.sort();
+    assert_eq!(list(&mut managed, Some(first.did())), of_alice);
+    let mut all = vec![first, second, carol];
+    all.sort();
+    assert_eq!(list(&mut managed, None), all);
+}
+
+#[test]
+fn a_keeper_finds_the_sessions_that_were_not_renewed_for_long() {
+    // Rule G-07
+    let mut managed = Managed::new();
+    let old = managed.log_in(ALICE);
+    managed.sandbox.advance(Duration::from_secs(7 * 24 * 60 * 60));
+    let _new = managed.log_in(ALICE);
+    let time = managed.sandbox.now() - Duration::from_secs(24 * 60 * 60);
+    let due = managed.sandbox.run(managed.sessions.list(None).idle_since(time)).unwrap();
+    assert_eq!(due.sessions.iter().map(|stored| &stored.key).collect::<Vec<_>>(), [&old]);
+    let _ = managed.sandbox.run(managed.sessions.restore(&old).renew(Renew::Always)).unwrap();
+    let due = managed.sandbox.run(managed.sessions.list(None).idle_since(time)).unwrap();
+    assert!(due.sessions.is_empty());
+}

@@ -3,9 +3,9 @@
 //! The public JWK and the JOSE header are encoded once per key. RFC 9449 section 4.2.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use atproto_sansio::{Entropy, Keys, SecretKey, SecretString, Signer};
+use atproto_sansio::{Entropy, KeyError, Keys, SecretKey, SecretString, Signer};
 use base64ct::{Base64UrlUnpadded, Encoding};
 use http::HeaderValue;
 use serde::ser::SerializeStruct;
@@ -124,7 +124,8 @@ impl Serialize for DpopKey {
 }
 
 impl<'de> Deserialize<'de> for DpopKey {
-    /// Reads a private JWK into a key of [`P256Keys`].
+    /// Reads a private JWK into a key of [`P256Keys`]. If `d` does not match `x` and `y`, the key can't
+    /// sign.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
         struct Members {
@@ -142,7 +143,43 @@ impl<'de> Deserialize<'de> for DpopKey {
             decode_32(&d).ok_or_else(|| de::Error::custom("`d` must be 32 bytes in base64url"))?;
         let secret = SecretKey::new(scalar);
         scalar.zeroize();
-        Self::import(&jwk, &secret, &P256Keys).map_err(de::Error::custom)
+        Ok(Self::new(Arc::new(StoredKey { public: *jwk.point(), secret, imported: OnceLock::new() })))
+    }
+}
+
+/// A key that was read from a store, and is imported when it signs for the first time: most stored
+/// sessions are read without a signature, and an import costs as much as one.
+struct StoredKey {
+    /// The point as it was stored, which is on the curve.
+    public: [u8; 64],
+    secret: SecretKey,
+    imported: OnceLock<Result<Arc<dyn Signer>, KeyError>>,
+}
+
+impl StoredKey {
+    fn signer(&self) -> Result<&dyn Signer, KeyError> {
+        let import = || {
+            let signer = P256Keys.import(&self.secret)?;
+            match *signer.public() == self.public {
+                true => Ok(signer),
+                false => Err(KeyError("the stored `d` is not the private key of `x` and `y`")),
+            }
+        };
+        self.imported.get_or_init(import).as_deref().map_err(|error| *error)
+    }
+}
+
+impl Signer for StoredKey {
+    fn public(&self) -> &[u8; 64] {
+        &self.public
+    }
+
+    fn sign(&self, message: &[u8]) -> Result<[u8; 64], KeyError> {
+        self.signer()?.sign(message)
+    }
+
+    fn export(&self) -> Option<SecretKey> {
+        Some(self.secret.clone())
     }
 }
 
@@ -182,6 +219,17 @@ mod tests {
         {
             assert!(DpopKey::from_jwk(broken, &P256Keys).is_err());
         }
+    }
+
+    #[test]
+    fn a_stored_key_whose_scalar_is_of_another_key_never_signs() {
+        let key = DpopKey::from_jwk(EXAMPLE, &P256Keys).unwrap();
+        let json = serde_json::to_string(&key).unwrap();
+        let mixed: DpopKey = serde_json::from_str(&json.replace("jpsQ", "jpsR")).unwrap();
+        assert!(matches!(mixed.0.signer.sign(b"message"), Err(KeyError(_))));
+        let stored: DpopKey = serde_json::from_str(&json).unwrap();
+        let signature = stored.0.signer.sign(b"message").unwrap();
+        assert!(crate::verify(key.jwk().point(), b"message", &signature));
     }
 
     #[test]

@@ -299,6 +299,13 @@ impl Sandbox {
         }
     }
 
+    /// Returns whether `refresh_token` is the current refresh token of a session on this server that has
+    /// not ended and not expired.
+    pub fn is_current(&self, at: ServerId, refresh_token: &str) -> bool {
+        let mut alive = self.server(at).grants.alive(self.clock(at));
+        alive.any(|grant| grant.refresh_token.as_deref() == Some(refresh_token))
+    }
+
     /// Returns the number of sessions on a server that have not ended and not expired.
     pub fn sessions(&self, at: ServerId) -> usize {
         self.server(at).grants.alive(self.clock(at)).count()

@@ -29,6 +29,9 @@ pub struct Habits {
     /// Maximum time by which `iat` and `nbf` of a DPoP proof may be after the clock of the server,
     /// and `exp` before it.
     pub iat_future: Duration,
+    /// Whether the signatures of DPoP proofs are verified. No server that people run goes without it;
+    /// a simulation of many sessions does, to save time.
+    pub verifies_proofs: bool,
     /// Whether a DPoP proof without a nonce is accepted, although the server hands out nonces.
     pub accepts_missing_nonce: bool,
     /// Maximum age of a nonce. `None`: nonces rotate, see
@@ -107,6 +110,7 @@ impl Habits {
         Self {
             iat_past: Duration::from_secs(190),
             iat_future: Duration::from_secs(180),
+            verifies_proofs: true,
             accepts_missing_nonce: false,
             nonce_lifetime: None,
             nonce_on_success: NonceOnSuccess::Always,

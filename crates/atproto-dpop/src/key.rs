@@ -143,7 +143,11 @@ impl<'de> Deserialize<'de> for DpopKey {
             decode_32(&d).ok_or_else(|| de::Error::custom("`d` must be 32 bytes in base64url"))?;
         let secret = SecretKey::new(scalar);
         scalar.zeroize();
-        Ok(Self::new(Arc::new(StoredKey { public: *jwk.point(), secret, imported: OnceLock::new() })))
+        Ok(Self::new(Arc::new(StoredKey {
+            public: *jwk.point(),
+            secret,
+            imported: OnceLock::new(),
+        })))
     }
 }
 

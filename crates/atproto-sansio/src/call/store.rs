@@ -69,8 +69,9 @@ pub enum StoreOperation {
 
 /// One page of keys, in an order that the store chooses.
 ///
-/// A key that is neither written nor deleted meanwhile is on exactly one page.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+/// A key that is neither written nor deleted meanwhile is on exactly one page. `Debug` omits the
+/// position, because it can be a key.
+#[derive(Clone, Default, Eq, PartialEq)]
 pub struct Listing {
     /// The keys of this page with what the store knows of their records.
     pub entries: Vec<Listed>,
@@ -163,6 +164,8 @@ pub enum StoreErrorKind {
     Unreadable,
     /// The key or the value is larger than the store accepts. Nothing was stored.
     TooLarge,
+    /// The key, the prefix or the position of a listing is malformed. Nothing was stored.
+    Invalid,
     /// The store is not set up as it must be, for example without its table.
     Misconfigured,
     /// The driver has no store.
@@ -209,6 +212,7 @@ impl fmt::Display for StoreError {
             StoreErrorKind::Unavailable => "the store is not available: ",
             StoreErrorKind::Unreadable => "the stored record can't be read: ",
             StoreErrorKind::TooLarge => "the record is too large for the store: ",
+            StoreErrorKind::Invalid => "the request to the store is malformed: ",
             StoreErrorKind::Misconfigured => "the store is not set up: ",
             StoreErrorKind::Unsupported => "there is no store: ",
         })?;
@@ -242,6 +246,15 @@ impl StoreCall {
 impl fmt::Debug for SecretBytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "SecretBytes({} bytes)", self.0.len())
+    }
+}
+
+impl fmt::Debug for Listing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Listing")
+            .field("entries", &self.entries)
+            .field("is_last", &self.next.is_none())
+            .finish_non_exhaustive()
     }
 }
 

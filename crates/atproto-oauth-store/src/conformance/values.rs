@@ -50,8 +50,8 @@ pub(super) async fn an_expiry_is_returned_and_not_judged(case: &Case<'_>) -> Out
 
 pub(super) async fn a_value_is_kept_whole_or_refused(case: &Case<'_>) -> Outcome {
     let key = case.key("a");
-    for exponent in 16..=24 {
-        for size in [(1 << exponent) - 1, 1 << exponent, (1 << exponent) + 1] {
+    for exponent in [16, 18, 20, 22, 24] {
+        for size in [1 << exponent, (1 << exponent) + 1] {
             case.write(&key, b"before", Expect::Any).await?;
             let value = long(size);
             let expected = match case.store().save(&key, &secret(&value), Expect::Any, None).await {
@@ -73,6 +73,11 @@ pub(super) async fn a_value_is_kept_whole_or_refused(case: &Case<'_>) -> Outcome
 }
 
 /// Bytes without a short period, so that a lost piece changes them.
-fn long(size: u32) -> Vec<u8> {
-    (0..size).map(|number| number.wrapping_mul(2_654_435_761).to_be_bytes()[0]).collect()
+fn long(size: usize) -> Vec<u8> {
+    let block: Vec<u8> = (0..997_u32)
+        .map(|number| number.pow(2).to_be_bytes()[2] ^ number.to_be_bytes()[3])
+        .collect();
+    let mut bytes = block.repeat(size / block.len() + 1);
+    bytes.truncate(size);
+    bytes
 }

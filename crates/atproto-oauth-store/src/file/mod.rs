@@ -8,8 +8,10 @@ mod path;
 mod platform;
 mod walk;
 
+use std::collections::HashSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::sleep;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -31,6 +33,12 @@ const STALE: Duration = Duration::from_secs(60 * 60);
 
 /// Time that a writer waits for another writer of the same record.
 const LOCK_WAIT: Duration = Duration::from_secs(10);
+
+/// Depth of the folders that many records share: the first segment, and the 256 folders below it.
+const SHARED_DEPTH: usize = 2;
+
+/// Number of shared folders that a store remembers.
+const MAX_SYNCED: usize = 4096;
 
 /// A store in a directory, for several processes on one machine.
 ///
@@ -63,6 +71,8 @@ pub struct FileStore {
     records: Folder,
     locks: Folder,
     temporary: Folder,
+    /// Outer folders that this process has seen on the disk.
+    synced: Mutex<HashSet<Vec<String>>>,
 }
 
 impl FileStore {
@@ -77,7 +87,7 @@ impl FileStore {
         let path: &Path = &path.as_ref().components().collect::<PathBuf>();
         let root = Folder::root(path)?;
         let open = |name: &str| {
-            root.create(name).map_err(|error| {
+            root.create(name).map(|(folder, _)| folder).map_err(|error| {
                 let path = path.join(name);
                 misconfigured(format!(
                     "the store can't open the folder {}: {error}",
@@ -90,6 +100,7 @@ impl FileStore {
             records: open("records")?,
             locks: open("locks")?,
             temporary: open("temporary")?,
+            synced: Mutex::default(),
         };
         root.sync().map_err(|error| {
             let detail = format!("the file system of {} can't sync: {error}", path.display());
@@ -140,12 +151,24 @@ impl FileStore {
     /// that exists needs no more than the sync of its own folder.
     fn create_folder(&self, folders: &[String]) -> std::io::Result<Folder> {
         let mut outer = self.records.again()?;
-        for name in folders {
-            let inner = outer.create(name)?;
-            outer.sync()?;
+        for (depth, name) in folders.iter().enumerate() {
+            let (inner, is_new) = outer.create(name)?;
+            // A folder that another process has created may not be on the disk yet.
+            let shared = folders.get(..=depth).filter(|path| path.len() <= SHARED_DEPTH);
+            if is_new || !shared.is_some_and(|path| self.synced().contains(path)) {
+                outer.sync()?;
+                let mut synced = self.synced();
+                if let Some(path) = shared.filter(|_| synced.len() < MAX_SYNCED) {
+                    synced.insert(path.to_vec());
+                }
+            }
             outer = inner;
         }
         Ok(outer)
+    }
+
+    fn synced(&self) -> MutexGuard<'_, HashSet<Vec<String>>> {
+        self.synced.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Reads the record of one file.

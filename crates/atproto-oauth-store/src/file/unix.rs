@@ -87,13 +87,15 @@ impl Folder {
         }
     }
 
-    /// The folder `name` in this one, which is created if it is missing.
-    pub(super) fn create(&self, name: &str) -> io::Result<Self> {
-        match mkdirat(&self.0, name, Mode::RWXU) {
-            Ok(()) | Err(Errno::EXIST) => {}
+    /// The folder `name` in this one, and whether it was missing and is new.
+    pub(super) fn create(&self, name: &str) -> io::Result<(Self, bool)> {
+        let is_new = match mkdirat(&self.0, name, Mode::RWXU) {
+            Ok(()) => true,
+            Err(Errno::EXIST) => false,
             Err(error) => return Err(error.into()),
-        }
-        self.open(name)?.ok_or_else(|| ErrorKind::NotFound.into())
+        };
+        let folder = self.open(name)?.ok_or(ErrorKind::NotFound)?;
+        Ok((folder, is_new))
     }
 
     /// Reads the file `name`, unless it is larger than `limit` bytes.

@@ -73,13 +73,15 @@ impl Folder {
         }
     }
 
-    /// The folder `name` in this one, which is created if it is missing.
-    pub(super) fn create(&self, name: &str) -> io::Result<Self> {
-        match fs::create_dir(self.0.join(name)) {
-            Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
-            _ => {}
-        }
-        self.open(name)?.ok_or_else(|| ErrorKind::NotFound.into())
+    /// The folder `name` in this one, and whether it was missing and is new.
+    pub(super) fn create(&self, name: &str) -> io::Result<(Self, bool)> {
+        let is_new = match fs::create_dir(self.0.join(name)) {
+            Ok(()) => true,
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => false,
+            Err(error) => return Err(error),
+        };
+        let folder = self.open(name)?.ok_or(ErrorKind::NotFound)?;
+        Ok((folder, is_new))
     }
 
     /// Reads the file `name`, unless it is larger than `limit` bytes.

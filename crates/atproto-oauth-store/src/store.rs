@@ -7,7 +7,10 @@ use atproto_sansio::{Deleted, Expect, Listing, Record, Saved, SecretBytes, Store
 /// # Keys
 ///
 /// A key is one or more segments with `/` between them. A segment is not empty and is text of any
-/// other characters.
+/// other characters. A key or prefix of another form is an error of the kind [`Invalid`], and so is a
+/// key with a character that the store can't keep, such as NUL.
+///
+/// [`Invalid`]: atproto_sansio::StoreErrorKind::Invalid
 ///
 /// # Promises
 ///

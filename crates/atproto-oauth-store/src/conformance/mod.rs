@@ -10,7 +10,7 @@
 //!
 //! The checks write under random keys and remove them again, so the store may have other records.
 //! [`run`] uses a thread for each of several writers. [`run_async`] needs no runtime of its own: it
-//! polls the futures of all writers in turn. [`processes`] and [`processes_async`] are for stores that
+//! polls the futures of all writers in turn. [`processes()`] and [`processes_async`] are for stores that
 //! several processes share.
 
 mod case;

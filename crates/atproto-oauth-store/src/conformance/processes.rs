@@ -32,12 +32,9 @@ const PLACE: &str = "ATPROTO_OAUTH_STORE_CONFORMANCE_PLACE";
 ///
 /// ```no_run
 /// # use atproto_oauth_store::{MemoryStore as MyStore, conformance};
-/// #[test]
-/// fn processes_add_up() {
-///     let open = |place: &str| MyStore::new(); // opens the store at `place`
-///     conformance::processes("processes_add_up", "/tmp/store", open).unwrap();
-/// }
-/// # processes_add_up();
+/// // The body of a `#[test]` with the name `processes_add_up`.
+/// let open = |place: &str| MyStore::new(); // opens the store at `place`
+/// conformance::processes("processes_add_up", "/tmp/store", open).unwrap();
 /// ```
 ///
 /// # Errors

@@ -72,7 +72,7 @@ pub(super) fn check(connection: &Connection, durability: Durability) -> Result<(
             return Err(misconfigured(format!(
                 "the database may lose a write that it has confirmed: journal_mode is {journal} and \
                  synchronous is {synchronous}; run `PRAGMA journal_mode=WAL` and `PRAGMA \
-                 synchronous=FULL`, or accept the loss with `with_relaxed_connection`"
+                 synchronous=FULL`, or accept the loss with `open_relaxed` or `with_relaxed_connection`"
             )));
         }
     }

@@ -11,6 +11,8 @@ mod checks;
 #[cfg(all(feature = "file", unix))]
 mod file;
 mod memory;
+#[cfg(feature = "file")]
+mod pooled;
 mod split;
 #[cfg(feature = "sqlite")]
 mod sqlite;

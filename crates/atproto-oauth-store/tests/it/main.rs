@@ -17,7 +17,9 @@ mod split;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
-use atproto_oauth_store::{Record, SecretBytes, Store};
+use atproto_oauth_store::SecretBytes;
+#[cfg(any(feature = "file", feature = "sqlite"))]
+use atproto_oauth_store::{Record, Store};
 
 /// A value of a record.
 pub(crate) fn value(bytes: &[u8]) -> SecretBytes {
@@ -25,6 +27,7 @@ pub(crate) fn value(bytes: &[u8]) -> SecretBytes {
 }
 
 /// The record under `key`, which must exist.
+#[cfg(any(feature = "file", feature = "sqlite"))]
 pub(crate) fn loaded(store: &impl Store, key: &str) -> Record {
     store.load(key).unwrap().unwrap()
 }

@@ -6,7 +6,7 @@ mod example;
 use std::time::Duration;
 
 use atproto_oauth_reqwest::{
-    ClientKey, Driver, OAuthClient, P256Keys, Resolver, System, SystemEntropy, tokio,
+    ClientKey, Driver, P256Keys, Resolver, StatelessClient, System, SystemEntropy, tokio,
 };
 use atproto_oauth_sandbox::Served;
 
@@ -19,7 +19,7 @@ fn backend(network: &Served) -> example::Backend {
     network.sandbox().publish_client(&client);
     let driver = Driver::builder(System::new(P256Keys)).development();
     let driver = driver.nameserver(network.nameserver()).build();
-    example::Backend::new(OAuthClient::with_driver(client, driver))
+    example::Backend::new(StatelessClient::with_driver(client, driver))
 }
 
 const GET_SESSION: &str = "com.atproto.server.getSession";

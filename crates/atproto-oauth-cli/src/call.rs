@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{self, Write};
 
 use atproto_oauth_core::{Session, xrpc};
-use atproto_oauth_ureq::OAuthClient;
+use atproto_oauth_ureq::StatelessClient;
 use atproto_sansio::{Body, System};
 use http::Request;
 use serde_json::{Map, Value};
@@ -19,8 +19,10 @@ pub(crate) fn run(call: &Call) -> Result<(), Failure> {
     let request = request(call)?;
     let file = SessionFile::new(common)?;
     let mut session = file.load()?;
-    let client =
-        OAuthClient::with_driver(network::client_of(&session, common)?, network::driver(common)?);
+    let client = StatelessClient::with_driver(
+        network::client_of(&session, common)?,
+        network::driver(common)?,
+    );
 
     let places = [session.pds().to_string(), session.issuer().to_string()];
     let places = places.each_ref().map(String::as_str);
@@ -42,7 +44,11 @@ pub(crate) fn run(call: &Call) -> Result<(), Failure> {
 
 /// Refreshes the session and stores it before its first use. If another process has refreshed the
 /// session in the meantime, the stored session is returned instead.
-fn refresh(client: &OAuthClient, file: &SessionFile, stale: &Session) -> Result<Session, Failure> {
+fn refresh(
+    client: &StatelessClient,
+    file: &SessionFile,
+    stale: &Session,
+) -> Result<Session, Failure> {
     let _lock = file.lock()?;
     let current = file.load()?;
     if current.access_token().expose() != stale.access_token().expose() {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use atproto_oauth_core::{LoggedIn, Subject};
-use atproto_oauth_ureq::OAuthClient;
+use atproto_oauth_ureq::StatelessClient;
 use atproto_sansio::System;
 
 use crate::arguments::Login;
@@ -16,7 +16,8 @@ use crate::session_file::SessionFile;
 pub(crate) fn run(login: &Login) -> Result<(), Failure> {
     let common = &login.common;
     let subject = Subject::parse(&login.subject)?;
-    let client = OAuthClient::with_driver(network::new_client(login)?, network::driver(common)?);
+    let client =
+        StatelessClient::with_driver(network::new_client(login)?, network::driver(common)?);
     let file = SessionFile::new(common)?;
     // Before the browser is opened, because tokens that can't be stored are lost.
     file.try_out()?;

@@ -5,7 +5,7 @@ use std::fs;
 use atproto_dpop::P256Keys;
 use atproto_identity::Resolver;
 use atproto_oauth_core::{Client, ClientBuilder, Revocation, Scopes, Session};
-use atproto_oauth_ureq::{Driver, OAuthClient};
+use atproto_oauth_ureq::{Driver, StatelessClient};
 use atproto_sansio::{System, is_development_host};
 use url::Url;
 
@@ -39,7 +39,11 @@ fn configure(builder: ClientBuilder, common: &Common) -> ClientBuilder {
 
 /// Revokes the tokens of a session that can't be stored, because `failure` happened. Returns that
 /// failure with the result of the revocation.
-pub(crate) fn revoke_unstored(client: &OAuthClient, session: Session, failure: Failure) -> Failure {
+pub(crate) fn revoke_unstored(
+    client: &StatelessClient,
+    session: Session,
+    failure: Failure,
+) -> Failure {
     let server = session.issuer().to_string();
     match client.revoke(session) {
         Ok(Revocation::Revoked) => failure.and("the new tokens were revoked: log in again"),

@@ -8,7 +8,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use atproto_dpop::{DpopKey, P256Keys, Proof};
 use atproto_identity::Resolver;
 use atproto_oauth_core::{CallbackParams, Client, ClientKey, Scopes};
-use atproto_oauth_ureq::{Driver, OAuthClient};
+use atproto_oauth_ureq::{Driver, StatelessClient};
 use atproto_sansio::{Keys, System, SystemEntropy};
 use serde_json::Value;
 use url::{Position, Url};
@@ -189,7 +189,7 @@ fn a_confidential_client_is_published() {
     let driver = Driver::builder(System::new(P256Keys))
         .development()
         .nameserver(text("/nameserver").parse().unwrap());
-    let client = OAuthClient::with_driver(build(text("/plc").parse().unwrap()), driver.build());
+    let client = StatelessClient::with_driver(build(text("/plc").parse().unwrap()), driver.build());
     let login = client.authorize("alice.test".parse().unwrap()).unwrap();
     let back = CallbackParams::parse(allow(&login.url).as_str()).unwrap();
     let session = client.callback(login.pending, back).unwrap().session;

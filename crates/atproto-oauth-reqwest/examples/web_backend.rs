@@ -11,9 +11,9 @@ use std::sync::Arc;
 
 use atproto_oauth_reqwest::tokio::{self, sync::Mutex};
 use atproto_oauth_reqwest::{
-    CallbackParams, Client, ClientBuilder, ClientKey, OAuthClient, P256Keys, Pending,
-    ResourceReply, Scopes, Session, SessionEffect, Subject, System, SystemEntropy, UnixTime,
-    url::Url, xrpc,
+    CallbackParams, Client, ClientBuilder, ClientKey, P256Keys, Pending, ResourceReply, Scopes,
+    Session, SessionEffect, StatelessClient, Subject, System, SystemEntropy, UnixTime, url::Url,
+    xrpc,
 };
 
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
@@ -23,7 +23,7 @@ type Entry = Arc<Mutex<Option<Session>>>;
 
 /// The state of the backend. A real one keeps both maps in a database, as the text of `to_json`.
 pub(crate) struct Backend {
-    oauth: OAuthClient,
+    oauth: StatelessClient,
     /// Logins that wait for their callback, by `state`.
     pending: Mutex<HashMap<String, Pending>>,
     /// Sessions by the value of the user's session cookie. Each has a lock of its own, so that it
@@ -41,7 +41,7 @@ pub(crate) fn client(key: ClientKey) -> Result<ClientBuilder> {
 
 impl Backend {
     /// A backend without logins and sessions.
-    pub(crate) fn new(oauth: OAuthClient) -> Self {
+    pub(crate) fn new(oauth: StatelessClient) -> Self {
         Self { oauth, pending: Mutex::default(), sessions: Arc::default() }
     }
 
@@ -159,5 +159,5 @@ pub(crate) fn main() -> Result<()> {
     println!("https://app.client.dev/jwks.json:\n{}", client.jwks());
     let Ok(handle) = std::env::var("HANDLE") else { return Ok(()) };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(serve(Backend::new(OAuthClient::new(client)), &handle))
+    runtime.block_on(serve(Backend::new(StatelessClient::new(client)), &handle))
 }

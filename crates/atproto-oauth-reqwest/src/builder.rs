@@ -7,6 +7,7 @@ use std::num::NonZero;
 use std::sync::Arc;
 
 use atproto_oauth_core::exports::P256Keys;
+use atproto_oauth_store::{AsyncStore, Store};
 use atproto_sansio::{Notice, System};
 use http::HeaderValue;
 use rustls::RootCertStore;
@@ -18,6 +19,7 @@ use crate::driver::{Driver, Inner};
 use crate::notices::Notices;
 use crate::shared::Shared;
 use crate::sign::RemoteSigner;
+use crate::stores::Stores;
 
 /// Builds a [`Driver`] with other settings than the default; see [`Driver::builder`].
 #[derive(Clone, Debug)]
@@ -33,6 +35,7 @@ pub struct DriverBuilder {
     nameserver: Option<SocketAddr>,
     remote_signer: RemoteSigner,
     notices: Notices,
+    stores: Stores,
 }
 
 /// The error of [`DriverBuilder::root_certificate`]: no usable certificate in the given bytes.
@@ -52,6 +55,7 @@ impl DriverBuilder {
             nameserver: None,
             remote_signer: RemoteSigner::default(),
             notices: Notices::default(),
+            stores: Stores::default(),
         }
     }
 
@@ -138,6 +142,23 @@ impl DriverBuilder {
         self
     }
 
+    /// Keeps the records of managed sessions in `store`. Without a store, the machines of
+    /// [`Sessions`](atproto_oauth_core::Sessions) fail.
+    ///
+    /// An operation of the store that takes longer than ten seconds counts as failed, and may have been
+    /// applied.
+    pub fn store(mut self, store: impl AsyncStore) -> Self {
+        self.stores = Stores::of_async(store);
+        self
+    }
+
+    /// Keeps the records of managed sessions in a blocking `store`, whose operations run in the
+    /// runtime's threads for blocking work.
+    pub fn blocking_store(mut self, store: impl Store + 'static) -> Self {
+        self.stores = Stores::of_blocking(store);
+        self
+    }
+
     /// Calls `handler` with each [`Notice`] of a machine, whoever waits for the result of the machine.
     ///
     /// The machine goes on when `handler` returns, so `handler` should be quick. A panic of `handler`
@@ -164,6 +185,7 @@ impl DriverBuilder {
             shared: Shared::default(),
             remote_signer: self.remote_signer,
             notices: self.notices,
+            stores: self.stores,
         })
     }
 }

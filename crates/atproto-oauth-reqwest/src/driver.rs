@@ -13,9 +13,10 @@ use atproto_sansio::{
 use crate::builder::DriverBuilder;
 use crate::clients::Clients;
 use crate::notices::Notices;
-use crate::outstanding::{Answered, Outstanding, PendingCall, Performance};
+use crate::outstanding::{Answered, Outstanding, PendingCall, PendingReply, Performance};
 use crate::shared::Shared;
 use crate::sign::RemoteSigner;
+use crate::stores::Stores;
 use crate::streamed::StreamedBody;
 use crate::streams::{AttachedBody, Streams};
 use crate::{http_call, txt};
@@ -37,6 +38,7 @@ pub(crate) struct Inner {
     pub(crate) shared: Shared,
     pub(crate) remote_signer: RemoteSigner,
     pub(crate) notices: Notices,
+    pub(crate) stores: Stores,
 }
 
 /// State that the calls of one run share.
@@ -184,7 +186,7 @@ impl Driver {
                 Box::new(PendingCall::new(respond, work))
             }
             Call::Notify(call) => Box::new(Answered::new(self.inner.notices.perform(call))),
-            call @ Call::Store(_) => Box::new(Answered::new(call.unsupported())),
+            Call::Store(call) => Box::new(PendingReply(self.inner.stores.perform(call))),
         }
     }
 

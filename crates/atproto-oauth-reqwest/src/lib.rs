@@ -5,6 +5,7 @@ mod client;
 mod clients;
 mod connect;
 mod driver;
+mod events;
 mod failure;
 mod gates;
 mod http_call;
@@ -12,8 +13,11 @@ mod notices;
 mod outgoing;
 mod outstanding;
 mod resolve;
+mod session;
 mod shared;
 mod sign;
+mod stateless;
+mod stores;
 mod streamed;
 mod streams;
 #[cfg(feature = "hickory")]
@@ -28,8 +32,13 @@ pub use tokio;
 
 #[doc(inline)]
 pub use atproto_oauth_core::exports::*;
+/// Stores for sessions.
+#[doc(no_inline)]
+pub use atproto_oauth_store as store;
 pub use builder::{BadCertificate, DriverBuilder};
-pub use client::OAuthClient;
+pub use client::{CompletedLogin, OAuthClient, OAuthClientBuilder};
 pub use driver::Driver;
+pub use session::ManagedSession;
+pub use stateless::StatelessClient;
 pub use streamed::StreamedBody;
 pub use streams::AttachedBody;

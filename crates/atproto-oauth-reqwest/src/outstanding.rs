@@ -26,6 +26,9 @@ pub(crate) struct PendingCall<T: Payload> {
     work: Pin<Box<dyn Future<Output = Result<T, T::Error>> + Send>>,
 }
 
+/// A call that goes on to its end, because it may have an effect.
+pub(crate) struct PendingReply(pub(crate) Pin<Box<dyn Future<Output = Reply> + Send>>);
+
 /// A call with an immediate reply.
 pub(crate) struct Answered(Option<Reply>);
 
@@ -79,6 +82,16 @@ impl<T: Payload> Performance for PendingCall<T> {
                 self.respond.take().expect("a performance is not polled again after its reply");
             respond.with(outcome)
         })
+    }
+}
+
+impl Performance for PendingReply {
+    fn is_wanted(&self) -> bool {
+        true
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Reply> {
+        self.0.as_mut().poll(cx)
     }
 }
 

@@ -10,14 +10,14 @@ use atproto_dpop::P256Keys;
 use atproto_identity::Resolver;
 use atproto_oauth_core::{CallbackParams, Client, Pending, Scopes, Session, Subject};
 use atproto_oauth_sandbox::{Fault, Served};
-use atproto_oauth_ureq::{Driver, OAuthClient};
+use atproto_oauth_ureq::{Driver, StatelessClient};
 use atproto_sansio::System;
 use url::Url;
 
 /// The app. The OAuth client is a parameter of `new`, so that a test can pass a client of the
 /// sandbox.
 struct App {
-    oauth: OAuthClient,
+    oauth: StatelessClient,
     /// Begun logins by `state`.
     waiting: BTreeMap<String, Pending>,
     /// Sessions by DID.
@@ -25,7 +25,7 @@ struct App {
 }
 
 impl App {
-    fn new(oauth: OAuthClient) -> Self {
+    fn new(oauth: StatelessClient) -> Self {
         Self { oauth, waiting: BTreeMap::new(), sessions: BTreeMap::new() }
     }
 
@@ -55,7 +55,7 @@ fn people_log_in() -> Result<(), Box<dyn Error>> {
     let client = Client::loopback(Scopes::parse("atproto")?).resolver(resolver).development();
     let driver = Driver::builder(System::new(P256Keys)).development();
     let driver = driver.nameserver(network.nameserver()).build();
-    let mut app = App::new(OAuthClient::with_driver(client.build()?, driver));
+    let mut app = App::new(StatelessClient::with_driver(client.build()?, driver));
 
     let url = app.login_url("alice.test")?;
     let back = network.sandbox().approve(&url, "alice.test")?;

@@ -1,70 +1,91 @@
-//! [`OAuthClient`]: one method for each procedure of [`Client`], which the driver runs.
+//! [`OAuthClient`]: logins and sessions that are kept in a store.
 
-use std::io::Read;
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
+use atproto_oauth_core::exports::Did;
 use atproto_oauth_core::{
-    Authorization, Authorize, CallbackError, CallbackParams, Client, Error, LoggedIn, Pending,
-    RefreshError, Refreshed, ResourceReply, Revocation, Session, Subject,
+    Authorize, BegunLogin, Binding, CallbackParams, Client, Error, FinishLoginError, LoggedOut,
+    OnRelogin, Renew, SessionEvent, SessionKey, Sessions, SessionsError, StoredSession, Subject,
+    Swept,
 };
-use atproto_sansio::{Answer, Body};
-use http::Request;
+use atproto_oauth_store::{Split, Store};
 
+use crate::builder::DriverBuilder;
 use crate::driver::Driver;
-use crate::streams::AttachedBody;
+use crate::events;
+use crate::session::ManagedSession;
 
-/// A [`Client`] and the [`Driver`] that runs its procedures: login, requests, refresh and logout.
+/// Logs users in, and keeps their sessions in a store: renews them when it is time, in any number of
+/// processes that share the store.
 ///
-/// Clones are cheap and share the driver.
+/// Clones are cheap and share everything.
 #[derive(Clone, Debug)]
 pub struct OAuthClient {
     client: Client,
+    sessions: Sessions,
     driver: Driver,
 }
 
+/// Builds an [`OAuthClient`]; see [`OAuthClient::builder`].
+#[must_use = "a builder does nothing until `build`"]
+pub struct OAuthClientBuilder {
+    client: Client,
+    sessions: Sessions,
+    driver: DriverBuilder,
+    on_event: Option<Arc<dyn Fn(&SessionEvent) + Send + Sync>>,
+}
+
+/// A finished login, whose session is stored.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct CompletedLogin {
+    /// The session of the account.
+    pub session: ManagedSession,
+    /// Text that the application gave to [`Authorize::app_state`].
+    pub app_state: Option<String>,
+}
+
 impl OAuthClient {
-    /// Runs the procedures of `client` on a driver with the default settings
-    /// ([`Driver::default`]).
+    /// Begins to build a client whose sessions are in a store.
     ///
-    /// If `client` was built for a development network, use [`with_driver`](Self::with_driver) and
-    /// a driver that was built with
-    /// [`DriverBuilder::development`](crate::DriverBuilder::development), because the default
-    /// driver blocks development calls.
-    pub fn new(client: Client) -> Self {
-        Self::with_driver(client, Driver::default())
+    /// If `client` was built for a development network, its driver is built for it, too.
+    pub fn builder(client: Client) -> OAuthClientBuilder {
+        let sessions = Sessions::new(&client);
+        let driver = DriverBuilder::default();
+        let driver = if client.development() { driver.development() } else { driver };
+        OAuthClientBuilder { client, sessions, driver, on_event: None }
     }
 
-    /// Runs the procedures of `client` on `driver`, which may have other settings than the default.
-    pub fn with_driver(client: Client, driver: Driver) -> Self {
-        Self { client, driver }
-    }
-
-    /// The client. To set options of a procedure, build its machine with this client, and run the
-    /// machine on [`driver`](Self::driver).
+    /// The settings of the client.
     pub fn client(&self) -> &Client {
         &self.client
     }
 
-    /// The driver that runs the procedures of this client.
+    /// The driver, for machines of [`Client`] and [`Sessions`] with further options.
     pub fn driver(&self) -> &Driver {
         &self.driver
     }
 
-    /// Resolves the account, pushes the authorization request, and ends in the URL to open.
-    ///
-    /// Store [`Authorization::pending`] until the callback arrives, and redirect the browser to
-    /// [`Authorization::url`].
+    /// The machines that the methods of this client run.
+    pub fn sessions(&self) -> &Sessions {
+        &self.sessions
+    }
+
+    /// Begins the login of a handle, DID or server, as the user typed it. Redirect the browser to
+    /// [`BegunLogin::url`], and set [`BegunLogin::cookie`] in it.
     ///
     /// # Errors
     ///
-    /// Fails if the account or its authorization server cannot be resolved, if one of them fails a
-    /// check, or if the authorization server rejects the request.
-    pub fn authorize(&self, subject: Subject) -> Result<Authorization, Error> {
-        self.authorize_with(subject, |authorize| authorize)
+    /// Fails if the account or its authorization server can't be resolved, if one of them fails a
+    /// check, if the authorization server rejects the request, or if the store fails.
+    pub fn authorize(&self, subject: &str) -> Result<BegunLogin, Error> {
+        self.authorize_with(Subject::parse(subject)?, |authorize| authorize)
     }
 
-    /// Begins a login as [`authorize`](Self::authorize) does, with options that the closure sets on
-    /// [`Authorize`], such as a redirect URI or scopes.
+    /// Begins a login with options that the closure sets on [`Authorize`], such as a redirect URI or
+    /// scopes.
     ///
     /// # Errors
     ///
@@ -73,108 +94,179 @@ impl OAuthClient {
         &self,
         subject: Subject,
         options: impl FnOnce(Authorize) -> Authorize,
-    ) -> Result<Authorization, Error> {
-        self.driver.run(options(self.client.authorize(subject)))
+    ) -> Result<BegunLogin, Error> {
+        let authorize = options(self.client.authorize(subject));
+        self.driver.run(self.sessions.authorize(authorize))
     }
 
-    /// Checks the callback parameters against `pending`, exchanges the authorization code for
-    /// tokens, and ends in the new session.
+    /// Begins a login without a binding to a browser, for a program on the user's own computer whose
+    /// listener waits for the browser. Its callback comes with [`Binding::unbound`].
     ///
     /// # Errors
     ///
-    /// Fails if the login was denied, or if the callback or the tokens fail a check. Tokens that
-    /// were issued by then are revoked; [`CallbackError::revocation`] has the outcome.
+    /// Fails as [`authorize_with`](Self::authorize_with) does.
+    pub fn authorize_unbound(
+        &self,
+        subject: Subject,
+        options: impl FnOnce(Authorize) -> Authorize,
+    ) -> Result<BegunLogin, Error> {
+        let authorize = options(self.client.authorize(subject));
+        self.driver.run(self.sessions.authorize(authorize).unbound_loopback())
+    }
+
+    /// Finishes the login of a callback: takes it out of the store, so that it can't be used again,
+    /// exchanges the code, checks the account, and stores the session.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the login is unknown or begun in another browser, if it was denied, or if the callback
+    /// or the tokens fail a check.
     pub fn callback(
         &self,
-        pending: Pending,
         params: CallbackParams,
-    ) -> Result<LoggedIn, CallbackError> {
-        self.driver.run(self.client.callback(pending, params))
+        binding: Binding,
+    ) -> Result<CompletedLogin, FinishLoginError> {
+        let finished = self.driver.run(self.sessions.callback(params, binding))?;
+        let session = ManagedSession::new(self.clone(), finished.session);
+        Ok(CompletedLogin { session, app_state: finished.app_state })
     }
 
-    /// Sends `request` to the PDS of the account, with the session's access token and a DPoP proof.
-    /// [`xrpc`](atproto_oauth_core::xrpc) builds such requests.
-    ///
-    /// A response of any status is returned as `Ok`. This method never refreshes the session:
-    /// check [`Session::needs_refresh`] before the request, and
-    /// [`is_token_refused`](atproto_oauth_core::xrpc::is_token_refused) on the response.
+    /// Loads a session from the store, and renews it if its access token is about to expire.
     ///
     /// # Errors
     ///
-    /// Fails if the URL of `request` names another server than the PDS of the account, if `session`
-    /// was made for another client, or if no response arrived.
-    pub fn request(
+    /// Fails if there is no such session any more, if it can't be renewed, or if the store fails.
+    pub fn restore(&self, key: &SessionKey) -> Result<ManagedSession, SessionsError> {
+        self.restore_with(key, Renew::IfNeeded)
+    }
+
+    /// Loads a session, and renews it as `renew` says.
+    ///
+    /// # Errors
+    ///
+    /// Fails as [`restore`](Self::restore) does.
+    pub fn restore_with(
         &self,
-        session: &Session,
-        request: Request<Body>,
-    ) -> Result<ResourceReply, Error> {
-        self.driver.run(self.client.request(session, request)?)
+        key: &SessionKey,
+        renew: Renew,
+    ) -> Result<ManagedSession, SessionsError> {
+        let session = self.driver.run(self.sessions.restore(key).renew(renew))?;
+        Ok(ManagedSession::new(self.clone(), session))
     }
 
-    /// Sends `request` with a body that is read from `body` during the transfer.
-    /// [`xrpc::upload`](atproto_oauth_core::xrpc::upload) builds such a request.
-    ///
-    /// `timeout` is the time for one attempt: connection, request and response.
-    ///
-    /// A body can be sent once only. If no recent nonce of the PDS is known, a small request for
-    /// one goes first, at most twice. If the PDS rejects the nonce or the access token all the same
-    /// ([`is_nonce_refused`](atproto_oauth_core::xrpc::is_nonce_refused),
-    /// [`is_token_refused`](atproto_oauth_core::xrpc::is_token_refused)), call `upload` again with
-    /// a new body, in the second case with a refreshed session.
+    /// The stored sessions of an account.
     ///
     /// # Errors
     ///
-    /// Fails as [`request`](Self::request) does, or if `body` fails or is too short.
-    pub fn upload(
-        &self,
-        session: &Session,
-        request: Request<Body>,
-        body: AttachedBody<'_>,
-        timeout: Duration,
-    ) -> Result<ResourceReply, Error> {
-        let request = self.client.request(session, request)?.timeout(timeout);
-        self.driver.run_with_body(request, body)
+    /// Fails if the store fails.
+    pub fn list(&self, did: &Did) -> Result<Vec<StoredSession>, Error> {
+        let mut page = self.driver.run(self.sessions.list(Some(did)))?;
+        let mut sessions = page.sessions;
+        while let Some(next) = page.next {
+            page = self.driver.run(self.sessions.list(Some(did)).after(next))?;
+            sessions.append(&mut page.sessions);
+        }
+        Ok(sessions)
     }
 
-    /// Sends `request`, and returns the head of the response and a reader for its body.
-    ///
-    /// If the status of the response is not 2xx, the reader is `None`, and the response contains
-    /// the body, up to 64 KiB. `timeout` also covers reading the body.
+    /// Logs a session out: revokes its tokens at the server, and deletes it from the store.
     ///
     /// # Errors
     ///
-    /// Fails as [`request`](Self::request) does.
-    pub fn download(
-        &self,
-        session: &Session,
-        request: Request<Body>,
-        timeout: Duration,
-    ) -> Result<(ResourceReply, Option<Box<dyn Read + Send>>), Error> {
-        let request = self.client.request(session, request)?.timeout(timeout);
-        let request = request.answer(Answer::Streamed { errors: 64 * 1024 });
-        self.driver.run_streaming(request)
+    /// Fails if the store fails, or if the record can't be read. If only the revocation fails, the
+    /// session is deleted, and [`LoggedOut::revocation`] has the error.
+    pub fn revoke(&self, key: &SessionKey) -> Result<LoggedOut, SessionsError> {
+        self.driver.run(self.sessions.revoke(key))
     }
 
-    /// Spends the session's refresh token, and ends in the session that replaces it.
-    ///
-    /// Store the new session before any other step, because the old refresh token is single-use.
-    /// Refresh a session in one task at a time: hold a lock per account and session id, and read
-    /// the session again under the lock. A server ends a session whose refresh token is used twice.
+    /// Removes pending logins that nobody has finished, and finishes logouts that were interrupted. Call
+    /// it from time to time, for example once in an hour.
     ///
     /// # Errors
     ///
-    /// Fails if the refresh does not end in a usable session. [`RefreshError::effect`] says whether
-    /// the old session can still be used.
-    pub fn refresh(&self, session: Session) -> Result<Refreshed, RefreshError> {
-        self.driver.run(self.client.refresh(session))
+    /// Fails if the store fails.
+    pub fn sweep(&self) -> Result<Swept, Error> {
+        self.driver.run(self.sessions.sweep())
     }
 
-    /// Revokes the session's refresh token, then its access token, at the server that issued them.
+    /// Marks all sessions of a store that was restored from a backup; returns their number. Refresh
+    /// tokens are single-use, so a restored one may be spent: its session then ends with the cause
+    /// [`RestoredFromBackup`](atproto_oauth_core::DeletedCause::RestoredFromBackup).
     ///
     /// # Errors
     ///
-    /// Fails if the server did not revoke the tokens. Delete the session in this case, too.
-    pub fn revoke(&self, session: Session) -> Result<Revocation, Error> {
-        self.driver.run(self.client.revoke(session))
+    /// Fails if the store fails.
+    pub fn mark_restored(&self) -> Result<u64, Error> {
+        self.driver.run(self.sessions.mark_restored())
+    }
+
+    /// Waits until logins, refreshes and logouts that are in progress have ended. A program calls it
+    /// before its end.
+    pub fn shutdown(&self) {
+        self.driver.shutdown();
+    }
+}
+
+impl OAuthClientBuilder {
+    /// Keeps pending logins and sessions in `store`.
+    pub fn store(mut self, store: impl Store + 'static) -> Self {
+        self.driver = self.driver.store(store);
+        self
+    }
+
+    /// Keeps pending logins in `logins`, and sessions in `sessions`.
+    pub fn stores(self, logins: impl Store + 'static, sessions: impl Store + 'static) -> Self {
+        self.store(Split::new(logins, sessions))
+    }
+
+    /// Changes settings of the driver, such as trusted certificates and nameservers.
+    pub fn driver(mut self, change: impl FnOnce(DriverBuilder) -> DriverBuilder) -> Self {
+        self.driver = change(self.driver);
+        self
+    }
+
+    /// Calls `handler` with each change of a session, after the change is stored.
+    ///
+    /// The work on the session goes on when `handler` returns, so `handler` should be quick. A panic of
+    /// `handler` is ignored.
+    pub fn on_event(mut self, handler: impl Fn(&SessionEvent) + Send + Sync + 'static) -> Self {
+        self.on_event = Some(Arc::new(handler));
+        self
+    }
+
+    /// What becomes of an account's earlier sessions when it logs in again; they stay by default.
+    pub fn on_relogin(mut self, on_relogin: OnRelogin) -> Self {
+        self.sessions = self.sessions.on_relogin(on_relogin);
+        self
+    }
+
+    /// Largest difference between the clocks of processes that share the store; five minutes by
+    /// default.
+    pub fn clock_skew(mut self, skew: Duration) -> Self {
+        self.sessions = self.sessions.clock_skew(skew);
+        self
+    }
+
+    /// Builds the client.
+    pub fn build(self) -> OAuthClient {
+        let on_event = self.on_event;
+        let driver = self.driver.on_notice(move |notice| {
+            if let Some(event) = notice.downcast_ref::<SessionEvent>() {
+                events::log(event);
+                if let Some(on_event) = &on_event {
+                    on_event(event);
+                }
+            }
+        });
+        OAuthClient { client: self.client, sessions: self.sessions, driver: driver.build() }
+    }
+}
+
+impl fmt::Debug for OAuthClientBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OAuthClientBuilder")
+            .field("client", &self.client)
+            .field("driver", &self.driver)
+            .finish_non_exhaustive()
     }
 }

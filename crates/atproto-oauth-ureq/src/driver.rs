@@ -22,6 +22,7 @@ use crate::notices::Notices;
 use crate::outstanding::Outstanding;
 use crate::shared::Shared;
 use crate::sign::RemoteSigner;
+use crate::stores::Stores;
 use crate::streams::{AttachedBody, Streams};
 use crate::{http_call, txt};
 
@@ -42,6 +43,7 @@ pub(crate) struct Inner {
     pub(crate) shared: Shared,
     pub(crate) remote_signer: RemoteSigner,
     pub(crate) notices: Notices,
+    pub(crate) stores: Stores,
 }
 
 impl Driver {
@@ -153,7 +155,7 @@ impl Driver {
             Call::Shared(call) => self.share(call, within),
             Call::Sign(call) => self.inner.remote_signer.perform(call),
             Call::Notify(call) => self.inner.notices.perform(call),
-            call @ Call::Store(_) => call.unsupported(),
+            Call::Store(call) => self.inner.stores.perform(call),
         }
     }
 

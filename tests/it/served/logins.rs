@@ -15,17 +15,17 @@ fn client(served: &Served) -> Client {
         .unwrap()
 }
 
-pub(crate) fn blocking(served: &Served) -> atproto_oauth_ureq::OAuthClient {
+pub(crate) fn blocking(served: &Served) -> atproto_oauth_ureq::StatelessClient {
     let mut builder = atproto_oauth_ureq::Driver::builder(System::new(P256Keys))
         .development()
         .nameserver(served.nameserver());
     for (host, address) in served.hosts() {
         builder = builder.host_override(&host, address);
     }
-    atproto_oauth_ureq::OAuthClient::with_driver(client(served), builder.build())
+    atproto_oauth_ureq::StatelessClient::with_driver(client(served), builder.build())
 }
 
-fn log_in(served: &Served, name: &str) -> (atproto_oauth_ureq::OAuthClient, Session) {
+fn log_in(served: &Served, name: &str) -> (atproto_oauth_ureq::StatelessClient, Session) {
     let client = blocking(served);
     let handle = format!("{name}.test");
     let begun = client.authorize(Subject::parse(&handle).unwrap()).unwrap();
@@ -64,7 +64,7 @@ fn the_async_adapter_logs_in_too() {
             builder = builder.host_override(&host, address);
         }
         let client =
-            atproto_oauth_reqwest::OAuthClient::with_driver(client(&served), builder.build());
+            atproto_oauth_reqwest::StatelessClient::with_driver(client(&served), builder.build());
         runtime.block_on(async {
             let begun = client.authorize(Subject::parse(handle).unwrap()).await.unwrap();
             let back = served.sandbox().approve(&begun.url, handle).unwrap();

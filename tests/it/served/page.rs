@@ -2,7 +2,7 @@
 
 use atproto_oauth_core::{Authorization, CallbackParams, Denied, Error, ResponseMode, Subject};
 use atproto_oauth_sandbox::Served;
-use atproto_oauth_ureq::OAuthClient;
+use atproto_oauth_ureq::StatelessClient;
 use url::Url;
 use url::form_urlencoded::{Serializer, parse};
 
@@ -14,7 +14,7 @@ const CALLBACK: &str = "http://127.0.0.1:7777/";
 /// A browser that has opened the page of a login.
 struct Visit {
     served: Served,
-    client: OAuthClient,
+    client: StatelessClient,
     login: Authorization,
     page: String,
     cookie: String,

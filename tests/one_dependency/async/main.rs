@@ -2,7 +2,7 @@
 //! the standard input, and prints the DID of the account.
 
 use atproto_oauth_reqwest::{
-    CallbackParams, Client, DriverBuilder, OAuthClient, Resolver, Scopes, Subject, tokio, url::Url,
+    CallbackParams, Client, DriverBuilder, StatelessClient, Resolver, Scopes, Subject, tokio, url::Url,
     xrpc,
 };
 
@@ -13,7 +13,7 @@ async fn log_in() -> Result<(), Box<dyn std::error::Error>> {
         .development()
         .build()?;
     let driver = DriverBuilder::default().development().nameserver(nameserver.parse()?).build();
-    let client = OAuthClient::with_driver(client, driver);
+    let client = StatelessClient::with_driver(client, driver);
 
     let login = client.authorize(Subject::parse("alice.test")?).await?;
     println!("{}", login.url);

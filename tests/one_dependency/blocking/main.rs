@@ -2,7 +2,7 @@
 //! the standard input, and prints the DID of the account.
 
 use atproto_oauth_ureq::{
-    CallbackParams, Client, DriverBuilder, OAuthClient, Resolver, Scopes, Subject, url::Url, xrpc,
+    CallbackParams, Client, DriverBuilder, StatelessClient, Resolver, Scopes, Subject, url::Url, xrpc,
 };
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -12,7 +12,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .development()
         .build()?;
     let driver = DriverBuilder::default().development().nameserver(nameserver.parse()?).build();
-    let client = OAuthClient::with_driver(client, driver);
+    let client = StatelessClient::with_driver(client, driver);
 
     let login = client.authorize(Subject::parse("alice.test")?)?;
     println!("{}", login.url);

@@ -46,7 +46,7 @@ impl Reference {
 
     /// Runs a client with the ureq adapter and an empty cache. The driver uses the network's DNS
     /// server, trusts the network's CA, and connects to the address of the https server, PDS s.
-    pub(crate) fn ureq(&self, client: Client) -> atproto_oauth_ureq::OAuthClient {
+    pub(crate) fn ureq(&self, client: Client) -> atproto_oauth_ureq::StatelessClient {
         let (certificate, host, address) = self.network.https_server();
         let driver = atproto_oauth_ureq::Driver::builder(System::new(P256Keys))
             .development()
@@ -56,7 +56,7 @@ impl Reference {
             .host_override(&host, address)
             .sign_with(sign_remotely)
             .build();
-        atproto_oauth_ureq::OAuthClient::with_driver(client, driver)
+        atproto_oauth_ureq::StatelessClient::with_driver(client, driver)
     }
 
     /// Runs a client with the reqwest adapter, with the same settings as [`ureq`](Self::ureq).

@@ -106,7 +106,7 @@ pub struct Asynchronous {
     /// The runtime.
     pub runtime: Runtime,
     /// The adapter.
-    pub client: atproto_oauth_reqwest::OAuthClient,
+    pub client: atproto_oauth_reqwest::StatelessClient,
 }
 
 /// Timeout of an upload or download.
@@ -124,11 +124,14 @@ impl Asynchronous {
     pub fn new(client: Client, build: impl FnOnce() -> atproto_oauth_reqwest::Driver) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
         let driver = runtime.block_on(async { build() });
-        Self { runtime, client: atproto_oauth_reqwest::OAuthClient::with_driver(client, driver) }
+        Self {
+            runtime,
+            client: atproto_oauth_reqwest::StatelessClient::with_driver(client, driver),
+        }
     }
 }
 
-impl Adapter for atproto_oauth_ureq::OAuthClient {
+impl Adapter for atproto_oauth_ureq::StatelessClient {
     fn name(&self) -> &'static str {
         "ureq"
     }
@@ -178,7 +181,7 @@ impl Adapter for atproto_oauth_ureq::OAuthClient {
     }
 }
 
-impl Streaming for atproto_oauth_ureq::OAuthClient {
+impl Streaming for atproto_oauth_ureq::StatelessClient {
     fn upload(
         &self,
         session: &Session,

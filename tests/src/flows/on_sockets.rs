@@ -36,7 +36,7 @@ impl OnSockets {
     }
 
     /// Runs `client` with ureq and an empty memory.
-    pub fn ureq(&self, client: Client) -> atproto_oauth_ureq::OAuthClient {
+    pub fn ureq(&self, client: Client) -> atproto_oauth_ureq::StatelessClient {
         let mut driver = atproto_oauth_ureq::Driver::builder(System::new(P256Keys))
             .development()
             .nameserver(self.served.nameserver())
@@ -44,7 +44,7 @@ impl OnSockets {
         for (host, address) in self.served.hosts() {
             driver = driver.host_override(&host, address);
         }
-        atproto_oauth_ureq::OAuthClient::with_driver(client, driver.build())
+        atproto_oauth_ureq::StatelessClient::with_driver(client, driver.build())
     }
 
     /// Runs `client` with reqwest and an empty memory.

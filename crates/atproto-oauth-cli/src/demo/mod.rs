@@ -10,7 +10,7 @@ use atproto_oauth_core::{
     Authorization, CallbackParams, Client, Error, Revocation, Scopes, Session, Subject, xrpc,
 };
 use atproto_oauth_sandbox::Served;
-use atproto_oauth_ureq::{Driver, OAuthClient};
+use atproto_oauth_ureq::{Driver, StatelessClient};
 use atproto_sansio::{Body, System};
 use http::{Request, StatusCode};
 use serde_json::{Value, json};
@@ -38,7 +38,7 @@ pub(crate) fn run() -> Result<(), Failure> {
     Ok(())
 }
 
-fn client(network: &Served) -> Result<OAuthClient, Failure> {
+fn client(network: &Served) -> Result<StatelessClient, Failure> {
     let scopes = Scopes::parse("atproto transition:generic");
     let plc = network.names().plc.parse();
     let (Ok(scopes), Ok(plc)) = (scopes, plc) else {
@@ -54,10 +54,10 @@ fn client(network: &Served) -> Result<OAuthClient, Failure> {
     for (host, address) in network.hosts() {
         driver = driver.host_override(&host, address);
     }
-    Ok(OAuthClient::with_driver(client, driver.build()))
+    Ok(StatelessClient::with_driver(client, driver.build()))
 }
 
-fn log_in(client: &OAuthClient, report: &mut Report<'_>) -> Result<Authorization, Failure> {
+fn log_in(client: &StatelessClient, report: &mut Report<'_>) -> Result<Authorization, Failure> {
     let login = client.authorize_with(Subject::parse(HANDLE)?, |login| {
         login.redirect_uri("http://127.0.0.1:7777/callback".parse().expect("the constant is a URL"))
     })?;
@@ -107,7 +107,7 @@ fn consent(
 }
 
 fn exchange(
-    client: &OAuthClient,
+    client: &StatelessClient,
     login: Authorization,
     back: &str,
     report: &mut Report<'_>,
@@ -125,7 +125,11 @@ fn exchange(
     Ok(session)
 }
 
-fn write(client: &OAuthClient, session: &Session, report: &mut Report<'_>) -> Result<(), Failure> {
+fn write(
+    client: &StatelessClient,
+    session: &Session,
+    report: &mut Report<'_>,
+) -> Result<(), Failure> {
     let _: Value = xrpc::json(&client.request(session, get_session()?)?.response)?;
     let record = json!({
         "repo": session.did(),
@@ -146,7 +150,7 @@ fn write(client: &OAuthClient, session: &Session, report: &mut Report<'_>) -> Re
 }
 
 fn refresh(
-    client: &OAuthClient,
+    client: &StatelessClient,
     session: Session,
     report: &mut Report<'_>,
 ) -> Result<Session, Failure> {
@@ -161,7 +165,11 @@ fn refresh(
     Ok(renewed)
 }
 
-fn revoke(client: &OAuthClient, session: &Session, report: &mut Report<'_>) -> Result<(), Failure> {
+fn revoke(
+    client: &StatelessClient,
+    session: &Session,
+    report: &mut Report<'_>,
+) -> Result<(), Failure> {
     if client.revoke(session.clone())? != Revocation::Revoked {
         return Err(Failure::new(REFUSED, "the server has no revocation endpoint"));
     }

@@ -53,6 +53,9 @@ pub enum SessionChange {
     /// The session was logged out, and its record is deleted. If revocation failed, its tokens stay
     /// valid until they expire.
     LoggedOut(Result<Revocation, Error>),
+    /// The session was logged out or has ended while it was renewed, so that its new tokens were
+    /// revoked. If revocation failed, they stay valid until they expire.
+    LateTokensRevoked(Result<Revocation, Error>),
     /// A successful response had no `DPoP-Nonce`, which atproto OAuth requires.
     NonceMissing(EndpointName),
     /// New tokens could not be stored. They are the only usable ones: the process keeps them and goes

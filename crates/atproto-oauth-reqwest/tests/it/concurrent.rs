@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use atproto_oauth_core::{CallbackParams, Pending, Session, Subject};
-use atproto_oauth_reqwest::{Driver, OAuthClient};
+use atproto_oauth_reqwest::{Driver, StatelessClient};
 use atproto_sansio::{Body, Cx, How, Join, Machine, Phase, Reach, TransportError, UnixTime};
 use atproto_sansio_conformance::nameserver::{Nameserver, answer, txt};
 use atproto_sansio_conformance::{OK, Once, Outcome, Server, Txt, get, how};
@@ -267,7 +267,7 @@ fn a_path_that_is_not_in_normal_form_is_rejected_and_not_rewritten() {
 
 #[test]
 fn futures_can_be_sent_to_other_threads() {
-    fn is_send<T: Send + 'static>(_: fn(&Driver, &OAuthClient) -> T) {}
+    fn is_send<T: Send + 'static>(_: fn(&Driver, &StatelessClient) -> T) {}
     fn once() -> Once {
         Once::new(get("https://a.example/".to_owned()), How::buffered(1, Reach::Public))
     }
@@ -287,7 +287,7 @@ fn futures_can_be_sent_to_other_threads() {
     is_send(|_, client| client.revoke(any::<Session>()));
     fn is_sync<T: Send + Sync + 'static>() {}
     is_sync::<Driver>();
-    is_sync::<OAuthClient>();
+    is_sync::<StatelessClient>();
     fn is_movable<T: Send + 'static>() {}
     is_movable::<atproto_oauth_reqwest::StreamedBody>();
     is_movable::<atproto_oauth_reqwest::AttachedBody>();

@@ -98,7 +98,7 @@ enum State {
     Note { saved: Ticket<Saved>, changes: Vec<SessionChange>, result: RunResult },
     Judge { held: Box<Held>, load: Ticket<Option<Record>> },
     Delete { held: Box<Held>, cause: DeletedCause, delete: Ticket<Deleted> },
-    Revoke { revoke: Box<Revoke>, deadline: Duration },
+    Revoke { revoke: Box<Revoke>, deadline: Duration, error: SessionError },
     Tell { tell: Tell, result: RunResult },
 }
 
@@ -229,12 +229,12 @@ impl Run {
                     Ok(Step::Next(State::Judge { held, load }))
                 }
             },
-            State::Revoke { mut revoke, deadline } => {
+            State::Revoke { mut revoke, deadline, error } => {
                 match cx.extend_until(deadline, |cx| revoke.poll(cx)) {
-                    Poll::Pending => Ok(Step::Wait(State::Revoke { revoke, deadline })),
+                    Poll::Pending => Ok(Step::Wait(State::Revoke { revoke, deadline, error })),
                     Poll::Ready(revoked) => {
-                        let changes = vec![SessionChange::LoggedOut(revoked)];
-                        Ok(Step::Next(self.tell(changes, Err(SessionError::LoggedOut.into()))))
+                        let changes = vec![SessionChange::LateTokensRevoked(revoked)];
+                        Ok(Step::Next(self.tell(changes, Err(error.into()))))
                     }
                 }
             }
@@ -422,11 +422,15 @@ impl Run {
             SaveEnd::Saved if changes.is_empty() => self.load(cx),
             SaveEnd::Saved => self.tell(changes, Ok(Arc::new(tokens.record.session))),
             SaveEnd::Theirs => self.load(cx),
-            SaveEnd::Gone => {
+            SaveEnd::Closed | SaveEnd::Gone => {
+                let error = match end {
+                    SaveEnd::Closed => SessionError::LoggedOut,
+                    _ => SessionError::NotFound,
+                };
                 let config = Arc::clone(&self.managed.config);
                 let revoke = Box::new(Revoke::new(config, tokens.record.session));
                 let deadline = cx.elapsed().saturating_add(revoke::TIME);
-                State::Revoke { revoke, deadline }
+                State::Revoke { revoke, deadline, error }
             }
             SaveEnd::Failed(error) => {
                 let session = Arc::new(tokens.record.session.clone());

@@ -47,7 +47,9 @@ pub(crate) enum SaveEnd {
     Saved,
     /// The store has tokens that are newer, or of another refresh.
     Theirs,
-    /// The session was logged out or deleted, so that the new tokens have to be revoked.
+    /// The session was logged out, so that the new tokens have to be revoked.
+    Closed,
+    /// The session has ended, and the new tokens have to be revoked.
     Gone,
     /// The store failed until the deadline.
     Failed(StoreError),
@@ -144,7 +146,7 @@ impl Tokens {
         };
         let is_new = is_same_token(&present.session, &self.record.session);
         if present.closed {
-            Step::Done(SaveEnd::Gone)
+            Step::Done(SaveEnd::Closed)
         } else if is_new && present.lease.is_none() {
             Step::Done(SaveEnd::Saved)
         } else if is_new || self.spent.as_ref().is_some_and(is_spent) {

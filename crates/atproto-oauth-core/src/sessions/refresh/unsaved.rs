@@ -112,7 +112,7 @@ impl Machine for KeepSaving {
                     Poll::Ready(Ok(end)) => {
                         forget(&tokens.key, cx);
                         match end {
-                            SaveEnd::Gone => {
+                            SaveEnd::Closed | SaveEnd::Gone => {
                                 let session = tokens.record.session.clone();
                                 let revoke = Revoke::new(Arc::clone(config), session);
                                 Step::Next(State::Revoke(Box::new(revoke)))

@@ -1,0 +1,30 @@
+//! Log entries for what happens to sessions.
+
+use atproto_oauth_core::{SessionChange, SessionEvent};
+
+/// Writes one log entry. No entry has a token in it.
+pub(crate) fn log(event: &SessionEvent) {
+    let session = &event.key;
+    match &event.change {
+        SessionChange::RefreshFailed(error) => {
+            tracing::error!(%session, %error, "the session could not be renewed");
+        }
+        SessionChange::NotSaved(unsaved) => {
+            tracing::error!(%session, error = %unsaved.error, "new tokens could not be saved");
+        }
+        SessionChange::LoggedOut(Err(error)) => {
+            tracing::warn!(%session, %error, "logged out, but the tokens could not be revoked");
+        }
+        SessionChange::LateTokensRevoked(Err(error)) => {
+            tracing::warn!(%session, %error, "new tokens of an ended session could not be revoked");
+        }
+        SessionChange::Deleted(cause) => tracing::warn!(%session, %cause, "the session has ended"),
+        SessionChange::NeedsReauth(cause) => {
+            tracing::warn!(%session, %cause, "the user has to log in again");
+        }
+        SessionChange::NonceMissing(endpoint) => {
+            tracing::warn!(%session, %endpoint, "a response without DPoP-Nonce");
+        }
+        change => tracing::debug!(%session, ?change, "the session has changed"),
+    }
+}

@@ -1,0 +1,175 @@
+//! [`ManagedSession`]: a stored session at hand.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use atproto_oauth_core::exports::Did;
+use atproto_oauth_core::{
+    LoggedOut, Renew, ResourceReply, Session, SessionKey, SessionReply, SessionRequest,
+    SessionsError, xrpc,
+};
+use atproto_sansio::{Answer, Body};
+use http::Request;
+use serde::Serialize;
+
+use crate::client::OAuthClient;
+use crate::streams::AttachedBody;
+
+/// A stored session at hand: makes requests to the account's PDS, and renews its tokens when it is time.
+///
+/// While its access token is fresh, the store is not asked. Clones are cheap and share the newest
+/// tokens. `Debug` shows no token.
+#[derive(Clone)]
+pub struct ManagedSession {
+    app: OAuthClient,
+    key: SessionKey,
+    /// The newest tokens. The lock is held only to copy the pointer.
+    at_hand: Arc<Mutex<Arc<Session>>>,
+}
+
+impl ManagedSession {
+    pub(crate) fn new(app: OAuthClient, session: Arc<Session>) -> Self {
+        let key = SessionKey::of(&session);
+        Self { app, key, at_hand: Arc::new(Mutex::new(session)) }
+    }
+
+    /// Key of the session, to be kept in the program's own session or cookie.
+    pub fn key(&self) -> &SessionKey {
+        &self.key
+    }
+
+    /// DID of the account.
+    pub fn did(&self) -> &Did {
+        self.key.did()
+    }
+
+    /// The session as it is at hand: account, PDS, scopes and tokens.
+    pub fn at_hand(&self) -> Arc<Session> {
+        Arc::clone(&self.at_hand.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Calls an XRPC query at the PDS, which answers itself or asks another service, such as the
+    /// AppView for `app.bsky.*`.
+    ///
+    /// A response of any status is returned: see [`xrpc::check`] and [`xrpc::json`].
+    ///
+    /// # Errors
+    ///
+    /// Fails if the session has ended or can't be renewed, or if no response arrived.
+    pub fn query(
+        &self,
+        nsid: &str,
+        params: &[(&str, &str)],
+    ) -> Result<ResourceReply, SessionsError> {
+        self.request(xrpc::query(nsid, params)?)
+    }
+
+    /// Calls an XRPC procedure at the PDS with this JSON document.
+    ///
+    /// # Errors
+    ///
+    /// Fails as [`query`](Self::query) does.
+    pub fn procedure(
+        &self,
+        nsid: &str,
+        params: &[(&str, &str)],
+        input: &impl Serialize,
+    ) -> Result<ResourceReply, SessionsError> {
+        self.request(xrpc::procedure(nsid, params, input)?)
+    }
+
+    /// Sends a request to the PDS. [`xrpc`] builds such requests. If the PDS refuses the access token,
+    /// the session is renewed, and the request is sent once more.
+    ///
+    /// # Errors
+    ///
+    /// Fails as [`query`](Self::query) does, or if the URL names another server than the PDS.
+    pub fn request(&self, request: Request<Body>) -> Result<ResourceReply, SessionsError> {
+        let reply = self.app.driver().run(self.machine(request))?;
+        Ok(self.keep(reply))
+    }
+
+    /// Sends a request with a body that is read during the transfer. [`xrpc::upload`] builds such a
+    /// request. `timeout` is the time for one attempt.
+    ///
+    /// A body can be sent once only. If the PDS has refused the access token after it got the body, the
+    /// session is renewed, and the refusal is returned: call `upload` again with a new body.
+    ///
+    /// # Errors
+    ///
+    /// Fails as [`request`](Self::request) does, or if `body` fails or is too short.
+    pub fn upload(
+        &self,
+        request: Request<Body>,
+        body: AttachedBody<'_>,
+        timeout: Duration,
+    ) -> Result<ResourceReply, SessionsError> {
+        let machine = self.machine(request).timeout(timeout);
+        let reply = self.app.driver().run_with_body(machine, body)?;
+        Ok(self.keep(reply))
+    }
+
+    /// Sends a request, and returns the head of the response and its body unread.
+    ///
+    /// If the status of the response is not 2xx, the second value is `None`, and the response contains
+    /// the body, up to 64 KiB. `timeout` also covers reading the body.
+    ///
+    /// # Errors
+    ///
+    /// Fails as [`request`](Self::request) does.
+    #[expect(clippy::type_complexity, reason = "an alias would hide the reader")]
+    pub fn download(
+        &self,
+        request: Request<Body>,
+        timeout: Duration,
+    ) -> Result<(ResourceReply, Option<Box<dyn std::io::Read + Send>>), SessionsError> {
+        let answer = Answer::Streamed { errors: 64 * 1024 };
+        let machine = self.machine(request).timeout(timeout).answer(answer);
+        let (reply, body) = self.app.driver().run_streaming(machine)?;
+        Ok((self.keep(reply), body))
+    }
+
+    /// Renews the session now, whether or not its access token is about to expire.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the session has ended or can't be renewed, or if the store fails.
+    pub fn refresh(&self) -> Result<(), SessionsError> {
+        let renewed = self.app.restore_with(&self.key, Renew::Always)?;
+        self.put(renewed.at_hand());
+        Ok(())
+    }
+
+    /// Logs the session out, as [`OAuthClient::revoke`] does.
+    ///
+    /// # Errors
+    ///
+    /// Fails as [`OAuthClient::revoke`] does.
+    pub fn revoke(&self) -> Result<LoggedOut, SessionsError> {
+        self.app.revoke(&self.key)
+    }
+
+    fn machine(&self, request: Request<Body>) -> SessionRequest {
+        self.app.sessions().request(self.at_hand(), request)
+    }
+
+    fn keep(&self, reply: SessionReply) -> ResourceReply {
+        self.put(reply.session);
+        reply.reply
+    }
+
+    /// Keeps the session if it is newer than the one at hand.
+    fn put(&self, session: Arc<Session>) {
+        let mut at_hand = self.at_hand.lock().unwrap_or_else(PoisonError::into_inner);
+        if session.updated_at() >= at_hand.updated_at() {
+            *at_hand = session;
+        }
+    }
+}
+
+impl fmt::Debug for ManagedSession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ManagedSession").field("key", &self.key).finish_non_exhaustive()
+    }
+}

@@ -84,7 +84,7 @@ struct Unsaved {
 
 impl Ledger {
     pub(crate) fn violated(&mut self, rule: impl Into<String>) {
-        self.violation.get_or_insert(rule.into());
+        self.violation.get_or_insert_with(|| rule.into());
     }
 
     pub(crate) fn excuse(&mut self, key: &SessionKey, excuse: Excuse) {
@@ -151,7 +151,8 @@ impl Ledger {
             return;
         };
         let Ok(json) = serde_json::from_slice::<Value>(&value.0) else { return };
-        let Some(token) = json["session"]["refresh_token"].as_str() else { return };
+        let token = json.pointer("/session/refresh_token").and_then(Value::as_str);
+        let Some(token) = token else { return };
         self.unsaved.retain(|held| held.token != token);
         self.by_token.entry(token.to_owned()).or_insert_with(|| SessionKey::clone(&key));
         let is_new = !self.tracks.contains_key(&key);

@@ -15,6 +15,8 @@ use crate::sabotage::Sabotage;
 #[derive(Debug)]
 pub(crate) struct Records {
     pub(crate) records: BTreeMap<String, Record>,
+    /// The record before the present one, which a stale load returns.
+    earlier: BTreeMap<String, Record>,
     versions: Random,
     sabotage: Option<Sabotage>,
 }
@@ -31,11 +33,14 @@ pub(crate) enum Fate {
     LosesAnswer,
     /// It is confirmed, and not applied.
     IsForgotten,
+    /// A load returns the record before the present one.
+    IsStale,
 }
 
 impl Records {
     pub(crate) fn new(seed: u64, sabotage: Option<Sabotage>) -> Self {
-        Self { records: BTreeMap::new(), versions: Random::new(!seed), sabotage }
+        let (records, earlier) = (BTreeMap::new(), BTreeMap::new());
+        Self { records, earlier, versions: Random::new(!seed), sabotage }
     }
 
     /// Performs an operation. `applied` sees each value that the store keeps.
@@ -53,13 +58,14 @@ impl Records {
             Fate::LosesRequest => {
                 return call.fail(StoreError::maybe_applied("the connection was lost"));
             }
-            Fate::Works | Fate::LosesAnswer | Fate::IsForgotten => {}
+            Fate::Works | Fate::LosesAnswer | Fate::IsForgotten | Fate::IsStale => {}
         }
         let lost = fate == Fate::LosesAnswer;
         let answer = || StoreError::maybe_applied("the connection was lost");
         match call.operation {
             StoreOperation::Load { key, respond } => {
-                let record = self.records.get(&key).cloned();
+                let earlier = self.earlier.get(&key).filter(|_| fate == Fate::IsStale);
+                let record = earlier.or_else(|| self.records.get(&key)).cloned();
                 let record = match self.sabotage {
                     Some(sabotage) => record.map(|record| sabotage.shown(record)),
                     None => record,
@@ -109,7 +115,10 @@ impl Records {
             Some(sabotage) => sabotage.kept(value),
             None => value,
         };
-        self.records.insert(key, Record { value, version, expires_at });
+        let before = self.records.insert(key.clone(), Record { value, version, expires_at });
+        if let Some(before) = before {
+            self.earlier.insert(key, before);
+        }
         Saved::As(version)
     }
 
@@ -131,9 +140,9 @@ pub(crate) fn name(call: &StoreCall) -> String {
         StoreOperation::Save { key, value, expect, .. } => {
             let json = serde_json::from_slice(&value.0).unwrap_or(serde_json::Value::Null);
             let member = |name: &str| json.get(name).cloned().unwrap_or_default();
-            let token = &json["session"]["refresh_token"];
+            let token = json.pointer("/session/refresh_token");
             let (lease, closed) = (member("lease"), member("closed"));
-            format!("save {key} {expect:?} lease {lease} closed {closed} token {token}")
+            format!("save {key} {expect:?} lease {lease} closed {closed} token {token:?}")
         }
         StoreOperation::Delete { key, expect, .. } => format!("delete {key} {expect:?}"),
         StoreOperation::List { prefix, .. } => format!("list {prefix}"),

@@ -273,6 +273,7 @@ impl World {
                     0..=19 => Fate::Fails,
                     20..=34 => Fate::LosesRequest,
                     35..=54 => Fate::LosesAnswer,
+                    85..=114 => Fate::IsStale,
                     55..=84 if self.sabotage == Some(Sabotage::WritesForgotten) => {
                         Fate::IsForgotten
                     }

@@ -8,11 +8,15 @@
 #![allow(missing_docs, reason = "the names of tests describe them")]
 
 mod checks;
+#[cfg(any(feature = "postgres", feature = "mysql", feature = "redis"))]
+mod databases;
 #[cfg(all(feature = "file", unix))]
 mod file;
 mod memory;
 #[cfg(feature = "file")]
 mod pooled;
+#[cfg(feature = "sealed")]
+mod sealed;
 mod split;
 #[cfg(feature = "sqlite")]
 mod sqlite;

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod arc;
 #[cfg(any(feature = "postgres", feature = "mysql", feature = "redis"))]
 mod blocking;
 #[cfg(feature = "conformance")]

@@ -15,7 +15,7 @@ mod reencrypt;
 
 use atproto_sansio::{Deleted, Expect, Listing, Record, Saved, SecretBytes, StoreError, UnixTime};
 
-use crate::key::invalid;
+use crate::key::{check_value, invalid};
 use crate::store::{AsyncStore, Store};
 
 pub use key::{SealingKey, SealingKeys};
@@ -30,6 +30,9 @@ const RESERVED: &str = "sealing/";
 /// [`StoreErrorKind::Unreadable`](crate::StoreErrorKind::Unreadable), and the record stays as it is.
 /// That is so for a value under an unknown key, for a damaged or exchanged value, and for a value that
 /// is not sealed. Keys under `sealing/` are reserved.
+///
+/// Limits: those of the store below, and a value of [`MAX_VALUE_BYTES`](crate::MAX_VALUE_BYTES). A seal
+/// makes a value at most 78 bytes longer.
 ///
 /// ```
 /// # #[cfg(any())] // needs a store
@@ -86,6 +89,7 @@ impl<S: Store> Store for Sealed<S> {
         expires_at: Option<UnixTime>,
     ) -> Result<Saved, StoreError> {
         check_key(key)?;
+        check_value(value)?;
         self.inner.save(key, &self.keys.seal(key, value)?, expect, expires_at)
     }
 
@@ -117,6 +121,7 @@ impl<S: AsyncStore> AsyncStore for Sealed<S> {
         expires_at: Option<UnixTime>,
     ) -> Result<Saved, StoreError> {
         check_key(key)?;
+        check_value(value)?;
         let sealed = self.keys.seal(key, value)?;
         self.inner.save(key, &sealed, expect, expires_at).await
     }

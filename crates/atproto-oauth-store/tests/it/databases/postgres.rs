@@ -2,10 +2,13 @@
 
 use atproto_oauth_store::sqlx::{self, Connection, PgConnection};
 use atproto_oauth_store::{
-    AsyncStore, Blocking, DatabaseOptions, Expect, PostgresStore, StoreErrorKind, UnixTime, conformance,
+    AsyncStore, Blocking, DatabaseOptions, Expect, PostgresStore, StoreErrorKind, UnixTime,
+    conformance,
 };
 
-use super::{SWEPT, address, dead, fill, impatient, is_misconfigured, keys, options, save, shows_no_address};
+use super::{
+    SWEPT, address, dead, fill, impatient, is_misconfigured, keys, options, save, shows_no_address,
+};
 use crate::value;
 
 const VARIABLE: &str = "ATPROTO_STORE_POSTGRES";
@@ -40,7 +43,7 @@ async fn processes_add_up() {
     let Some(address) = address(VARIABLE) else { return };
     let options = options("processes");
     let opened = store(&address, &options).await;
-    let open = |_: &str| opened;
+    let open = async |_: &str| opened;
     let test = "databases::postgres::processes_add_up";
     conformance::processes_async(test, "", open).await.unwrap();
 }
@@ -145,7 +148,10 @@ async fn a_write_without_answer_may_be_applied() {
     save(&store, "a", None).await;
 
     let mut other = PgConnection::connect(&address).await.unwrap();
-    sqlx::raw_sql("BEGIN; LOCK TABLE test_locked IN EXCLUSIVE MODE").execute(&mut other).await.unwrap();
+    sqlx::raw_sql("BEGIN; LOCK TABLE test_locked IN EXCLUSIVE MODE")
+        .execute(&mut other)
+        .await
+        .unwrap();
     let error = store.save("a", &value(b"2"), Expect::Any, None).await.unwrap_err();
     assert!(error.maybe_applied, "{error}");
     assert!(error.detail.contains("within 500ms"), "{error}");
@@ -163,7 +169,10 @@ async fn a_write_on_a_broken_connection_may_be_applied() {
     save(&store, "a", None).await;
 
     let mut other = PgConnection::connect(&address).await.unwrap();
-    sqlx::raw_sql("BEGIN; LOCK TABLE test_broken IN EXCLUSIVE MODE").execute(&mut other).await.unwrap();
+    sqlx::raw_sql("BEGIN; LOCK TABLE test_broken IN EXCLUSIVE MODE")
+        .execute(&mut other)
+        .await
+        .unwrap();
     let new = value(b"2");
     let write = store.save("a", &new, Expect::Any, None);
     let kill = async {

@@ -8,7 +8,9 @@ use atproto_oauth_store::{
     AsyncStore, Blocking, Deleted, Expect, RedisStore, Saved, StoreErrorKind, UnixTime, conformance,
 };
 
-use super::{SWEPT, address, dead, fill, impatient, is_misconfigured, keys, options, save, shows_no_address};
+use super::{
+    SWEPT, address, dead, fill, impatient, is_misconfigured, keys, options, save, shows_no_address,
+};
 use crate::value;
 
 const VARIABLE: &str = "ATPROTO_STORE_REDIS";
@@ -30,7 +32,7 @@ async fn the_checks_pass() {
 async fn processes_add_up() {
     let Some(address) = address(VARIABLE) else { return };
     let opened = RedisStore::connect_with(&address, &options("processes")).await.unwrap();
-    let open = |_: &str| opened;
+    let open = async |_: &str| opened;
     let test = "databases::redis::processes_add_up";
     conformance::processes_async(test, "", open).await.unwrap();
 }

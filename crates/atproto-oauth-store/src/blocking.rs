@@ -86,8 +86,9 @@ impl<S> Blocking<S> {
             // The receiver waits below, so that it takes the result.
             let _ = sender.send(future.await);
         });
-        let ended = |_| StoreError::maybe_applied("the task of the store has panicked");
-        receiver.recv().map_err(ended).flatten()
+        receiver.recv().unwrap_or_else(|_| {
+            Err(StoreError::maybe_applied("the task of the store has panicked"))
+        })
     }
 }
 

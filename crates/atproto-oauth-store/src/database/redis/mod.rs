@@ -26,6 +26,9 @@ use crate::record::{new_version, whole_seconds, wiped};
 use crate::store::AsyncStore;
 use link::Link;
 
+/// A field of a hash, if the hash has it.
+type Field = Option<Vec<u8>>;
+
 /// A store in Redis 6.2 or newer, or Valkey, for any number of processes and machines.
 ///
 /// All records are on one server. If a replica takes over after a failure, writes that the old server
@@ -189,8 +192,7 @@ impl AsyncStore for RedisStore {
         check_key(key)?;
         let mut fetch = redis::cmd("HMGET");
         fetch.arg(self.record(key)).arg("version").arg("expires_at").arg("value");
-        let (version, expiry, value): (Option<Vec<u8>>, Option<Vec<u8>>, Option<Vec<u8>>) =
-            self.link.query(Effect::Reads, &fetch).await?;
+        let [version, expiry, value]: [Field; 3] = self.link.query(Effect::Reads, &fetch).await?;
         match (version, value) {
             (None, None) => Ok(None),
             (Some(version), Some(value)) => {
@@ -258,8 +260,8 @@ impl RedisStore {
         for key in &keys {
             fetches.cmd("HMGET").arg(self.record(key)).arg("version").arg("expires_at");
         }
-        let found: Vec<(Option<Vec<u8>>, Option<Vec<u8>>)> = self.link.pipeline(&fetches).await?;
-        let present = keys.into_iter().zip(found).filter_map(|(key, (version, expiry))| {
+        let found: Vec<[Field; 2]> = self.link.pipeline(&fetches).await?;
+        let present = keys.into_iter().zip(found).filter_map(|(key, [version, expiry])| {
             let entry = parse(&version?, &expiry.unwrap_or_default());
             Some(entry.map(|(version, expires_at)| Listed { key, version, expires_at }))
         });

@@ -27,7 +27,8 @@ impl Deadline {
         Self { end: Instant::now() + limit, limit, server }
     }
 
-    /// Waits for a connection. Nothing was sent yet.
+    /// Waits for a connection of a pool. Nothing was sent yet.
+    #[cfg(any(feature = "postgres", feature = "mysql"))]
     pub(super) async fn connection<T>(
         &self,
         wait: impl Future<Output = T>,

@@ -219,7 +219,9 @@ impl<DB: Dialect> Server<DB> {
             ),
             Problem::TooLarge => (
                 StoreErrorKind::TooLarge,
-                format!("{name} refuses the size (error {code}); raise `max_allowed_packet`"),
+                format!(
+                    "{name} refuses the size (error {code}); raise its limit, as `max_allowed_packet`"
+                ),
             ),
             Problem::Duplicate | Problem::Repeat | Problem::Other => {
                 (StoreErrorKind::Unavailable, format!("{name} answered with the error {code}"))

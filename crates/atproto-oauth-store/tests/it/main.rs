@@ -22,7 +22,7 @@ mod split;
 mod sqlite;
 
 use atproto_oauth_store::SecretBytes;
-#[cfg(any(feature = "file", feature = "sqlite"))]
+#[cfg(any(feature = "file", feature = "sealed", feature = "sqlite"))]
 use atproto_oauth_store::{Record, Store};
 
 /// A value of a record.
@@ -31,7 +31,7 @@ pub(crate) fn value(bytes: &[u8]) -> SecretBytes {
 }
 
 /// The record under `key`, which must exist.
-#[cfg(any(feature = "file", feature = "sqlite"))]
+#[cfg(any(feature = "file", feature = "sealed", feature = "sqlite"))]
 pub(crate) fn loaded(store: &impl Store, key: &str) -> Record {
     store.load(key).unwrap().unwrap()
 }

@@ -298,6 +298,7 @@ impl Dialect for Postgres {
             "25006" => Problem::ReadOnly,
             "42501" => Problem::Denied,
             _ if class == "28" => Problem::Denied,
+            _ if class == "54" => Problem::TooLarge,
             _ => Problem::Other,
         };
         // If the server ends a connection, it may be while a commit waits for a replica.

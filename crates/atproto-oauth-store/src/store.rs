@@ -63,8 +63,8 @@ pub trait Store: Send + Sync {
     /// Whether a thief of the store's disks or backups can't read the values: they are sealed, or they
     /// are never written to a disk.
     ///
-    /// The adapters refuse a store that answers `false`, unless the program asks for plain records by
-    /// name. The default is `false`. `Sealed` (feature `sealed`) answers `true`.
+    /// A caller that wants no plain records refuses a store that answers `false`. The default is
+    /// `false`. `Sealed` (feature `sealed`) answers `true`.
     fn protects_at_rest(&self) -> bool {
         false
     }

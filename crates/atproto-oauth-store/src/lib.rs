@@ -1,12 +1,19 @@
 #![doc = include_str!("../README.md")]
 
+mod arc;
+#[cfg(any(feature = "postgres", feature = "mysql", feature = "redis"))]
+mod blocking;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+#[cfg(any(feature = "postgres", feature = "mysql", feature = "redis"))]
+mod database;
 #[cfg(all(feature = "file", any(unix, windows)))]
 mod file;
 mod key;
 mod memory;
 mod record;
+#[cfg(feature = "sealed")]
+mod sealed;
 mod split;
 #[cfg(feature = "sqlite")]
 mod sqlite;
@@ -16,13 +23,29 @@ pub use atproto_sansio::{
     Deleted, Expect, Listed, Listing, Record, Saved, SecretBytes, StoreError, StoreErrorKind,
     UnixTime, Version,
 };
+#[cfg(any(feature = "postgres", feature = "mysql", feature = "redis"))]
+pub use blocking::Blocking;
+#[cfg(any(feature = "postgres", feature = "mysql", feature = "redis"))]
+pub use database::DatabaseOptions;
+#[cfg(feature = "mysql")]
+pub use database::mysql::MysqlStore;
+#[cfg(feature = "postgres")]
+pub use database::postgres::PostgresStore;
+#[cfg(feature = "redis")]
+pub use database::redis::RedisStore;
 #[cfg(all(feature = "file", any(unix, windows)))]
 pub use file::FileStore;
 pub use key::{MAX_KEY_BYTES, MAX_SEGMENTS, MAX_VALUE_BYTES};
 pub use memory::MemoryStore;
+#[cfg(feature = "redis")]
+pub use redis;
 #[cfg(feature = "sqlite")]
 pub use rusqlite;
+#[cfg(feature = "sealed")]
+pub use sealed::{Reencrypted, Sealed, SealingKey, SealingKeys};
 pub use split::Split;
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteStore;
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+pub use sqlx;
 pub use store::{AsyncStore, Store};

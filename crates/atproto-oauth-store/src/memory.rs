@@ -121,6 +121,11 @@ impl Store for MemoryStore {
         let next = entries.last().filter(|_| !is_last).map(|last| last.key.clone());
         Ok(Listing { entries, next })
     }
+
+    /// `true`: no value is written to a disk.
+    fn protects_at_rest(&self) -> bool {
+        true
+    }
 }
 
 /// Each operation is done when its future is polled first, and no future waits.
@@ -145,6 +150,11 @@ impl AsyncStore for MemoryStore {
 
     async fn list(&self, prefix: &str, after: Option<&str>) -> Result<Listing, StoreError> {
         Store::list(self, prefix, after)
+    }
+
+    /// `true`: no value is written to a disk.
+    fn protects_at_rest(&self) -> bool {
+        true
     }
 }
 

@@ -139,6 +139,10 @@ impl<P: Store, S: Store> Store for Split<P, S> {
         };
         page.map(|page| part.page(page))
     }
+
+    fn protects_at_rest(&self) -> bool {
+        self.states.protects_at_rest() && self.sessions.protects_at_rest()
+    }
 }
 
 impl<P: AsyncStore, S: AsyncStore> AsyncStore for Split<P, S> {
@@ -178,5 +182,9 @@ impl<P: AsyncStore, S: AsyncStore> AsyncStore for Split<P, S> {
             Part::AllSessions(after) => self.sessions.list("", after).await,
         };
         page.map(|page| part.page(page))
+    }
+
+    fn protects_at_rest(&self) -> bool {
+        self.states.protects_at_rest() && self.sessions.protects_at_rest()
     }
 }

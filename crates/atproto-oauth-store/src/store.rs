@@ -59,6 +59,15 @@ pub trait Store: Send + Sync {
     ///
     /// Fails if the store is not available, or if `after` is not of this store.
     fn list(&self, prefix: &str, after: Option<&str>) -> Result<Listing, StoreError>;
+
+    /// Whether a thief of the store's disks or backups can't read the values: they are sealed, or they
+    /// are never written to a disk.
+    ///
+    /// A caller that wants no plain records refuses a store that answers `false`. The default is
+    /// `false`. `Sealed` (feature `sealed`) answers `true`.
+    fn protects_at_rest(&self) -> bool {
+        false
+    }
 }
 
 /// An async store of versioned records: the promises of [`Store`], with futures.
@@ -90,4 +99,9 @@ pub trait AsyncStore: Send + Sync + 'static {
         prefix: &str,
         after: Option<&str>,
     ) -> impl Future<Output = Result<Listing, StoreError>> + Send;
+
+    /// Answers like [`Store::protects_at_rest`].
+    fn protects_at_rest(&self) -> bool {
+        false
+    }
 }

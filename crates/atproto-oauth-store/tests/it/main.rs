@@ -8,17 +8,21 @@
 #![allow(missing_docs, reason = "the names of tests describe them")]
 
 mod checks;
+#[cfg(any(feature = "postgres", feature = "mysql", feature = "redis"))]
+mod databases;
 #[cfg(all(feature = "file", unix))]
 mod file;
 mod memory;
 #[cfg(feature = "file")]
 mod pooled;
+#[cfg(feature = "sealed")]
+mod sealed;
 mod split;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
 use atproto_oauth_store::SecretBytes;
-#[cfg(any(feature = "file", feature = "sqlite"))]
+#[cfg(any(feature = "file", feature = "sealed", feature = "sqlite"))]
 use atproto_oauth_store::{Record, Store};
 
 /// A value of a record.
@@ -27,7 +31,7 @@ pub(crate) fn value(bytes: &[u8]) -> SecretBytes {
 }
 
 /// The record under `key`, which must exist.
-#[cfg(any(feature = "file", feature = "sqlite"))]
+#[cfg(any(feature = "file", feature = "sealed", feature = "sqlite"))]
 pub(crate) fn loaded(store: &impl Store, key: &str) -> Record {
     store.load(key).unwrap().unwrap()
 }

@@ -34,8 +34,10 @@ pub struct OAuthClientBuilder {
     client: Client,
     sessions: Sessions,
     driver: DriverBuilder,
-    on_event: Option<Arc<dyn Fn(&SessionEvent) + Send + Sync>>,
+    on_event: Option<Arc<Handler>>,
 }
+
+type Handler = dyn Fn(&SessionEvent) + Send + Sync;
 
 /// A finished login, whose session is stored.
 #[derive(Clone, Debug)]
@@ -242,7 +244,7 @@ impl OAuthClientBuilder {
         self
     }
 
-    /// What becomes of an account's earlier sessions when it logs in again; they stay by default.
+    /// Sets the fate of an account's earlier sessions when it logs in again; they stay by default.
     pub fn on_relogin(mut self, on_relogin: OnRelogin) -> Self {
         self.sessions = self.sessions.on_relogin(on_relogin);
         self

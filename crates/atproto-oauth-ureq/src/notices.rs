@@ -8,7 +8,9 @@ use atproto_sansio::{Notice, NotifyCall, Reply};
 
 /// The function given to [`DriverBuilder::on_notice`](crate::DriverBuilder::on_notice), if any.
 #[derive(Clone, Default)]
-pub(crate) struct Notices(Option<Arc<dyn Fn(&Notice) + Send + Sync>>);
+pub(crate) struct Notices(Option<Arc<Handler>>);
+
+type Handler = dyn Fn(&Notice) + Send + Sync;
 
 impl Notices {
     pub(crate) fn new(handler: impl Fn(&Notice) + Send + Sync + 'static) -> Self {

@@ -118,7 +118,6 @@ impl ManagedSession {
     /// # Errors
     ///
     /// Fails as [`request`](Self::request) does.
-    #[expect(clippy::type_complexity, reason = "an alias would hide the reader")]
     pub fn download(
         &self,
         request: Request<Body>,

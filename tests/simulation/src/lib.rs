@@ -39,9 +39,9 @@ const STEPS: usize = 14;
 ///
 /// Fails with the rule that was broken.
 pub fn run(seed: u64, sabotage: Option<Sabotage>) -> Result<Counts, String> {
-    let mut world = World::new(seed, 2 + usize::from(seed % 3 == 0), sabotage);
+    let mut world = World::new(seed, 2 + usize::from(seed.is_multiple_of(3)), sabotage);
     let mut logins = Logins::default();
-    for account in ACCOUNTS.iter().take(1 + usize::from(seed % 4 == 0)) {
+    for account in ACCOUNTS.iter().take(1 + usize::from(seed.is_multiple_of(4))) {
         logins.log_in(&mut world, account)?;
     }
     for host in 0..world.hosts.len() {

@@ -44,7 +44,6 @@ pub(crate) struct World {
 }
 
 /// Something that happens at a time.
-#[expect(clippy::large_enum_variant, reason = "most events are calls, the large variant")]
 enum Event {
     /// A request that waited for a connection leaves its host.
     Leaves { at: usize, call: HttpCall },

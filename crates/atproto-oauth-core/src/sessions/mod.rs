@@ -67,7 +67,7 @@ impl Sessions {
         self
     }
 
-    /// What becomes of an account's earlier sessions when it logs in again; they stay by default.
+    /// Sets the fate of an account's earlier sessions when it logs in again; they stay by default.
     pub fn on_relogin(mut self, on_relogin: OnRelogin) -> Self {
         self.0.policy.on_relogin = on_relogin;
         self

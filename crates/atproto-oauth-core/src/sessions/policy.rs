@@ -22,7 +22,7 @@ pub(crate) struct Policy {
     pub(crate) on_relogin: OnRelogin,
 }
 
-/// What becomes of an account's earlier sessions of this client when the account logs in again.
+/// Fate of an account's earlier sessions of this client when the account logs in again.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum OnRelogin {

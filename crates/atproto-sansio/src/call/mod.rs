@@ -216,7 +216,7 @@ pub trait Payload: sealed::Sealed + Send + Sized + 'static {
     }
 }
 
-/// What a [`Respond`] knows of its HTTP call.
+/// Target and limit of an HTTP call, as its [`Respond`] knows them.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct Asked {

@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 use crate::login::pkce;
 
-/// What the browser of a callback brings along: the cookie of its login.
+/// The cookie that the browser of a callback brings along.
 #[derive(Clone)]
 pub struct Binding(Brought);
 

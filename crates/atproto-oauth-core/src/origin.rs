@@ -64,7 +64,11 @@ impl Origin {
         let url = Url::parse(text).map_err(|_| OriginError::NotAUrl)?;
         // `Url::parse` removes tabs and `/..`, and takes backslashes for slashes, so the text is
         // checked, too.
-        let (_, rest) = text.split_once("://").ok_or(OriginError::NotAUrl)?;
+        let (scheme, rest) = text.split_once("://").ok_or(OriginError::NotAUrl)?;
+        // `Url::parse` also reads `https:/host`, whose path might contain `://`.
+        if !scheme.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+            return Err(OriginError::NotAUrl);
+        }
         let authority = rest.strip_suffix('/').unwrap_or(rest);
         if !authority.bytes().all(|byte| byte.is_ascii_graphic() && !b"/\\?#@".contains(&byte)) {
             let is_profile = url.scheme() == "https" && url.path().starts_with("/profile/");
@@ -224,6 +228,8 @@ mod tests {
         assert_eq!(origin.as_str(), "https://bsky.social");
         // Rule B-58
         for text in [
+            "https:/bsky.social",
+            "https:/evil.chttps://bsky.social",
             "https://bsky.social//",
             "https://bsky.social/a/..",
             "https://bsky.social/.",

@@ -17,7 +17,9 @@ pub(crate) fn origin(endpoint: &str, development: bool) -> Result<Url, &'static 
     if !endpoint.chars().all(plain) {
         return Err("only scheme, host and port are allowed");
     }
-    let Some((_, rest)) = endpoint.split_once("://") else {
+    // `Url::parse` also reads `https:/host`, whose path might contain `://`.
+    let is_scheme = |scheme: &str| scheme.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let Some((_, rest)) = endpoint.split_once("://").filter(|(scheme, _)| is_scheme(scheme)) else {
         return Err("it is not a URL");
     };
     // This check comes before `Url::parse`, because the parser would reduce `/a/..` to `/`.
@@ -63,6 +65,8 @@ mod tests {
             "pds.example.com",
             "https:pds.example.com",
             "https:/pds.example.com",
+            "https:/pds.example.com://x",
+            "https:/pds.example.chttps://pds.example.com",
             "https://",
             "http://pds.example.com",
             "ftp://pds.example.com",

@@ -1,0 +1,24 @@
+//! Tests: a hundred schedules keep all rules, and the same seed gives the same schedule. The continuous
+//! integration runs 100 000, and breaks each rule on purpose.
+
+use atproto_oauth_simulation::{Sabotage, run};
+
+#[test]
+fn no_session_is_lost_without_its_cause() {
+    for seed in 0..100 {
+        if let Err(violation) = run(seed, None) {
+            panic!("seed {seed}: {violation}");
+        }
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_schedule() {
+    let counts = |seed| format!("{:?}", run(seed, None));
+    assert_eq!(counts(7), counts(7));
+}
+
+#[test]
+fn two_processes_that_ignore_compare_and_set_lose_a_session() {
+    assert!((0..100).any(|seed| run(seed, Some(Sabotage::NoCompareAndSet)).is_err()));
+}

@@ -12,6 +12,7 @@ mod conformance;
 mod corpus;
 mod ends;
 mod malformed;
+mod managed;
 mod one_dependency;
 mod options;
 mod replayer;

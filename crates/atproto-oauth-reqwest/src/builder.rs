@@ -35,7 +35,7 @@ pub struct DriverBuilder {
     nameserver: Option<SocketAddr>,
     remote_signer: RemoteSigner,
     notices: Notices,
-    stores: Stores,
+    pub(crate) stores: Stores,
 }
 
 /// The error of [`DriverBuilder::root_certificate`]: no usable certificate in the given bytes.

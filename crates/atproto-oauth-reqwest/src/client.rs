@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use atproto_oauth_core::exports::Did;
 use atproto_oauth_core::{
-    Authorize, BegunLogin, Binding, CallbackParams, Client, Error, FinishLoginError, LoggedOut,
-    OnRelogin, Renew, SessionEvent, SessionKey, Sessions, SessionsError, StoredSession, Subject,
-    Swept,
+    Authorize, BegunLogin, Binding, CallbackParams, Client, ConfigError, Error, FinishLoginError,
+    LoggedOut, OnRelogin, Renew, SessionEvent, SessionKey, Sessions, SessionsError, StoredSession,
+    Subject, Swept,
 };
 use atproto_oauth_store::{AsyncStore, Split, Store};
 
@@ -35,6 +35,7 @@ pub struct OAuthClientBuilder {
     sessions: Sessions,
     driver: DriverBuilder,
     on_event: Option<Arc<Handler>>,
+    accepts_plaintext: bool,
 }
 
 type Handler = dyn Fn(&SessionEvent) + Send + Sync;
@@ -57,7 +58,7 @@ impl OAuthClient {
         let sessions = Sessions::new(&client);
         let driver = DriverBuilder::default();
         let driver = if client.development() { driver.development() } else { driver };
-        OAuthClientBuilder { client, sessions, driver, on_event: None }
+        OAuthClientBuilder { client, sessions, driver, on_event: None, accepts_plaintext: false }
     }
 
     /// The settings of the client.
@@ -257,8 +258,26 @@ impl OAuthClientBuilder {
         self
     }
 
+    /// Accepts a store that keeps tokens and private keys in plain text. Whoever can read the store, or
+    /// a backup of it, can then act for the accounts. A warning is logged.
+    pub fn plaintext_at_rest(mut self) -> Self {
+        self.accepts_plaintext = true;
+        self
+    }
+
     /// Builds the client.
-    pub fn build(self) -> OAuthClient {
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::NoStore`] without a store; [`ConfigError::PlaintextStore`] if the store is not
+    /// encrypted, unless [`plaintext_at_rest`](Self::plaintext_at_rest) accepts that.
+    pub fn build(self) -> Result<OAuthClient, ConfigError> {
+        match (self.driver.stores.protects_at_rest(), self.accepts_plaintext) {
+            (None, _) => return Err(ConfigError::NoStore),
+            (Some(false), false) => return Err(ConfigError::PlaintextStore),
+            (Some(false), true) => tracing::warn!("sessions are stored in plain text"),
+            (Some(true), _) => {}
+        }
         let on_event = self.on_event;
         let driver = self.driver.on_notice(move |notice| {
             if let Some(event) = notice.downcast_ref::<SessionEvent>() {
@@ -268,7 +287,8 @@ impl OAuthClientBuilder {
                 }
             }
         });
-        OAuthClient { client: self.client, sessions: self.sessions, driver: driver.build() }
+        let driver = driver.build();
+        Ok(OAuthClient { client: self.client, sessions: self.sessions, driver })
     }
 }
 

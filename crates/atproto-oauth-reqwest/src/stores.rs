@@ -10,7 +10,10 @@ use atproto_sansio::{Reply, StoreCall, StoreError, StoreErrorKind, StoreOperatio
 
 /// The store given to [`DriverBuilder::store`](crate::DriverBuilder::store), if any.
 #[derive(Clone, Default)]
-pub(crate) struct Stores(Option<Arc<dyn Perform>>);
+pub(crate) struct Stores {
+    store: Option<Arc<dyn Perform>>,
+    protects_at_rest: bool,
+}
 
 type Performance = Pin<Box<dyn Future<Output = Reply> + Send>>;
 
@@ -25,15 +28,22 @@ struct Blocking<S>(S);
 
 impl Stores {
     pub(crate) fn of_async(store: impl AsyncStore) -> Self {
-        Self(Some(Arc::new(Async(store))))
+        let protects_at_rest = store.protects_at_rest();
+        Self { store: Some(Arc::new(Async(store))), protects_at_rest }
     }
 
     pub(crate) fn of_blocking(store: impl Store + 'static) -> Self {
-        Self(Some(Arc::new(Blocking(store))))
+        let protects_at_rest = store.protects_at_rest();
+        Self { store: Some(Arc::new(Blocking(store))), protects_at_rest }
+    }
+
+    /// Whether the store keeps its records encrypted, or in memory only; `None` without a store.
+    pub(crate) fn protects_at_rest(&self) -> Option<bool> {
+        self.store.as_ref().map(|_| self.protects_at_rest)
     }
 
     pub(crate) fn perform(&self, call: StoreCall) -> Performance {
-        match &self.0 {
+        match &self.store {
             Some(store) => Arc::clone(store).perform(call),
             None => {
                 let why = "this driver has no store: set one with `DriverBuilder::store`";
@@ -116,6 +126,6 @@ async fn spawned<T: Send + 'static>(
 
 impl fmt::Debug for Stores {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Stores").field(&self.0.is_some()).finish()
+        f.debug_struct("Stores").field("is_set", &self.store.is_some()).finish_non_exhaustive()
     }
 }

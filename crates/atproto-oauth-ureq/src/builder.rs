@@ -34,7 +34,7 @@ pub struct DriverBuilder {
     nameservers: Nameservers,
     remote_signer: RemoteSigner,
     notices: Notices,
-    stores: Stores,
+    pub(crate) stores: Stores,
 }
 
 /// The error of [`DriverBuilder::root_certificate`]: no usable certificate in the given bytes.

@@ -11,15 +11,22 @@ use atproto_sansio::{Reply, StoreCall, StoreError, StoreErrorKind, StoreOperatio
 
 /// The store given to [`DriverBuilder::store`](crate::DriverBuilder::store), if any.
 #[derive(Clone, Default)]
-pub(crate) struct Stores(Option<Arc<dyn Store>>);
+pub(crate) struct Stores {
+    store: Option<Arc<dyn Store>>,
+}
 
 impl Stores {
     pub(crate) fn new(store: impl Store + 'static) -> Self {
-        Self(Some(Arc::new(store)))
+        Self { store: Some(Arc::new(store)) }
+    }
+
+    /// Whether the store keeps its records encrypted, or in memory only; `None` without a store.
+    pub(crate) fn protects_at_rest(&self) -> Option<bool> {
+        self.store.as_ref().map(|store| store.protects_at_rest())
     }
 
     pub(crate) fn perform(&self, call: StoreCall) -> Reply {
-        let Some(store) = self.0.clone() else {
+        let Some(store) = self.store.clone() else {
             let why = "this driver has no store: set one with `DriverBuilder::store`";
             return call.fail(StoreError::new(StoreErrorKind::Unsupported, why));
         };
@@ -64,6 +71,6 @@ fn within<T: Send + 'static>(
 
 impl fmt::Debug for Stores {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Stores").field(&self.0.is_some()).finish()
+        f.debug_struct("Stores").field("is_set", &self.store.is_some()).finish_non_exhaustive()
     }
 }

@@ -11,6 +11,17 @@ use crate::origin::{Origin, OriginError};
 #[derive(Clone, Debug, Error, PartialEq)]
 #[non_exhaustive]
 pub enum ConfigError {
+    /// The client keeps its sessions in a store, and no store was given.
+    #[error(
+        "no store was given: name one with `store` (`MemoryStore` keeps sessions until the program ends)"
+    )]
+    NoStore,
+    /// The store would keep tokens and private keys in plain text.
+    #[error(
+        "the store keeps tokens and private keys in plain text: wrap it in `Sealed`, or accept it with \
+         `plaintext_at_rest()`"
+    )]
+    PlaintextStore,
     /// The `client_id` breaks a rule: [`Client::web`](crate::Client::web) and
     /// [`Client::native`](crate::Client::native) take the https URL at which the client serves its
     /// metadata; [`from_loopback_client_id`](crate::ClientBuilder::from_loopback_client_id) takes

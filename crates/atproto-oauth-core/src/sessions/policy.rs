@@ -49,6 +49,9 @@ pub(crate) const RESERVE: Duration = Duration::from_secs(20);
 /// Time for the response to an attempt.
 pub(crate) const RESPONSE: Duration = Duration::from_secs(10);
 
+/// Least time for the response that must be left after a driver has waited for a connection.
+pub(crate) const LEAST_RESPONSE: Duration = Duration::from_secs(8);
+
 /// Pause after a refresh that failed without spending the token, unless the server names another.
 pub(crate) const PAUSE: Duration = Duration::from_secs(5);
 

@@ -37,7 +37,7 @@ use crate::session::spend::Spend;
 use crate::sessions::error::SessionsError;
 use crate::sessions::event::{SessionChange, Unsaved};
 use crate::sessions::key::SessionKey;
-use crate::sessions::policy::{LEASE, Managed, RESERVE, RESPONSE};
+use crate::sessions::policy::{LEASE, LEAST_RESPONSE, Managed, RESERVE, RESPONSE};
 use crate::sessions::record::{Loaded, SessionRecord};
 use crate::sessions::refresh::back_off::BackOff;
 use crate::sessions::refresh::lease::Lease;
@@ -376,7 +376,7 @@ impl Run {
             return self.load(cx);
         }
         let (config, session) = (self.managed.config.clone(), held.loaded.record.session.clone());
-        let limits = Limits { start_by: Some(start_by), least_time: RESPONSE };
+        let limits = Limits { start_by: Some(start_by), least_time: LEAST_RESPONSE };
         let spend = Box::new(Spend::new(config, session, *verified).within(limits));
         State::Spend { held: Box::new(held), spend }
     }

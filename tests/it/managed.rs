@@ -1,0 +1,228 @@
+//! Tests: managed sessions over both adapters, with stores of their crate.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use atproto_identity::Resolver;
+use atproto_oauth_core::{
+    Binding, CallbackParams, Client, ConfigError, DeletedCause, Error, Scopes, SessionChange,
+    SessionError,
+};
+use atproto_oauth_sandbox::Served;
+use atproto_oauth_store::{FileStore, MemoryStore};
+use tempfile::TempDir;
+
+const ALICE: &str = "alice.test";
+
+fn client(served: &Served) -> Client {
+    let plc = served.names().plc.parse().unwrap();
+    let scopes = Scopes::parse("atproto transition:generic").unwrap();
+    let client = Client::loopback(scopes).redirect_path("/callback").development();
+    client.resolver(Resolver::new().with_directories([plc])).build().unwrap()
+}
+
+/// Sets the lifetime of new access tokens. After a second, a token is renewed before it is used.
+fn set_token_lifetime(served: &Served, lifetime: Duration) {
+    let mut sandbox = served.sandbox();
+    let pds = sandbox.find_server(&sandbox.names().pds).unwrap();
+    sandbox.set_access_token_lifetime(pds, lifetime);
+}
+
+fn count_refreshes(change: &SessionChange, count: &AtomicUsize) {
+    if matches!(change, SessionChange::Refreshed) {
+        count.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+fn blocking(
+    served: &Served,
+    folder: &TempDir,
+    refreshes: &Arc<AtomicUsize>,
+) -> atproto_oauth_ureq::OAuthClient {
+    let (nameserver, hosts) = (served.nameserver(), served.hosts());
+    let refreshes = Arc::clone(refreshes);
+    atproto_oauth_ureq::OAuthClient::builder(client(served))
+        .store(FileStore::open(folder.path().join("sessions")).unwrap())
+        .driver(|driver| {
+            let driver = driver.nameserver(nameserver);
+            hosts.into_iter().fold(driver, |driver, (host, at)| driver.host_override(&host, at))
+        })
+        .on_event(move |event| count_refreshes(&event.change, &refreshes))
+        .plaintext_at_rest()
+        .build()
+        .unwrap()
+}
+
+fn asynchronous(
+    served: &Served,
+    store: Arc<MemoryStore>,
+    refreshes: &Arc<AtomicUsize>,
+) -> atproto_oauth_reqwest::OAuthClient {
+    let (nameserver, hosts) = (served.nameserver(), served.hosts());
+    let refreshes = Arc::clone(refreshes);
+    atproto_oauth_reqwest::OAuthClient::builder(client(served))
+        .store(store)
+        .driver(|driver| {
+            let driver = driver.nameserver(nameserver);
+            hosts.into_iter().fold(driver, |driver, (host, at)| driver.host_override(&host, at))
+        })
+        .on_event(move |event| count_refreshes(&event.change, &refreshes))
+        .plaintext_at_rest()
+        .build()
+        .unwrap()
+}
+
+/// The owner of the account consents.
+fn approve(served: &Served, url: &url::Url) -> CallbackParams {
+    CallbackParams::parse(&served.sandbox().approve(url, ALICE).unwrap()).unwrap()
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
+}
+
+#[test]
+fn a_blocking_program_keeps_its_sessions_in_files() {
+    let (served, folder) = (Served::start(1).unwrap(), tempfile::tempdir().unwrap());
+    let refreshes = Arc::default();
+    let app = blocking(&served, &folder, &refreshes);
+    let login = app.authorize(ALICE).unwrap();
+    let binding = Binding::cookie(login.cookie.unwrap().value.expose());
+    let session = app.callback(approve(&served, &login.url), binding).unwrap().session;
+    let key = session.key().clone();
+    assert_eq!(app.list(key.did()).unwrap().len(), 1);
+
+    // Another process, later.
+    let app = blocking(&served, &folder, &refreshes);
+    let session = app.restore(&key).unwrap();
+    let who = session.query("com.atproto.server.getSession", &[]).unwrap();
+    assert_eq!(who.response.status(), 200);
+    let before = session.at_hand();
+    session.refresh().unwrap();
+    let tokens =
+        [before, session.at_hand()].map(|session| session.access_token().expose().to_owned());
+    assert_ne!(tokens[0], tokens[1]);
+    assert!(session.revoke().unwrap().revocation.unwrap().is_ok());
+    let gone = app.restore(&key).unwrap_err();
+    assert_eq!(gone.error, SessionError::NotFound.into());
+}
+
+#[test]
+fn an_async_program_keeps_its_sessions_in_a_store() {
+    let served = Served::start(1).unwrap();
+    let (store, refreshes) = (Arc::new(MemoryStore::new()), Arc::default());
+    runtime().block_on(async {
+        let app = asynchronous(&served, Arc::clone(&store), &refreshes);
+        let login = app.authorize(ALICE).await.unwrap();
+        let binding = Binding::cookie(login.cookie.unwrap().value.expose());
+        let params = approve(&served, &login.url);
+        let session = app.callback(params, binding).await.unwrap().session;
+        let key = session.key().clone();
+        let app = asynchronous(&served, store, &refreshes);
+        let session = app.restore(&key).await.unwrap();
+        let who = session.query("com.atproto.server.getSession", &[]).await.unwrap();
+        assert_eq!(who.response.status(), 200);
+        assert!(session.revoke().await.unwrap().revocation.unwrap().is_ok());
+        let gone = app.restore(&key).await.unwrap_err();
+        assert_eq!(gone.error, SessionError::NotFound.into());
+    });
+}
+
+#[test]
+fn a_thousand_tasks_on_one_session_refresh_once() {
+    let served = Served::start(1).unwrap();
+    let (store, refreshes) = (Arc::new(MemoryStore::new()), Arc::default());
+    runtime().block_on(async {
+        let app = asynchronous(&served, store, &refreshes);
+        let login = app.authorize(ALICE).await.unwrap();
+        let binding = Binding::cookie(login.cookie.unwrap().value.expose());
+        let params = approve(&served, &login.url);
+        set_token_lifetime(&served, Duration::from_secs(1));
+        let session = app.callback(params, binding).await.unwrap().session;
+        set_token_lifetime(&served, Duration::from_secs(60 * 60));
+        let tasks: Vec<_> = (0..1000)
+            .map(|_| {
+                let (app, key) = (app.clone(), session.key().clone());
+                tokio::spawn(async move { app.restore(&key).await.map(drop) })
+            })
+            .collect();
+        for task in tasks {
+            task.await.unwrap().unwrap();
+        }
+        assert_eq!(refreshes.load(Ordering::SeqCst), 1);
+    });
+}
+
+#[test]
+fn threads_of_a_blocking_program_refresh_once() {
+    let (served, folder) = (Served::start(1).unwrap(), tempfile::tempdir().unwrap());
+    let refreshes = Arc::default();
+    let app = blocking(&served, &folder, &refreshes);
+    let login = app.authorize(ALICE).unwrap();
+    let binding = Binding::cookie(login.cookie.unwrap().value.expose());
+    let params = approve(&served, &login.url);
+    set_token_lifetime(&served, Duration::from_secs(1));
+    let session = app.callback(params, binding).unwrap().session;
+    set_token_lifetime(&served, Duration::from_secs(60 * 60));
+    let failures = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..50 {
+            scope.spawn(|| {
+                if let Err(error) = app.restore(session.key()) {
+                    failures.lock().unwrap().push(error);
+                }
+            });
+        }
+    });
+    assert!(failures.into_inner().unwrap().is_empty());
+    assert_eq!(refreshes.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn a_login_whose_future_is_dropped_is_stored_all_the_same() {
+    // Rule G-14
+    let served = Served::start(1).unwrap();
+    let (store, refreshes) = (Arc::new(MemoryStore::new()), Arc::default());
+    runtime().block_on(async {
+        let app = asynchronous(&served, store, &refreshes);
+        let login = app.authorize(ALICE).await.unwrap();
+        let binding = Binding::cookie(login.cookie.unwrap().value.expose());
+        let params = approve(&served, &login.url);
+        let callback = app.callback(params, binding);
+        // The browser goes away after a moment.
+        let cancelled = tokio::time::timeout(Duration::from_millis(1), callback).await;
+        assert!(cancelled.is_err());
+        app.shutdown().await;
+        let did = served.sandbox().did(ALICE).unwrap().parse().unwrap();
+        assert_eq!(app.list(&did).await.unwrap().len(), 1);
+    });
+}
+
+#[test]
+fn a_session_that_the_server_has_ended_is_told_with_its_cause() {
+    let (served, folder) = (Served::start(1).unwrap(), tempfile::tempdir().unwrap());
+    let app = blocking(&served, &folder, &Arc::default());
+    let login = app.authorize(ALICE).unwrap();
+    let binding = Binding::cookie(login.cookie.unwrap().value.expose());
+    let session = app.callback(approve(&served, &login.url), binding).unwrap().session;
+    served.sandbox().end_sessions(ALICE);
+    let ended = session.refresh().unwrap_err();
+    assert_eq!(ended.error, Error::Session(SessionError::Ended(DeletedCause::Revoked)));
+}
+
+#[test]
+fn a_store_has_to_be_named_and_plain_text_to_be_accepted() {
+    // Rule K-08
+    let (served, folder) = (Served::start(1).unwrap(), tempfile::tempdir().unwrap());
+    let builder = || atproto_oauth_ureq::OAuthClient::builder(client(&served));
+    let file = || FileStore::open(folder.path().join("sessions")).unwrap();
+    assert_eq!(builder().build().unwrap_err(), ConfigError::NoStore);
+    assert_eq!(builder().store(file()).build().unwrap_err(), ConfigError::PlaintextStore);
+    assert!(builder().store(file()).plaintext_at_rest().build().is_ok());
+    let builder = || atproto_oauth_reqwest::OAuthClient::builder(client(&served));
+    assert_eq!(builder().build().unwrap_err(), ConfigError::NoStore);
+    let plain = builder().blocking_store(file()).build();
+    assert_eq!(plain.unwrap_err(), ConfigError::PlaintextStore);
+    assert!(builder().store(MemoryStore::new()).build().is_ok());
+}

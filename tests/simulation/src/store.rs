@@ -85,8 +85,7 @@ impl Records {
             }
             StoreOperation::Delete { key, expect, respond } => {
                 let is_absent = !self.records.contains_key(&key);
-                let is_blind = self.sabotage == Some(Sabotage::NoCompareAndDelete);
-                let deleted = match is_absent || is_blind || self.is_as(&key, expect) {
+                let deleted = match is_absent || self.is_as(&key, expect) {
                     true => {
                         self.records.remove(&key);
                         Deleted::Yes

@@ -136,7 +136,7 @@ fn a_lease_of_another_process_is_waited_for_and_a_dead_one_taken_over() {
     managed.sandbox.put_record(&name, Some(leased));
     let begun = managed.sandbox.now();
     let _ = managed.sandbox.run_in(&mut Process::new(2), managed.sessions.restore(&key)).unwrap();
-    // It watched the record for a whole lease on its own clock.
+    // The process watched the record for a whole lease on its own clock.
     let waited = managed.sandbox.now().since(begun);
     assert!(waited > Duration::from_secs(45) && waited < Duration::from_secs(50), "{waited:?}");
 }

@@ -82,7 +82,7 @@ impl Managed {
     }
 }
 
-/// What the browser brings along that began the login.
+/// The cookie of the browser that began the login.
 pub(crate) fn binding(begun: &BegunLogin) -> Binding {
     Binding::cookie(begun.cookie.as_ref().expect("the login is bound").value.expose())
 }

@@ -1,4 +1,4 @@
-//! What really happened to each session, and what must never happen.
+//! The true history of each session, and the rules that it must never break.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -44,7 +44,7 @@ pub(crate) enum Excuse {
     ReplyLost,
     /// The process that held them ended before it had saved them.
     HolderDied,
-    /// It stood still past its lease.
+    /// The holder stood still past its lease.
     HolderPaused,
     /// The store failed until the lease had ended.
     StoreFailed,

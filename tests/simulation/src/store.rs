@@ -25,13 +25,13 @@ pub(crate) struct Records {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Fate {
     Works,
-    /// It fails, and nothing was applied.
+    /// The operation fails, and nothing was applied.
     Fails,
     /// There is no answer, and nothing was applied.
     LosesRequest,
     /// There is no answer, and it was applied.
     LosesAnswer,
-    /// It is confirmed, and not applied.
+    /// The operation is confirmed, and not applied.
     IsForgotten,
     /// A load returns the record before the present one.
     IsStale,

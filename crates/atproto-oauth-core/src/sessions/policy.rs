@@ -6,6 +6,7 @@ use std::time::Duration;
 use atproto_sansio::Cx;
 
 use crate::client::config::Config;
+use crate::sessions::refresh::back_off::random_byte;
 
 /// The client's settings and the policy, which all machines of managed sessions share.
 #[derive(Clone)]
@@ -26,10 +27,10 @@ pub(crate) struct Policy {
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum OnRelogin {
-    /// They stay: each device or browser of a user has a session of its own.
+    /// Earlier sessions stay: each device or browser of a user has a session of its own.
     #[default]
     KeepBoth,
-    /// They are logged out, after the new session is stored.
+    /// Earlier sessions are logged out, after the new one is stored.
     ReplaceAndRevoke,
 }
 
@@ -64,8 +65,5 @@ pub(crate) const REAUTH_PAUSE: Duration = Duration::from_secs(60 * 60);
 /// Remaining lifetime below which an access token is renewed: 10 to 40 seconds, another one for each
 /// check, so that processes do not renew their tokens in step.
 pub(crate) fn leeway(cx: &mut Cx<'_>) -> Duration {
-    let mut byte = [0];
-    cx.entropy().fill(&mut byte);
-    let [part] = byte;
-    Duration::from_secs(10) + Duration::from_secs(30) * u32::from(part) / 256
+    Duration::from_secs(10) + Duration::from_secs(30) * u32::from(random_byte(cx)) / 256
 }

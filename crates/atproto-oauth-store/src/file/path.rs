@@ -1,4 +1,4 @@
-//! Where a record is: folders and a file, each named by a hash.
+//! The place of a record: folders and a file, each named by a hash.
 //!
 //! ```text
 //! records/<hash of segment 1>/<xx>/<hash of segment 2>/…/<hash of the last segment>.record

@@ -134,7 +134,7 @@ impl Machine for FinishLogin {
     fn poll(&mut self, cx: &mut Cx<'_>) -> Poll<FinishResult> {
         self.steps.run(|state| {
             Ok(match state {
-                // Nobody may join the run, because a second callback must not get its session.
+                // The name is random, so that a second callback does not get the session of this one.
                 Asking::Begin(run) => {
                     let name = pkce::random_name(cx.entropy());
                     Step::Next(Asking::Asked(cx.shared(name, *run)))

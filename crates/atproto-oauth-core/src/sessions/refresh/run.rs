@@ -52,7 +52,7 @@ pub(crate) struct RefreshRun {
     steps: Steps<State>,
 }
 
-/// What an asker needs.
+/// The needs of one asker.
 #[derive(Clone, Debug)]
 pub(crate) struct Wanted {
     /// The access token that a server has just refused.

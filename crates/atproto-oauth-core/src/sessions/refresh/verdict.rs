@@ -9,7 +9,7 @@ use crate::sessions::policy::{PAUSE, REAUTH_PAUSE};
 use crate::sessions::record::SessionRecord;
 use crate::sessions::refresh::lease::Lease;
 
-/// What becomes of the record.
+/// The fate of the record.
 pub(crate) enum Verdict {
     /// The session stays, and another refresh may follow later.
     Kept { record: Box<SessionRecord>, changes: Vec<SessionChange>, error: Error },

@@ -249,7 +249,7 @@ impl AsyncStore for PostgresStore {
         if removed > 0 {
             return Ok(Deleted::Yes);
         }
-        // Nothing was removed, so the reply may tell of the record as it is now.
+        // If no row was removed, the reply may tell of the record as it is now.
         let exists = statement(&self.sql.exists).bind(key.as_bytes());
         let rows = self.server.rows(deadline, exists).await?;
         Ok(deletion(removed, !rows.is_empty()))

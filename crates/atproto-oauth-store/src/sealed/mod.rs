@@ -28,7 +28,7 @@ const RESERVED: &str = "sealing/";
 ///
 /// If a value does not open, the operation fails with
 /// [`StoreErrorKind::Unreadable`](crate::StoreErrorKind::Unreadable), and the record stays as it is.
-/// That is so for a value under an unknown key, for a damaged or exchanged value, and for a value that
+/// The same holds for a value under an unknown key, for a damaged or exchanged value, and for a value that
 /// is not sealed. Keys under `sealing/` are reserved.
 ///
 /// Limits: those of the store below, and a value of [`MAX_VALUE_BYTES`](crate::MAX_VALUE_BYTES). A seal

@@ -28,8 +28,8 @@ const RESERVED: &str = "sealing/";
 ///
 /// If a value does not open, the operation fails with
 /// [`StoreErrorKind::Unreadable`](crate::StoreErrorKind::Unreadable), and the record stays as it is.
-/// The same holds for a value under an unknown key, for a damaged or exchanged value, and for a value that
-/// is not sealed. Keys under `sealing/` are reserved.
+/// A value does not open if its key is unknown, if it is damaged, if it was exchanged with another, or if
+/// it is not sealed. Keys under `sealing/` are reserved.
 ///
 /// Limits: those of the store below, and a value of [`MAX_VALUE_BYTES`](crate::MAX_VALUE_BYTES). A seal
 /// makes a value at most 78 bytes longer.

@@ -77,6 +77,7 @@ impl IdentityError {
     pub fn retry_after(&self) -> Option<Duration> {
         let retry_after = |error: &Self| match error {
             Self::Status { retry_after, .. } => *retry_after,
+            Self::Transport(error) => error.retry_after,
             _ => None,
         };
         self.failures().into_iter().filter_map(retry_after).max()

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fmt;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use http::{Method, Uri};
 
@@ -18,6 +19,9 @@ pub struct TransportError {
     pub phase: Phase,
     /// Description of the failure for a log: lower case, no secrets, no final full stop.
     pub detail: String,
+    /// Time after which a host that did not answer is asked again; until then, its calls fail with
+    /// [`Phase::NotSent`].
+    pub retry_after: Option<Duration>,
 }
 
 /// How far a failed call got: most important, whether the server may have acted on the request.
@@ -68,13 +72,13 @@ impl Rule {
 impl TransportError {
     /// An error in `phase` with the description `detail`.
     pub fn new(phase: Phase, detail: impl Into<String>) -> Self {
-        Self { phase, detail: detail.into() }
+        Self { phase, detail: detail.into(), retry_after: None }
     }
 
     /// An error in [`Phase::Blocked`], with the text of `rule` as its description.
     pub fn blocked(rule: Rule) -> Self {
         let detail = rule.to_string();
-        Self { phase: Phase::Blocked(Box::new(rule)), detail }
+        Self::new(Phase::Blocked(Box::new(rule)), detail)
     }
 
     /// Puts the method, host, port and path of the call in front of `detail`, or the host into the
@@ -89,7 +93,7 @@ impl TransportError {
             phase => {
                 let port = uri.port().map_or_else(String::new, |port| format!(":{port}"));
                 let target = printable(format!("{method} {host}{port}{}", uri.path()));
-                Self { detail: format!("{target}: {}", self.detail), phase }
+                Self { detail: format!("{target}: {}", self.detail), phase, ..self }
             }
         }
     }

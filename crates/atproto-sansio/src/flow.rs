@@ -1,9 +1,13 @@
 //! [`Flow`]: a machine with its queue of calls, as a driver polls it.
 
+use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
+
+use bytes::Bytes;
+use http::Response;
 
 use crate::call::{Call, HttpCall, Reply};
 use crate::cx::Cx;
@@ -11,6 +15,7 @@ use crate::env::Env;
 use crate::error::{Phase, TransportError};
 use crate::machine::{Budget, Machine};
 use crate::mailbox::{Mailbox, Next};
+use crate::silence::{self, Performed};
 
 /// A machine with its queue of calls and its [`Budget`], as a driver polls it.
 ///
@@ -21,6 +26,10 @@ pub struct Flow<M> {
     machine: M,
     mailbox: Mailbox,
     budget: Budget,
+    /// HTTP calls that the driver performs.
+    performed: Vec<Performed>,
+    /// HTTP calls that have ended since the last poll, and whether their hosts answered.
+    heard: Vec<(Performed, bool)>,
     is_begun: bool,
     ended: bool,
 }
@@ -46,7 +55,9 @@ impl<M: Machine> Flow<M> {
     /// poll.
     pub fn new(machine: M) -> Self {
         let budget = machine.budget();
-        Self { machine, mailbox: Mailbox::new(), budget, is_begun: false, ended: false }
+        let (performed, heard) = (Vec::new(), Vec::new());
+        let mailbox = Mailbox::new();
+        Self { machine, mailbox, budget, performed, heard, is_begun: false, ended: false }
     }
 
     /// Polls the machine if a reply has arrived, and returns the driver's next step. A call that the
@@ -61,6 +72,9 @@ impl<M: Machine> Flow<M> {
         assert!(!self.ended, "a flow was polled after its end");
         if !std::mem::replace(&mut self.is_begun, true) {
             self.mailbox.deadline = env.elapsed.saturating_add(self.budget.time);
+        }
+        for (call, is_answered) in self.heard.drain(..) {
+            silence::note(&call, is_answered, env);
         }
         loop {
             while std::mem::take(&mut self.mailbox.news) {
@@ -100,12 +114,16 @@ impl<M: Machine> Flow<M> {
             "a reply was handed to a flow that did not ask for it"
         );
         let Reply { address, answerer, outcome } = reply;
+        if let Some(place) = self.performed.iter().position(|call| call.slot == address.slot) {
+            let call = self.performed.swap_remove(place);
+            self.heard.extend(is_answer(&*outcome).map(|is_answered| (call, is_answered)));
+        }
         self.mailbox.accept(address.slot, outcome);
         drop(answerer);
     }
 
     /// Charges `call` to the budget, and shortens its time to the time that is left. If the budget or
-    /// the time does not allow the call, answers it with `NotSent`.
+    /// the time does not allow the call, or its host is silent, answers it with `NotSent`.
     fn admit(&mut self, mut call: Call, deadline: Duration, env: &Env<'_>) -> Result<Call, Reply> {
         let left = deadline.saturating_sub(env.elapsed);
         let refusal = if left.is_zero() {
@@ -113,10 +131,19 @@ impl<M: Machine> Flow<M> {
         } else {
             self.charge(&call).or_else(|| shorten(&mut call, left, env))
         };
-        match refusal {
-            None => Ok(call),
-            Some(reason) => Err(call.fail(TransportError::new(Phase::NotSent, reason))),
+        if let Some(reason) = refusal {
+            return Err(call.fail(TransportError::new(Phase::NotSent, reason)));
         }
+        if let Call::Http(http) = &call
+            && let Some(host) = http.request.uri().authority()
+        {
+            if let Err(error) = silence::check(host, http.timeout, env) {
+                return Err(call.fail(error));
+            }
+            let (slot, host) = (http.respond.address.slot, host.clone());
+            self.performed.push(Performed { slot, host, at: env.elapsed });
+        }
+        Ok(call)
     }
 
     /// Charges `call` to the budget. Returns the reason if the budget does not allow the call.
@@ -156,6 +183,19 @@ fn shorten(call: &mut Call, left: Duration, env: &Env<'_>) -> Option<&'static st
             "too little time is left to wait for the reply to a request that can't be repeated",
         ),
         _ => None,
+    }
+}
+
+/// Whether the outcome of an HTTP call is the answer of its host; `None` if it says nothing about the
+/// host.
+fn is_answer(outcome: &(dyn Any + Send)) -> Option<bool> {
+    match outcome.downcast_ref::<Result<Response<Bytes>, TransportError>>()? {
+        Ok(_) => Some(true),
+        Err(error) => match error.phase {
+            Phase::Truncated | Phase::TooLarge => Some(true),
+            Phase::NotSent | Phase::MaybeSent | Phase::TimedOut => Some(false),
+            Phase::Blocked(_) | Phase::Unsupported => None,
+        },
     }
 }
 

@@ -12,6 +12,7 @@ mod machine;
 mod mailbox;
 mod reach;
 mod secret;
+mod silence;
 mod step;
 #[cfg(feature = "std")]
 mod system;

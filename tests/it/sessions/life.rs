@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use atproto_identity::Did;
 use atproto_oauth_core::{Renew, Revocation, SessionChange, SessionError, SessionKey};
-use atproto_oauth_sandbox::Seen;
+use atproto_oauth_sandbox::{Fault, Seen};
 
 use crate::sessions::{ALICE, Managed};
 
@@ -117,4 +117,29 @@ fn a_keeper_finds_the_sessions_that_were_not_renewed_for_long() {
     let _ = managed.sandbox.run(managed.sessions.restore(&old).renew(Renew::Always)).unwrap();
     let due = managed.sandbox.run(managed.sessions.list(None).idle_since(time)).unwrap();
     assert!(due.sessions.is_empty());
+}
+
+#[test]
+fn a_dead_pds_costs_two_timeouts_and_not_one_for_each_user() {
+    // Rule B-62
+    let mut managed = Managed::new();
+    let key = managed.log_in(ALICE);
+    let session = managed.restore(&key).unwrap();
+    let pds = managed.sandbox.names().pds.clone();
+    managed.sandbox.fault(Fault::silence().host(&pds).always());
+    let mut failures = (0..20).map(|_| {
+        let before = managed.sandbox.now();
+        let error = managed.who_am_i(&session).unwrap_err().error;
+        (managed.sandbox.now().since(before), error)
+    });
+    let waited: Vec<_> = failures.by_ref().take(2).map(|(waited, _)| waited).collect();
+    assert!(waited.iter().all(|waited| *waited >= Duration::from_secs(30)), "{waited:?}");
+    for (waited, error) in failures {
+        assert_eq!(waited, Duration::ZERO, "{error}");
+        assert!(error.is_retryable() && error.retry_after().is_some(), "{error}");
+    }
+    // The host is back, and is asked after its pause.
+    managed.sandbox.clear_faults();
+    managed.sandbox.advance(Duration::from_secs(10));
+    assert_eq!(managed.who_am_i(&session).unwrap().reply.response.status(), 200);
 }

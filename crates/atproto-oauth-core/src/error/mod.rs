@@ -247,8 +247,8 @@ impl Error {
         }
     }
 
-    /// Time to wait before the next attempt: the `Retry-After` header of the server's response, if
-    /// it had one.
+    /// Time to wait before the next attempt, if it is known: the `Retry-After` header of the server's
+    /// response, or the pause of a host that did not answer.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Refused(refusal) => refusal.retry_after,
@@ -256,6 +256,7 @@ impl Error {
             Self::Discovery(DiscoveryError::Status { retry_after, .. }) => *retry_after,
             Self::Xrpc(error) => error.retry_after,
             Self::Session(SessionError::RetryLater { after }) => Some(*after),
+            Self::Transport(error) => error.retry_after,
             _ => None,
         }
     }

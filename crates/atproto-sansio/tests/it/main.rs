@@ -13,6 +13,7 @@ mod random;
 mod reach;
 mod secrets;
 mod shared;
+mod silence;
 mod support;
 mod threads;
 mod turns;

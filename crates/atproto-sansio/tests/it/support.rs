@@ -75,7 +75,7 @@ impl<M: Machine<Output: Debug, Error: Debug>> Driver<M> {
 }
 
 /// Predictable entropy: each byte is one more than the byte before.
-pub(crate) struct Counter(u8);
+pub(crate) struct Counter(pub(crate) u8);
 
 impl Entropy for Counter {
     fn fill(&mut self, bytes: &mut [u8]) {

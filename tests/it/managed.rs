@@ -13,9 +13,9 @@ use atproto_oauth_sandbox::Served;
 use atproto_oauth_store::{FileStore, MemoryStore};
 use tempfile::TempDir;
 
-const ALICE: &str = "alice.test";
+pub(crate) const ALICE: &str = "alice.test";
 
-fn client(served: &Served) -> Client {
+pub(crate) fn client(served: &Served) -> Client {
     let plc = served.names().plc.parse().unwrap();
     let scopes = Scopes::parse("atproto transition:generic").unwrap();
     let client = Client::loopback(scopes).redirect_path("/callback").development();
@@ -35,7 +35,7 @@ fn count_refreshes(change: &SessionChange, count: &AtomicUsize) {
     }
 }
 
-fn blocking(
+pub(crate) fn blocking(
     served: &Served,
     folder: &TempDir,
     refreshes: &Arc<AtomicUsize>,
@@ -54,7 +54,7 @@ fn blocking(
         .unwrap()
 }
 
-fn asynchronous(
+pub(crate) fn asynchronous(
     served: &Served,
     store: Arc<MemoryStore>,
     refreshes: &Arc<AtomicUsize>,
@@ -74,7 +74,7 @@ fn asynchronous(
 }
 
 /// The owner of the account consents.
-fn approve(served: &Served, url: &url::Url) -> CallbackParams {
+pub(crate) fn approve(served: &Served, url: &url::Url) -> CallbackParams {
     CallbackParams::parse(&served.sandbox().approve(url, ALICE).unwrap()).unwrap()
 }
 

@@ -17,12 +17,13 @@
 //!
 //! RFC 9449 sections 8 and 9; atproto OAuth, «DPoP».
 
+use std::fmt;
 use std::task::Poll;
 use std::time::Duration;
 
 use atproto_sansio::{
-    Body, Budget, Cx, Draft, Endpoint, Machine, Step, Steps, Ticket, TransportError, UnixTime,
-    json_text,
+    Body, Budget, Cx, Draft, Endpoint, Machine, Notice, Step, Steps, Ticket, TransportError,
+    UnixTime, json_text,
 };
 use bytes::Bytes;
 use http::{HeaderName, Request, Response, StatusCode, header};
@@ -96,6 +97,28 @@ pub struct DpopReply<T> {
     /// True if the response had a 2xx status but no valid `DPoP-Nonce` header. The atproto profile
     /// requires this header.
     pub nonce_missing: bool,
+}
+
+/// A second attempt of a request, as this layer tells the program in a [`Notice`].
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Retry {
+    /// Origin of the server that refused the first attempt.
+    pub origin: String,
+    /// Reason of the refusal.
+    pub reason: RetryReason,
+}
+
+/// The reason of a [`Retry`].
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum RetryReason {
+    /// The proof had no nonce, because none of the server was known.
+    NoNonce,
+    /// The server no longer accepts the nonce of the proof.
+    StaleNonce,
+    /// The local clock differs from the server's clock.
+    Clock(ClockOffset),
 }
 
 /// Correction that a server demands in an error response before it processes the request.
@@ -265,8 +288,10 @@ impl<E: Endpoint> Attempts<E> {
             self.hint = Some(NonceHint { origin, nonce, learned_at: cx.now().as_secs() });
         }
         let offset = learn_offset(sent, &response, cx);
-        if self.may_retry(sent, &response, nonce.as_deref(), offset) {
-            return Ok(Step::Next(State::Unsent(Draft::again(cx))));
+        if let Some(reason) = self.may_retry(sent, &response, nonce.as_deref(), offset) {
+            let draft = Draft::again(cx);
+            cx.announce(Notice::new(Retry { origin: sent.origin.clone(), reason }));
+            return Ok(Step::Next(State::Unsent(draft)));
         }
         if let Some(offset) = offset.filter(|offset| offset.is_far_from(ClockOffset::default())) {
             response.extensions_mut().insert(offset);
@@ -276,43 +301,42 @@ impl<E: Endpoint> Attempts<E> {
         Ok(Step::Done(DpopReply { output, nonce_missing }))
     }
 
-    /// Whether a retry can meet the server's demand. If so, the retry is counted.
+    /// The reason for a retry that can meet the server's demand, if there is one. The retry is counted.
     fn may_retry(
         &mut self,
         sent: &Sent,
         response: &Response<Bytes>,
         nonce: Option<&str>,
         offset: Option<ClockOffset>,
-    ) -> bool {
+    ) -> Option<RetryReason> {
         if !sent.repeatable {
-            return false;
+            return None;
         }
-        let is_wrong = offset.is_some_and(|offset| offset.is_far_from(sent.offset));
+        let clock = offset.filter(|offset| offset.is_far_from(sent.offset)).map(RetryReason::Clock);
         let is_new = nonce.is_some() && nonce != sent.nonce.as_deref();
-        match demand(self.token.is_some(), response) {
-            Some(Demand::Nonce) => {
-                let retry = match sent.nonce {
-                    None => &mut self.retries.first_nonce,
-                    Some(_) => &mut self.retries.stale_nonce,
-                };
-                is_new && std::mem::take(retry)
-            }
-            Some(Demand::Proof | Demand::Assertion) if is_wrong => {
-                std::mem::take(&mut self.retries.clock)
-            }
+        let nonce = is_new.then_some(match sent.nonce {
+            None => RetryReason::NoNonce,
+            Some(_) => RetryReason::StaleNonce,
+        });
+        let reason = match demand(self.token.is_some(), response) {
+            Some(Demand::Nonce) => nonce,
             // There are servers that refuse a nonce which they do not know as an invalid proof, for
             // example after a restart.
-            Some(Demand::Proof) => {
-                is_new && sent.nonce.is_some() && std::mem::take(&mut self.retries.stale_nonce)
-            }
-            Some(Demand::Assertion) => false,
+            Some(Demand::Proof) => clock.or_else(|| nonce.filter(|_| sent.nonce.is_some())),
+            Some(Demand::Assertion) => clock,
             None => {
                 // There are authorization servers with error codes of their own for a wrong time.
                 // A request that has no single-use credential may be sent again for any of them.
                 let may_repeat = self.token.is_none() && self.endpoint.how().least_time.is_zero();
-                may_repeat && is_wrong && std::mem::take(&mut self.retries.clock)
+                clock.filter(|_| may_repeat)
             }
-        }
+        }?;
+        let retry = match reason {
+            RetryReason::NoNonce => &mut self.retries.first_nonce,
+            RetryReason::StaleNonce => &mut self.retries.stale_nonce,
+            RetryReason::Clock(_) => &mut self.retries.clock,
+        };
+        std::mem::take(retry).then_some(reason)
     }
 }
 
@@ -365,6 +389,20 @@ fn demand(is_resource: bool, response: &Response<Bytes>) -> Option<Demand> {
         (false, StatusCode::UNAUTHORIZED) => of_body().or_else(of_challenge),
         (false, StatusCode::BAD_REQUEST) => of_body(),
         _ => None,
+    }
+}
+
+impl fmt::Display for Retry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let origin = &self.origin;
+        match self.reason {
+            RetryReason::NoNonce => write!(f, "{origin} demands a nonce"),
+            RetryReason::StaleNonce => write!(f, "{origin} demands another nonce"),
+            RetryReason::Clock(offset) => {
+                let seconds = offset.seconds();
+                write!(f, "the clock of {origin} differs from the local clock by {seconds} s")
+            }
+        }
     }
 }
 

@@ -78,6 +78,11 @@ impl ClockOffset {
     }
 }
 
+/// The clock offset that was learned for an origin; zero if none was.
+pub fn clock_offset(cx: &Cx<'_>, origin: &str) -> ClockOffset {
+    ClockOffset::recall(cx, origin)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

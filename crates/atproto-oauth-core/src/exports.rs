@@ -1,7 +1,9 @@
 //! Names that the adapters `atproto-oauth-reqwest` and `atproto-oauth-ureq` re-export, so that a
 //! program needs no other dependency than its adapter.
 
-pub use atproto_dpop::{AccessToken, DpopError, DpopKey, Jwk, P256Keys};
+pub use atproto_dpop::{
+    AccessToken, ClockOffset, DpopError, DpopKey, Jwk, P256Keys, Retry, RetryReason,
+};
 pub use atproto_identity::{
     Account, Did, DidDocument, DidError, DidMethod, Freshness, Handle, HandleError, Identifier,
     IdentifierError, Identity, IdentityError, IdentityErrorKind, MethodFailure, ResolutionMethod,
@@ -46,7 +48,6 @@ pub use crate::sessions::Sessions;
 pub use crate::sessions::error::SessionsError;
 pub use crate::sessions::event::{SessionChange, SessionEvent, Unsaved};
 pub use crate::sessions::key::SessionKey;
-pub use crate::sessions::list::{ListSessions, SessionsPage, StoredSession};
 pub use crate::sessions::log_out::{LogOut, LoggedOut};
 pub use crate::sessions::login::begin::{BeginLogin, BegunLogin};
 pub use crate::sessions::login::binding::{Binding, LoginCookie};
@@ -54,7 +55,8 @@ pub use crate::sessions::login::finish::{FinishLogin, FinishLoginError, Finished
 pub use crate::sessions::policy::OnRelogin;
 pub use crate::sessions::request::{SessionReply, SessionRequest};
 pub use crate::sessions::restore::{Renew, Restore};
-pub use crate::sessions::restored::MarkRestored;
-pub use crate::sessions::sweep::{Sweep, Swept};
+pub use crate::sessions::upkeep::list::{ListSessions, SessionsPage, StoredSession};
+pub use crate::sessions::upkeep::restored::MarkRestored;
+pub use crate::sessions::upkeep::sweep::{Sweep, Swept};
 pub use crate::xrpc;
 pub use crate::xrpc::XrpcError;

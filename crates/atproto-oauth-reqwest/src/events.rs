@@ -1,9 +1,24 @@
-//! Log entries for what happens to sessions.
+//! Log entries for what happens to requests and sessions. No entry has a token in it.
 
+use atproto_oauth_core::exports::{Retry, RetryReason};
 use atproto_oauth_core::{SessionChange, SessionEvent};
+use atproto_sansio::Notice;
 
-/// Writes one log entry. No entry has a token in it.
-pub(crate) fn log(event: &SessionEvent) {
+/// Writes an entry for a notice of a known kind.
+pub(crate) fn log_notice(notice: &Notice) {
+    if let Some(event) = notice.downcast_ref::<SessionEvent>() {
+        log(event);
+    }
+    match notice.downcast_ref::<Retry>() {
+        Some(retry @ Retry { reason: RetryReason::Clock(_), .. }) => {
+            tracing::warn!("{retry}; the request is sent again with the server's time");
+        }
+        Some(retry) => tracing::debug!("{retry}; the request is sent again"),
+        None => {}
+    }
+}
+
+fn log(event: &SessionEvent) {
     let session = &event.key;
     match &event.change {
         SessionChange::RefreshFailed(error) => {

@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use atproto_sansio::{Notice, NotifyCall, Reply};
 
+use crate::events;
+
 /// The function given to [`DriverBuilder::on_notice`](crate::DriverBuilder::on_notice), if any.
 #[derive(Clone, Default)]
 pub(crate) struct Notices(Option<Arc<Handler>>);
@@ -21,6 +23,7 @@ impl Notices {
     /// are not saved yet.
     pub(crate) fn perform(&self, call: NotifyCall) -> Reply {
         let NotifyCall { notice, respond } = call;
+        events::log_notice(&notice);
         if let Some(handler) = &self.0 {
             let _ = catch_unwind(AssertUnwindSafe(|| handler(&notice)));
         }

@@ -14,7 +14,6 @@ use atproto_oauth_store::{Split, Store};
 
 use crate::builder::DriverBuilder;
 use crate::driver::Driver;
-use crate::events;
 use crate::session::ManagedSession;
 
 /// Logs users in, and keeps their sessions in a store: renews them when it is time, in any number of
@@ -272,11 +271,8 @@ impl OAuthClientBuilder {
         }
         let on_event = self.on_event;
         let driver = self.driver.on_notice(move |notice| {
-            if let Some(event) = notice.downcast_ref::<SessionEvent>() {
-                events::log(event);
-                if let Some(on_event) = &on_event {
-                    on_event(event);
-                }
+            if let (Some(on_event), Some(event)) = (&on_event, notice.downcast_ref()) {
+                on_event(event);
             }
         });
         let driver = driver.build();

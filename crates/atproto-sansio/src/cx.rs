@@ -281,6 +281,13 @@ impl<'a> Cx<'a> {
         self.ask(|respond| Call::Notify(NotifyCall { notice, respond }))
     }
 
+    /// Tells the program `notice`, in front of all queued calls, and does not wait. If the machine ends
+    /// before the driver asks for its next call, the notice is lost.
+    pub fn announce(&mut self, notice: Notice) {
+        let call = |respond| Call::Notify(NotifyCall { notice, respond });
+        self.mailbox.ask::<()>(Place::Front, call).waive();
+    }
+
     fn store<T: Payload>(
         &mut self,
         operation: impl FnOnce(Respond<T>) -> StoreOperation,

@@ -93,11 +93,13 @@ enum State {
 pub(crate) struct Line {
     /// Whether the machine has dropped its ticket.
     withdrawn: AtomicBool,
+    /// Whether the machine has given up the reply, but not the call.
+    waived: AtomicBool,
     /// Whether the driver has dropped the call, or its reply has arrived.
     closed: AtomicBool,
 }
 
-/// The end of the machine; dropping it withdraws the call.
+/// The end of the machine; dropping it withdraws the call, unless its reply was given up.
 struct Claim(Arc<Line>);
 
 /// The end of the driver, in a [`Respond`] and then in its reply. If it is dropped before the reply
@@ -289,9 +291,17 @@ impl Answerer {
     }
 }
 
+impl<T> Ticket<T> {
+    /// Gives the reply up, but not the call: the driver performs it all the same.
+    pub(crate) fn waive(self) {
+        self.claim.0.waived.store(true, Ordering::Relaxed);
+    }
+}
+
 impl Drop for Claim {
     fn drop(&mut self) {
-        self.0.withdrawn.store(true, Ordering::Release);
+        let is_waived = self.0.waived.load(Ordering::Relaxed);
+        self.0.withdrawn.store(!is_waived, Ordering::Release);
     }
 }
 

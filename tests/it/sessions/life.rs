@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use atproto_dpop::{Retry, RetryReason};
 use atproto_identity::Did;
-use atproto_oauth_core::{Renew, Revocation, SessionChange, SessionError, SessionKey};
+use atproto_oauth_core::{
+    Renew, Revocation, SessionChange, SessionError, SessionEvent, SessionKey,
+};
 use atproto_oauth_sandbox::{Fault, Seen};
 
 use crate::sessions::{ALICE, Managed};
@@ -142,4 +145,26 @@ fn a_dead_pds_costs_two_timeouts_and_not_one_for_each_user() {
     managed.sandbox.clear_faults();
     managed.sandbox.advance(Duration::from_secs(10));
     assert_eq!(managed.who_am_i(&session).unwrap().reply.response.status(), 200);
+}
+
+#[test]
+fn a_clock_that_is_wrong_is_told_once_and_a_second_attempt_at_each_time() {
+    // Rules E-40, G-47
+    let mut managed = Managed::new();
+    let key = managed.log_in(ALICE);
+    let session = managed.restore(&key).unwrap();
+    managed.process.take_notices();
+    managed.process.set_clock_behind(Duration::from_secs(400));
+    managed.who_am_i(&session).unwrap();
+    managed.who_am_i(&session).unwrap();
+    let notices = managed.process.take_notices();
+    let retries = notices.iter().filter_map(|notice| notice.downcast_ref::<Retry>());
+    let clocks = retries.filter(|retry| matches!(retry.reason, RetryReason::Clock(_)));
+    let texts: Vec<String> = clocks.map(ToString::to_string).collect();
+    let server = session.pds();
+    assert_eq!(texts, [format!("the clock of {server} differs from the local clock by 400 s")]);
+    let changes = notices.iter().filter_map(|notice| notice.downcast_ref::<SessionEvent>());
+    let changes: Vec<_> = changes.map(|event| event.change.clone()).collect();
+    let [SessionChange::ClockSkew { server, offset }] = &changes[..] else { panic!("{changes:?}") };
+    assert_eq!((server, offset.seconds()), (session.pds(), 400));
 }

@@ -74,9 +74,9 @@ impl Managed {
     /// The changes that the program was told of since the last time.
     pub(crate) fn changes(&mut self) -> Vec<SessionChange> {
         let notices = self.process.take_notices();
-        let events = notices.iter().map(|notice| {
-            let event: &SessionEvent = notice.downcast_ref().expect("only sessions have notices");
-            event.change.clone()
+        let events = notices.iter().filter_map(|notice| {
+            let event: &SessionEvent = notice.downcast_ref()?;
+            Some(event.change.clone())
         });
         events.collect()
     }

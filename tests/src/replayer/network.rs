@@ -112,6 +112,7 @@ impl Network {
                 call.respond.with(Ok(vec!["did=did:plc:ewvi7nxzyoun6zhxrhs64oiz".to_owned()]))
             }
             Call::Sleep(call) => call.respond.with(Ok(())),
+            Call::Notify(call) => call.respond.with(Ok(())),
             other => panic!("the network has no reply to {other:?}"),
         }
     }

@@ -48,6 +48,12 @@ impl Play<'_> {
                 continue;
             }
             match flow.poll_output(&mut self.world.environment.env()) {
+                // What the program is told changes nothing.
+                Output::Call(Call::Notify(call)) => {
+                    flow.handle_reply(call.respond.with(Ok(())));
+                    (may_poll, is_polled) = (true, false);
+                    continue;
+                }
                 Output::Call(call) => {
                     let exchange = self.ask(&call)?;
                     outstanding.push(Outstanding { call, exchange });

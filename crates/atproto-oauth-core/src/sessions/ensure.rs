@@ -11,7 +11,8 @@ use crate::session::Session;
 use crate::sessions::error::SessionsError;
 use crate::sessions::key::SessionKey;
 use crate::sessions::policy::{Managed, leeway};
-use crate::sessions::refresh::run::{RefreshRun, RunResult, Wanted};
+use crate::sessions::refresh::run::{RefreshRun, RunResult};
+use crate::sessions::refresh::wanted::Wanted;
 
 /// Machine that ends in a usable session.
 pub(crate) struct Ensure {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use atproto_dpop::ClockOffset;
 use atproto_sansio::StoreError;
 
 use crate::error::{DeletedCause, EndpointName, Error, ReauthCause};
@@ -58,6 +59,14 @@ pub enum SessionChange {
     LateTokensRevoked(Result<Revocation, Error>),
     /// A successful response had no `DPoP-Nonce`, which atproto OAuth requires.
     NonceMissing(EndpointName),
+    /// A server refused a request for its time, because its clock differs from the local clock. The
+    /// request was sent again with the server's time.
+    ClockSkew {
+        /// The server.
+        server: Origin,
+        /// Difference of its clock.
+        offset: ClockOffset,
+    },
     /// New tokens could not be stored. They are the only usable ones: the process keeps them and goes
     /// on trying, and a program that can store them elsewhere does so.
     NotSaved(Unsaved),

@@ -22,12 +22,12 @@ use atproto_sansio::{
 
 use crate::error::Error;
 use crate::session::revoke::{self, Revocation, Revoke};
+use crate::sessions::back_off::Failures;
 use crate::sessions::error::SessionsError;
 use crate::sessions::event::SessionChange;
 use crate::sessions::key::SessionKey;
 use crate::sessions::policy::Managed;
 use crate::sessions::record::{Loaded, SessionRecord};
-use crate::sessions::refresh::back_off::BackOff;
 use crate::sessions::refresh::unsaved;
 use crate::sessions::tell::Tell;
 
@@ -62,8 +62,7 @@ pub(crate) struct Unheard(LogOutRun);
 struct Out {
     managed: Managed,
     key: SessionKey,
-    back_off: BackOff,
-    failures: u32,
+    failures: Failures,
     /// Failure of the store to close the record. The tokens are revoked all the same.
     not_closed: Option<Error>,
 }
@@ -80,9 +79,6 @@ enum State {
 
 /// Time for which a closed record is kept.
 pub(crate) const CLOSED: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// Failures of the store in a row that a run bears.
-const MAX_FAILURES: u32 = 4;
 
 impl LogOut {
     pub(crate) fn new(managed: Managed, key: SessionKey) -> Self {
@@ -115,8 +111,7 @@ impl Machine for LogOut {
 
 impl LogOutRun {
     pub(crate) fn new(managed: Managed, key: SessionKey) -> Self {
-        let (back_off, failures) = (BackOff::default(), 0);
-        let out = Out { managed, key, back_off, failures, not_closed: None };
+        let out = Out { managed, key, failures: Failures::default(), not_closed: None };
         Self { out, steps: Steps::begin(State::Load) }
     }
 
@@ -173,13 +168,10 @@ impl Out {
                     let client_id = &self.managed.config.client_id;
                     Step::Next(self.close(Loaded::read(&record, &self.key, client_id)?, cx)?)
                 }
-                Poll::Ready(Err(error)) => {
-                    self.failures += 1;
-                    if !error.is_transient() || self.failures >= MAX_FAILURES {
-                        return Err(error.into());
-                    }
-                    Step::Next(State::Pause(self.back_off.pause(cx)))
-                }
+                Poll::Ready(Err(error)) => match self.failures.bear(error.is_transient(), cx) {
+                    Some(pause) => Step::Next(State::Pause(pause)),
+                    None => return Err(error.into()),
+                },
             },
             State::Pause(pause) => match cx.take(&pause) {
                 Poll::Pending => Step::Wait(State::Pause(pause)),
@@ -192,14 +184,13 @@ impl Out {
                 Poll::Pending => Step::Wait(State::Closing { record, save }),
                 Poll::Ready(Ok(Saved::As(_))) => Step::Next(self.revoke(&record, cx)),
                 Poll::Ready(Ok(Saved::Conflict)) => Step::Next(State::Load),
-                Poll::Ready(Err(error)) => {
-                    self.failures += 1;
-                    if error.is_transient() && self.failures < MAX_FAILURES {
-                        return Ok(Step::Next(State::Pause(self.back_off.pause(cx))));
+                Poll::Ready(Err(error)) => match self.failures.bear(error.is_transient(), cx) {
+                    Some(pause) => Step::Next(State::Pause(pause)),
+                    None => {
+                        self.not_closed = Some(error.into());
+                        Step::Next(self.revoke(&record, cx))
                     }
-                    self.not_closed = Some(error.into());
-                    Step::Next(self.revoke(&record, cx))
-                }
+                },
             },
             State::Revoke { mut revoke, deadline } => {
                 match cx.extend_until(deadline, |cx| revoke.poll(cx)) {

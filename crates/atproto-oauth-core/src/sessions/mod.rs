@@ -4,11 +4,12 @@
 //! procedures that they are built on. Finishing a login, refreshing and logging out are shared
 //! machines, so that they go on to their end if their asker is dropped.
 
+mod back_off;
+mod clock;
 mod ensure;
 pub(crate) mod error;
 pub(crate) mod event;
 pub(crate) mod key;
-pub(crate) mod list;
 pub(crate) mod log_out;
 pub(crate) mod login;
 pub(crate) mod policy;
@@ -16,9 +17,8 @@ mod record;
 mod refresh;
 pub(crate) mod request;
 pub(crate) mod restore;
-pub(crate) mod restored;
-pub(crate) mod sweep;
 mod tell;
+pub(crate) mod upkeep;
 
 use std::fmt;
 use std::sync::Arc;
@@ -33,7 +33,6 @@ use crate::login::authorize::Authorize;
 use crate::login::callback::CallbackParams;
 use crate::session::Session;
 use crate::sessions::key::SessionKey;
-use crate::sessions::list::ListSessions;
 use crate::sessions::log_out::LogOut;
 use crate::sessions::login::begin::BeginLogin;
 use crate::sessions::login::binding::Binding;
@@ -41,8 +40,9 @@ use crate::sessions::login::finish::FinishLogin;
 use crate::sessions::policy::{Managed, OnRelogin, Policy};
 use crate::sessions::request::SessionRequest;
 use crate::sessions::restore::Restore;
-use crate::sessions::restored::MarkRestored;
-use crate::sessions::sweep::Sweep;
+use crate::sessions::upkeep::list::ListSessions;
+use crate::sessions::upkeep::restored::MarkRestored;
+use crate::sessions::upkeep::sweep::Sweep;
 
 /// A client whose sessions are in a store: makes the machine of each operation.
 ///

@@ -6,7 +6,7 @@ use std::time::Duration;
 use atproto_sansio::Cx;
 
 use crate::client::config::Config;
-use crate::sessions::refresh::back_off::random_byte;
+use crate::sessions::back_off::random_byte;
 
 /// The client's settings and the policy, which all machines of managed sessions share.
 #[derive(Clone)]

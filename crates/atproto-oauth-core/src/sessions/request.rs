@@ -17,10 +17,13 @@ use http::Request;
 
 use crate::session::Session;
 use crate::session::request::{ResourceReply, ResourceRequest};
+use crate::sessions::clock::Clock;
 use crate::sessions::ensure::Ensure;
 use crate::sessions::error::SessionsError;
+use crate::sessions::event::SessionChange;
 use crate::sessions::key::SessionKey;
 use crate::sessions::policy::Managed;
+use crate::sessions::tell::Tell;
 use crate::xrpc::is_token_refused;
 
 /// Sends one request to the PDS of a stored session.
@@ -56,7 +59,8 @@ pub struct SessionReply {
 
 enum State {
     Ensure(Box<Ensure>, Option<SessionReply>),
-    Send(Box<ResourceRequest>, Arc<Session>),
+    Send(Box<ResourceRequest>, Arc<Session>, Clock),
+    Tell(Tell, SessionReply),
 }
 
 impl SessionRequest {
@@ -99,7 +103,7 @@ impl Machine for SessionRequest {
                 State::Ensure(mut ensure, refusal) => match ensure.poll(cx) {
                     Poll::Pending => Step::Wait(State::Ensure(ensure, refusal)),
                     Poll::Ready(session) => match refusal {
-                        None => Step::Next(call.send(session?)?),
+                        None => Step::Next(call.send(session?, cx)?),
                         // The body is sent already, and the caller decides.
                         Some(refusal) => Step::Done(match session {
                             Ok(session) => SessionReply { session, ..refusal },
@@ -107,9 +111,13 @@ impl Machine for SessionRequest {
                         }),
                     },
                 },
-                State::Send(mut request, session) => match request.poll(cx) {
-                    Poll::Pending => Step::Wait(State::Send(request, session)),
-                    Poll::Ready(reply) => call.answered(reply?, session),
+                State::Send(mut request, session, clock) => match request.poll(cx) {
+                    Poll::Pending => Step::Wait(State::Send(request, session, clock)),
+                    Poll::Ready(reply) => call.answered(reply?, session, clock.change(cx)),
+                },
+                State::Tell(mut tell, reply) => match tell.poll(cx) {
+                    Poll::Pending => Step::Wait(State::Tell(tell, reply)),
+                    Poll::Ready(Ok(())) => Step::Done(reply),
                 },
             })
         })
@@ -123,7 +131,7 @@ const ATTEMPT: Duration = Duration::from_secs(60);
 const RENEWAL: Duration = Duration::from_secs(60);
 
 impl SessionCall {
-    fn send(&self, session: Arc<Session>) -> Result<State, SessionsError> {
+    fn send(&self, session: Arc<Session>, cx: &Cx<'_>) -> Result<State, SessionsError> {
         self.managed.config.check_client_id(session.client_id())?;
         let reach = self.managed.config.reach();
         let mut request = ResourceRequest::new(&session, self.request.clone(), reach)?;
@@ -133,17 +141,23 @@ impl SessionCall {
         if let Some(timeout) = self.timeout {
             request = request.timeout(timeout);
         }
-        Ok(State::Send(Box::new(request), session))
+        let clock = Clock::before(session.pds(), cx);
+        Ok(State::Send(Box::new(request), session, clock))
     }
 
     fn answered(
         &mut self,
         reply: ResourceReply,
         session: Arc<Session>,
+        skew: Option<SessionChange>,
     ) -> Step<State, SessionReply> {
         let is_refused = is_token_refused(&reply.response) && self.refused.is_none();
         if !is_refused {
-            return Step::Done(SessionReply { reply, session });
+            let reply = SessionReply { reply, session };
+            return match skew {
+                Some(change) => Step::Next(State::Tell(Tell::new(&self.key, vec![change]), reply)),
+                None => Step::Done(reply),
+            };
         }
         let refused = session.access_token.clone();
         self.refused = Some(refused.clone());

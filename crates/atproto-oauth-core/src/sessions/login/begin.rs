@@ -14,10 +14,10 @@ use url::Url;
 use crate::error::Error;
 use crate::login::authorize::{Authorization, Authorize};
 use crate::login::pending::Pending;
+use crate::sessions::back_off::Failures;
 use crate::sessions::key;
 use crate::sessions::login::binding::LoginCookie;
 use crate::sessions::login::record::LoginRecord;
-use crate::sessions::refresh::back_off::BackOff;
 
 /// Begins a login, and stores its record under `state/<state>`.
 #[must_use = "a machine does nothing until a driver runs it"]
@@ -28,8 +28,7 @@ pub struct BeginLogin {
 
 struct Begin {
     is_bound: bool,
-    back_off: BackOff,
-    failures: u32,
+    failures: Failures,
 }
 
 /// A login that waits for its callback.
@@ -59,12 +58,9 @@ struct Login {
     begun: BegunLogin,
 }
 
-/// Attempts to store the record.
-const ATTEMPTS: u32 = 4;
-
 impl BeginLogin {
     pub(crate) fn new(authorize: Authorize) -> Self {
-        let begin = Begin { is_bound: true, back_off: BackOff::default(), failures: 0 };
+        let begin = Begin { is_bound: true, failures: Failures::default() };
         Self { begin, steps: Steps::begin(State::Authorize(authorize)) }
     }
 
@@ -109,12 +105,12 @@ impl Machine for BeginLogin {
                     Poll::Pending => Step::Wait(State::Saving { login, save }),
                     Poll::Ready(Ok(_)) => Step::Done(login.begun),
                     Poll::Ready(Err(error)) => {
-                        begin.failures += 1;
-                        if !error.is_transient() || begin.failures >= ATTEMPTS {
-                            return Err(error.into());
+                        let pause = begin.failures.bear(error.is_transient(), cx);
+                        let error = error.into();
+                        match pause {
+                            Some(pause) => Step::Next(State::Pause { login, pause, error }),
+                            None => return Err(error),
                         }
-                        let pause = begin.back_off.pause(cx);
-                        Step::Next(State::Pause { login, pause, error: error.into() })
                     }
                 },
                 State::Pause { login, pause, error } => match cx.take(&pause) {

@@ -28,6 +28,7 @@ use crate::login::exchange_code::{CallbackError, ExchangeCode, LoggedIn};
 use crate::login::pkce;
 use crate::session::Session;
 use crate::session::revoke::{Revocation, after_revocation};
+use crate::sessions::back_off::Failures;
 use crate::sessions::event::{SessionChange, Unsaved};
 use crate::sessions::key::{self, SessionKey};
 use crate::sessions::log_out::LogOutRun;
@@ -35,7 +36,6 @@ use crate::sessions::login::binding::Binding;
 use crate::sessions::login::record::LoginRecord;
 use crate::sessions::policy::{Managed, OnRelogin, SAVING};
 use crate::sessions::record::SessionRecord;
-use crate::sessions::refresh::back_off::BackOff;
 use crate::sessions::refresh::save_tokens::{SaveEnd, SaveTokens, Tokens};
 use crate::sessions::refresh::unsaved::{self, KeepSaving};
 use crate::sessions::tell::Tell;
@@ -91,8 +91,7 @@ struct Finish {
     binding: Binding,
     /// Random id by which this run recognizes that it has taken the record.
     id: Option<String>,
-    back_off: BackOff,
-    failures: u32,
+    failures: Failures,
 }
 
 enum State {
@@ -110,13 +109,10 @@ enum State {
 
 type Next = Result<Step<State, FinishedLogin>, FinishLoginError>;
 
-/// Failures of the store in a row that a run bears.
-const MAX_FAILURES: u32 = 4;
-
 impl FinishLogin {
     pub(crate) fn new(managed: Managed, params: CallbackParams, binding: Binding) -> Self {
-        let (id, back_off) = (None, BackOff::default());
-        let finish = Finish { managed, params, binding, id, back_off, failures: 0 };
+        let failures = Failures::default();
+        let finish = Finish { managed, params, binding, id: None, failures };
         let run = FinishRun { finish, steps: Steps::begin(State::Load) };
         Self { steps: Steps::begin(Asking::Begin(Box::new(run))) }
     }
@@ -232,11 +228,10 @@ impl Finish {
 
     /// Tries again after a pause, unless the store fails again and again.
     fn bear(&mut self, error: Error, cx: &mut Cx<'_>) -> Next {
-        self.failures += 1;
-        if !error.is_retryable() || self.failures >= MAX_FAILURES {
-            return Err(error.into());
+        match self.failures.bear(error.is_retryable(), cx) {
+            Some(pause) => Ok(Step::Next(State::Pause(pause))),
+            None => Err(error.into()),
         }
-        Ok(Step::Next(State::Pause(self.back_off.pause(cx))))
     }
 
     /// Takes the login if the callback comes from its browser.

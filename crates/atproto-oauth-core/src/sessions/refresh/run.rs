@@ -34,31 +34,25 @@ use crate::session::Session;
 use crate::session::refresh::Refreshed;
 use crate::session::revoke::{self, Revoke};
 use crate::session::spend::Spend;
+use crate::sessions::back_off::{BackOff, Failures};
+use crate::sessions::clock::Clock;
 use crate::sessions::error::SessionsError;
 use crate::sessions::event::{SessionChange, Unsaved};
 use crate::sessions::key::SessionKey;
 use crate::sessions::policy::{LEASE, LEAST_RESPONSE, Managed, RESERVE, RESPONSE};
 use crate::sessions::record::{Loaded, SessionRecord};
-use crate::sessions::refresh::back_off::BackOff;
+use crate::sessions::refresh::decision::{Decision, decide};
 use crate::sessions::refresh::lease::Lease;
 use crate::sessions::refresh::save_tokens::{SaveEnd, SaveTokens, Tokens};
 use crate::sessions::refresh::unsaved::{self, KeepSaving};
 use crate::sessions::refresh::verdict::{Verdict, judge};
+use crate::sessions::refresh::wanted::Wanted;
 use crate::sessions::tell::Tell;
 
 /// The machine of a refresh; its output is for all who asked.
 pub(crate) struct RefreshRun {
     run: Run,
     steps: Steps<State>,
-}
-
-/// The needs of one asker.
-#[derive(Clone, Debug)]
-pub(crate) struct Wanted {
-    /// The access token that a server has just refused.
-    pub(crate) refused: Option<atproto_dpop::AccessToken>,
-    /// Least lifetime of the access token.
-    pub(crate) leeway: Duration,
 }
 
 pub(crate) type RunResult = Result<Arc<Session>, SessionsError>;
@@ -72,8 +66,7 @@ struct Run {
     /// The latest check of the account's issuer, which a lost race does not make older.
     verified: Option<(Duration, Box<Verified>)>,
     waiting: BackOff,
-    /// Failures of the store in a row.
-    failures: u32,
+    failures: Failures,
     /// Whether this run has asked the store to delete the record.
     deleting: Option<DeletedCause>,
 }
@@ -92,7 +85,7 @@ enum State {
     Pause(Ticket<()>),
     Verify { loaded: Box<Loaded>, verify: Box<Verify>, deadline: Duration },
     Leasing { held: Box<Held>, verified: Box<Verified>, save: Ticket<Saved> },
-    Spend { held: Box<Held>, spend: Box<Spend> },
+    Spend { held: Box<Held>, spend: Box<Spend>, clock: Clock },
     Save { save: Box<SaveTokens>, tokens: Box<Tokens>, changes: Vec<SessionChange> },
     Detach { begun: SharedTicket<()>, unsaved: Unsaved },
     Note { saved: Ticket<Saved>, changes: Vec<SessionChange>, result: RunResult },
@@ -104,14 +97,8 @@ enum State {
 
 type Next = Result<Step<State, Arc<Session>>, SessionsError>;
 
-/// Failures of the store in a row that a run bears.
-const MAX_FAILURES: u32 = 4;
-
 /// Age up to which a check of the issuer counts.
 const RECENT: Duration = Duration::from_secs(10);
-
-/// Longest pause after a failure that a record can ask for. A later time comes from a wrong clock.
-const LONGEST_PAUSE: Duration = Duration::from_secs(2 * 60 * 60);
 
 impl RefreshRun {
     pub(crate) fn new(managed: Managed, key: SessionKey, wanted: Wanted) -> Self {
@@ -122,7 +109,7 @@ impl RefreshRun {
             id: None,
             verified: None,
             waiting: BackOff::default(),
-            failures: 0,
+            failures: Failures::default(),
             deleting: None,
         };
         Self { run, steps: Steps::begin(State::Begin) }
@@ -187,11 +174,13 @@ impl Run {
                 }
                 Poll::Ready(Err(error)) => self.bear(error, cx),
             },
-            State::Spend { held, mut spend } => {
+            State::Spend { held, mut spend, clock } => {
                 let deadline = held.at.saturating_add(LEASE - RESERVE + RESPONSE);
                 match cx.extend_until(deadline, |cx| spend.poll(cx)) {
-                    Poll::Pending => Ok(Step::Wait(State::Spend { held, spend })),
-                    Poll::Ready(Ok(refreshed)) => Ok(Step::Next(self.save(*held, refreshed))),
+                    Poll::Pending => Ok(Step::Wait(State::Spend { held, spend, clock })),
+                    Poll::Ready(Ok(refreshed)) => {
+                        Ok(Step::Next(self.save(*held, refreshed, clock.change(cx))))
+                    }
                     Poll::Ready(Err(failed)) => {
                         let verdict = judge(failed, &held.loaded.record, &held.lease, cx.now());
                         self.follow(verdict, held, cx)
@@ -267,54 +256,33 @@ impl Run {
 
     /// Loads again after a failure of the store, unless it fails again and again.
     fn bear(&mut self, error: StoreError, cx: &mut Cx<'_>) -> Next {
-        self.failures += 1;
-        if !error.is_transient() || self.failures >= MAX_FAILURES {
-            return Err(error.into());
+        match self.failures.bear(error.is_transient(), cx) {
+            Some(pause) => Ok(Step::Next(State::Pause(pause))),
+            None => Err(error.into()),
         }
-        Ok(Step::Next(State::Pause(self.waiting.pause(cx))))
     }
 
-    /// Decides by a record that was just loaded.
+    /// Takes the next step with a record that was just loaded.
     fn decide(&mut self, loaded: Loaded, cx: &mut Cx<'_>) -> Next {
-        self.failures = 0;
-        let Loaded { record, version } = &loaded;
-        let session = &record.session;
-        if record.closed {
-            return Err(SessionError::LoggedOut.into());
-        }
-        if self.wanted.is_met_by(session, cx) {
-            return Ok(Step::Done(Arc::new(session.clone())));
-        }
-        let is_usable = self.wanted.can_use(session, cx);
-        let usable_or = |error: SessionError| match is_usable {
-            true => Ok(Step::Done(Arc::new(session.clone()))),
-            false => Err(error.into()),
-        };
-        if !session.can_refresh() {
-            if !session.is_expired(cx.now()) {
-                return usable_or(SessionError::NoRefreshToken);
+        self.failures.clear();
+        let skew = self.managed.policy.clock_skew;
+        match decide(&loaded, &self.key, &self.wanted, self.id.as_deref(), skew, cx) {
+            Decision::Use => Ok(Step::Done(Arc::new(loaded.record.session))),
+            Decision::Fail(error) => Err(error.into()),
+            Decision::Expired => {
+                let cause = DeletedCause::Expired;
+                let delete = cx.delete(self.key.record(), Expect::Version(loaded.version));
+                let held = Box::new(Held::without_lease(loaded));
+                Ok(Step::Next(State::Delete { held, cause, delete }))
             }
-            let cause = DeletedCause::Expired;
-            let delete = cx.delete(self.key.record(), Expect::Version(*version));
-            let held = Box::new(Held::without_lease(loaded));
-            return Ok(Step::Next(State::Delete { held, cause, delete }));
+            Decision::Wait => Ok(Step::Next(State::Pause(self.waiting.pause(cx)))),
+            Decision::Renew => self.verify(loaded, cx),
         }
-        let pause = record.not_before.map(|at| at.since(cx.now())).unwrap_or_default();
-        if !pause.is_zero() && pause < LONGEST_PAUSE {
-            return usable_or(match record.needs_reauth {
-                Some(cause) => SessionError::NeedsReauth(cause),
-                None => SessionError::RetryLater { after: pause },
-            });
-        }
-        let (key, skew) = (self.key.record(), self.managed.policy.clock_skew);
-        let is_held = record.lease.as_ref().is_some_and(|lease| {
-            self.id.as_ref() != Some(&lease.id) && !lease.is_dead(&key, *version, skew, cx)
-        });
-        match (is_held, is_usable) {
-            (true, true) => return Ok(Step::Done(Arc::new(session.clone()))),
-            (true, false) => return Ok(Step::Next(State::Pause(self.waiting.pause(cx)))),
-            (false, _) => {}
-        }
+    }
+
+    /// Verifies the issuer, unless this run has just done it.
+    fn verify(&mut self, loaded: Loaded, cx: &mut Cx<'_>) -> Next {
+        let session = &loaded.record.session;
         session.client_auth(&self.managed.config)?;
         if let Some((at, verified)) = self.verified.take()
             && cx.elapsed().saturating_sub(at) < RECENT
@@ -377,12 +345,13 @@ impl Run {
         }
         let (config, session) = (self.managed.config.clone(), held.loaded.record.session.clone());
         let limits = Limits { start_by: Some(start_by), least_time: LEAST_RESPONSE };
+        let clock = Clock::before(&session.issuer, cx);
         let spend = Box::new(Spend::new(config, session, *verified).within(limits));
-        State::Spend { held: Box::new(held), spend }
+        State::Spend { held: Box::new(held), spend, clock }
     }
 
     /// Saves the new tokens before anybody gets them.
-    fn save(&self, held: Held, refreshed: Refreshed) -> State {
+    fn save(&self, held: Held, refreshed: Refreshed, skew: Option<SessionChange>) -> State {
         let Refreshed { session: new, violation } = refreshed;
         let old = &held.loaded.record.session;
         let mut changes = vec![SessionChange::Refreshed];
@@ -397,6 +366,7 @@ impl Run {
         if let Some(Error::NonceMissing(endpoint)) = violation {
             changes.push(SessionChange::NonceMissing(endpoint));
         }
+        changes.extend(skew);
         let tokens = Tokens {
             key: self.key.clone(),
             spent: old.refresh_token.clone(),
@@ -544,23 +514,6 @@ impl Held {
     fn without_lease(loaded: Loaded) -> Self {
         let lease = Lease { id: String::new(), until: Default::default(), took_over: false };
         Self { loaded, lease, at: Duration::ZERO }
-    }
-}
-
-impl Wanted {
-    /// Whether the session is good enough to need no refresh.
-    pub(crate) fn is_met_by(&self, session: &Session, cx: &Cx<'_>) -> bool {
-        let is_fresh = session.expires_at().is_none_or(|at| at > cx.now() + self.leeway);
-        is_fresh && !self.refuses(session)
-    }
-
-    /// Whether the access token can be used until it expires.
-    fn can_use(&self, session: &Session, cx: &Cx<'_>) -> bool {
-        !session.is_expired(cx.now()) && !self.refuses(session)
-    }
-
-    pub(crate) fn refuses(&self, session: &Session) -> bool {
-        self.refused.as_ref().is_some_and(|token| token.expose() == session.access_token.expose())
     }
 }
 

@@ -19,9 +19,9 @@ use atproto_sansio::{
 };
 
 use crate::session::Session;
+use crate::sessions::back_off::BackOff;
 use crate::sessions::key::SessionKey;
 use crate::sessions::record::{Loaded, SessionRecord};
-use crate::sessions::refresh::back_off::BackOff;
 
 /// Machine that saves the record of a refresh or of a login.
 pub(crate) struct SaveTokens {

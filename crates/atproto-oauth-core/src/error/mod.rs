@@ -8,6 +8,7 @@ pub(crate) mod config;
 pub(crate) mod input;
 pub(crate) mod login;
 pub(crate) mod session;
+mod web;
 
 use std::time::Duration;
 
@@ -127,7 +128,7 @@ pub enum Error {
 /// A web application can derive its HTTP response from them. If
 /// [`is_retryable`](Error::is_retryable) is true, whatever the kind, it answers 503 with a
 /// `Retry-After` header of [`retry_after`](Error::retry_after), and tells its user to try again
-/// later. Otherwise:
+/// later. Otherwise, [`web_status`](Error::web_status) gives the status of this table:
 ///
 /// | kind | HTTP status | message to the user |
 /// |---|---|---|
@@ -245,6 +246,12 @@ impl Error {
             | Self::Unanswered { .. }
             | Self::Dpop(_) => false,
         }
+    }
+
+    /// Whether the session can't be used any more, so that its user has to log in again
+    /// ([`SessionError::needs_login`]).
+    pub fn needs_login(&self) -> bool {
+        matches!(self, Self::Session(error) if error.needs_login())
     }
 
     /// Time to wait before the next attempt, if it is known: the `Retry-After` header of the server's

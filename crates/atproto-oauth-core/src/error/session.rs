@@ -101,6 +101,27 @@ pub enum DeletedCause {
     Expired,
 }
 
+impl SessionError {
+    /// Whether the user has to log in again. It is false if the session can still be used: at another
+    /// time, or after a mistake of the program is corrected.
+    pub fn needs_login(&self) -> bool {
+        match self {
+            Self::NoRefreshToken
+            | Self::OtherClient
+            | Self::NotFound
+            | Self::OtherSession
+            | Self::LoggedOut
+            | Self::Ended(_)
+            | Self::NeedsReauth(_)
+            | Self::TokenRefused => true,
+            Self::NoSuchKey { .. }
+            | Self::SharedKey
+            | Self::RetryLater { .. }
+            | Self::NotSaved(_) => false,
+        }
+    }
+}
+
 impl fmt::Display for ReauthCause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -30,7 +30,7 @@ use crate::xrpc::is_token_refused;
 ///
 /// If the PDS refuses the access token, the session is renewed and the request is sent once more, with
 /// the new token. A streamed body that was sent can't be sent again: then the session is renewed, and
-/// the refusal is returned.
+/// the refusal is returned. If the session turns out to have ended, the request fails with that.
 #[must_use = "a machine does nothing until a driver runs it"]
 pub struct SessionRequest {
     call: SessionCall,
@@ -107,6 +107,7 @@ impl Machine for SessionRequest {
                         // The body is sent already, and the caller decides.
                         Some(refusal) => Step::Done(match session {
                             Ok(session) => SessionReply { session, ..refusal },
+                            Err(ended) if ended.error.needs_login() => return Err(ended),
                             Err(_) => refusal,
                         }),
                     },

@@ -14,6 +14,7 @@ mod memory;
 mod record;
 #[cfg(feature = "sealed")]
 mod sealed;
+mod secret_file;
 mod split;
 #[cfg(feature = "sqlite")]
 mod sqlite;
@@ -43,6 +44,7 @@ pub use redis;
 pub use rusqlite;
 #[cfg(feature = "sealed")]
 pub use sealed::{Reencrypted, Sealed, SealingKey, SealingKeys};
+pub use secret_file::secret_file;
 pub use split::Split;
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteStore;

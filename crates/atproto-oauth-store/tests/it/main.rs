@@ -17,6 +17,7 @@ mod memory;
 mod pooled;
 #[cfg(feature = "sealed")]
 mod sealed;
+mod secret_file;
 mod split;
 #[cfg(feature = "sqlite")]
 mod sqlite;

@@ -7,9 +7,9 @@ use std::time::Duration;
 use atproto_identity::Resolver;
 use atproto_oauth_core::{
     Binding, CallbackParams, Client, ConfigError, DeletedCause, Error, Scopes, SessionChange,
-    SessionError,
+    SessionError, xrpc,
 };
-use atproto_oauth_sandbox::Served;
+use atproto_oauth_sandbox::{Fault, Served};
 use atproto_oauth_store::{FileStore, MemoryStore};
 use tempfile::TempDir;
 
@@ -225,4 +225,71 @@ fn a_store_has_to_be_named_and_plain_text_to_be_accepted() {
     let plain = builder().blocking_store(file()).build();
     assert_eq!(plain.unwrap_err(), ConfigError::PlaintextStore);
     assert!(builder().store(MemoryStore::new()).build().is_ok());
+}
+
+const UPLOAD: &str = "com.atproto.repo.uploadBlob";
+
+/// Lets the server refuse the access token of the next upload, after it got the body.
+fn refuse_next_upload(served: &Served) {
+    let refused = http::Response::builder()
+        .status(401)
+        .header("www-authenticate", r#"DPoP error="invalid_token""#)
+        .body(bytes::Bytes::new());
+    served.sandbox().fault(Fault::answer(refused.unwrap()).path(&format!("/xrpc/{UPLOAD}")));
+}
+
+#[test]
+fn a_blocking_upload_is_repeated_with_a_new_body() {
+    // Rule G-03
+    let (served, folder) = (Served::start(1).unwrap(), tempfile::tempdir().unwrap());
+    let (refreshes, opened) = (Arc::default(), AtomicUsize::new(0));
+    let app = blocking(&served, &folder, &refreshes);
+    let login = app.authorize(ALICE).unwrap();
+    let binding = Binding::cookie(login.cookie.unwrap().value.expose());
+    let session = app.callback(approve(&served, &login.url), binding).unwrap().session;
+    let request = || xrpc::upload(UPLOAD, &[], "text/plain").unwrap();
+    let time = Duration::from_secs(30);
+    let open = || {
+        opened.fetch_add(1, Ordering::SeqCst);
+        Ok(atproto_oauth_ureq::AttachedBody::new(&b"abc"[..], Some(3)))
+    };
+
+    refuse_next_upload(&served);
+    let reply = session.upload_from(request(), open, time).unwrap();
+    assert_eq!(reply.response.status(), 200);
+    assert_eq!([opened.load(Ordering::SeqCst), refreshes.load(Ordering::SeqCst)], [2, 1]);
+
+    let missing = || Err(std::io::ErrorKind::NotFound.into());
+    let missing = session.upload_from(request(), missing, time).unwrap_err();
+    assert!(missing.to_string().contains("the body can't be opened"), "{missing}");
+
+    served.sandbox().end_sessions(ALICE);
+    refuse_next_upload(&served);
+    let ended = session.upload_from(request(), open, time).unwrap_err();
+    assert_eq!(ended.error, Error::Session(SessionError::Ended(DeletedCause::Revoked)));
+    assert_eq!(opened.load(Ordering::SeqCst), 3);
+}
+
+#[test]
+fn an_async_upload_is_repeated_with_a_new_body() {
+    // Rule G-03
+    let served = Served::start(1).unwrap();
+    let (store, refreshes) = (Arc::new(MemoryStore::new()), Arc::default());
+    let opened = AtomicUsize::new(0);
+    runtime().block_on(async {
+        let app = asynchronous(&served, store, &refreshes);
+        let login = app.authorize(ALICE).await.unwrap();
+        let binding = Binding::cookie(login.cookie.unwrap().value.expose());
+        let params = approve(&served, &login.url);
+        let session = app.callback(params, binding).await.unwrap().session;
+        refuse_next_upload(&served);
+        let open = async || {
+            opened.fetch_add(1, Ordering::SeqCst);
+            Ok(atproto_oauth_reqwest::AttachedBody::new(&b"abc"[..], Some(3)))
+        };
+        let request = xrpc::upload(UPLOAD, &[], "text/plain").unwrap();
+        let reply = session.upload_from(request, open, Duration::from_secs(30)).await.unwrap();
+        assert_eq!(reply.response.status(), 200);
+    });
+    assert_eq!([opened.load(Ordering::SeqCst), refreshes.load(Ordering::SeqCst)], [2, 1]);
 }

@@ -1,15 +1,16 @@
 //! [`ManagedSession`]: a stored session at hand.
 
 use std::fmt;
+use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use atproto_oauth_core::exports::Did;
 use atproto_oauth_core::{
-    LoggedOut, Renew, ResourceReply, Session, SessionKey, SessionReply, SessionRequest,
+    Error, LoggedOut, Renew, ResourceReply, Session, SessionKey, SessionReply, SessionRequest,
     SessionsError, xrpc,
 };
-use atproto_sansio::{Answer, Body};
+use atproto_sansio::{Answer, Body, Phase, TransportError};
 use http::Request;
 use serde::Serialize;
 
@@ -95,7 +96,8 @@ impl ManagedSession {
     /// request. `timeout` is the time for one attempt.
     ///
     /// A body can be sent once only. If the PDS has refused the access token after it got the body, the
-    /// session is renewed, and the refusal is returned: call `upload` again with a new body.
+    /// session is renewed, and the refusal is returned: [`upload_from`](Self::upload_from) then sends a
+    /// new body.
     ///
     /// # Errors
     ///
@@ -109,6 +111,31 @@ impl ManagedSession {
         let machine = self.machine(request).timeout(timeout);
         let reply = self.app.driver().run_with_body(machine, body).await?;
         Ok(self.keep(reply))
+    }
+
+    /// Sends a request as [`upload`](Self::upload) does, with a body that `open` makes. If the PDS has
+    /// refused the access token or the nonce after it got the body, the request is sent once more, with
+    /// a new body.
+    ///
+    /// # Errors
+    ///
+    /// Fails as [`upload`](Self::upload) does, or with a [`TransportError`] if `open` fails.
+    pub async fn upload_from<F>(
+        &self,
+        request: Request<Body>,
+        mut open: impl FnMut() -> F,
+        timeout: Duration,
+    ) -> Result<ResourceReply, SessionsError>
+    where
+        F: Future<Output = io::Result<AttachedBody>>,
+    {
+        let body = open().await.map_err(|error| not_opened(&error))?;
+        let reply = self.upload(request.clone(), body, timeout).await?;
+        if !wants_another_body(&reply) {
+            return Ok(reply);
+        }
+        let body = open().await.map_err(|error| not_opened(&error))?;
+        self.upload(request, body, timeout).await
     }
 
     /// Sends a request, and returns the head of the response and its body unread.
@@ -166,6 +193,15 @@ impl ManagedSession {
             *at_hand = session;
         }
     }
+}
+
+/// Whether the request may succeed with a new body: the session and its nonce are new by then.
+fn wants_another_body(reply: &ResourceReply) -> bool {
+    xrpc::is_token_refused(&reply.response) || xrpc::is_nonce_refused(&reply.response)
+}
+
+fn not_opened(error: &io::Error) -> Error {
+    TransportError::new(Phase::NotSent, format!("the body can't be opened: {error}")).into()
 }
 
 impl fmt::Debug for ManagedSession {

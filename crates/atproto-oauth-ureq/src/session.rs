@@ -1,15 +1,16 @@
 //! [`ManagedSession`]: a stored session at hand.
 
 use std::fmt;
+use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use atproto_oauth_core::exports::Did;
 use atproto_oauth_core::{
-    LoggedOut, Renew, ResourceReply, Session, SessionKey, SessionReply, SessionRequest,
+    Error, LoggedOut, Renew, ResourceReply, Session, SessionKey, SessionReply, SessionRequest,
     SessionsError, xrpc,
 };
-use atproto_sansio::{Answer, Body};
+use atproto_sansio::{Answer, Body, Phase, TransportError};
 use http::Request;
 use serde::Serialize;
 
@@ -94,7 +95,8 @@ impl ManagedSession {
     /// request. `timeout` is the time for one attempt.
     ///
     /// A body can be sent once only. If the PDS has refused the access token after it got the body, the
-    /// session is renewed, and the refusal is returned: call `upload` again with a new body.
+    /// session is renewed, and the refusal is returned: [`upload_from`](Self::upload_from) then sends a
+    /// new body.
     ///
     /// # Errors
     ///
@@ -110,6 +112,27 @@ impl ManagedSession {
         Ok(self.keep(reply))
     }
 
+    /// Sends a request as [`upload`](Self::upload) does, with a body that `open` makes. If the PDS has
+    /// refused the access token or the nonce after it got the body, the request is sent once more, with
+    /// a new body.
+    ///
+    /// # Errors
+    ///
+    /// Fails as [`upload`](Self::upload) does, or with a [`TransportError`] if `open` fails.
+    pub fn upload_from<'a>(
+        &self,
+        request: Request<Body>,
+        mut open: impl FnMut() -> io::Result<AttachedBody<'a>>,
+        timeout: Duration,
+    ) -> Result<ResourceReply, SessionsError> {
+        let mut body = || open().map_err(|error| not_opened(&error));
+        let reply = self.upload(request.clone(), body()?, timeout)?;
+        match wants_another_body(&reply) {
+            true => self.upload(request, body()?, timeout),
+            false => Ok(reply),
+        }
+    }
+
     /// Sends a request, and returns the head of the response and its body unread.
     ///
     /// If the status of the response is not 2xx, the second value is `None`, and the response contains
@@ -122,7 +145,7 @@ impl ManagedSession {
         &self,
         request: Request<Body>,
         timeout: Duration,
-    ) -> Result<(ResourceReply, Option<Box<dyn std::io::Read + Send>>), SessionsError> {
+    ) -> Result<(ResourceReply, Option<Box<dyn io::Read + Send>>), SessionsError> {
         let answer = Answer::Streamed { errors: 64 * 1024 };
         let machine = self.machine(request).timeout(timeout).answer(answer);
         let (reply, body) = self.app.driver().run_streaming(machine)?;
@@ -165,6 +188,15 @@ impl ManagedSession {
             *at_hand = session;
         }
     }
+}
+
+/// Whether the request may succeed with a new body: the session and its nonce are new by then.
+fn wants_another_body(reply: &ResourceReply) -> bool {
+    xrpc::is_token_refused(&reply.response) || xrpc::is_nonce_refused(&reply.response)
+}
+
+fn not_opened(error: &io::Error) -> Error {
+    TransportError::new(Phase::NotSent, format!("the body can't be opened: {error}")).into()
 }
 
 impl fmt::Debug for ManagedSession {

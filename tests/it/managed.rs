@@ -6,11 +6,14 @@ use std::time::Duration;
 
 use atproto_identity::Resolver;
 use atproto_oauth_core::{
-    Binding, CallbackParams, Client, ConfigError, DeletedCause, Error, Scopes, SessionChange,
-    SessionError, xrpc,
+    Binding, CallbackParams, Client, ConfigError, DeletedCause, Error, Revocation, Scopes,
+    SessionChange, SessionError, xrpc,
 };
 use atproto_oauth_sandbox::{Fault, Served};
-use atproto_oauth_store::{FileStore, MemoryStore};
+use atproto_oauth_store::{
+    Deleted, Expect, FileStore, Listing, MemoryStore, Record, Saved, SecretBytes, Store,
+    StoreError, StoreErrorKind, UnixTime,
+};
 use tempfile::TempDir;
 
 pub(crate) const ALICE: &str = "alice.test";
@@ -292,4 +295,64 @@ fn an_async_upload_is_repeated_with_a_new_body() {
         assert_eq!(reply.response.status(), 200);
     });
     assert_eq!([opened.load(Ordering::SeqCst), refreshes.load(Ordering::SeqCst)], [2, 1]);
+}
+
+/// A store that takes logins, and no sessions.
+struct LoginsOnly(MemoryStore);
+
+impl Store for LoginsOnly {
+    fn load(&self, key: &str) -> Result<Option<Record>, StoreError> {
+        Store::load(&self.0, key)
+    }
+    fn save(
+        &self,
+        key: &str,
+        value: &SecretBytes,
+        expect: Expect,
+        expires_at: Option<UnixTime>,
+    ) -> Result<Saved, StoreError> {
+        match key.starts_with("session/") {
+            true => Err(StoreError::new(StoreErrorKind::TooLarge, "no room for sessions")),
+            false => Store::save(&self.0, key, value, expect, expires_at),
+        }
+    }
+    fn delete(&self, key: &str, expect: Expect) -> Result<Deleted, StoreError> {
+        Store::delete(&self.0, key, expect)
+    }
+    fn list(&self, prefix: &str, after: Option<&str>) -> Result<Listing, StoreError> {
+        Store::list(&self.0, prefix, after)
+    }
+    fn protects_at_rest(&self) -> bool {
+        true
+    }
+}
+
+#[test]
+fn the_tokens_of_a_login_that_cannot_be_stored_are_revoked() {
+    // Rule D-91
+    let served = Served::start(1).unwrap();
+    let (nameserver, hosts) = (served.nameserver(), served.hosts());
+    let app = atproto_oauth_ureq::OAuthClient::builder(client(&served))
+        .store(LoginsOnly(MemoryStore::new()))
+        .driver(|driver| {
+            let driver = driver.nameserver(nameserver);
+            hosts.into_iter().fold(driver, |driver, (host, at)| driver.host_override(&host, at))
+        })
+        .build()
+        .unwrap();
+    for server_works in [true, false] {
+        let login = app.authorize(ALICE).unwrap();
+        let binding = Binding::cookie(login.cookie.unwrap().value.expose());
+        let params = approve(&served, &login.url);
+        if !server_works {
+            let down = Fault::status(http::StatusCode::BAD_GATEWAY).path("/oauth/revoke");
+            served.sandbox().fault(down.always());
+        }
+        let failed = app.callback(params, binding).unwrap_err();
+        assert!(matches!(failed.error, Error::Session(SessionError::NotSaved(_))), "{failed}");
+        assert_eq!(matches!(failed.revocation, Some(Ok(Revocation::Revoked))), server_works);
+        let told = failed.to_string();
+        assert!(told.contains("no room for sessions"), "{told}");
+        assert_eq!(told.contains("revoking them failed"), !server_works, "{told}");
+    }
 }

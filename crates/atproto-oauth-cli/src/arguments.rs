@@ -16,23 +16,25 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Log in through the browser and store the session in a file
+    /// Log in through the browser and store the session
     Login(Login),
     /// Call an XRPC method of the account's server and print the response
     Call(Call),
+    /// Log an account out, at its server and here
+    Logout(Logout),
     /// Show a complete login step by step, in a temporary network on this machine
     Demo,
     /// Run an AT Protocol network on this machine, to test clients
     Sandbox(Sandbox),
 }
 
-/// Options that `login` and `call` share.
+/// Options that `login`, `call` and `logout` share.
 #[derive(Args, Debug)]
 pub(crate) struct Common {
-    /// File of the session, readable by its owner only; by default,
-    /// atproto-oauth/session.json in the user's state directory
-    #[arg(long, env = "ATPROTO_OAUTH_SESSION", value_name = "FILE")]
-    pub(crate) session: Option<PathBuf>,
+    /// Folder of the sessions, which are encrypted with the key in FOLDER.key; by default,
+    /// atproto-oauth/sessions in the user's state directory
+    #[arg(long, env = "ATPROTO_OAUTH_SESSIONS", value_name = "FOLDER")]
+    pub(crate) sessions: Option<PathBuf>,
 
     /// PLC directory, instead of plc.directory; if the option is repeated, the next directory is
     /// tried when one fails
@@ -76,6 +78,10 @@ pub(crate) struct Login {
     #[arg(long)]
     pub(crate) no_browser: bool,
 
+    /// Log earlier sessions of the account out when the new one is stored; by default, they stay
+    #[arg(long)]
+    pub(crate) replace: bool,
+
     #[command(flatten)]
     pub(crate) common: Common,
 }
@@ -110,6 +116,24 @@ pub(crate) struct Call {
     /// did:web:api.bsky.app#bsky_appview
     #[arg(long, value_name = "DID#SERVICE")]
     pub(crate) proxy: Option<String>,
+
+    /// Account to call the method for, if several are logged in
+    #[arg(long, env = "ATPROTO_OAUTH_ACCOUNT", value_name = "HANDLE|DID")]
+    pub(crate) account: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Logout {
+    /// Account to log out, if several are logged in
+    #[arg(value_name = "HANDLE|DID")]
+    pub(crate) account: Option<String>,
+
+    /// Log all accounts out
+    #[arg(long, conflicts_with = "account")]
+    pub(crate) all: bool,
 
     #[command(flatten)]
     pub(crate) common: Common,
@@ -193,9 +217,9 @@ mod tests {
             let found = command.find_subcommand_mut(verb).unwrap();
             found.render_long_help().to_string()
         };
-        for option in ["--session", "--plc-directory", "--nameserver", "--ca-certificate"] {
+        for option in ["--sessions", "--plc-directory", "--nameserver", "--ca-certificate"] {
             for (verb, is_listed) in
-                [("login", true), ("call", true), ("demo", false), ("sandbox", false)]
+                [("login", true), ("call", true), ("logout", true), ("demo", false)]
             {
                 assert_eq!(help(verb).contains(option), is_listed, "{verb} {option}");
                 let value = "127.0.0.1:53";

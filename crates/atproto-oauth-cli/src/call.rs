@@ -1,77 +1,40 @@
-//! `call`: sends one XRPC request to the account's server, and refreshes the session if necessary.
+//! `call`: sends one XRPC request to the account's server, with a stored session.
 
 use std::fs;
 use std::io::{self, Write};
+use std::time::Duration;
 
-use atproto_oauth_core::{Session, xrpc};
-use atproto_oauth_ureq::StatelessClient;
-use atproto_sansio::{Body, System};
+use atproto_oauth_core::xrpc;
+use atproto_sansio::Body;
 use http::Request;
 use serde_json::{Map, Value};
 
+use crate::accounts;
 use crate::arguments::Call;
 use crate::failure::{CONFIGURATION, Failure, USAGE};
 use crate::network;
-use crate::session_file::SessionFile;
 
 pub(crate) fn run(call: &Call) -> Result<(), Failure> {
     let common = &call.common;
     let request = request(call)?;
-    let file = SessionFile::new(common)?;
-    let mut session = file.load()?;
-    let client = StatelessClient::with_driver(
-        network::client_of(&session, common)?,
-        network::driver(common)?,
-    );
+    let all = accounts::all(&network::app(network::any_client(common)?, common)?)?;
+    let stored = accounts::of_account(all, call.account.as_deref())?.swap_remove(0);
+    let app = network::app(network::client_of(&stored.session, common)?, common)?;
 
-    let places = [session.pds().to_string(), session.issuer().to_string()];
+    let places = network::places(&stored.session);
     let places = places.each_ref().map(String::as_str);
-    let explain = |failure: Failure| network::explain(failure, common, &places);
-    if session.needs_refresh(System::now()) {
-        session = refresh(&client, &file, &session).map_err(explain)?;
+    let reply = app.restore(&stored.key).and_then(|session| session.request(request));
+    if reply.as_ref().is_err_and(|error| error.unsaved.is_some()) {
+        // The new tokens are the only ones, so the store gets some more time.
+        app.shutdown_within(SAVING);
     }
-    let send = |session: &Session| {
-        client.request(session, request.clone()).map_err(|error| explain(error.into()))
-    };
-    let mut reply = send(&session)?;
-    if xrpc::is_token_refused(&reply.response) && session.can_refresh() {
-        session = refresh(&client, &file, &session).map_err(explain)?;
-        reply = send(&session)?;
-    }
+    let reply = reply.map_err(|error| network::explain(error, common, &places))?;
     xrpc::check(&reply.response)?;
     print(reply.response.body())
 }
 
-/// Refreshes the session and stores it before its first use. If another process has refreshed the
-/// session in the meantime, the stored session is returned instead.
-fn refresh(
-    client: &StatelessClient,
-    file: &SessionFile,
-    stale: &Session,
-) -> Result<Session, Failure> {
-    let _lock = file.lock()?;
-    let current = file.load()?;
-    if current.access_token().expose() != stale.access_token().expose() {
-        return Ok(current);
-    }
-    // Before the refresh token is spent, because tokens that can't be stored are lost.
-    file.try_out_locked()?;
-    let refreshed = client.refresh(current).inspect_err(|failed| {
-        // The note makes the next refresh able to tell a dead session from a fault of the server.
-        if let Some(noted) = &failed.session
-            && let Err(failure) = file.save(noted)
-        {
-            eprintln!("warning: {failure}");
-        }
-    })?;
-    if let Err(failure) = file.save(&refreshed.session) {
-        return Err(network::revoke_unstored(client, refreshed.session, failure));
-    }
-    if let Some(violation) = refreshed.violation {
-        eprintln!("warning: {violation}");
-    }
-    Ok(refreshed.session)
-}
+/// Time in which tokens are saved after the store has failed.
+const SAVING: Duration = Duration::from_secs(30);
 
 fn request(call: &Call) -> Result<Request<Body>, Failure> {
     let request = if let (Some(path), Some(content_type)) = (&call.file, &call.content_type) {

@@ -7,7 +7,8 @@ use std::process::ExitCode;
 
 use atproto_oauth_core::xrpc::XrpcError;
 use atproto_oauth_core::{
-    CallbackError, Denied, Error, ErrorKind, InputError, RefreshError, SessionEffect,
+    CallbackError, Denied, Error, ErrorKind, FinishLoginError, InputError, RefreshError,
+    SessionError, SessionsError,
 };
 
 /// Failure of the command: the message on stderr, and the exit code.
@@ -56,7 +57,8 @@ impl From<Error> for Failure {
             _ if matches!(error, Error::Denied(Denied { .. })) => DENIED,
             _ if error.is_retryable() => NETWORK,
             _ if error.http_status().is_some_and(|status| status.is_server_error()) => NETWORK,
-            ErrorKind::Config => CONFIGURATION,
+            _ if matches!(error, Error::Session(SessionError::NotSaved(_))) => CONFIGURATION,
+            ErrorKind::Config | ErrorKind::Store => CONFIGURATION,
             ErrorKind::Input => USAGE,
             ErrorKind::Identity | ErrorKind::Discovery => NOT_FOUND,
             ErrorKind::Authorization | ErrorKind::Token | ErrorKind::Dpop => DENIED,
@@ -75,9 +77,16 @@ impl From<InputError> for Failure {
     }
 }
 
+impl From<FinishLoginError> for Failure {
+    fn from(error: FinishLoginError) -> Self {
+        // Its text says, too, whether tokens that had to be revoked were revoked.
+        let message = error.to_string();
+        Self { message, ..error.error.into() }
+    }
+}
+
 impl From<CallbackError> for Failure {
     fn from(error: CallbackError) -> Self {
-        // Its text says, too, whether tokens that had to be revoked were revoked.
         let message = error.to_string();
         Self { message, ..error.error.into() }
     }
@@ -86,13 +95,13 @@ impl From<CallbackError> for Failure {
 impl From<RefreshError> for Failure {
     fn from(error: RefreshError) -> Self {
         let message = error.to_string();
-        let Self { code, .. } = error.error.into();
-        match error.effect {
-            SessionEffect::Dead | SessionEffect::NeedsReauth => {
-                Self::new(SESSION_OVER, format!("{message}; log in again"))
-            }
-            SessionEffect::Keep | SessionEffect::Ambiguous => Self::new(code, message),
-        }
+        Self { message, ..error.error.into() }
+    }
+}
+
+impl From<SessionsError> for Failure {
+    fn from(error: SessionsError) -> Self {
+        error.error.into()
     }
 }
 

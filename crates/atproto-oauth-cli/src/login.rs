@@ -1,26 +1,22 @@
-//! `login`: logs in through the browser, and stores the session in a file.
+//! `login`: logs in through the browser, and stores the session.
 
 use std::time::Duration;
 
-use atproto_oauth_core::{LoggedIn, Subject};
-use atproto_oauth_ureq::StatelessClient;
+use atproto_oauth_core::{Binding, Subject};
 use atproto_sansio::System;
 
+use crate::accounts;
 use crate::arguments::Login;
 use crate::call;
 use crate::failure::{CONFIGURATION, DENIED, Failure};
 use crate::listener::Listener;
 use crate::network::{self, CALLBACK};
-use crate::session_file::SessionFile;
+use crate::store;
 
 pub(crate) fn run(login: &Login) -> Result<(), Failure> {
     let common = &login.common;
     let subject = Subject::parse(&login.subject)?;
-    let client =
-        StatelessClient::with_driver(network::new_client(login)?, network::driver(common)?);
-    let file = SessionFile::new(common)?;
-    // Before the browser is opened, because tokens that can't be stored are lost.
-    file.try_out()?;
+    let app = network::app_of_login(login)?;
 
     // The listener is bound first, because the pushed authorization request contains its port in
     // the redirect URI.
@@ -31,13 +27,13 @@ pub(crate) fn run(login: &Login) -> Result<(), Failure> {
 
     eprintln!("Looking up {subject} …");
     let name = subject.to_string();
-    let begun = client
-        .authorize_with(subject, |login| login.redirect_uri(redirect_uri.clone()))
+    let begun = app
+        .authorize_unbound(subject, |login| login.redirect_uri(redirect_uri.clone()))
         .map_err(|error| network::explain(error, common, &[&name]))?;
     show(begun.url.as_str(), login.no_browser);
 
-    let time = begun.pending.expires_at().since(System::now());
-    let arrived = listener.wait(begun.pending.state(), time);
+    let time = begun.expires_at.since(System::now());
+    let arrived = listener.wait(&begun.state, time);
     let browser = arrived.map_err(|error| cannot_listen(error.to_string()))?.ok_or_else(|| {
         Failure::new(
             DENIED,
@@ -45,20 +41,11 @@ pub(crate) fn run(login: &Login) -> Result<(), Failure> {
         )
     })?;
 
-    let finished = client
-        .callback(begun.pending, browser.params.clone())
-        .map_err(Failure::from)
-        .and_then(|LoggedIn { session, .. }| {
-            let stored = file.lock().and_then(|_lock| file.save(&session));
-            match stored {
-                Ok(()) => Ok(session),
-                Err(failure) => Err(network::revoke_unstored(&client, session, failure)),
-            }
-        });
-    match finished {
-        Ok(session) => {
-            let name =
-                session.handle().map_or_else(|| session.did().as_str(), |handle| handle.as_str());
+    let finished = app.callback(browser.params.clone(), Binding::unbound());
+    match finished.map_err(Failure::from) {
+        Ok(login) => {
+            let session = login.session.at_hand();
+            let name = accounts::name(&session);
             browser.show(
                 "200 OK",
                 "Logged in",
@@ -68,9 +55,12 @@ pub(crate) fn run(login: &Login) -> Result<(), Failure> {
                 "Logged in as {name} ({}) at {}.\nThe session is stored in {}.\n",
                 session.did(),
                 session.pds(),
-                file.path().display()
+                store::folder(common)?.display()
             );
-            call::write(text.as_bytes())
+            call::write(text.as_bytes())?;
+            // Earlier sessions that are replaced are logged out in the background.
+            app.shutdown_within(LOGGING_OUT);
+            Ok(())
         }
         Err(failure) => {
             browser.show("403 Forbidden", "Not logged in", &failure.to_string());
@@ -78,6 +68,9 @@ pub(crate) fn run(login: &Login) -> Result<(), Failure> {
         }
     }
 }
+
+/// Time in which replaced sessions are logged out.
+const LOGGING_OUT: Duration = Duration::from_secs(30);
 
 fn show(url: &str, no_browser: bool) {
     let opened = !no_browser && webbrowser::open(url).is_ok();

@@ -1,15 +1,17 @@
 //! The command `atproto-oauth`: logs in to AT Protocol accounts and calls methods of their servers.
 
+mod accounts;
 mod arguments;
 mod call;
 mod demo;
 mod failure;
 mod listener;
 mod login;
+mod logout;
 mod network;
 mod page;
 mod sandbox;
-mod session_file;
+mod store;
 
 use std::process::ExitCode;
 
@@ -22,6 +24,7 @@ fn main() -> ExitCode {
     let result = match &arguments.command {
         Command::Login(options) => login::run(options),
         Command::Call(options) => call::run(options),
+        Command::Logout(options) => logout::run(options),
         Command::Demo => demo::run(),
         Command::Sandbox(options) => sandbox::run(options),
     };

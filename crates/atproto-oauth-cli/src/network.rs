@@ -2,22 +2,25 @@
 
 use std::fs;
 
-use atproto_dpop::P256Keys;
 use atproto_identity::Resolver;
-use atproto_oauth_core::{Client, ClientBuilder, Revocation, Scopes, Session};
-use atproto_oauth_ureq::{Driver, StatelessClient};
-use atproto_sansio::{System, is_development_host};
+use atproto_oauth_core::{
+    Client, ClientBuilder, Error, InputError, OnRelogin, Scopes, Session, SessionChange,
+    SessionEvent,
+};
+use atproto_oauth_ureq::{OAuthClient, OAuthClientBuilder};
+use atproto_sansio::is_development_host;
 use url::Url;
 
 use crate::arguments::{Common, Login};
 use crate::failure::{CONFIGURATION, Failure};
+use crate::store;
 
 /// Path of the redirect URI, which the listener accepts.
 pub(crate) const CALLBACK: &str = "/callback";
 
 /// Builds a loopback client for a new login, with the scopes of the options.
-pub(crate) fn new_client(login: &Login) -> Result<Client, Failure> {
-    let scopes = Scopes::parse(&login.scope).map_err(atproto_oauth_core::InputError::from)?;
+fn new_client(login: &Login) -> Result<Client, Failure> {
+    let scopes = Scopes::parse(&login.scope).map_err(InputError::from)?;
     let builder = Client::loopback(scopes).redirect_path(CALLBACK);
     Ok(configure(builder, &login.common).build()?)
 }
@@ -37,24 +40,41 @@ fn configure(builder: ClientBuilder, common: &Common) -> ClientBuilder {
     if common.development { builder.development() } else { builder }
 }
 
-/// Revokes the tokens of a session that can't be stored, because `failure` happened. Returns that
-/// failure with the result of the revocation.
-pub(crate) fn revoke_unstored(
-    client: &StatelessClient,
-    session: Session,
-    failure: Failure,
-) -> Failure {
-    let server = session.issuer().to_string();
-    match client.revoke(session) {
-        Ok(Revocation::Revoked) => failure.and("the new tokens were revoked: log in again"),
-        Ok(_) => failure.and(&format!(
-            "the new tokens stay valid until they expire, because {server} can't revoke tokens: \
-             remove the access of this command in the settings of the account"
-        )),
-        Err(error) => failure.and(&format!(
-            "the new tokens stay valid until they expire, because revoking them failed: {error}; \
-             remove the access of this command in the settings of the account at {server}"
-        )),
+/// A client for machines that use no session, such as a list.
+pub(crate) fn any_client(common: &Common) -> Result<Client, Failure> {
+    let scopes = Scopes::parse("atproto").map_err(InputError::from)?;
+    Ok(configure(Client::loopback(scopes), common).build()?)
+}
+
+/// The OAuth client of `client`, with the store of the options.
+pub(crate) fn app(client: Client, common: &Common) -> Result<OAuthClient, Failure> {
+    let builder = OAuthClient::builder(client).store(store::open(common)?).on_event(warn);
+    with_network(builder, common)
+}
+
+/// Like [`app`], for a login; its earlier sessions are logged out if `replace` is set.
+pub(crate) fn app_of_login(login: &Login) -> Result<OAuthClient, Failure> {
+    let common = &login.common;
+    let builder = OAuthClient::builder(new_client(login)?).store(store::open(common)?);
+    let on_relogin = if login.replace { OnRelogin::ReplaceAndRevoke } else { OnRelogin::KeepBoth };
+    with_network(builder.on_event(warn).on_relogin(on_relogin), common)
+}
+
+/// Servers of a session, whose names [`explain`] looks at.
+pub(crate) fn places(session: &Session) -> [String; 2] {
+    [session.pds().to_string(), session.issuer().to_string()]
+}
+
+/// Warns of what the result of a call does not tell.
+fn warn(event: &SessionEvent) {
+    match &event.change {
+        SessionChange::NonceMissing(endpoint) => {
+            eprintln!("warning: {}", Error::NonceMissing(*endpoint));
+        }
+        SessionChange::LateTokensRevoked(Err(error)) | SessionChange::LoggedOut(Err(error)) => {
+            eprintln!("warning: tokens could not be revoked: {error}");
+        }
+        _ => {}
     }
 }
 
@@ -80,26 +100,36 @@ fn host_of(name: &str) -> &str {
     }
 }
 
-/// Builds the driver that performs HTTP and DNS calls, with the options of the network.
-pub(crate) fn driver(common: &Common) -> Result<Driver, Failure> {
-    let mut builder = Driver::builder(System::new(P256Keys));
-    if common.development {
-        builder = builder.development();
+/// Builds the OAuth client, with the options of the network.
+fn with_network(builder: OAuthClientBuilder, common: &Common) -> Result<OAuthClient, Failure> {
+    let certificate = match &common.ca_certificate {
+        Some(path) => {
+            let read = fs::read(path);
+            let pem = read.map_err(|error| Failure::file("the certificate file", path, &error))?;
+            Some((path, pem))
+        }
+        None => None,
+    };
+    let mut refused = None;
+    let builder = builder.driver(|mut driver| {
+        for (host, address) in &common.connect_to {
+            driver = driver.host_override(host, *address);
+        }
+        if let Some(nameserver) = common.nameserver {
+            driver = driver.nameserver(nameserver);
+        }
+        match certificate {
+            Some((path, pem)) => driver.clone().root_certificate(&pem).unwrap_or_else(|error| {
+                refused = Some(format!("{}: {error}", path.display()));
+                driver
+            }),
+            None => driver,
+        }
+    });
+    match refused {
+        Some(why) => Err(Failure::new(CONFIGURATION, why)),
+        None => Ok(builder.build().map_err(Error::from)?),
     }
-    for (host, address) in &common.connect_to {
-        builder = builder.host_override(host, *address);
-    }
-    if let Some(nameserver) = common.nameserver {
-        builder = builder.nameserver(nameserver);
-    }
-    if let Some(path) = &common.ca_certificate {
-        let pem =
-            fs::read(path).map_err(|error| Failure::file("the certificate file", path, &error))?;
-        builder = builder
-            .root_certificate(&pem)
-            .map_err(|error| Failure::new(CONFIGURATION, format!("{}: {error}", path.display())))?;
-    }
-    Ok(builder.build())
 }
 
 #[cfg(test)]

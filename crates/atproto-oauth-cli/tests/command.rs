@@ -41,19 +41,28 @@ fn a_denied_login_has_its_own_exit_code() {
 
 #[cfg(unix)]
 #[test]
-fn a_session_file_is_tried_out_before_anything_is_sent() {
-    run(command::a_session_file_is_tried_out_before_anything_is_sent);
+fn the_store_is_opened_before_anything_is_sent() {
+    run(command::the_store_is_opened_before_anything_is_sent);
+}
+
+#[test]
+fn several_accounts_are_kept_and_logged_out() {
+    run(command::several_accounts_are_kept_and_logged_out);
+}
+
+#[test]
+fn a_login_may_replace_the_earlier_ones() {
+    run(command::a_login_may_replace_the_earlier_ones);
+}
+
+#[test]
+fn a_session_of_another_key_is_an_error_and_stays() {
+    run(command::a_session_of_another_key_is_an_error_and_stays);
 }
 
 #[test]
 fn tokens_that_cannot_be_stored_are_revoked() {
     run(command::tokens_that_cannot_be_stored_are_revoked);
-}
-
-#[cfg(unix)]
-#[test]
-fn a_session_file_may_be_a_symbolic_link() {
-    run(command::a_session_file_may_be_a_symbolic_link);
 }
 
 #[test]

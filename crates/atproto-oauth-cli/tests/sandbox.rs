@@ -86,11 +86,11 @@ fn the_json_output_is_enough_to_log_in() {
     let network: Value = serde_json::from_str(&sandbox.line(|_| true)).unwrap();
     let text = |pointer: &str| network.pointer(pointer).unwrap().as_str().unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let session = folder.path().join("session.json");
+    let session = folder.path().join("sessions");
     let command = |arguments: &[&str]| {
         let mut command = command();
         command.args(arguments).arg("--development").args(["--plc-directory", text("/plc")]);
-        command.args(["--nameserver", text("/nameserver"), "--session"]).arg(&session);
+        command.args(["--nameserver", text("/nameserver"), "--sessions"]).arg(&session);
         let carol = format!("carol.test={}", text("/hosts/carol.test"));
         command.args(["--connect-to", &carol]);
         command
@@ -119,7 +119,7 @@ fn the_text_output_has_commands_to_try_and_each_request() {
         line.split_whitespace().find(|word| word.starts_with("http")).unwrap().parse().unwrap();
     let alice = sandbox.line(|line| line.contains("alice-pass"));
     let did = alice.split_whitespace().last().unwrap().to_owned();
-    sandbox.line(|line| line.contains("login alice.test --session"));
+    sandbox.line(|line| line.contains("login alice.test --sessions"));
     for setting in ["plain http", ".test", "PLC directory", "handles by DNS", "handles by HTTP"] {
         sandbox.line(|line| line.trim().starts_with(setting));
     }

@@ -205,9 +205,15 @@ impl OAuthClient {
     }
 
     /// Waits until logins, refreshes and logouts that are in progress have ended. A program calls it
-    /// before its end.
+    /// before its end. If the store does not work, the wait takes up to an hour.
     pub async fn shutdown(&self) {
         self.driver.shutdown().await;
+    }
+
+    /// Waits as [`shutdown`](Self::shutdown) does, for at most `timeout`. Returns whether all of them
+    /// have ended.
+    pub async fn shutdown_within(&self, timeout: Duration) -> bool {
+        self.driver.shutdown_within(timeout).await
     }
 }
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use atproto_sansio::{
     Call, Flow, How, HttpCall, Machine, Output, Reply, SharedCall, SharedKey, SignCall, SleepCall,
@@ -131,10 +132,21 @@ impl Driver {
     ///
     /// New shared calls fail with [`Phase::NotSent`](atproto_sansio::Phase::NotSent), except those
     /// that running shared calls need. The wait has no timeout of its own, because the budget of
-    /// each shared machine limits its time. Runs that are not shared continue.
+    /// each shared machine limits its time: a run that tries to save tokens goes on for up to an
+    /// hour. Runs that are not shared continue.
     pub fn shutdown(&self) -> impl Future<Output = ()> + Send + 'static + use<> {
         let this = self.clone();
         async move { this.inner.shared.close().await }
+    }
+
+    /// Waits as [`shutdown`](Self::shutdown) does, for at most `timeout`. Returns whether all shared
+    /// calls have ended.
+    pub fn shutdown_within(
+        &self,
+        timeout: Duration,
+    ) -> impl Future<Output = bool> + Send + 'static + use<> {
+        let shutdown = self.shutdown();
+        async move { tokio::time::timeout(timeout, shutdown).await.is_ok() }
     }
 
     async fn drive<M: Machine>(self, machine: M, scope: Arc<Scope>) -> Result<M::Output, M::Error> {

@@ -187,14 +187,16 @@ impl Driver {
         key: SharedKey,
         machine: SharedMachine,
     ) -> Result<SharedResult, TransportError> {
-        let this = self.clone();
+        let this = Background::new(self);
         let run = move || {
+            let this = &this.0;
             // If the run is in progress already, this one is not needed.
             let _ = this.inner.shared.run(&key, None, Duration::ZERO, || {
                 let Ok(result) = this.drive(machine, &mut Streams::default(), Some(&key));
                 result
             });
         };
+        // If the thread can't be started, `run` is dropped, and `this` with it.
         let thread = thread::Builder::new().name("background run".to_owned()).spawn(run);
         thread.map(|_| SharedResult::begun()).map_err(|error| {
             TransportError::new(Phase::NotSent, format!("no thread for a background run: {error}"))
@@ -204,9 +206,32 @@ impl Driver {
     /// Waits until all shared runs have ended, those in the background too.
     ///
     /// A program that ends earlier may lose the tokens of a refresh that is in progress in another
-    /// thread. The wait has no timeout of its own, because the budget of each run limits its time.
+    /// thread. The wait has no timeout of its own, because the budget of each run limits its time: a
+    /// run that tries to save tokens goes on for up to an hour.
     pub fn shutdown(&self) {
-        self.inner.shared.wait_for_all();
+        self.inner.shared.wait_for_all(Duration::MAX);
+    }
+
+    /// Waits as [`shutdown`](Self::shutdown) does, for at most `timeout`. Returns whether all runs have
+    /// ended.
+    pub fn shutdown_within(&self, timeout: Duration) -> bool {
+        self.inner.shared.wait_for_all(timeout)
+    }
+}
+
+/// The driver of a thread in the background, which [`Driver::shutdown`] waits for.
+struct Background(Driver);
+
+impl Background {
+    fn new(driver: &Driver) -> Self {
+        driver.inner.shared.thread_begins();
+        Self(driver.clone())
+    }
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        self.0.inner.shared.thread_ended();
     }
 }
 

@@ -16,6 +16,8 @@ pub(crate) struct Shared {
 #[derive(Default)]
 struct State {
     runs: BTreeMap<SharedKey, Arc<Run>>,
+    /// Threads for runs in the background, from the moment before they are started.
+    threads: usize,
     waits: Waits,
 }
 
@@ -71,10 +73,23 @@ impl Shared {
         Ok(run.result.get_or_init(|| result).clone())
     }
 
-    /// Waits until no run is in progress.
-    pub(crate) fn wait_for_all(&self) {
-        let is_busy = |state: &mut State| !state.runs.is_empty();
-        drop(self.ended.wait_while(self.lock(), is_busy));
+    /// Waits until no run is in progress, for at most `timeout`. Returns whether none is.
+    pub(crate) fn wait_for_all(&self, timeout: Duration) -> bool {
+        let is_busy = |state: &mut State| !state.runs.is_empty() || state.threads > 0;
+        let waited = self.ended.wait_timeout_while(self.lock(), timeout.min(LONGEST), is_busy);
+        let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        !is_busy(&mut state)
+    }
+
+    /// Counts a thread that is about to start, so that [`wait_for_all`](Self::wait_for_all) waits for
+    /// it. Each is followed by one [`thread_ended`](Self::thread_ended).
+    pub(crate) fn thread_begins(&self) {
+        self.lock().threads += 1;
+    }
+
+    pub(crate) fn thread_ended(&self) {
+        self.lock().threads -= 1;
+        self.ended.notify_all();
     }
 
     fn wait(

@@ -26,3 +26,8 @@ fn an_expired_token_is_refreshed_and_stored() {
 fn a_denied_login_has_its_own_exit_code() {
     run(command::a_denied_login_has_its_own_exit_code);
 }
+
+#[test]
+fn several_accounts_are_kept_and_logged_out() {
+    run(command::several_accounts_are_kept_and_logged_out);
+}

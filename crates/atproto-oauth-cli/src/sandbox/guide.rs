@@ -5,8 +5,6 @@ use std::fmt::Write;
 use anstyle::{AnsiColor, Style};
 use atproto_oauth_sandbox::Served;
 
-use crate::session_file::quoted;
-
 const TITLE: Style = Style::new().bold();
 const HEADING: Style = AnsiColor::Cyan.on_default().bold();
 const QUIET: Style = Style::new().dimmed();
@@ -68,7 +66,7 @@ fn commands(text: &mut String, network: &Served) {
         .map(|(host, address)| format!(" --connect-to {host}={address}"))
         .collect();
     let options = format!(
-        "--session sandbox-session.json --development \\\n    --plc-directory {plc} --nameserver \
+        "--sessions sandbox-sessions --development \\\n    --plc-directory {plc} --nameserver \
          {nameserver} \\\n   {connect_to}"
     );
     let command = command();
@@ -133,4 +131,11 @@ fn table<const N: usize>(text: &mut String, rows: &[[String; N]]) {
         }
         text.push('\n');
     }
+}
+
+/// Quotes text for a shell if necessary.
+fn quoted(text: &str) -> String {
+    let is_plain = |char: char| char.is_ascii_alphanumeric() || "/._-".contains(char);
+    let text = text.to_owned();
+    if text.chars().all(is_plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }

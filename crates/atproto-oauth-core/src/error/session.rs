@@ -63,8 +63,8 @@ pub enum SessionError {
     /// The server has refused the access token again, after a refresh. Log in again.
     #[error("the server refuses the new access token, too; log in again")]
     TokenRefused,
-    /// The session has new tokens, and the store could not save them. The process keeps them, and
-    /// goes on trying.
+    /// The session has new tokens, and the store could not save them. After a refresh, the process
+    /// keeps them, and goes on trying. After a login, they are revoked.
     #[error("the new tokens of the session could not be saved: {0}")]
     NotSaved(StoreError),
 }

@@ -82,15 +82,24 @@ impl Loaded {
     ///
     /// Fails if the record can't be read, or if it is of another session or client.
     pub(crate) fn read(record: &Record, key: &SessionKey, client_id: &str) -> Result<Self, Error> {
+        let loaded = Self::read_any(record, key)?;
+        match loaded.record.session.client_id() == client_id {
+            true => Ok(loaded),
+            false => Err(SessionError::OtherClient.into()),
+        }
+    }
+
+    /// Reads the record that was loaded for `key`, of any client.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the record can't be read, or if it is of another session.
+    pub(crate) fn read_any(record: &Record, key: &SessionKey) -> Result<Self, Error> {
         let loaded = Self { record: read("session record", record)?, version: record.version };
-        let session = &loaded.record.session;
-        if SessionKey::of(session) != *key {
-            return Err(SessionError::OtherSession.into());
+        match SessionKey::of(&loaded.record.session) == *key {
+            true => Ok(loaded),
+            false => Err(SessionError::OtherSession.into()),
         }
-        if session.client_id() != client_id {
-            return Err(SessionError::OtherClient.into());
-        }
-        Ok(loaded)
     }
 }
 

@@ -39,6 +39,8 @@ pub struct BegunLogin {
     pub url: Url,
     /// Cookie to set in that browser with the redirect; `None` for a login without a binding.
     pub cookie: Option<LoginCookie>,
+    /// The `state` parameter of the callback, by which a listener on this machine recognizes it.
+    pub state: String,
     /// The browser must open `url` before this time.
     pub expires_at: UnixTime,
     /// Rule that the server broke although its response is usable: [`Error::NonceMissing`].
@@ -128,8 +130,9 @@ impl Begin {
         let Authorization { url, expires_at, pending, violation } = authorization;
         let secure = pending.redirect_uri().scheme() != "http";
         let cookie = self.is_bound.then(|| LoginCookie::new(pending.state(), secure, cx));
+        let state = pending.state().to_owned();
         let record = LoginRecord::new(pending, cookie.as_ref().map(LoginCookie::hash));
-        Login { record, begun: BegunLogin { url, cookie, expires_at, violation } }
+        Login { record, begun: BegunLogin { url, cookie, state, expires_at, violation } }
     }
 }
 

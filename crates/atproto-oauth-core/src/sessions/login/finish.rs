@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Load ── the right browser ──▶ Take ──▶ Exchange ──▶ Save ──▶ Others ──▶ Tell ──▶ FinishedLogin
-//!   ▲                            │
+//!   ▲                            │                      └── the store fails ──▶ Revoke ──▶ error
 //!   └── conflict, or no answer ──┘
 //! ```
 //!
@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use atproto_sansio::{
     Budget, Cx, Deleted, Expect, Listing, Machine, Record, Saved, SharedTicket, Step, Steps,
-    Ticket, Version,
+    StoreError, Ticket, Version,
 };
 use thiserror::Error;
 
@@ -27,9 +27,9 @@ use crate::login::callback::CallbackParams;
 use crate::login::exchange_code::{CallbackError, ExchangeCode, LoggedIn};
 use crate::login::pkce;
 use crate::session::Session;
-use crate::session::revoke::{Revocation, after_revocation};
+use crate::session::revoke::{self, Revocation, Revoke, after_revocation};
 use crate::sessions::back_off::Failures;
-use crate::sessions::event::{SessionChange, Unsaved};
+use crate::sessions::event::SessionChange;
 use crate::sessions::key::{self, SessionKey};
 use crate::sessions::log_out::LogOutRun;
 use crate::sessions::login::binding::Binding;
@@ -37,7 +37,6 @@ use crate::sessions::login::record::LoginRecord;
 use crate::sessions::policy::{Managed, OnRelogin, SAVING};
 use crate::sessions::record::SessionRecord;
 use crate::sessions::refresh::save_tokens::{SaveEnd, SaveTokens, Tokens};
-use crate::sessions::refresh::unsaved::{self, KeepSaving};
 use crate::sessions::tell::Tell;
 
 /// Finishes a login: takes its record, exchanges the code, and stores the session.
@@ -73,8 +72,6 @@ pub struct FinishLoginError {
     /// Text that the application gave to [`Authorize::app_state`](crate::Authorize::app_state);
     /// `None` before the record is taken.
     pub app_state: Option<String>,
-    /// The session of a successful login that the store could not save.
-    pub unsaved: Option<Unsaved>,
 }
 
 type FinishResult = Result<FinishedLogin, FinishLoginError>;
@@ -101,7 +98,7 @@ enum State {
     Taking { record: Box<LoginRecord>, save: Ticket<Saved> },
     Exchange { exchange: Box<ExchangeCode>, deleted: Ticket<Deleted> },
     Save { save: Box<SaveTokens>, tokens: Box<Tokens>, login: Box<LoggedIn> },
-    Detach { begun: SharedTicket<()>, tell: Tell, failed: Box<FinishLoginError> },
+    Revoke { revoke: Box<Revoke>, deadline: Duration, failed: Box<FinishLoginError> },
     Others { listing: Ticket<Listing>, login: Box<LoggedIn> },
     Ending { begun: Vec<SharedTicket<()>>, next: Option<String>, login: Box<LoggedIn> },
     Tell { tell: Tell, result: Box<FinishResult> },
@@ -195,15 +192,19 @@ impl Finish {
             State::Save { mut save, tokens, login } => match save.poll(cx) {
                 Poll::Pending => Step::Wait(State::Save { save, tokens, login }),
                 Poll::Ready(Ok(SaveEnd::Failed(error))) => {
-                    let session = Arc::new(login.session.clone());
-                    Step::Next(self.not_saved(Unsaved { session, error }, *tokens, *login, cx))
+                    Step::Next(self.not_saved(error, *login, cx))
                 }
                 Poll::Ready(Ok(_)) => Step::Next(self.replace_others(login, cx)),
             },
-            State::Detach { begun, tell, failed } => match cx.take_shared(&begun) {
-                Poll::Pending => Step::Wait(State::Detach { begun, tell, failed }),
-                Poll::Ready(_) => Step::Next(State::Tell { tell, result: Box::new(Err(*failed)) }),
-            },
+            State::Revoke { mut revoke, deadline, mut failed } => {
+                match cx.extend_until(deadline, |cx| revoke.poll(cx)) {
+                    Poll::Pending => Step::Wait(State::Revoke { revoke, deadline, failed }),
+                    Poll::Ready(revoked) => {
+                        failed.revocation = Some(revoked.map_err(Box::new));
+                        return Err(*failed);
+                    }
+                }
+            }
             State::Others { listing, login } => match cx.take(&listing) {
                 Poll::Pending => Step::Wait(State::Others { listing, login }),
                 Poll::Ready(listing) => Step::Next(self.end_others(listing.ok(), login, cx)),
@@ -285,26 +286,14 @@ impl Finish {
         State::Save { save, tokens: Box::new(tokens), login: Box::new(login) }
     }
 
-    /// The store can't save the session, which is usable all the same.
-    fn not_saved(
-        &self,
-        unsaved: Unsaved,
-        tokens: Tokens,
-        login: LoggedIn,
-        cx: &mut Cx<'_>,
-    ) -> State {
-        unsaved::keep(&tokens, cx);
-        let change = SessionChange::NotSaved(unsaved.clone());
-        let tell = Tell::new(&tokens.key, vec![change]);
-        let failed = Box::new(FinishLoginError {
-            error: SessionError::NotSaved(unsaved.error.clone()).into(),
-            revocation: None,
-            app_state: login.app_state,
-            unsaved: Some(unsaved),
-        });
-        let name = pkce::random_name(cx.entropy());
-        let begun = cx.detach(name, KeepSaving::new(&self.managed.config, tokens));
-        State::Detach { begun, tell, failed }
+    /// The store can't save the session: its tokens are revoked, and its user logs in again.
+    fn not_saved(&self, error: StoreError, login: LoggedIn, cx: &Cx<'_>) -> State {
+        let LoggedIn { session, app_state, .. } = login;
+        let error = SessionError::NotSaved(error).into();
+        let failed = Box::new(FinishLoginError { error, revocation: None, app_state });
+        let revoke = Box::new(Revoke::new(Arc::clone(&self.managed.config), session));
+        let deadline = cx.elapsed().saturating_add(revoke::TIME);
+        State::Revoke { revoke, deadline, failed }
     }
 
     /// Lists the account's earlier sessions if they are to be logged out.
@@ -337,7 +326,7 @@ fn list_others(login: Box<LoggedIn>, after: Option<String>, cx: &mut Cx<'_>) -> 
 
 fn of_exchange(failed: CallbackError) -> FinishLoginError {
     let CallbackError { error, revocation, app_state } = failed;
-    FinishLoginError { error, revocation, app_state, unsaved: None }
+    FinishLoginError { error, revocation, app_state }
 }
 
 /// The login has succeeded.
@@ -354,7 +343,7 @@ fn created(login: LoggedIn) -> State {
 
 impl<E: Into<Error>> From<E> for FinishLoginError {
     fn from(error: E) -> Self {
-        Self { error: error.into(), revocation: None, app_state: None, unsaved: None }
+        Self { error: error.into(), revocation: None, app_state: None }
     }
 }
 

@@ -28,6 +28,7 @@ struct Query {
     did: Option<Did>,
     after: Option<String>,
     idle_since: Option<UnixTime>,
+    is_of_any_client: bool,
 }
 
 /// One page of stored sessions of this client, without those that are logged out.
@@ -67,7 +68,7 @@ struct Pending {
 
 impl ListSessions {
     pub(crate) fn new(managed: Managed, did: Option<Did>) -> Self {
-        let query = Query { managed, did, after: None, idle_since: None };
+        let query = Query { managed, did, after: None, idle_since: None, is_of_any_client: false };
         Self { query, steps: Steps::begin(State::Begin) }
     }
 
@@ -87,6 +88,13 @@ impl ListSessions {
         self.query.idle_since = Some(time);
         self
     }
+
+    /// Lists the sessions of other clients, too: those with another
+    /// [`client_id`](Session::client_id). Only a client with that id can use them.
+    pub fn of_any_client(mut self) -> Self {
+        self.query.is_of_any_client = true;
+        self
+    }
 }
 
 impl Query {
@@ -98,6 +106,7 @@ impl Query {
     ) -> Option<StoredSession> {
         let client_id = &self.managed.config.client_id;
         let record = match record {
+            Ok(record) if self.is_of_any_client => Loaded::read_any(&record?, &key),
             Ok(record) => Loaded::read(&record?, &key, client_id),
             Err(error) => Err(error.into()),
         };

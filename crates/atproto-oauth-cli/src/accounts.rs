@@ -1,0 +1,84 @@
+//! The accounts that are logged in, and the one that an option names.
+
+use std::sync::Arc;
+
+use atproto_oauth_core::{Session, SessionKey};
+use atproto_oauth_ureq::OAuthClient;
+
+use crate::failure::{Failure, SESSION_OVER, USAGE};
+
+/// A stored session, of any client.
+#[derive(Clone, Debug)]
+pub(crate) struct Stored {
+    pub(crate) key: SessionKey,
+    pub(crate) session: Arc<Session>,
+}
+
+/// All stored sessions. A record that can't be read is reported, and left out.
+pub(crate) fn all(app: &OAuthClient) -> Result<Vec<Stored>, Failure> {
+    let mut found = Vec::new();
+    let mut after: Option<String> = None;
+    loop {
+        let list = app.sessions().list(None).of_any_client();
+        let list = match after {
+            Some(after) => list.after(after),
+            None => list,
+        };
+        let page = app.driver().run(list)?;
+        for stored in page.sessions {
+            match stored.session {
+                Ok(session) => found.push(Stored { key: stored.key, session }),
+                Err(error) => eprintln!("warning: the session {}: {error}", stored.key),
+            }
+        }
+        match page.next {
+            Some(next) => after = Some(next),
+            None => return Ok(found),
+        }
+    }
+}
+
+/// The sessions of the account that `named` names by handle or DID, the newest first. Without a name,
+/// those of the only account.
+pub(crate) fn of_account(all: Vec<Stored>, named: Option<&str>) -> Result<Vec<Stored>, Failure> {
+    let is_named = |stored: &Stored| match named {
+        Some(named) => is_of(&stored.session, named.strip_prefix('@').unwrap_or(named)),
+        None => true,
+    };
+    let accounts = names(&all);
+    let mut found: Vec<_> = all.into_iter().filter(is_named).collect();
+    found.sort_by_key(|stored| std::cmp::Reverse(stored.session.created_at()));
+    let Some(first) = found.first() else {
+        let message = match (named, accounts.is_empty()) {
+            (Some(named), false) => format!(
+                "{named} is not logged in, only {accounts}; run `atproto-oauth login {named}` first"
+            ),
+            _ => "no account is logged in; run `atproto-oauth login` first".to_owned(),
+        };
+        return Err(Failure::new(SESSION_OVER, message));
+    };
+    if found.iter().any(|stored| stored.key.did() != first.key.did()) {
+        let message = format!("several accounts are logged in: {accounts}; name one of them");
+        return Err(Failure::new(USAGE, message));
+    }
+    Ok(found)
+}
+
+/// Handle of the account, or its DID.
+pub(crate) fn name(session: &Session) -> &str {
+    session.handle().map_or_else(|| session.did().as_str(), |handle| handle.as_str())
+}
+
+fn is_of(session: &Session, name: &str) -> bool {
+    let is_handle = |handle: &str| handle.eq_ignore_ascii_case(name);
+    session.did().as_str() == name
+        || session.handle().is_some_and(|handle| is_handle(handle.as_str()))
+}
+
+/// The names of all accounts, each once.
+fn names(all: &[Stored]) -> String {
+    let mut names: Vec<_> = all.iter().map(|stored| name(&stored.session)).collect();
+    names.sort_unstable();
+    names.dedup();
+    names.join(", ")
+}

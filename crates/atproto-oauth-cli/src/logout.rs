@@ -1,0 +1,54 @@
+//! `logout`: ends sessions, at their servers and in the store.
+
+use atproto_oauth_core::Revocation;
+
+use crate::accounts::{self, Stored};
+use crate::arguments::Logout;
+use crate::call;
+use crate::failure::Failure;
+use crate::network;
+
+pub(crate) fn run(logout: &Logout) -> Result<(), Failure> {
+    let common = &logout.common;
+    let all = accounts::all(&network::app(network::any_client(common)?, common)?)?;
+    let sessions = match logout.all {
+        true => all,
+        false => accounts::of_account(all, logout.account.as_deref())?,
+    };
+    let mut result = Ok(());
+    for stored in &sessions {
+        // The others are logged out all the same.
+        if let Err(failure) = end(stored, logout) {
+            match result {
+                Ok(()) => result = Err(failure),
+                Err(_) => eprintln!("error: {failure}"),
+            }
+        }
+    }
+    result
+}
+
+fn end(stored: &Stored, logout: &Logout) -> Result<(), Failure> {
+    let (common, session) = (&logout.common, &stored.session);
+    let (name, server) = (accounts::name(session), session.issuer());
+    let app = network::app(network::client_of(session, common)?, common)?;
+    let places = network::places(session);
+    let places = places.each_ref().map(String::as_str);
+    let out = app.revoke(&stored.key).map_err(|error| network::explain(error, common, &places))?;
+    match out.revocation {
+        None | Some(Ok(Revocation::Revoked)) => {
+            call::write(format!("Logged out of {name}.\n").as_bytes())
+        }
+        Some(Ok(_)) => call::write(
+            format!(
+                "Logged out of {name}. Its tokens stay valid until they expire, because {server} can't \
+                 revoke tokens.\n"
+            )
+            .as_bytes(),
+        ),
+        Some(Err(error)) => Err(network::explain(error, common, &places).and(&format!(
+            "the session of {name} is removed here, but its tokens stay valid until they expire: remove \
+             the access of this command in the settings of the account at {server}"
+        ))),
+    }
+}

@@ -280,7 +280,8 @@ impl Finish {
 
     fn save(&self, login: LoggedIn, cx: &Cx<'_>) -> State {
         let record = SessionRecord::new(login.session.clone());
-        let tokens = Tokens { key: SessionKey::of(&login.session), record, spent: None };
+        let tokens =
+            Tokens { key: SessionKey::of(&login.session), record, spent: None, lease: None };
         let deadline = cx.elapsed().saturating_add(SAVING);
         let save = Box::new(SaveTokens::new(tokens.clone(), Expect::Absent, deadline));
         State::Save { save, tokens: Box::new(tokens), login: Box::new(login) }

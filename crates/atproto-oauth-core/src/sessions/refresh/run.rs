@@ -370,6 +370,7 @@ impl Run {
         let tokens = Tokens {
             key: self.key.clone(),
             spent: old.refresh_token.clone(),
+            lease: Some(held.lease.id.clone()),
             record: held.loaded.record.renewed(new),
         };
         let expect = Expect::Version(held.loaded.version);

@@ -21,6 +21,7 @@ use atproto_sansio::{
 use crate::session::Session;
 use crate::sessions::back_off::BackOff;
 use crate::sessions::key::SessionKey;
+use crate::sessions::policy::LEASE;
 use crate::sessions::record::{Loaded, SessionRecord};
 
 /// Machine that saves the record of a refresh or of a login.
@@ -39,6 +40,8 @@ pub(crate) struct Tokens {
     pub(crate) record: SessionRecord,
     /// The refresh token that was spent for them; `None` after a login.
     pub(crate) spent: Option<SecretString>,
+    /// Id of the lease that the token was spent under; `None` after a login.
+    pub(crate) lease: Option<String>,
 }
 
 /// How saving has ended.
@@ -128,7 +131,7 @@ fn again(error: StoreError, back_off: &mut BackOff, cx: &mut Cx<'_>) -> Step<Sta
 
 impl Tokens {
     /// Decides by the record that is in the store now.
-    fn compare(&self, record: Option<&Record>) -> Step<State, SaveEnd> {
+    fn compare(&mut self, record: Option<&Record>) -> Step<State, SaveEnd> {
         let Some(record) = record else {
             return match self.spent {
                 Some(_) => Step::Done(SaveEnd::Gone),
@@ -145,6 +148,13 @@ impl Tokens {
             token.is_some_and(|token| token.expose() == spent.expose())
         };
         let is_new = is_same_token(&present.session, &self.record.session);
+        // Another run took this one for dead, and may have spent the token again: a server that sees a
+        // token twice ends the session.
+        if let Some(lease) = present.lease.as_ref().filter(|lease| lease.took_over)
+            && self.lease.as_ref() != Some(&lease.id)
+        {
+            self.record.ambiguous_since = Some(lease.until - LEASE);
+        }
         if present.closed {
             Step::Done(SaveEnd::Closed)
         } else if is_new && present.lease.is_none() {

@@ -38,12 +38,13 @@ struct Kept {
     record: SessionRecord,
     #[serde(default, with = "stored::optional_secret")]
     spent: Option<SecretString>,
+    lease: Option<String>,
 }
 
 /// Keeps the tokens in the memory of the process.
 pub(crate) fn keep(tokens: &Tokens, cx: &Cx<'_>) {
-    let Tokens { key, record, spent } = tokens.clone();
-    let kept = Kept { version: stored::Version, record, spent };
+    let Tokens { key, record, spent, lease } = tokens.clone();
+    let kept = Kept { version: stored::Version, record, spent, lease };
     if let Ok(json) = stored::to_json("session record", &kept) {
         cx.remember(UNSAVED, &key.record(), Bytes::from(json.expose().to_owned()), PATIENCE);
     }
@@ -53,8 +54,9 @@ pub(crate) fn keep(tokens: &Tokens, cx: &Cx<'_>) {
 pub(crate) fn recall(key: &SessionKey, cx: &Cx<'_>) -> Option<Tokens> {
     let kept = cx.recall(UNSAVED, &key.record())?;
     let json = std::str::from_utf8(&kept).ok()?;
-    let Kept { record, spent, .. } = stored::from_json::<_, 1>("session record", json).ok()?;
-    Some(Tokens { key: key.clone(), record, spent })
+    let Kept { record, spent, lease, .. } =
+        stored::from_json::<_, 1>("session record", json).ok()?;
+    Some(Tokens { key: key.clone(), record, spent, lease })
 }
 
 /// Drops the tokens, which are saved, replaced or revoked.

@@ -11,6 +11,7 @@ mod confidential;
 mod conformance;
 mod corpus;
 mod ends;
+mod golden;
 mod logs;
 mod malformed;
 mod managed;

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use atproto_dpop::{DpopError, P256Keys, verify};
 use atproto_oauth_core::{
-    CallbackParams, Client, ClientKey, Error, NoncePolicy, Scopes, SessionEffect, SessionError,
-    Subject,
+    CallbackParams, Client, ClientBuilder, ClientKey, Error, NoncePolicy, Scopes, SessionEffect,
+    SessionError, Subject,
 };
 use atproto_oauth_tests::replayer::network::Network;
 use atproto_sansio::{Body, Call, Entropy, Flow, Keys, Machine, Output, Signer};
@@ -29,11 +29,15 @@ fn signer(byte: u8) -> Arc<dyn Signer> {
 }
 
 fn client(keys: impl IntoIterator<Item = ClientKey>) -> Client {
+    builder(keys).build().unwrap()
+}
+
+fn builder(keys: impl IntoIterator<Item = ClientKey>) -> ClientBuilder {
     let scopes = Scopes::parse("atproto transition:generic").unwrap();
     let builder = Client::web("https://app.example.com/c.json", scopes)
         .redirect_uri("https://app.example.com/cb")
         .nonce_policy(NoncePolicy::Strict);
-    keys.into_iter().fold(builder, atproto_oauth_core::ClientBuilder::key).build().unwrap()
+    keys.into_iter().fold(builder, ClientBuilder::key)
 }
 
 /// Runs a machine like [`Network::run`]. Appends each form of a request to `forms`, and signs with
@@ -189,4 +193,33 @@ fn a_rejected_assertion_does_not_end_the_session() {
     let failed = network.run(client.refresh(session)).unwrap_err();
     assert_eq!(failed.effect, SessionEffect::Keep);
     assert_eq!(failed.error.oauth_error_code(), Some("invalid_client"));
+}
+
+#[test]
+fn a_session_of_a_public_client_goes_on_when_the_client_gets_a_key() {
+    // Rule F-11
+    let mut network = Network::new();
+    let session = network.session(&client([]));
+    let [first, second] = [1, 2].map(|byte| ClientKey::new(signer(byte)).unwrap());
+
+    // Without the option, the session goes on as a public one.
+    let mut forms = Vec::new();
+    let confidential = client([first.clone()]);
+    let _ = run(&mut network, confidential.refresh(session.clone()), None, &mut forms).unwrap();
+    assert!(forms[0].get("client_assertion").is_none());
+
+    let upgrading = |keys: Vec<ClientKey>| {
+        let builder = builder(keys).upgrade_public_sessions();
+        builder.build().unwrap()
+    };
+    let mut forms = Vec::new();
+    let client = upgrading(vec![first.clone()]);
+    let renewed = run(&mut network, client.refresh(session), None, &mut forms).unwrap().session;
+    check_assertion(&forms[0], &first, network.environment.now.as_secs());
+
+    // It stays with that key, whatever key comes later.
+    let mut forms = Vec::new();
+    let client = upgrading(vec![second, first.clone()]);
+    let _ = run(&mut network, client.refresh(renewed), None, &mut forms).unwrap();
+    check_assertion(&forms[0], &first, network.environment.now.as_secs());
 }

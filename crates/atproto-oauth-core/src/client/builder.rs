@@ -53,6 +53,7 @@ struct Published {
     application_type: ApplicationType,
     redirect_uris: Vec<String>,
     keys: Vec<ClientKey>,
+    upgrades_public_sessions: bool,
     jwks_uri: Option<Url>,
     description: Description,
 }
@@ -130,6 +131,17 @@ impl ClientBuilder {
         self.with_published("description", |published| published.description = description)
     }
 
+    /// Lets sessions go on that were begun when the client had no key yet: they authenticate with the
+    /// first key from now on, and stay with it. Without this option, servers refuse them, because they
+    /// authenticate each request by the client's present metadata.
+    ///
+    /// The way back does not exist: a confidential client that becomes public loses its sessions.
+    pub fn upgrade_public_sessions(self) -> Self {
+        self.with_published("upgrade_public_sessions", |published| {
+            published.upgrades_public_sessions = true;
+        })
+    }
+
     /// Resolver of handles and DIDs; [`Resolver::new`] by default.
     pub fn resolver(self, resolver: Resolver) -> Self {
         Self { resolver, ..self }
@@ -205,6 +217,7 @@ impl ClientBuilder {
             application_type: published.application_type,
             redirect_uris,
             keys: published.keys,
+            upgrades_public_sessions: published.upgrades_public_sessions,
             jwks_uri: published.jwks_uri,
             description: published.description,
             scopes: self.scopes,
@@ -236,6 +249,7 @@ impl Published {
             application_type,
             redirect_uris: Vec::new(),
             keys: Vec::new(),
+            upgrades_public_sessions: false,
             jwks_uri: None,
             description: Description::default(),
         }

@@ -20,6 +20,8 @@ pub(crate) struct Config {
     pub(crate) redirect_uris: Vec<RedirectUri>,
     /// The keys of a confidential client; new sessions use the first.
     pub(crate) keys: Vec<ClientKey>,
+    /// Whether sessions of a public client authenticate with the first key from now on.
+    pub(crate) upgrades_public_sessions: bool,
     pub(crate) jwks_uri: Option<Url>,
     pub(crate) description: Description,
     pub(crate) scopes: Scopes,
@@ -59,6 +61,14 @@ impl Config {
                 AuthMethod::PrivateKeyJwt { kid: key.kid().to_owned(), jkt: key.jwk().thumbprint() }
             }
             None => AuthMethod::None,
+        }
+    }
+
+    /// Authentication method of a session that was begun with `begun`.
+    pub(crate) fn present_method(&self, begun: &AuthMethod) -> AuthMethod {
+        match begun {
+            AuthMethod::None if self.upgrades_public_sessions => self.auth_method(),
+            AuthMethod::None | AuthMethod::PrivateKeyJwt { .. } => begun.clone(),
         }
     }
 

@@ -209,9 +209,11 @@ impl Session {
 }
 
 impl Session {
-    /// Client authentication by the key that the session was begun with.
+    /// Client authentication by the key that the session was begun with, or by the first key of a
+    /// client that had none.
     pub(crate) fn client_auth(&self, config: &Config) -> Result<ClientAuth, Error> {
-        config.auth(&self.client_id, &self.auth, &self.issuer, &self.dpop_key)
+        let method = config.present_method(&self.auth);
+        config.auth(&self.client_id, &method, &self.issuer, &self.dpop_key)
     }
 }
 

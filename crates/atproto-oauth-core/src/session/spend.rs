@@ -146,6 +146,7 @@ impl Old {
         }
         let old = self.session.clone();
         Ok(Session {
+            auth: self.config.present_method(&old.auth),
             pds: verified.pds.clone(),
             scopes: granted.scopes,
             access_token: granted.access_token,

@@ -157,7 +157,7 @@ impl Ledger {
         self.by_token.entry(token.to_owned()).or_insert_with(|| SessionKey::clone(&key));
         let is_new = !self.tracks.contains_key(&key);
         let ended = self.ended_accounts.iter().filter(|(did, at, _)| {
-            is_new && did == key.did().as_str() && now.since(*at) < Duration::from_secs(120)
+            is_new && did == key.did().as_str() && now.since(*at) < LONGEST_LOGIN
         });
         let excuses: Vec<_> = ended.map(|(_, _, excuse)| *excuse).collect();
         let track = self.tracks.entry(key).or_default();
@@ -198,6 +198,9 @@ impl Ledger {
         }
     }
 }
+
+/// Time from the first token of a login until its session is stored, by a process that stands still twice.
+const LONGEST_LOGIN: Duration = Duration::from_secs(400);
 
 /// Whether the session may have ended with this cause.
 fn is_explained(cause: DeletedCause, track: &Track) -> bool {

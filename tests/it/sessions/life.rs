@@ -1,13 +1,19 @@
 //! Tests: the life of a stored session, from its login to its end.
 
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use atproto_dpop::{Retry, RetryReason};
 use atproto_identity::Did;
 use atproto_oauth_core::{
-    Renew, Revocation, SessionChange, SessionError, SessionEvent, SessionKey,
+    Renew, Revocation, SessionChange, SessionError, SessionEvent, SessionKey, SessionsError,
 };
 use atproto_oauth_sandbox::{Fault, Seen};
+use atproto_sansio::{Body, Budget, Cx, Machine, SecretBytes};
+use bytes::Bytes;
+use http::Request;
 
 use crate::sessions::{ALICE, Managed};
 
@@ -87,6 +93,69 @@ fn a_refused_token_is_renewed_once_and_the_request_repeated() {
     // Rule G-04: the stored token is another one, so nothing is refreshed.
     let known = [session.access_token().expose(), renewed.access_token().expose()];
     assert!(known.contains(&reply.session.access_token().expose()));
+}
+
+/// One task of a program: machines one after the other. The result is that of the last.
+struct Task(VecDeque<Work>);
+
+type Work = Box<dyn FnMut(&mut Cx<'_>) -> Poll<Result<(), SessionsError>>>;
+
+fn step<M: Machine<Error = SessionsError> + 'static>(mut machine: M) -> Work {
+    Box::new(move |cx| machine.poll(cx).map_ok(drop))
+}
+
+impl Machine for Task {
+    type Output = ();
+    type Error = SessionsError;
+
+    fn budget(&self) -> Budget {
+        Budget::new(20, Duration::from_secs(600))
+    }
+
+    fn poll(&mut self, cx: &mut Cx<'_>) -> Poll<Result<(), SessionsError>> {
+        loop {
+            let front = self.0.front_mut().expect("a task has steps");
+            let Poll::Ready(result) = front(cx) else { return Poll::Pending };
+            self.0.pop_front();
+            if self.0.is_empty() {
+                return Poll::Ready(result);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_refused_token_is_not_given_again_to_an_asker_among_others_who_can_use_it() {
+    let mut managed = Managed::new();
+    let key = managed.log_in(ALICE);
+    let session = managed.restore(&key).unwrap();
+    // The token is to be renewed, can be used until then, and another process has the lease.
+    managed.sandbox.advance(Duration::from_secs(60 * 60 - 5));
+    let name = format!("session/{key}");
+    let mut record = managed.sandbox.records()[&name].clone();
+    let mut value: serde_json::Value = serde_json::from_slice(&record.value.0).unwrap();
+    let until = managed.sandbox.now().as_secs() + 3;
+    value["lease"] = serde_json::json!({"id": "another process", "until": until});
+    record.value = SecretBytes(value.to_string().into());
+    managed.sandbox.put_record(&name, Some(record));
+
+    let sessions = managed.sessions.clone().clock_skew(Duration::ZERO);
+    let restore = |renew| step(sessions.restore(&key).renew(renew));
+    let request = |url: &str| {
+        let request = Request::get(url).body(Body::Bytes(Bytes::new())).unwrap();
+        step(sessions.request(Arc::clone(&session), request))
+    };
+    let (own, other) = (format!("{}/xrpc/a.b.c", session.pds()), "https://other.example.com/");
+    // The first task knows of a refusal. It asks first for the run of the third, and then for the run
+    // that the second begins a moment before. Both find the token good enough.
+    let results = managed.sandbox.run_all([
+        Task(VecDeque::from([restore(Renew::Always)])),
+        Task(VecDeque::from([restore(Renew::Never), request(other), request(&own)])),
+        Task(VecDeque::from([request(other)])),
+    ]);
+    assert_eq!(results[0], Ok(()));
+    let renewed = managed.restore(&key).unwrap();
+    assert_ne!(renewed.access_token().expose(), session.access_token().expose());
 }
 
 #[test]

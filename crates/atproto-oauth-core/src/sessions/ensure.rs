@@ -57,7 +57,13 @@ impl Machine for Ensure {
                         Some(session) => Step::Done(session),
                         None => {
                             let run = RefreshRun::new(managed.clone(), key.clone(), wanted.clone());
-                            let asked = cx.shared(RefreshRun::name(managed, key), run);
+                            let name = match (&*refused, *may_repeat) {
+                                (Some(token), false) => {
+                                    RefreshRun::name_without(managed, key, token)
+                                }
+                                _ => RefreshRun::name(managed, key),
+                            };
+                            let asked = cx.shared(name, run);
                             Step::Next(State::Asked(wanted, asked))
                         }
                     }
@@ -66,7 +72,9 @@ impl Machine for Ensure {
                     Poll::Pending => Step::Wait(State::Asked(wanted, asked)),
                     Poll::Ready(result) => {
                         let session = result.map_err(Error::from)??;
-                        // The run was begun for another asker, or before the token was refused.
+                        // The run was begun for another asker, or before the token was refused. The
+                        // second run is only for those whose token is the same, so that nobody gets
+                        // the refused one again while another process holds the lease.
                         match wanted.refuses(&session) {
                             false => Step::Done(session),
                             true if std::mem::take(may_repeat) => Step::Next(State::Begin(None)),

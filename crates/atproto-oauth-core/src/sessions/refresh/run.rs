@@ -119,6 +119,15 @@ impl RefreshRun {
     pub(crate) fn name(managed: &Managed, key: &SessionKey) -> String {
         format!("{} {}", managed.config.client_id, key.record())
     }
+
+    /// Name of the run that serves all askers whose access token `refused` was refused.
+    pub(crate) fn name_without(
+        managed: &Managed,
+        key: &SessionKey,
+        refused: &atproto_dpop::AccessToken,
+    ) -> String {
+        format!("{} without {}", Self::name(managed, key), refused.ath())
+    }
 }
 
 impl Machine for RefreshRun {
@@ -152,7 +161,8 @@ impl Run {
                 Poll::Pending => Ok(Step::Wait(State::Pause(pause))),
                 Poll::Ready(paused) => {
                     paused.map_err(Error::from)?;
-                    Ok(Step::Next(self.load(cx)))
+                    // Another run of this process may have kept tokens meanwhile.
+                    Ok(Step::Next(self.begin(cx)))
                 }
             },
             State::Verify { loaded, mut verify, deadline } => {

@@ -39,6 +39,14 @@ const OF_LOST: [&str; 2] = ["Session(Ended(RotationResponseLost))", "Session(Not
 /// replaced the token twice between its renewal and its arrival, and the server accepts the newest only.
 const OVERTAKEN: &str = "status 401 Unauthorized";
 
+/// Failures that every program has to expect on a busy machine. Nothing was sent, because the request would
+/// have come so late that its response might be lost; after that, the session has a pause.
+const NOT_SENT: [&str; 3] = [
+    "Transport(TransportError { phase: NotSent, ",
+    "RefreshFailed(Transport(TransportError { phase: NotSent, ",
+    "Session(RetryLater ",
+];
+
 /// Shortest age at which a token that is used several times is renewed.
 const LEAST_AGE: Duration = Duration::from_secs(2);
 
@@ -84,7 +92,8 @@ fn judge_lines(evidence: &Evidence<'_>, lost: &BTreeSet<&str>, broken: &mut Vec<
     }
     let mut transient = 0;
     for (session, text) in &told.failures {
-        let is_transient = text == OVERTAKEN && !reusable.contains(session);
+        let is_overtaken = text == OVERTAKEN && !reusable.contains(session);
+        let is_transient = is_overtaken || NOT_SENT.iter().any(|known| text.starts_with(known));
         let is_of_lost = OF_LOST.contains(&text.as_str()) && lost.contains(session.as_str());
         transient += usize::from(is_transient);
         if !is_transient && !is_of_lost {

@@ -36,6 +36,12 @@ const LARGE_SKEW: Duration = Duration::from_secs(300);
 /// Longest time from a lease to the kill of its holder.
 const AIM: Duration = Duration::from_millis(250);
 
+/// Attempts of the fresh client after a failure that allows for another one.
+const TRIES: usize = 5;
+
+/// Pause before such an attempt, if the failure names none.
+const RETRY: Duration = Duration::from_secs(6);
+
 /// Runs workers against `network`, and judges.
 ///
 /// # Errors
@@ -144,11 +150,21 @@ fn rage(
 /// Renews each session and makes a request with it. All do so beside each other, because some wait for
 /// the lease of a dead process to end.
 fn use_all(app: &OAuthClient, keys: &[SessionKey]) -> Vec<(String, Result<(), String>)> {
+    let try_use = |key: &SessionKey| {
+        let session = app.restore_with(key, Renew::Always)?;
+        session.query("com.atproto.server.getSession", &[])
+    };
     let last_use = |key: &SessionKey| {
-        let failed = |error: atproto_oauth_core::SessionsError| format!("{:?}", error.error);
-        let session = app.restore_with(key, Renew::Always).map_err(failed)?;
-        let reply = session.query("com.atproto.server.getSession", &[]).map_err(failed)?;
-        let status = reply.response.status();
+        let mut result = try_use(key);
+        for _ in 0..TRIES {
+            let Err(failed) = &result else { break };
+            if !failed.error.is_retryable() {
+                break;
+            }
+            std::thread::sleep(failed.error.retry_after().unwrap_or(RETRY));
+            result = try_use(key);
+        }
+        let status = result.map_err(|failed| format!("{:?}", failed.error))?.response.status();
         status.is_success().then_some(()).ok_or_else(|| format!("status {status}"))
     };
     std::thread::scope(|scope| {

@@ -28,7 +28,7 @@ use std::error::Error;
 pub use harness::plan::Plan;
 pub use harness::run;
 pub use harness::summary::Summary;
-pub use network::{Account, Address, Network, Spend, hash};
+pub use network::{Account, Address, Answer, Network, Spend, hash};
 pub use place::Place;
 pub use sandboxed::Sandboxed;
 pub use worker::work;

@@ -66,6 +66,17 @@ pub struct Address {
     pub hosts: Vec<(String, SocketAddr)>,
 }
 
+/// The answer to a request that sends a refresh token.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Answer {
+    /// The server has issued new tokens.
+    Granted,
+    /// The server has issued no tokens.
+    Refused,
+    /// The log does not tell the answer, because the client has gone away.
+    Unknown,
+}
+
 /// One request that sends a refresh token.
 #[derive(Clone, Debug)]
 pub struct Spend {
@@ -73,8 +84,8 @@ pub struct Spend {
     pub token: String,
     /// Time of its arrival.
     pub at: UnixTime,
-    /// Whether the server has issued new tokens.
-    pub is_granted: bool,
+    /// The answer of the server.
+    pub answer: Answer,
     /// [`hash`] of the new refresh token, if the log has it.
     pub next: Option<String>,
     /// Whether access tokens of this server are [reusable](Account::is_reusable).

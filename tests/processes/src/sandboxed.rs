@@ -8,7 +8,7 @@ use serde_json::Value;
 use url::Url;
 
 use crate::Outcome;
-use crate::network::{Account, Address, Network, Spend, hash};
+use crate::network::{Account, Address, Answer, Network, Spend, hash};
 
 /// A served sandbox. Tokens of one of its servers live for a second, so that each use renews them. The
 /// tokens of the others are used for some seconds.
@@ -56,12 +56,15 @@ impl Sandboxed {
             && request.path() == "/oauth/token"
             && request.form("grant_type")? == "refresh_token";
         is_refresh.then_some(())?;
-        let answer: Value = serde_json::from_slice(&request.answer_body).ok()?;
+        let body: Value = serde_json::from_slice(&request.answer_body).ok()?;
         Some(Spend {
             token: hash(&request.form("refresh_token")?),
             at: request.at,
-            is_granted: request.status == Some(200),
-            next: answer.get("refresh_token").and_then(Value::as_str).map(hash),
+            answer: match request.status {
+                Some(200) => Answer::Granted,
+                _ => Answer::Refused,
+            },
+            next: body.get("refresh_token").and_then(Value::as_str).map(hash),
             is_reusable: request.url.origin().ascii_serialization() != sandbox.names().other_pds,
         })
     }

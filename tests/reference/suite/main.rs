@@ -12,6 +12,7 @@ mod command;
 mod heavy;
 mod network;
 mod parity;
+mod processes;
 mod stage;
 
 /// All flows with the blocking adapter (ureq).

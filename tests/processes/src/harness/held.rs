@@ -5,7 +5,7 @@ use atproto_sansio::UnixTime;
 
 use super::told::Told;
 use crate::Outcome;
-use crate::network::{Spend, hash};
+use crate::network::{Answer, Spend, hash};
 use crate::record::Record;
 
 /// A lease whose holder is dead.
@@ -36,10 +36,9 @@ pub(super) fn find(store: &dyn Store, worker: usize, told: &Told) -> Outcome<Vec
 }
 
 impl Held {
-    /// Whether the holder has spent the refresh token: whoever takes over comes after the lease.
+    /// Whether the holder may have spent the refresh token: whoever takes over comes after the lease.
     pub(super) fn has_spent(&self, spends: &[Spend]) -> bool {
-        spends
-            .iter()
-            .any(|spend| spend.is_granted && spend.token == self.token && spend.at < self.until)
+        let is_by_holder = |spend: &Spend| spend.token == self.token && spend.at < self.until;
+        spends.iter().any(|spend| is_by_holder(spend) && spend.answer != Answer::Refused)
     }
 }

@@ -7,7 +7,7 @@ use atproto_sansio::UnixTime;
 
 use super::held::Held;
 use super::told::Told;
-use crate::network::Spend;
+use crate::network::{Answer, Spend};
 
 /// All that is known after a run.
 pub(super) struct Evidence<'a> {
@@ -109,9 +109,10 @@ fn judge_spends(evidence: &Evidence<'_>, of_dead: &BTreeSet<&str>, broken: &mut 
     let mut spent: BTreeSet<&str> = BTreeSet::new();
     let mut issued: BTreeMap<&str, UnixTime> = BTreeMap::new();
     for spend in evidence.spends {
-        let Spend { token, at, is_granted, next, is_reusable } = spend;
+        let Spend { token, at, answer, next, is_reusable } = spend;
+        let is_granted = *answer == Answer::Granted;
         let is_again = spent.contains(token.as_str());
-        if is_again && (*is_granted || !of_dead.contains(token.as_str())) {
+        if is_again && (is_granted || !of_dead.contains(token.as_str())) {
             broken.push(format!("the refresh token {token} was sent after it was spent"));
         }
         let may_be_young = !is_reusable || *at > evidence.closed_at;
@@ -121,7 +122,7 @@ fn judge_spends(evidence: &Evidence<'_>, of_dead: &BTreeSet<&str>, broken: &mut 
             }
             _ => {}
         }
-        if *is_granted {
+        if is_granted {
             spent.insert(token);
         }
         if let Some(next) = next {
@@ -147,7 +148,7 @@ mod tests {
         Spend {
             token: token.to_owned(),
             at: UnixTime::from_secs(at),
-            is_granted: next.is_some(),
+            answer: if next.is_some() { Answer::Granted } else { Answer::Refused },
             next: next.map(str::to_owned),
             is_reusable: true,
         }

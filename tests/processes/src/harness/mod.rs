@@ -22,7 +22,7 @@ use self::judge::{Evidence, Judgement, judge};
 use self::plan::Plan;
 use self::summary::Summary;
 use crate::Outcome;
-use crate::network::Network;
+use crate::network::{Answer, Network};
 use crate::task::Task;
 use crate::worker::random_time;
 
@@ -84,7 +84,7 @@ pub fn run(network: &mut impl Network, plan: &Plan) -> Outcome<Summary> {
         store: plan.place.to_string(),
         sessions: keys.len(),
         requests: crowd.told.answered,
-        refreshes: spends.iter().filter(|spend| spend.is_granted).count(),
+        refreshes: spends.iter().filter(|spend| spend.answer == Answer::Granted).count(),
         kills,
         held: held.len(),
         between,

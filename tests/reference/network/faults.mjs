@@ -59,6 +59,16 @@ const ACTIONS = {
     setTimeout(pass, fault.ms ?? 1000)
   },
 
+  // {ms?}: the PDS processes the request, and the response ends `ms` milliseconds later.
+  delay_after({ fault, res, pass }) {
+    const end = res.end.bind(res)
+    res.end = (...rest) => {
+      setTimeout(end, fault.ms ?? 1000, ...rest)
+      return res
+    }
+    pass()
+  },
+
   reset_nonce({ pds, pass }) {
     pds.resetNonce()
     pass()

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use atproto_oauth_processes::{Account, Address, Answer, Outcome, Place, Plan, Spend, run};
+use atproto_oauth_processes::{
+    Account, Address, Answer, Outcome, Place, Plan, Spend, Summary, run,
+};
 use atproto_sansio::UnixTime;
 use serde_json::{Value, json};
 use url::Url;
@@ -57,9 +59,9 @@ impl atproto_oauth_processes::Network for Reference {
         for pds in ISSUERS {
             self.0.ask("/faults", &json!({"pds": pds, "clear": true}));
             if is_slow {
-                let path = "/oauth/token";
+                let (path, action) = ("/oauth/token", "delay_after");
                 let fault =
-                    json!({"pds": pds, "path": path, "action": "delay", "ms": 200, "times": 1_000});
+                    json!({"pds": pds, "path": path, "action": action, "ms": 200, "times": 1_000});
                 self.0.ask("/faults", &fault);
             }
         }
@@ -121,5 +123,6 @@ fn killed_processes_lose_no_other_session() {
     };
     let summary = run(&mut Reference::get(), &plan).unwrap();
     println!("{summary}");
-    assert!(summary.requests > 300 && summary.refreshes > 40 && summary.kills > 10);
+    let Summary { requests, refreshes, kills, between, .. } = summary;
+    assert!(requests > 300 && refreshes > 40 && kills > 10 && between > 2);
 }

@@ -15,6 +15,7 @@ use atproto_oauth_core::{Renew, SessionChange, SessionEvent, SessionKey};
 use atproto_oauth_store::{SealingKey, Store};
 use atproto_oauth_ureq::OAuthClient;
 use atproto_sansio::System;
+use http::StatusCode;
 
 use self::crowd::Crowd;
 use self::held::Held;
@@ -157,11 +158,15 @@ fn use_all(app: &OAuthClient, keys: &[SessionKey]) -> Vec<(String, Result<(), St
     let last_use = |key: &SessionKey| {
         let mut result = try_use(key);
         for _ in 0..TRIES {
-            let Err(failed) = &result else { break };
-            if !failed.error.is_retryable() {
-                break;
-            }
-            std::thread::sleep(failed.error.retry_after().unwrap_or(RETRY));
+            let pause = match &result {
+                // Another process that is about to end has replaced a token that lives for a second.
+                Ok(reply) if reply.response.status() == StatusCode::UNAUTHORIZED => RETRY,
+                Err(failed) if failed.error.is_retryable() => {
+                    failed.error.retry_after().unwrap_or(RETRY)
+                }
+                Ok(_) | Err(_) => break,
+            };
+            std::thread::sleep(pause);
             result = try_use(key);
         }
         let status = result.map_err(|failed| format!("{:?}", failed.error))?.response.status();

@@ -61,8 +61,8 @@ fn a_session_of_another_key_is_an_error_and_stays() {
 }
 
 #[test]
-fn tokens_that_cannot_be_stored_are_revoked() {
-    run(command::tokens_that_cannot_be_stored_are_revoked);
+fn a_login_spends_nothing_if_the_store_breaks_meanwhile() {
+    run(command::a_login_spends_nothing_if_the_store_breaks_meanwhile);
 }
 
 #[test]

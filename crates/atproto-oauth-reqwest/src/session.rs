@@ -131,7 +131,7 @@ impl ManagedSession {
     {
         let body = open().await.map_err(|error| not_opened(&error))?;
         let reply = self.upload(request.clone(), body, timeout).await?;
-        if !wants_another_body(&reply) {
+        if !reply.wants_another_body() {
             return Ok(reply);
         }
         let body = open().await.map_err(|error| not_opened(&error))?;
@@ -193,11 +193,6 @@ impl ManagedSession {
             *at_hand = session;
         }
     }
-}
-
-/// Whether the request may succeed with a new body: the session and its nonce are new by then.
-fn wants_another_body(reply: &ResourceReply) -> bool {
-    xrpc::is_token_refused(&reply.response) || xrpc::is_nonce_refused(&reply.response)
 }
 
 fn not_opened(error: &io::Error) -> Error {

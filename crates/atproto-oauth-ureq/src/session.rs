@@ -127,7 +127,7 @@ impl ManagedSession {
     ) -> Result<ResourceReply, SessionsError> {
         let mut body = || open().map_err(|error| not_opened(&error));
         let reply = self.upload(request.clone(), body()?, timeout)?;
-        match wants_another_body(&reply) {
+        match reply.wants_another_body() {
             true => self.upload(request, body()?, timeout),
             false => Ok(reply),
         }
@@ -188,11 +188,6 @@ impl ManagedSession {
             *at_hand = session;
         }
     }
-}
-
-/// Whether the request may succeed with a new body: the session and its nonce are new by then.
-fn wants_another_body(reply: &ResourceReply) -> bool {
-    xrpc::is_token_refused(&reply.response) || xrpc::is_nonce_refused(&reply.response)
 }
 
 fn not_opened(error: &io::Error) -> Error {

@@ -28,7 +28,7 @@ pub mod signing;
 pub mod tls;
 
 pub use adapter::{Adapter, Outcome, send, send_changed, send_reaching};
-pub use machines::{NoKeys, Once, Twice, Txt};
+pub use machines::{Detaches, NoKeys, Once, Twice, Txt};
 pub use requests::{OK, get, how, post};
 pub use scenario::{Scenario, all, scenarios};
 pub use server::{Peer, Received, Server, Stream, closed_port};

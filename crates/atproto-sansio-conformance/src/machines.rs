@@ -1,12 +1,14 @@
 //! Machines of one or two calls, and the keys of a system for them.
 
+use std::convert::Infallible;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Poll, ready};
 use std::time::Duration;
 
 use atproto_sansio::{
-    Body, Budget, Cx, Entropy, How, KeyError, Keys, Machine, SecretKey, Signer, Ticket,
-    TransportError,
+    Body, Budget, Cx, Entropy, How, KeyError, Keys, Machine, SecretKey, SharedTicket, Signer,
+    Ticket, TransportError,
 };
 use bytes::Bytes;
 use http::{Request, Response};
@@ -95,6 +97,48 @@ impl Machine for Txt {
 
     fn budget(&self) -> Budget {
         ENDLESS
+    }
+}
+
+/// A machine that begins another one in the background, and ends at once. The other one sets a flag after
+/// 100 ms.
+pub struct Detaches {
+    flag: Arc<AtomicBool>,
+    begun: Option<SharedTicket<()>>,
+}
+
+/// The machine in the background.
+struct SetsFlag(Arc<AtomicBool>, Option<Ticket<()>>);
+
+impl Detaches {
+    /// Creates a machine whose companion in the background sets `flag`.
+    pub fn new(flag: &Arc<AtomicBool>) -> Self {
+        Self { flag: Arc::clone(flag), begun: None }
+    }
+}
+
+impl Machine for Detaches {
+    type Output = ();
+    type Error = Infallible;
+
+    fn poll(&mut self, cx: &mut Cx<'_>) -> Poll<Result<(), Infallible>> {
+        let Self { flag, begun } = self;
+        let begin = || cx.detach("flag".to_owned(), SetsFlag(Arc::clone(flag), None));
+        let begun = begun.get_or_insert_with(begin);
+        ready!(cx.take_shared(begun)).unwrap();
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Machine for SetsFlag {
+    type Output = ();
+    type Error = Infallible;
+
+    fn poll(&mut self, cx: &mut Cx<'_>) -> Poll<Result<(), Infallible>> {
+        let pause = self.1.get_or_insert_with(|| cx.sleep(Duration::from_millis(100)));
+        ready!(cx.take(pause)).unwrap();
+        self.0.store(true, Ordering::SeqCst);
+        Poll::Ready(Ok(()))
     }
 }
 

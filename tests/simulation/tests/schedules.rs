@@ -1,5 +1,5 @@
 //! Tests: a hundred schedules keep all rules, and the same seed gives the same schedule. The continuous
-//! integration runs 10 000, and breaks each rule on purpose.
+//! integration runs 100 000, and breaks each rule on purpose.
 
 use atproto_oauth_simulation::{Sabotage, run};
 

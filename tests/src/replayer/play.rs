@@ -48,7 +48,7 @@ impl Play<'_> {
                 continue;
             }
             match flow.poll_output(&mut self.world.environment.env()) {
-                // What the program is told changes nothing.
+                // A notice has no part in the transcript.
                 Output::Call(Call::Notify(call)) => {
                     flow.handle_reply(call.respond.with(Ok(())));
                     (may_poll, is_polled) = (true, false);

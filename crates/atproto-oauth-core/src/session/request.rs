@@ -29,7 +29,7 @@ use url::Url;
 use crate::error::{Error, InputError};
 use crate::origin::{Origin, to_uri};
 use crate::session::Session;
-use crate::xrpc::{SentToken, is_token_refused};
+use crate::xrpc::{SentToken, is_nonce_refused, is_token_refused};
 
 /// Sends one request to the PDS, with access token and a new DPoP proof for each attempt.
 #[must_use = "a machine does nothing until a driver runs it"]
@@ -60,6 +60,14 @@ pub struct ResourceReply {
     /// `response` is the refusal. The caller still has the whole body, for example for another
     /// attempt after a refresh.
     pub body_unsent: bool,
+}
+
+impl ResourceReply {
+    /// Whether the same request may succeed with a new body, because the PDS has refused the access
+    /// token or the nonce. For a managed session, both are new by then.
+    pub fn wants_another_body(&self) -> bool {
+        is_token_refused(&self.response) || is_nonce_refused(&self.response)
+    }
 }
 
 struct Resource {

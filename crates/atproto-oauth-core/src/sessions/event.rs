@@ -87,6 +87,25 @@ impl SessionEvent {
     }
 }
 
+impl SessionChange {
+    /// The changes of a refresh: from the session `old` to `new`, with the rule that the server broke.
+    pub(crate) fn of_refresh(old: &Session, new: &Session, violation: Option<Error>) -> Vec<Self> {
+        let mut changes = vec![Self::Refreshed];
+        if old.scopes != new.scopes {
+            let (before, after) = (old.scopes.clone(), new.scopes.clone());
+            changes.push(Self::ScopesChanged { before, after });
+        }
+        if old.pds != new.pds {
+            let (before, after) = (old.pds.clone(), new.pds.clone());
+            changes.push(Self::PdsChanged { before, after });
+        }
+        if let Some(Error::NonceMissing(endpoint)) = violation {
+            changes.push(Self::NonceMissing(endpoint));
+        }
+        changes
+    }
+}
+
 /// Two are equal if they are of the same refresh.
 impl PartialEq for Unsaved {
     fn eq(&self, other: &Self) -> bool {

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Poll, ready};
 use std::time::Duration;
 
-use atproto_sansio::{Cx, Machine, Phase, SharedTicket, Ticket};
-use atproto_sansio_conformance::{Asks, Once, Server, Work, how, post};
+use atproto_sansio::{Cx, Machine, Phase, Ticket};
+use atproto_sansio_conformance::{Asks, Detaches, Once, Server, Work, how, post};
 use tokio::time::{sleep, timeout};
 
 use crate::adapter::{Tested, block_on, driver};
@@ -191,46 +191,12 @@ fn a_runtime_that_ends_wakes_the_waiting_callers_of_another_runtime() {
     assert_eq!(counts(&work), (2, 1));
 }
 
-/// Sets the flag after 100 ms.
-struct Ends(Arc<AtomicBool>, Option<Ticket<()>>);
-
-impl Machine for Ends {
-    type Output = ();
-    type Error = Infallible;
-
-    fn poll(&mut self, cx: &mut Cx<'_>) -> Poll<Result<(), Infallible>> {
-        let ticket = self.1.get_or_insert_with(|| cx.sleep(Duration::from_millis(100)));
-        let pause = cx.take(ticket);
-        self.0.fetch_or(pause.is_ready(), Ordering::SeqCst);
-        pause.map(|_| Ok(()))
-    }
-}
-
-/// Begins [`Ends`] in the background, and ends at once.
-struct Detaches(Arc<AtomicBool>, Option<SharedTicket<()>>);
-
-impl Machine for Detaches {
-    type Output = ();
-    type Error = Infallible;
-
-    fn poll(&mut self, cx: &mut Cx<'_>) -> Poll<Result<(), Infallible>> {
-        let begin = |cx: &mut Cx<'_>| cx.detach("key".to_owned(), Ends(Arc::clone(&self.0), None));
-        let begun = self.1.take().unwrap_or_else(|| begin(cx));
-        let polled = cx.take_shared(&begun);
-        self.1 = Some(begun);
-        polled.map(|begun| {
-            begun.expect("the run begins");
-            Ok(())
-        })
-    }
-}
-
 #[test]
 fn a_shutdown_waits_for_runs_in_the_background_from_their_begin_on() {
     block_on(async {
         for _ in 0..20 {
             let (driver, ended) = (driver(), Arc::new(AtomicBool::new(false)));
-            let Ok(()) = driver.run(Detaches(Arc::clone(&ended), None)).await;
+            let Ok(()) = driver.run(Detaches::new(&ended)).await;
             assert!(!driver.shutdown_within(Duration::from_millis(1)).await);
             driver.shutdown().await;
             assert!(ended.load(Ordering::SeqCst));

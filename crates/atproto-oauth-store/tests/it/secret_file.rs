@@ -13,7 +13,7 @@ fn a_secret_is_made_once() {
     let first = secret_file(&path, &SecretString::new("first")).unwrap();
     let second = secret_file(&path, &SecretString::new("second")).unwrap();
     assert_eq!([first.expose(), second.expose()], ["first", "first"]);
-    // Nothing is left beside the file.
+    // The folder has no other file.
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
 }
 

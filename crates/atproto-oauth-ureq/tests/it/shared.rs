@@ -8,8 +8,8 @@ use std::task::Poll;
 use std::thread;
 use std::time::Duration;
 
-use atproto_sansio::{Cx, Machine, Phase, SharedTicket, Ticket};
-use atproto_sansio_conformance::{Asks, Work};
+use atproto_sansio::{Cx, Machine, Phase, Ticket};
+use atproto_sansio_conformance::{Asks, Detaches, Work};
 
 use crate::adapter::{Tested, driver};
 
@@ -64,45 +64,11 @@ fn a_panic_frees_the_key_and_wakes_the_waiting_callers() {
     ask().unwrap();
 }
 
-/// Sets the flag after 100 ms.
-struct Ends(Arc<AtomicBool>, Option<Ticket<()>>);
-
-impl Machine for Ends {
-    type Output = ();
-    type Error = Infallible;
-
-    fn poll(&mut self, cx: &mut Cx<'_>) -> Poll<Result<(), Infallible>> {
-        let ticket = self.1.get_or_insert_with(|| cx.sleep(Duration::from_millis(100)));
-        let pause = cx.take(ticket);
-        self.0.fetch_or(pause.is_ready(), Ordering::SeqCst);
-        pause.map(|_| Ok(()))
-    }
-}
-
-/// Begins [`Ends`] in the background, and ends at once.
-struct Detaches(Arc<AtomicBool>, Option<SharedTicket<()>>);
-
-impl Machine for Detaches {
-    type Output = ();
-    type Error = Infallible;
-
-    fn poll(&mut self, cx: &mut Cx<'_>) -> Poll<Result<(), Infallible>> {
-        let begin = |cx: &mut Cx<'_>| cx.detach("key".to_owned(), Ends(Arc::clone(&self.0), None));
-        let begun = self.1.take().unwrap_or_else(|| begin(cx));
-        let polled = cx.take_shared(&begun);
-        self.1 = Some(begun);
-        polled.map(|begun| {
-            begun.expect("the run begins");
-            Ok(())
-        })
-    }
-}
-
 #[test]
 fn a_shutdown_waits_for_runs_in_the_background_from_their_begin_on() {
     for _ in 0..20 {
         let (driver, ended) = (driver(), Arc::new(AtomicBool::new(false)));
-        let Ok(()) = driver.run(Detaches(Arc::clone(&ended), None));
+        let Ok(()) = driver.run(Detaches::new(&ended));
         assert!(!driver.shutdown_within(Duration::ZERO));
         driver.shutdown();
         assert!(ended.load(Ordering::SeqCst));

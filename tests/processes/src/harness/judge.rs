@@ -200,7 +200,8 @@ mod tests {
 
     #[test]
     fn a_loss_without_its_reason_is_noticed() {
-        // Nobody held it; its holder had spent nothing; the error is another one; the session lives.
+        // Four runs: without a holder, with a holder that spent nothing, with another error, and with a session
+        // that lives.
         let not_held = Run { held: Vec::new(), ..Run::killed_between() };
         assert!(not_held.broken().contains(&"s is lost: Session(NotFound)".to_owned()));
         let not_spent = Run { held: vec![held(15)], ..Run::killed_between() };

@@ -45,7 +45,7 @@ use crate::sessions::refresh::decision::{Decision, decide};
 use crate::sessions::refresh::lease::Lease;
 use crate::sessions::refresh::save_tokens::{SaveEnd, SaveTokens, Tokens};
 use crate::sessions::refresh::unsaved::{self, KeepSaving};
-use crate::sessions::refresh::verdict::{Verdict, judge};
+use crate::sessions::refresh::verdict::{Verdict, cause_of_end, judge, migrated};
 use crate::sessions::refresh::wanted::Wanted;
 use crate::sessions::tell::Tell;
 
@@ -309,22 +309,13 @@ impl Run {
 
     /// The issuer could not be verified: nothing was spent.
     fn not_verified(&mut self, loaded: Loaded, error: Error, cx: &mut Cx<'_>) -> Next {
-        let session = &loaded.record.session;
-        let failed = SessionChange::RefreshFailed(error.clone());
         if matches!(error, Error::Authority(AuthorityError::IssuerOfAccount { .. })) {
-            let cause = ReauthCause::AccountMigrated;
-            let record = SessionRecord {
-                needs_reauth: Some(cause),
-                not_before: Some(cx.now() + MIGRATED_PAUSE),
-                ..loaded.record
-            };
-            let changes = match loaded.record.needs_reauth {
-                Some(_) => vec![failed],
-                None => vec![failed, SessionChange::NeedsReauth(cause)],
-            };
-            let result = Err(SessionError::NeedsReauth(cause).into());
+            let (record, changes) = migrated(loaded.record, error, cx.now());
+            let result = Err(SessionError::NeedsReauth(ReauthCause::AccountMigrated).into());
             return self.note(record, loaded.version, changes, result, cx);
         }
+        let (session, failed) =
+            (&loaded.record.session, SessionChange::RefreshFailed(error.clone()));
         let result = match self.wanted.can_use(session, cx) {
             true => Ok(Arc::new(session.clone())),
             false => Err(error.into()),
@@ -364,18 +355,7 @@ impl Run {
     fn save(&self, held: Held, refreshed: Refreshed, skew: Option<SessionChange>) -> State {
         let Refreshed { session: new, violation } = refreshed;
         let old = &held.loaded.record.session;
-        let mut changes = vec![SessionChange::Refreshed];
-        if old.scopes != new.scopes {
-            let (before, after) = (old.scopes.clone(), new.scopes.clone());
-            changes.push(SessionChange::ScopesChanged { before, after });
-        }
-        if old.pds != new.pds {
-            let (before, after) = (old.pds.clone(), new.pds.clone());
-            changes.push(SessionChange::PdsChanged { before, after });
-        }
-        if let Some(Error::NonceMissing(endpoint)) = violation {
-            changes.push(SessionChange::NonceMissing(endpoint));
-        }
+        let mut changes = SessionChange::of_refresh(old, &new, violation);
         changes.extend(skew);
         let tokens = Tokens {
             key: self.key.clone(),
@@ -482,14 +462,7 @@ impl Run {
         if token(&loaded.record) != token(&held.loaded.record) {
             return self.decide(loaded, cx);
         }
-        let took_over = loaded.record.lease.as_ref().is_some_and(|lease| lease.took_over);
-        let cause = match self.deleting {
-            Some(cause) => cause,
-            None if loaded.record.restored => DeletedCause::RestoredFromBackup,
-            None if took_over || held.lease.took_over => DeletedCause::RotationResponseLost,
-            None if loaded.record.ambiguous_since.is_some() => DeletedCause::RotationResponseLost,
-            None => DeletedCause::Revoked,
-        };
+        let cause = self.deleting.unwrap_or_else(|| cause_of_end(&loaded.record, &held.lease));
         let delete = cx.delete(self.key.record(), Expect::Version(loaded.version));
         Ok(Step::Next(State::Delete { held, cause, delete }))
     }
@@ -516,9 +489,6 @@ impl Run {
         State::Tell { tell: Tell::new(&self.key, changes), result }
     }
 }
-
-/// Pause after which a migrated account is verified again.
-const MIGRATED_PAUSE: Duration = Duration::from_secs(60);
 
 impl Held {
     /// For a deletion without a lease.

@@ -1,8 +1,10 @@
-//! Verdict on a failed attempt to spend a refresh token: what it means for the record.
+//! Verdict on a refresh that has failed: its meaning for the record.
+
+use std::time::Duration;
 
 use atproto_sansio::UnixTime;
 
-use crate::error::{Error, ReauthCause};
+use crate::error::{DeletedCause, Error, ReauthCause};
 use crate::session::refresh::{RefreshError, SessionEffect};
 use crate::sessions::event::SessionChange;
 use crate::sessions::policy::{PAUSE, REAUTH_PAUSE};
@@ -48,10 +50,7 @@ pub(crate) fn judge(
         }
         SessionEffect::NeedsReauth => {
             let cause = ReauthCause::Refused;
-            let changes = match record.needs_reauth {
-                Some(_) => vec![failed],
-                None => vec![failed, SessionChange::NeedsReauth(cause)],
-            };
+            let changes = changes_of_reauth(&record, failed, cause);
             let (needs_reauth, not_before) = (Some(cause), Some(now + REAUTH_PAUSE));
             let record = SessionRecord { lease: None, needs_reauth, not_before, ..record };
             Verdict::NeedsReauth { record: Box::new(record), changes, cause }
@@ -60,3 +59,43 @@ pub(crate) fn judge(
         SessionEffect::Dead => Verdict::Rejected,
     }
 }
+
+/// The record of an account that has moved to another issuer, and the changes to tell.
+pub(crate) fn migrated(
+    record: SessionRecord,
+    error: Error,
+    now: UnixTime,
+) -> (SessionRecord, Vec<SessionChange>) {
+    let cause = ReauthCause::AccountMigrated;
+    let changes = changes_of_reauth(&record, SessionChange::RefreshFailed(error), cause);
+    let (needs_reauth, not_before) = (Some(cause), Some(now + MIGRATED_PAUSE));
+    (SessionRecord { needs_reauth, not_before, ..record }, changes)
+}
+
+/// The cause of an end that the server has told with `invalid_grant`. `held` is the lease under which the
+/// refresh token was spent.
+pub(crate) fn cause_of_end(record: &SessionRecord, held: &Lease) -> DeletedCause {
+    let took_over = held.took_over || record.lease.as_ref().is_some_and(|lease| lease.took_over);
+    if record.restored {
+        DeletedCause::RestoredFromBackup
+    } else if took_over || record.ambiguous_since.is_some() {
+        DeletedCause::RotationResponseLost
+    } else {
+        DeletedCause::Revoked
+    }
+}
+
+/// A need for a new login is told once.
+fn changes_of_reauth(
+    record: &SessionRecord,
+    failed: SessionChange,
+    cause: ReauthCause,
+) -> Vec<SessionChange> {
+    match record.needs_reauth {
+        Some(_) => vec![failed],
+        None => vec![failed, SessionChange::NeedsReauth(cause)],
+    }
+}
+
+/// Pause after which a migrated account is verified again.
+const MIGRATED_PAUSE: Duration = Duration::from_secs(60);

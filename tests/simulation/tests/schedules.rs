@@ -22,3 +22,14 @@ fn the_same_seed_gives_the_same_schedule() {
 fn two_processes_that_ignore_compare_and_set_lose_a_session() {
     assert!((0..100).any(|seed| run(seed, Some(Sabotage::NoCompareAndSet)).is_err()));
 }
+
+/// Seeds that have found a fault: tokens that were saved late, a login in flight for minutes, and a lease
+/// that was taken over and given back.
+#[test]
+fn schedules_that_have_failed_before_keep_all_rules() {
+    for seed in [1_013_392, 1_033_950, 3_011_195] {
+        if let Err(violation) = run(seed, None) {
+            panic!("seed {seed}: {violation}");
+        }
+    }
+}

@@ -32,7 +32,10 @@ pub(crate) fn judge(
 ) -> Verdict {
     let RefreshError { error, effect, session: noted, .. } = failed;
     let session = noted.map_or_else(|| record.session.clone(), |noted| *noted);
-    let record = SessionRecord { session, ..record.clone() };
+    // The holder before may have spent the token. The record says so even if this lease is given back.
+    let took_over = lease.took_over.then_some(now);
+    let ambiguous_since = record.ambiguous_since.or(took_over);
+    let record = SessionRecord { session, ambiguous_since, ..record.clone() };
     let failed = SessionChange::RefreshFailed(error.clone());
     match effect {
         SessionEffect::Keep => {

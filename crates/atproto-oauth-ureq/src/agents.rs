@@ -13,6 +13,7 @@ use ureq::config::Config;
 use crate::builder::DriverBuilder;
 use crate::connect::Connect;
 use crate::resolve::Addresses;
+use crate::workers::Workers;
 
 pub(crate) struct Agents {
     public: Agent,
@@ -22,11 +23,11 @@ pub(crate) struct Agents {
 }
 
 impl Agents {
-    pub(crate) fn new(settings: &DriverBuilder) -> Self {
+    pub(crate) fn new(settings: &DriverBuilder, workers: &Workers) -> Self {
         let config = config();
         let tls = Arc::new(tls_config(settings));
         let agent = |reach| {
-            let addresses = Addresses::new(reach, settings);
+            let addresses = Addresses::new(reach, settings, workers.clone());
             Agent::with_parts(config.clone(), Connect { tls: Arc::clone(&tls) }, addresses)
         };
         Self {

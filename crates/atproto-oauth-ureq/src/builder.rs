@@ -20,6 +20,7 @@ use crate::notices::Notices;
 use crate::shared::Shared;
 use crate::sign::RemoteSigner;
 use crate::stores::Stores;
+use crate::workers::Workers;
 
 /// Builds a [`Driver`] with other settings than the default; see [`Driver::builder`].
 #[derive(Clone, Debug)]
@@ -157,7 +158,8 @@ impl DriverBuilder {
 
     /// Builds the driver.
     pub fn build(self) -> Driver {
-        let agents = Agents::new(&self);
+        let workers = Workers::default();
+        let agents = Agents::new(&self, &workers);
         Driver::from_inner(Inner {
             system: self.system,
             agents,
@@ -166,6 +168,7 @@ impl DriverBuilder {
             remote_signer: self.remote_signer,
             notices: self.notices,
             stores: self.stores,
+            workers,
         })
     }
 }

@@ -24,13 +24,14 @@ use crate::shared::Shared;
 use crate::sign::RemoteSigner;
 use crate::stores::Stores;
 use crate::streams::{AttachedBody, Streams};
+use crate::workers::Workers;
 use crate::{http_call, txt};
 
 /// Runs machines to their end, in the caller's thread.
 ///
 /// If a machine waits for several HTTP calls at once, each has a thread of its own for as long as it
-/// takes; a single one is performed in the caller's thread. Clones are cheap. They share idle connections, the memory of the [`System`], and running shared
-/// calls ([`Call::Shared`]).
+/// takes; a single one is performed in the caller's thread. Clones are cheap. They share idle connections,
+/// idle threads, the memory of the [`System`], and running shared calls ([`Call::Shared`]).
 #[derive(Clone)]
 pub struct Driver {
     inner: Arc<Inner>,
@@ -44,6 +45,7 @@ pub(crate) struct Inner {
     pub(crate) remote_signer: RemoteSigner,
     pub(crate) notices: Notices,
     pub(crate) stores: Stores,
+    pub(crate) workers: Workers,
 }
 
 impl Driver {
@@ -153,9 +155,9 @@ impl Driver {
                 call.respond.with(Ok(()))
             }
             Call::Shared(call) => self.share(call, within),
-            Call::Sign(call) => self.inner.remote_signer.perform(call),
+            Call::Sign(call) => self.inner.remote_signer.perform(call, &self.inner.workers),
             Call::Notify(call) => self.inner.notices.perform(call),
-            Call::Store(call) => self.inner.stores.perform(call),
+            Call::Store(call) => self.inner.stores.perform(call, &self.inner.workers),
         }
     }
 

@@ -21,6 +21,7 @@ mod stores;
 mod streams;
 mod txt;
 mod witness;
+mod workers;
 
 #[doc(inline)]
 pub use atproto_oauth_core::exports::*;

@@ -4,8 +4,6 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
-use std::sync::mpsc;
-use std::thread;
 
 use atproto_sansio::{Reach, Rule, TransportError};
 use http::Uri;
@@ -15,6 +13,7 @@ use ureq::unversioned::resolver::{ArrayVec, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::NextTimeout;
 
 use crate::builder::DriverBuilder;
+use crate::workers::{NoResult, Workers};
 
 /// ureq's resolver: ureq connects to the addresses that it returns, and has no other resolver.
 #[derive(Debug)]
@@ -26,20 +25,39 @@ pub(crate) struct Addresses {
     /// Addresses from [`DriverBuilder::resolve`](crate::DriverBuilder::resolve), by host in lower
     /// case.
     resolved: Arc<BTreeMap<String, Vec<IpAddr>>>,
+    workers: Workers,
 }
 
 impl Addresses {
-    pub(crate) fn new(reach: Reach, settings: &DriverBuilder) -> Self {
+    pub(crate) fn new(reach: Reach, settings: &DriverBuilder, workers: Workers) -> Self {
         let overrides = match reach {
             Reach::Public => Arc::default(),
             Reach::Configured | Reach::Development => Arc::clone(&settings.overrides),
         };
-        Self { reach, overrides, resolved: Arc::clone(&settings.resolved) }
+        Self { reach, overrides, resolved: Arc::clone(&settings.resolved), workers }
     }
 
     fn check(&self, host: &str, found: &[SocketAddr]) -> Result<(), Rule> {
         let addresses: Vec<_> = found.iter().map(SocketAddr::ip).collect();
         self.reach.check_addresses(host, &addresses)
+    }
+
+    /// Asks the system, in another thread, because its lookup cannot be interrupted. If it takes longer
+    /// than `timeout`, that thread runs until the lookup ends.
+    fn look_up(
+        &self,
+        host_and_port: String,
+        timeout: NextTimeout,
+    ) -> Result<Vec<SocketAddr>, Error> {
+        let work = move || host_and_port.to_socket_addrs().map(Vec::from_iter);
+        match self.workers.within(*timeout.after, work) {
+            Ok(found) => Ok(found?),
+            Err(NoResult::NoThread(error)) => Err(error.into()),
+            Err(NoResult::TimedOut) => Err(Error::Timeout(timeout.reason)),
+            Err(NoResult::Panicked) => {
+                Err(io::Error::other("the lookup of the host ended without a result").into())
+            }
+        }
     }
 }
 
@@ -57,7 +75,7 @@ impl Resolver for Addresses {
             (None, Some(addresses)) => {
                 addresses.iter().map(|address| SocketAddr::new(*address, port(uri))).collect()
             }
-            (None, None) => look_up(format!("{host}:{}", port(uri)), timeout)?,
+            (None, None) => self.look_up(format!("{host}:{}", port(uri)), timeout)?,
         };
         self.check(host, &found)
             .map_err(|rule| Error::Other(Box::new(TransportError::blocked(rule))))?;
@@ -77,21 +95,6 @@ fn port(uri: &Uri) -> u16 {
         Some("http") => 80,
         _ => 443,
     })
-}
-
-/// Resolves in a thread of its own, because the system's lookup cannot be interrupted. If the
-/// lookup times out, this function returns, and the thread runs until the lookup ends.
-fn look_up(host_and_port: String, timeout: NextTimeout) -> Result<Vec<SocketAddr>, Error> {
-    let (sender, receiver) = mpsc::sync_channel(1);
-    let work = move || sender.send(host_and_port.to_socket_addrs().map(Vec::from_iter));
-    thread::Builder::new().name("name lookup".to_owned()).spawn(work)?;
-    match receiver.recv_timeout(*timeout.after) {
-        Ok(found) => Ok(found?),
-        Err(mpsc::RecvTimeoutError::Timeout) => Err(Error::Timeout(timeout.reason)),
-        Err(mpsc::RecvTimeoutError::Disconnected) => {
-            Err(io::Error::other("the lookup of the host ended without a result").into())
-        }
-    }
 }
 
 /// Capacity of ureq's [`ResolvedSocketAddrs`]. All addresses are checked, and the first ones are

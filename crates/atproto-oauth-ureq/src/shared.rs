@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Duration;
+use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
 
 use atproto_sansio::{Phase, SharedKey, SharedResult, TransportError, Waits};
 
@@ -10,21 +11,30 @@ use atproto_sansio::{Phase, SharedKey, SharedResult, TransportError, Waits};
 #[derive(Default)]
 pub(crate) struct Shared {
     state: Mutex<State>,
+    /// Wakes those that wait for all runs.
     ended: Condvar,
 }
 
 #[derive(Default)]
 struct State {
-    runs: BTreeMap<SharedKey, Arc<Run>>,
+    runs: BTreeMap<SharedKey, Running>,
     /// Threads for runs in the background, from the moment before they are started.
     threads: usize,
     waits: Waits,
 }
 
-/// One run; its result is set when the machine ends, and never if it panics.
+/// A run in progress, and the threads that wait for it. Each is woken by itself: thousands of threads
+/// behind one condition variable would stand in line for its lock.
+#[derive(Default)]
+struct Running {
+    run: Arc<Run>,
+    waiting: Vec<Thread>,
+}
+
+/// One run; its end is set once, with the result of the machine unless that panicked.
 #[derive(Default)]
 struct Run {
-    result: OnceLock<SharedResult>,
+    end: OnceLock<Option<SharedResult>>,
 }
 
 /// Guard that removes a run when it ends, even if it panics.
@@ -62,15 +72,20 @@ impl Shared {
                 Ok(Waiting { shared: self, waiting, awaited: key })
             })
             .transpose()?;
-        if let Some(run) = state.runs.get(key).map(Arc::clone) {
-            return self.wait(state, key, &run, timeout);
+        if let Some(running) = state.runs.get_mut(key) {
+            running.waiting.push(thread::current());
+            let run = Arc::clone(&running.run);
+            drop(state);
+            return run.wait(timeout);
         }
-        let run: Arc<Run> = Arc::default();
-        state.runs.insert(key.clone(), Arc::clone(&run));
+        let running = Running::default();
+        let run = Arc::clone(&running.run);
+        state.runs.insert(key.clone(), running);
         drop(state);
         let _ending = Ending { shared: self, key };
         let result = work();
-        Ok(run.result.get_or_init(|| result).clone())
+        let _ = run.end.set(Some(result.clone()));
+        Ok(result)
     }
 
     /// Waits until no run is in progress, for at most `timeout`. Returns whether none is.
@@ -92,40 +107,42 @@ impl Shared {
         self.ended.notify_all();
     }
 
-    fn wait(
-        &self,
-        state: MutexGuard<'_, State>,
-        key: &SharedKey,
-        run: &Arc<Run>,
-        timeout: Duration,
-    ) -> Result<SharedResult, TransportError> {
-        // Before this thread wakes up, another run may have started with the same key.
-        let is_running = |state: &mut State| {
-            state.runs.get(key).is_some_and(|present| Arc::ptr_eq(present, run))
-        };
-        let (state, time) = self
-            .ended
-            .wait_timeout_while(state, timeout.min(LONGEST), is_running)
-            .unwrap_or_else(PoisonError::into_inner);
-        drop(state);
-        run.result.get().cloned().ok_or_else(|| match time.timed_out() {
-            true => TransportError::new(Phase::TimedOut, "the shared run takes longer"),
-            false => {
-                TransportError::new(Phase::MaybeSent, "the machine of the shared run panicked")
-            }
-        })
-    }
-
     /// Ignores poisoning: no code panics while the lock is held, so the state is consistent.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
+impl Run {
+    /// Waits for the end, for at most `timeout`. The thread has to be among those that are woken.
+    fn wait(&self, timeout: Duration) -> Result<SharedResult, TransportError> {
+        let begun = Instant::now();
+        loop {
+            if let Some(end) = self.end.get() {
+                return end.clone().ok_or_else(|| {
+                    let panicked = "the machine of the shared run panicked";
+                    TransportError::new(Phase::MaybeSent, panicked)
+                });
+            }
+            let left = timeout.saturating_sub(begun.elapsed());
+            if left.is_zero() {
+                return Err(TransportError::new(Phase::TimedOut, "the shared run takes longer"));
+            }
+            thread::park_timeout(left);
+        }
+    }
+}
+
 impl Drop for Ending<'_> {
     fn drop(&mut self) {
-        self.shared.lock().runs.remove(self.key);
+        let ended = self.shared.lock().runs.remove(self.key);
         self.shared.ended.notify_all();
+        if let Some(Running { run, waiting }) = ended {
+            run.end.get_or_init(|| None);
+            for thread in waiting {
+                thread.unpark();
+            }
+        }
     }
 }
 

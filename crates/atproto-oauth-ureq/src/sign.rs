@@ -2,11 +2,11 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::mpsc::{self, RecvTimeoutError};
-use std::thread;
 use std::time::Duration;
 
 use atproto_sansio::{Phase, Reply, SignCall, TransportError};
+
+use crate::workers::{NoResult, Workers};
 
 type Sign = dyn Fn(&str, &[u8]) -> Result<[u8; 64], String> + Send + Sync;
 
@@ -21,10 +21,13 @@ impl RemoteSigner {
         Self(Some(Arc::new(sign)))
     }
 
-    pub(crate) fn perform(&self, call: SignCall) -> Reply {
+    pub(crate) fn perform(&self, call: SignCall, workers: &Workers) -> Reply {
         let SignCall { key_id, message, timeout, respond } = call;
-        respond.with(match &self.0 {
-            Some(sign) => sign_within(timeout, Arc::clone(sign), key_id, message),
+        respond.with(match self.0.clone() {
+            Some(sign) => {
+                let signed = workers.within(timeout, move || sign(&key_id, &message));
+                signed.map_or_else(|error| Err(no_answer(error, timeout)), answered)
+            }
             None => Err(TransportError::new(
                 Phase::Unsupported,
                 "this driver has no remote signer: set one with `DriverBuilder::sign_with`",
@@ -33,30 +36,22 @@ impl RemoteSigner {
     }
 }
 
-/// Calls `sign` in a thread of its own, because a function can't be interrupted. If it takes longer
-/// than `timeout`, the thread is left alone.
-fn sign_within(
-    timeout: Duration,
-    sign: Arc<Sign>,
-    key_id: String,
-    message: Vec<u8>,
-) -> Result<[u8; 64], TransportError> {
-    let (sender, receiver) = mpsc::sync_channel(1);
-    let work = move || drop(sender.try_send(sign(&key_id, &message)));
-    thread::Builder::new().name("remote signer".to_owned()).spawn(work).map_err(|error| {
-        TransportError::new(Phase::NotSent, format!("no thread for the remote signer: {error}"))
-    })?;
-    match receiver.recv_timeout(timeout) {
-        Ok(signature) => signature.map_err(|reason| {
-            TransportError::new(Phase::NotSent, format!("the remote signer failed: {reason}"))
-        }),
-        Err(RecvTimeoutError::Timeout) => Err(TransportError::new(
+fn answered(signed: Result<[u8; 64], String>) -> Result<[u8; 64], TransportError> {
+    signed.map_err(|reason| {
+        TransportError::new(Phase::NotSent, format!("the remote signer failed: {reason}"))
+    })
+}
+
+fn no_answer(error: NoResult, timeout: Duration) -> TransportError {
+    match error {
+        NoResult::NoThread(error) => {
+            TransportError::new(Phase::NotSent, format!("no thread for the remote signer: {error}"))
+        }
+        NoResult::TimedOut => TransportError::new(
             Phase::TimedOut,
             format!("the remote signer did not answer within {timeout:?}"),
-        )),
-        Err(RecvTimeoutError::Disconnected) => {
-            Err(TransportError::new(Phase::MaybeSent, "the remote signer panicked"))
-        }
+        ),
+        NoResult::Panicked => TransportError::new(Phase::MaybeSent, "the remote signer panicked"),
     }
 }
 

@@ -2,12 +2,12 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::mpsc::{self, RecvTimeoutError};
-use std::thread;
 use std::time::Duration;
 
 use atproto_oauth_store::Store;
 use atproto_sansio::{Reply, StoreCall, StoreError, StoreErrorKind, StoreOperation};
+
+use crate::workers::{NoResult, Workers};
 
 /// The store given to [`DriverBuilder::store`](crate::DriverBuilder::store), if any.
 #[derive(Clone, Default)]
@@ -25,7 +25,7 @@ impl Stores {
         self.store.as_ref().map(|store| store.protects_at_rest())
     }
 
-    pub(crate) fn perform(&self, call: StoreCall) -> Reply {
+    pub(crate) fn perform(&self, call: StoreCall, workers: &Workers) -> Reply {
         let Some(store) = self.store.clone() else {
             let why = "this driver has no store: set one with `DriverBuilder::store`";
             return call.fail(StoreError::new(StoreErrorKind::Unsupported, why));
@@ -33,39 +33,39 @@ impl Stores {
         let StoreCall { operation, timeout } = call;
         match operation {
             StoreOperation::Load { key, respond } => {
-                respond.with(within(timeout, move || store.load(&key)))
+                respond.with(within(workers, timeout, move || store.load(&key)))
             }
             StoreOperation::Save { key, value, expect, expires_at, respond } => {
                 let save = move || store.save(&key, &value, expect, expires_at);
-                respond.with(within(timeout, save))
+                respond.with(within(workers, timeout, save))
             }
             StoreOperation::Delete { key, expect, respond } => {
-                respond.with(within(timeout, move || store.delete(&key, expect)))
+                respond.with(within(workers, timeout, move || store.delete(&key, expect)))
             }
             StoreOperation::List { prefix, after, respond } => {
-                respond.with(within(timeout, move || store.list(&prefix, after.as_deref())))
+                respond
+                    .with(within(workers, timeout, move || store.list(&prefix, after.as_deref())))
             }
         }
     }
 }
 
-/// Performs `work` in a thread of its own, because a function can't be interrupted. If it takes longer
-/// than `time`, the thread is left alone, and its result is lost.
 fn within<T: Send + 'static>(
+    workers: &Workers,
     time: Duration,
     work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, StoreError> {
-    let (sender, receiver) = mpsc::sync_channel(1);
-    let work = move || drop(sender.try_send(work()));
-    thread::Builder::new().name("store".to_owned()).spawn(work).map_err(|error| {
-        let why = format!("no thread for an operation of the store: {error}");
-        StoreError::new(StoreErrorKind::Unavailable, why)
-    })?;
-    receiver.recv_timeout(time).unwrap_or_else(|error| {
-        Err(StoreError::maybe_applied(match error {
-            RecvTimeoutError::Timeout => "no answer within the time of the call",
-            RecvTimeoutError::Disconnected => "the store panicked",
-        }))
+    workers.within(time, work).unwrap_or_else(|error| {
+        Err(match error {
+            NoResult::NoThread(error) => {
+                let why = format!("no thread for an operation of the store: {error}");
+                StoreError::new(StoreErrorKind::Unavailable, why)
+            }
+            NoResult::TimedOut => {
+                StoreError::maybe_applied("no answer within the time of the call")
+            }
+            NoResult::Panicked => StoreError::maybe_applied("the store panicked"),
+        })
     })
 }
 

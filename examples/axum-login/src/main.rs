@@ -8,12 +8,13 @@ use atproto_oauth_reqwest::{
     Binding, CallbackParams, Client, ClientKey, Error, Handle, OAuthClient, P256Keys, Resolver,
     Scopes, SecretString, SessionKey, Subject, SystemEntropy, url::Url, xrpc,
 };
+use axum::extract::{Form, FromRef, State};
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{AppendHeaders, Html, IntoResponse, Redirect};
-use axum::{Form, Router, extract::State, routing};
+use axum::{Router, routing};
 use axum_extra::extract::cookie::{Cookie, Key, SameSite, SignedCookieJar};
 
-#[derive(Clone)]
+#[derive(Clone, FromRef)]
 struct App {
     oauth: OAuthClient,
     callback: Url,
@@ -21,11 +22,11 @@ struct App {
     cookie_key: Key,
 }
 
-type Started<T> = Result<T, Box<dyn error::Error>>;
+type Result<T, E = Box<dyn error::Error>> = std::result::Result<T, E>;
 type Page<T> = Result<T, (StatusCode, String)>;
 
 #[tokio::main]
-async fn main() -> Started<()> {
+async fn main() -> Result<()> {
     let listen = env::var("LISTEN").unwrap_or_else(|_| "127.0.0.1:3000".to_owned());
     let listener = tokio::net::TcpListener::bind(listen).await?;
     let here = format!("http://{}", listener.local_addr()?);
@@ -33,7 +34,6 @@ async fn main() -> Started<()> {
     let (oauth, callback) = (oauth(client(&site)?).await?, format!("{site}/callback").parse()?);
     let cookie_key = secret("COOKIE_KEY", SealingKey::generate()?.to_text())?;
     let cookie_key = Key::try_from(cookie_key.expose().as_bytes())?;
-
     let json = |text: String| routing::get(([(header::CONTENT_TYPE, "application/json")], text));
     let router = Router::new()
         .route("/", routing::get(home))
@@ -43,7 +43,14 @@ async fn main() -> Started<()> {
         .route("/client-metadata.json", json(oauth.client().metadata().unwrap_or_default()))
         .route("/jwks.json", json(oauth.client().jwks()))
         .with_state(App { oauth: oauth.clone(), callback, cookie_key });
-    tokio::spawn(sweep_hourly(oauth.clone()));
+    let sweeping = oauth.clone();
+    tokio::spawn(async move {
+        // Removes logins that nobody has finished. If the store fails, the next hour comes.
+        loop {
+            let _ = sweeping.sweep().await;
+            tokio::time::sleep(Duration::from_secs(60 * 60)).await;
+        }
+    });
     println!("{here} serves {site}");
     let stopped = async { drop(tokio::signal::ctrl_c().await) };
     axum::serve(listener, router).with_graceful_shutdown(stopped).await?;
@@ -52,7 +59,7 @@ async fn main() -> Started<()> {
 }
 
 /// A confidential client at a public URL; else the client for development, which needs no documents.
-fn client(site: &str) -> Started<Client> {
+fn client(site: &str) -> Result<Client> {
     let scopes = Scopes::parse("atproto")?;
     let mut client = Client::loopback(scopes.clone()).redirect_path("/callback");
     if site.starts_with("https:") {
@@ -71,36 +78,34 @@ fn client(site: &str) -> Started<Client> {
 }
 
 /// Sessions are sealed before they reach the store, so that a copy of the database is of no use.
-async fn oauth(client: Client) -> Started<OAuthClient> {
+async fn oauth(client: Client) -> Result<OAuthClient> {
     let key = secret("SEALING_KEY", SealingKey::generate()?.to_text())?;
     let keys = SealingKeys::new(SealingKey::from_text(key.expose())?);
     let database = env::var("DATABASE_URL").unwrap_or_else(|_| "sessions.db".to_owned());
+    let builder = OAuthClient::builder(client);
     #[cfg(feature = "postgres")]
     if database.starts_with("postgres:") {
         let store = store::PostgresStore::connect(&database).await?;
         store.create_schema().await?;
-        return Ok(OAuthClient::builder(client).store(Sealed::new(store, keys)).build()?);
+        return Ok(builder.store(Sealed::new(store, keys)).build()?);
     }
-    let store = Sealed::new(SqliteStore::open(database)?, keys);
-    Ok(OAuthClient::builder(client).blocking_store(store).build()?)
+    Ok(builder.blocking_store(Sealed::new(SqliteStore::open(database)?, keys)).build()?)
 }
 
 /// A secret of the environment, or else of a file of this name, which the first start makes.
-fn secret(name: &str, new: SecretString) -> Started<SecretString> {
+fn secret(name: &str, new: SecretString) -> Result<SecretString> {
     Ok(env::var(name).map(SecretString::new).or_else(|_| store::secret_file(name, &new))?)
 }
 
-/// Removes logins that nobody has finished. If the store fails, the next hour comes.
-async fn sweep_hourly(oauth: OAuthClient) {
-    loop {
-        let _ = oauth.sweep().await;
-        tokio::time::sleep(Duration::from_secs(60 * 60)).await;
-    }
-}
-
-async fn home(State(app): State<App>, headers: HeaderMap) -> Page<Html<String>> {
-    let Some((_, key)) = session(&app, &headers) else { return Ok(Html(LOGIN.to_owned())) };
-    match who(&app.oauth, &key).await {
+/// Asks the account's own server for the handle, which has no character that HTML gives a meaning.
+async fn home(State(app): State<App>, cookies: SignedCookieJar) -> Page<Html<String>> {
+    let Some(key) = session(&cookies) else { return Ok(Html(LOGIN.to_owned())) };
+    let who = async {
+        let session = app.oauth.restore(&key).await?;
+        let reply = session.query("com.atproto.server.getSession", &[]).await?;
+        Ok::<_, Error>(xrpc::json::<Account<Handle>>(&reply.response)?.handle)
+    };
+    match who.await {
         Ok(who) => Ok(Html(format!("<p>Logged in as {who}, {}.</p>{LOGOUT}", key.did()))),
         // For example, the user has removed the access of this application at the server.
         Err(error) if error.needs_login() => Ok(Html(LOGIN.to_owned())),
@@ -108,23 +113,13 @@ async fn home(State(app): State<App>, headers: HeaderMap) -> Page<Html<String>> 
     }
 }
 
-/// Asks the account's own server. A handle has no character that HTML gives a meaning.
-async fn who(oauth: &OAuthClient, key: &SessionKey) -> Result<Handle, Error> {
-    let session = oauth.restore(key).await?;
-    let reply = session.query("com.atproto.server.getSession", &[]).await?;
-    Ok(xrpc::json::<Account<Handle>>(&reply.response)?.handle)
-}
-
 #[derive(serde::Deserialize)]
-struct Account<H> {
+struct Account<H = String> {
     handle: H,
 }
 
 /// Sends the browser to the authorization server, with a cookie of this login.
-async fn begin_login(
-    State(app): State<App>,
-    Form(form): Form<Account<String>>,
-) -> Page<impl IntoResponse> {
+async fn begin_login(State(app): State<App>, form: Form<Account>) -> Page<impl IntoResponse> {
     let subject = Subject::parse(&form.handle).map_err(page)?;
     let begin = app.oauth.authorize_with(subject, |login| login.redirect_uri(app.callback));
     let login = begin.await.map_err(page)?;
@@ -137,37 +132,32 @@ async fn finish_login(
     State(app): State<App>,
     uri: Uri,
     headers: HeaderMap,
+    cookies: SignedCookieJar,
 ) -> Page<impl IntoResponse> {
     let params = CallbackParams::parse(&uri.to_string()).map_err(page)?;
-    let cookies = headers.get(header::COOKIE).and_then(|value| value.to_str().ok());
-    let binding = Binding::cookie_header(cookies.unwrap_or_default());
-    let finished =
-        app.oauth.callback(params, binding).await.map_err(|failed| page(failed.error))?;
+    let finished = app.oauth.callback(params, Binding::from_headers(&headers)).await;
+    let session = finished.map_err(|failed| page(failed.error))?.session;
     // `SameSite=Lax` keeps the pages of other sites from posting in the user's name.
-    let cookie = Cookie::build((SESSION, finished.session.key().to_string()))
+    let cookie = Cookie::build((SESSION, session.key().to_string()))
         .path("/")
         .http_only(true)
         .same_site(SameSite::Lax)
         .secure(app.callback.scheme() == "https")
         .permanent();
-    let jar = SignedCookieJar::from_headers(&headers, app.cookie_key);
-    Ok((jar.add(cookie), Redirect::to("/")))
+    Ok((cookies.add(cookie), Redirect::to("/")))
 }
 
 /// Ends the session at the server, in the store and in the browser.
-async fn log_out(State(app): State<App>, headers: HeaderMap) -> Page<impl IntoResponse> {
-    let Some((jar, key)) = session(&app, &headers) else {
-        return Ok(Redirect::to("/").into_response());
-    };
-    app.oauth.revoke(&key).await.map_err(page)?;
-    Ok((jar.remove(Cookie::build(SESSION).path("/")), Redirect::to("/")).into_response())
+async fn log_out(State(app): State<App>, cookies: SignedCookieJar) -> Page<impl IntoResponse> {
+    if let Some(key) = session(&cookies) {
+        app.oauth.revoke(&key).await.map_err(page)?;
+    }
+    Ok((cookies.remove(Cookie::build(SESSION).path("/")), Redirect::to("/")))
 }
 
 /// The session that the browser's cookie names, if this application has signed the cookie.
-fn session(app: &App, headers: &HeaderMap) -> Option<(SignedCookieJar, SessionKey)> {
-    let jar = SignedCookieJar::from_headers(headers, app.cookie_key.clone());
-    let key = jar.get(SESSION)?.value().parse().ok()?;
-    Some((jar, key))
+fn session(cookies: &SignedCookieJar) -> Option<SessionKey> {
+    cookies.get(SESSION)?.value().parse().ok()
 }
 
 /// An error as plain text, because a server may have written parts of it.

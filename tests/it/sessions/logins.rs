@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use atproto_oauth_core::{Binding, CallbackProblem, Error, OnRelogin, Sessions, Swept};
+use http::header::COOKIE;
+use http::{HeaderMap, HeaderValue};
 
 use crate::sessions::{ALICE, Managed, binding};
 
@@ -34,6 +36,22 @@ fn a_callback_in_another_browser_is_refused_and_consumes_nothing() {
     let cookie = begun.cookie.as_ref().unwrap();
     let header = format!("theme=dark; {}={}", cookie.name, cookie.value.expose());
     let _ = managed.finish(params, Binding::cookie_header(&header)).unwrap();
+}
+
+#[test]
+fn the_cookie_of_a_login_is_found_in_any_cookie_header() {
+    // With HTTP/2, a browser may send each cookie in a header of its own.
+    let mut managed = Managed::new();
+    let begun = managed.begin(ALICE);
+    let params = managed.approve(&begun, ALICE);
+    let cookie = begun.cookie.as_ref().unwrap();
+    let mut headers = HeaderMap::new();
+    headers.append(COOKIE, HeaderValue::from_static("theme=dark"));
+    let refused = managed.finish(params.clone(), Binding::from_headers(&headers)).unwrap_err();
+    assert_eq!(problem(refused.error), CallbackProblem::OtherBrowser);
+    let pair = format!("{}={}", cookie.name, cookie.value.expose());
+    headers.append(COOKIE, pair.parse().unwrap());
+    let _ = managed.finish(params, Binding::from_headers(&headers)).unwrap();
 }
 
 #[test]

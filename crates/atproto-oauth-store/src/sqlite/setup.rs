@@ -30,6 +30,12 @@ pub(super) fn open(
     if path.as_os_str().is_empty() || path == Path::new(":memory:") {
         return Err(misconfigured("the path is no file; use `MemoryStore` for records in memory"));
     }
+    if is_url(path) {
+        // The text of the URL is not repeated: it may have a password.
+        return Err(misconfigured(
+            "the path is a URL; give the path of a file, or use the store of the other database",
+        ));
+    }
     create_private(path)?;
     let writer = connect(path)?;
     let synchronous = match durability {
@@ -47,6 +53,13 @@ pub(super) fn open(
     let reader = connect(path)?;
     reader.pragma_update(None, "query_only", "ON").map_err(|error| read_failed(&error))?;
     Ok((writer, reader))
+}
+
+/// Whether the path is the URL of a database, such as `postgres://host` or `sqlite:file.db`. SQLite would
+/// make a file of that name.
+fn is_url(path: &Path) -> bool {
+    let text = path.to_string_lossy();
+    text.contains("://") || text.starts_with("sqlite:") || text.starts_with("file:")
 }
 
 /// Refuses a connection that loses writes, that is in a transaction, or that lacks the table.

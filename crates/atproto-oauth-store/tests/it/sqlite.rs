@@ -37,6 +37,15 @@ fn conforms() {
 }
 
 #[test]
+fn a_url_is_no_path_and_is_not_repeated() {
+    for url in ["postgres://user:hunter2@db/app", "sqlite:hunter2.db", "file:hunter2.db"] {
+        let refused = SqliteStore::open(url);
+        assert!(!refused.as_ref().unwrap_err().to_string().contains("hunter2"));
+        is_misconfigured(refused, "the path is a URL");
+    }
+}
+
+#[test]
 fn a_connection_of_the_program_conforms() {
     let (_dir, path) = place();
     let connection = durable(&path);

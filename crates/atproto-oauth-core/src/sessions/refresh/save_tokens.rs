@@ -157,9 +157,11 @@ impl Tokens {
         }
         if present.closed {
             Step::Done(SaveEnd::Closed)
-        } else if is_new && present.lease.is_none() {
+        } else if is_new {
+            // An earlier attempt was applied. If there is a lease, it is that of a run which has begun to
+            // spend the new token since.
             Step::Done(SaveEnd::Saved)
-        } else if is_new || self.spent.as_ref().is_some_and(is_spent) {
+        } else if self.spent.as_ref().is_some_and(is_spent) {
             Step::Next(State::Save(Expect::Version(version)))
         } else {
             Step::Done(SaveEnd::Theirs)

@@ -1,22 +1,18 @@
 //! The command `atproto-oauth`: logs in to AT Protocol accounts and calls methods of their servers.
 
-mod accounts;
+mod account;
 mod arguments;
-mod call;
 mod demo;
 mod failure;
-mod listener;
-mod login;
-mod logout;
 mod network;
-mod page;
+mod output;
 mod sandbox;
-mod store;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
+use crate::account::{call, login, logout};
 use crate::arguments::{Arguments, Command};
 
 fn main() -> ExitCode {

@@ -11,9 +11,10 @@ use atproto_oauth_ureq::{OAuthClient, OAuthClientBuilder};
 use atproto_sansio::is_development_host;
 use url::Url;
 
-use crate::arguments::{Common, Login};
+use crate::account::login::Login;
+use crate::account::store;
+use crate::arguments::Common;
 use crate::failure::{CONFIGURATION, Failure};
-use crate::store;
 
 /// Path of the redirect URI, which the listener accepts.
 pub(crate) const CALLBACK: &str = "/callback";

@@ -5,14 +5,52 @@ mod seen;
 
 use std::fs;
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
 use atproto_oauth_sandbox::{Habits, Served};
+use clap::{Args, ValueEnum};
 use serde_json::{Map, Value, json};
+use url::Url;
 
-use crate::arguments::{Like, Sandbox};
 use crate::failure::{CONFIGURATION, Failure};
+
+#[derive(Args, Debug)]
+pub(crate) struct Sandbox {
+    /// Seed of all random values in the network
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+
+    /// First of nine consecutive ports; by default, the system chooses free ports
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) port: Option<u16>,
+
+    /// Print the network's addresses and accounts as one line of JSON, and nothing else
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Server software that the servers of the network behave like
+    #[arg(long, value_name = "SERVER", value_enum, default_value_t = Like::Reference)]
+    pub(crate) like: Like,
+
+    /// JSON file to publish for the servers of the network at an https URL: the metadata document
+    /// of a client at its client_id, or its JWKS; the option may be repeated. Servers fetch from
+    /// public host names only, not from example.com or .test
+    #[arg(long, value_name = "URL=FILE", value_parser = client_document)]
+    pub(crate) client: Vec<(Url, PathBuf)>,
+}
+
+/// Server software whose habits the sandbox has.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum Like {
+    Reference,
+    Tranquil,
+    Cirrus,
+    Ezpds,
+    Cocoon,
+    Pegasus,
+}
 
 /// Interval at which new requests and DNS lookups are printed.
 const INTERVAL: Duration = Duration::from_millis(50);
@@ -134,4 +172,31 @@ fn to_json(network: &Served) -> Value {
         "hosts": hosts,
         "accounts": accounts,
     })
+}
+
+/// Parses `URL=FILE`. The last `=` separates them, because a URL may have a query.
+fn client_document(text: &str) -> Result<(Url, PathBuf), String> {
+    let (url, file) = text.rsplit_once('=').ok_or("expected URL=FILE")?;
+    let url = Url::parse(url).ok().filter(|url| url.scheme() == "https");
+    let url = url.ok_or("expected an https URL before the last `=`")?;
+    if url.port().is_some() || url.fragment().is_some() {
+        return Err("servers fetch from URLs without port and fragment only".to_owned());
+    }
+    Ok((url, file.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_document_has_a_url_that_servers_fetch() {
+        let (url, file) =
+            client_document("https://app.client.dev/c.json?v=1=folder/c.json").unwrap();
+        assert_eq!(url.as_str(), "https://app.client.dev/c.json?v=1");
+        assert_eq!(file, PathBuf::from("folder/c.json"));
+        for refused in ["c.json", "http://app.client.dev/c.json=c", "https://a.dev:8443/c.json=c"] {
+            assert!(client_document(refused).is_err(), "{refused}");
+        }
+    }
 }

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use atproto_oauth_core::CallbackParams;
 use url::Url;
 
-use crate::page;
+use crate::account::page;
 
 /// Bound listener, which waits for the callback of one login.
 #[derive(Debug)]

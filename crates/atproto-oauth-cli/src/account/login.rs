@@ -4,14 +4,37 @@ use std::time::Duration;
 
 use atproto_oauth_core::{Binding, Subject};
 use atproto_sansio::System;
+use clap::Args;
 
-use crate::accounts;
-use crate::arguments::Login;
-use crate::call;
+use crate::account::accounts;
+use crate::account::listener::Listener;
+use crate::account::store;
+use crate::arguments::Common;
 use crate::failure::{CONFIGURATION, DENIED, Failure};
-use crate::listener::Listener;
 use crate::network::{self, CALLBACK};
-use crate::store;
+use crate::output;
+
+#[derive(Args, Debug)]
+pub(crate) struct Login {
+    /// Account to log in, or URL of a server where the user chooses the account
+    #[arg(value_name = "HANDLE|DID|SERVER", default_value = "https://bsky.social")]
+    pub(crate) subject: String,
+
+    /// Scopes to request, separated by spaces; atproto is required
+    #[arg(long, default_value = "atproto transition:generic")]
+    pub(crate) scope: String,
+
+    /// Do not open a browser; only print the URL to open
+    #[arg(long)]
+    pub(crate) no_browser: bool,
+
+    /// Log earlier sessions of the account out when the new one is stored; by default, they stay
+    #[arg(long)]
+    pub(crate) replace: bool,
+
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
 
 pub(crate) fn run(login: &Login) -> Result<(), Failure> {
     let common = &login.common;
@@ -57,7 +80,7 @@ pub(crate) fn run(login: &Login) -> Result<(), Failure> {
                 session.pds(),
                 store::folder(common)?.display()
             );
-            call::write(text.as_bytes())?;
+            output::write(text.as_bytes())?;
             // Earlier sessions that are replaced are logged out in the background.
             app.shutdown_within(LOGGING_OUT);
             Ok(())

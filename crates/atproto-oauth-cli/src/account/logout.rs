@@ -1,12 +1,26 @@
 //! `logout`: ends sessions, at their servers and in the store.
 
 use atproto_oauth_core::Revocation;
+use clap::Args;
 
-use crate::accounts::{self, Stored};
-use crate::arguments::Logout;
-use crate::call;
+use crate::account::accounts::{self, Stored};
+use crate::arguments::Common;
 use crate::failure::Failure;
-use crate::network;
+use crate::{network, output};
+
+#[derive(Args, Debug)]
+pub(crate) struct Logout {
+    /// Account to log out, if several are logged in
+    #[arg(value_name = "HANDLE|DID")]
+    pub(crate) account: Option<String>,
+
+    /// Log all accounts out
+    #[arg(long, conflicts_with = "account")]
+    pub(crate) all: bool,
+
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
 
 pub(crate) fn run(logout: &Logout) -> Result<(), Failure> {
     let common = &logout.common;
@@ -37,9 +51,9 @@ fn end(stored: &Stored, logout: &Logout) -> Result<(), Failure> {
     let out = app.revoke(&stored.key).map_err(|error| network::explain(error, common, &places))?;
     match out.revocation {
         None | Some(Ok(Revocation::Revoked)) => {
-            call::write(format!("Logged out of {name}.\n").as_bytes())
+            output::write(format!("Logged out of {name}.\n").as_bytes())
         }
-        Some(Ok(_)) => call::write(
+        Some(Ok(_)) => output::write(
             format!(
                 "Logged out of {name}. Its tokens stay valid until they expire, because {server} can't \
                  revoke tokens.\n"

@@ -1,18 +1,58 @@
 //! `call`: sends one XRPC request to the account's server, with a stored session.
 
 use std::fs;
-use std::io::{self, Write};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use atproto_oauth_core::xrpc;
 use atproto_sansio::Body;
+use clap::Args;
 use http::Request;
 use serde_json::{Map, Value};
 
-use crate::accounts;
-use crate::arguments::Call;
-use crate::failure::{CONFIGURATION, Failure, USAGE};
-use crate::network;
+use crate::account::accounts;
+use crate::arguments::Common;
+use crate::failure::{Failure, USAGE};
+use crate::{network, output};
+
+#[derive(Args, Debug)]
+pub(crate) struct Call {
+    /// Name of the XRPC method, for example com.atproto.server.getSession
+    pub(crate) nsid: String,
+
+    /// Parameters as key=text; for the input of a procedure also key:=json. With --file, they are
+    /// parameters in the URL
+    #[arg(value_name = "KEY=VALUE")]
+    pub(crate) params: Vec<String>,
+
+    /// Call the method as a procedure (POST); by default, the verb in its name decides
+    #[arg(long, conflicts_with = "query")]
+    pub(crate) procedure: bool,
+
+    /// Call the method as a query (GET); by default, the verb in its name decides
+    #[arg(long)]
+    pub(crate) query: bool,
+
+    /// File to send as the request body, for example to com.atproto.repo.uploadBlob
+    #[arg(long, value_name = "FILE", conflicts_with = "query", requires = "content_type")]
+    pub(crate) file: Option<PathBuf>,
+
+    /// Media type of the file, for example image/png
+    #[arg(long, value_name = "TYPE", requires = "file")]
+    pub(crate) content_type: Option<String>,
+
+    /// Service to which the account's server forwards the call, for example
+    /// did:web:api.bsky.app#bsky_appview
+    #[arg(long, value_name = "DID#SERVICE")]
+    pub(crate) proxy: Option<String>,
+
+    /// Account to call the method for, if several are logged in
+    #[arg(long, env = "ATPROTO_OAUTH_ACCOUNT", value_name = "HANDLE|DID")]
+    pub(crate) account: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
 
 pub(crate) fn run(call: &Call) -> Result<(), Failure> {
     let common = &call.common;
@@ -30,7 +70,7 @@ pub(crate) fn run(call: &Call) -> Result<(), Failure> {
     }
     let reply = reply.map_err(|error| network::explain(error, common, &places))?;
     xrpc::check(&reply.response)?;
-    print(reply.response.body())
+    output::print(reply.response.body())
 }
 
 /// Time in which tokens are saved after the store has failed.
@@ -101,22 +141,6 @@ fn input(params: &[String]) -> Result<Value, Failure> {
 
 fn no_value(param: &str) -> Failure {
     Failure::new(USAGE, format!("the parameter `{param}` is not KEY=VALUE"))
-}
-
-fn print(body: &[u8]) -> Result<(), Failure> {
-    match serde_json::from_slice::<Value>(body) {
-        Ok(json) => write(format!("{json:#}\n").as_bytes()),
-        Err(_) => write(body),
-    }
-}
-
-/// Writes to stdout. It is no failure if the reader has closed the pipe.
-pub(crate) fn write(bytes: &[u8]) -> Result<(), Failure> {
-    let mut out = io::stdout().lock();
-    out.write_all(bytes).and_then(|()| out.flush()).or_else(|error| match error.kind() {
-        io::ErrorKind::BrokenPipe => Ok(()),
-        _ => Err(Failure::new(CONFIGURATION, format!("can't write to stdout: {error}"))),
-    })
 }
 
 #[cfg(test)]

@@ -1,0 +1,9 @@
+//! Verbs that use the sessions of accounts.
+
+pub(crate) mod accounts;
+pub(crate) mod call;
+pub(crate) mod listener;
+pub(crate) mod login;
+pub(crate) mod logout;
+pub(crate) mod page;
+pub(crate) mod store;

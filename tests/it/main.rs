@@ -17,6 +17,7 @@ mod malformed;
 mod managed;
 mod one_dependency;
 mod options;
+mod permissions;
 mod replayer;
 mod response_mode;
 mod sandbox;

@@ -39,6 +39,8 @@ pub use crate::login::pending::Pending;
 pub use crate::login::prompt::{Prompt, ResponseMode};
 pub use crate::login::subject::Subject;
 pub use crate::origin::{Origin, OriginError};
+pub use crate::permission;
+pub use crate::scope::lint::{ScopeFinding, ScopeFindingCode};
 pub use crate::scope::{ScopeError, Scopes};
 pub use crate::session::Session;
 pub use crate::session::refresh::{Refresh, RefreshError, Refreshed, SessionEffect};

@@ -1,6 +1,10 @@
-//! Lists of scopes. A scope is compared as a string; its permissions are not interpreted.
+//! Lists of scopes, which servers compare as strings. The meaning of a scope is in
+//! [`permission`](crate::permission).
 //!
 //! RFC 6749 section 3.3; atproto OAuth, «Authorization Scopes».
+
+mod grant;
+pub(crate) mod lint;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -89,7 +93,7 @@ impl Scopes {
         Self::well_formed(&tokens.join(" "))
     }
 
-    /// Whether the list has exactly this scope; parameters of a scope are not interpreted.
+    /// Whether the list has exactly this scope, in the same spelling; see [`allows`](Self::allows).
     pub fn contains(&self, token: &str) -> bool {
         self.0.iter().any(|own| own == token)
     }

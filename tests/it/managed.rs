@@ -297,7 +297,7 @@ fn an_async_upload_is_repeated_with_a_new_body() {
     assert_eq!([opened.load(Ordering::SeqCst), refreshes.load(Ordering::SeqCst)], [2, 1]);
 }
 
-/// A store that takes logins, and no sessions.
+/// A store that says of each session that it can't be saved, although it is.
 struct LoginsOnly(MemoryStore);
 
 impl Store for LoginsOnly {
@@ -312,7 +312,10 @@ impl Store for LoginsOnly {
         expires_at: Option<UnixTime>,
     ) -> Result<Saved, StoreError> {
         match key.starts_with("session/") {
-            true => Err(StoreError::new(StoreErrorKind::TooLarge, "no room for sessions")),
+            // The record is there all the same.
+            true => Store::save(&self.0, key, value, expect, expires_at).and_then(|_| {
+                Err(StoreError::new(StoreErrorKind::TooLarge, "no room for sessions"))
+            }),
             false => Store::save(&self.0, key, value, expect, expires_at),
         }
     }
@@ -354,5 +357,7 @@ fn the_tokens_of_a_login_that_cannot_be_stored_are_revoked() {
         let told = failed.to_string();
         assert!(told.contains("no room for sessions"), "{told}");
         assert_eq!(told.contains("revoking them failed"), !server_works, "{told}");
+        let did = served.sandbox().did(ALICE).unwrap().parse().unwrap();
+        assert!(app.list(&did).unwrap().is_empty(), "no record stays of a login that failed");
     }
 }

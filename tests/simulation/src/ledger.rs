@@ -29,6 +29,8 @@ pub(crate) struct Track {
     /// Reasons for which the session may end.
     pub(crate) excuses: BTreeSet<Excuse>,
     pub(crate) ended: Option<DeletedCause>,
+    /// Whether the login was told to have succeeded.
+    created: bool,
     /// Whether a logout was asked for.
     pub(crate) logged_out: bool,
     /// Whether a logout was told, and whether its revocation succeeded.
@@ -54,6 +56,8 @@ pub(crate) enum Excuse {
     EndedByServer,
     /// The account moved to another server.
     Migrated,
+    /// Its login could not be stored in time, so its tokens were revoked, and its user was told.
+    LoginFailed,
 }
 
 /// Numbers of what happened, over all schedules.
@@ -131,6 +135,15 @@ impl Ledger {
         self.unsaved.push(Unsaved { key, host, token: new.to_owned() });
     }
 
+    /// A process asks the server to revoke a token. If the session is known, was not created for its user,
+    /// and nobody asked for its logout, its login has failed.
+    pub(crate) fn revoked(&mut self, token: &str) {
+        let Some(key) = self.owner(token) else { return };
+        if self.tracks.get(&key).is_some_and(|track| !track.logged_out && !track.created) {
+            self.excuse(&key, Excuse::LoginFailed);
+        }
+    }
+
     /// The holders among `hosts` can't save in time, for this reason.
     pub(crate) fn excuse_holders(&mut self, hosts: impl Fn(usize) -> bool, excuse: Excuse) {
         let held: Vec<_> = self.unsaved.iter().filter(|held| hosts(held.host)).collect();
@@ -171,7 +184,10 @@ impl Ledger {
     pub(crate) fn told(&mut self, event: &SessionEvent) {
         let key = &event.key;
         match &event.change {
-            SessionChange::Created => self.counts.logins += 1,
+            SessionChange::Created => {
+                self.counts.logins += 1;
+                self.tracks.entry(key.clone()).or_default().created = true;
+            }
             SessionChange::LoggedOut(revocation) => {
                 let is_revoked = revocation.is_ok();
                 let track = self.tracks.entry(key.clone()).or_default();
@@ -219,7 +235,7 @@ fn is_explained(cause: DeletedCause, track: &Track) -> bool {
         }
         DeletedCause::RestoredFromBackup => has(&[Excuse::Restored]),
         DeletedCause::Revoked => {
-            has(&[Excuse::EndedByServer, Excuse::Restored]) || track.logged_out
+            has(&[Excuse::EndedByServer, Excuse::Restored, Excuse::LoginFailed]) || track.logged_out
         }
         _ => false,
     }

@@ -325,6 +325,7 @@ fn judge(
             }
         }
         Err(Error::Session(SessionError::NeedsReauth(_))) if has(Excuse::Migrated) => Ok(()),
+        Err(Error::Session(SessionError::NotFound)) if has(Excuse::LoginFailed) => Ok(()),
         // The plan may have asked for a logout that did not get through, and the sweep is to come.
         Err(Error::Session(SessionError::LoggedOut | SessionError::NotFound))
             if track.logged_out =>

@@ -1,5 +1,6 @@
 //! One schedule: processes, a store, a network, and everything that goes wrong between them.
 
+use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::time::Duration;
@@ -357,6 +358,10 @@ impl World {
         });
         if is_token {
             self.observe(at, &body, result.as_ref().ok(), loses_answer);
+        } else if path == "/oauth/revoke"
+            && let Some(token) = field(&body, "token")
+        {
+            self.ledger.revoked(&token);
         }
         if loses_answer {
             let error = TransportError::new(Phase::MaybeSent, "the connection broke");
@@ -376,10 +381,7 @@ impl World {
         response: Option<&Response<Bytes>>,
         loses_answer: bool,
     ) {
-        let field = |name: &str| {
-            form_urlencoded::parse(form).find(|(found, _)| found == name).map(|(_, value)| value)
-        };
-        let Some(spent) = field("refresh_token") else { return };
+        let Some(spent) = field(form, "refresh_token") else { return };
         let success = response.filter(|response| response.status().is_success());
         let json =
             success.and_then(|response| serde_json::from_slice::<Value>(response.body()).ok());
@@ -490,3 +492,8 @@ impl World {
 
 /// Time for which a holder or the store may fail without an excuse: less than the reserve of a lease.
 const SHORT: Duration = Duration::from_secs(5);
+
+/// The value of a form's field.
+fn field<'a>(form: &'a [u8], name: &str) -> Option<Cow<'a, str>> {
+    form_urlencoded::parse(form).find(|(found, _)| found == name).map(|(_, value)| value)
+}

@@ -24,10 +24,11 @@ fn two_processes_that_ignore_compare_and_set_lose_a_session() {
 }
 
 /// Seeds that have found a fault: tokens that were saved late, a login in flight for minutes, a lease that was
-/// taken over and given back, and tokens that were saved again over the lease of another run.
+/// taken over and given back, tokens that were saved again over the lease of another run, and the record of
+/// a login that failed.
 #[test]
 fn schedules_that_have_failed_before_keep_all_rules() {
-    for seed in [305_018, 1_013_392, 1_033_950, 3_011_195] {
+    for seed in [305_018, 436_233, 1_013_392, 1_033_950, 3_011_195] {
         if let Err(violation) = run(seed, None) {
             panic!("seed {seed}: {violation}");
         }

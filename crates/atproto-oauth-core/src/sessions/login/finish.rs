@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Load ── the right browser ──▶ Take ──▶ Exchange ──▶ Save ──▶ Others ──▶ Tell ──▶ FinishedLogin
-//!   ▲                            │                      └── the store fails ──▶ Revoke ──▶ error
+//!   ▲                            │                      └── the store fails ──▶ Revoke ──▶ Remove ──▶ error
 //!   └── conflict, or no answer ──┘
 //! ```
 //!
@@ -95,13 +95,42 @@ enum State {
     Load,
     Loading(Ticket<Option<Record>>),
     Pause(Ticket<()>),
-    Taking { record: Box<LoginRecord>, save: Ticket<Saved> },
-    Exchange { exchange: Box<ExchangeCode>, deleted: Ticket<Deleted> },
-    Save { save: Box<SaveTokens>, tokens: Box<Tokens>, login: Box<LoggedIn> },
-    Revoke { revoke: Box<Revoke>, deadline: Duration, failed: Box<FinishLoginError> },
-    Others { listing: Ticket<Listing>, login: Box<LoggedIn> },
-    Ending { begun: Vec<SharedTicket<()>>, next: Option<String>, login: Box<LoggedIn> },
-    Tell { tell: Tell, result: Box<FinishResult> },
+    Taking {
+        record: Box<LoginRecord>,
+        save: Ticket<Saved>,
+    },
+    Exchange {
+        exchange: Box<ExchangeCode>,
+        deleted: Ticket<Deleted>,
+    },
+    Save {
+        save: Box<SaveTokens>,
+        tokens: Box<Tokens>,
+        login: Box<LoggedIn>,
+    },
+    Revoke {
+        revoke: Box<Revoke>,
+        key: SessionKey,
+        deadline: Duration,
+        failed: Box<FinishLoginError>,
+    },
+    Remove {
+        removed: Ticket<Deleted>,
+        failed: Box<FinishLoginError>,
+    },
+    Others {
+        listing: Ticket<Listing>,
+        login: Box<LoggedIn>,
+    },
+    Ending {
+        begun: Vec<SharedTicket<()>>,
+        next: Option<String>,
+        login: Box<LoggedIn>,
+    },
+    Tell {
+        tell: Tell,
+        result: Box<FinishResult>,
+    },
 }
 
 type Next = Result<Step<State, FinishedLogin>, FinishLoginError>;
@@ -196,15 +225,23 @@ impl Finish {
                 }
                 Poll::Ready(Ok(_)) => Step::Next(self.replace_others(login, cx)),
             },
-            State::Revoke { mut revoke, deadline, mut failed } => {
+            State::Revoke { mut revoke, key, deadline, mut failed } => {
                 match cx.extend_until(deadline, |cx| revoke.poll(cx)) {
-                    Poll::Pending => Step::Wait(State::Revoke { revoke, deadline, failed }),
+                    Poll::Pending => Step::Wait(State::Revoke { revoke, key, deadline, failed }),
                     Poll::Ready(revoked) => {
                         failed.revocation = Some(revoked.map_err(Box::new));
-                        return Err(*failed);
+                        // A save without an answer may have stored the session all the same.
+                        let deadline = cx.elapsed().saturating_add(revoke::TIME);
+                        let remove = |cx: &mut Cx<'_>| cx.delete(key.record(), Expect::Any);
+                        let removed = cx.extend_until(deadline, remove);
+                        Step::Next(State::Remove { removed, failed })
                     }
                 }
             }
+            State::Remove { removed, failed } => match cx.take(&removed) {
+                Poll::Pending => Step::Wait(State::Remove { removed, failed }),
+                Poll::Ready(_) => return Err(*failed),
+            },
             State::Others { listing, login } => match cx.take(&listing) {
                 Poll::Pending => Step::Wait(State::Others { listing, login }),
                 Poll::Ready(listing) => Step::Next(self.end_others(listing.ok(), login, cx)),
@@ -287,14 +324,16 @@ impl Finish {
         State::Save { save, tokens: Box::new(tokens), login: Box::new(login) }
     }
 
-    /// The store can't save the session: its tokens are revoked, and its user logs in again.
+    /// The store can't save the session: its tokens are revoked, its record is removed if there is one, and
+    /// its user logs in again.
     fn not_saved(&self, error: StoreError, login: LoggedIn, cx: &Cx<'_>) -> State {
         let LoggedIn { session, app_state, .. } = login;
+        let key = SessionKey::of(&session);
         let error = SessionError::NotSaved(error).into();
         let failed = Box::new(FinishLoginError { error, revocation: None, app_state });
         let revoke = Box::new(Revoke::new(Arc::clone(&self.managed.config), session));
         let deadline = cx.elapsed().saturating_add(revoke::TIME);
-        State::Revoke { revoke, deadline, failed }
+        State::Revoke { revoke, key, deadline, failed }
     }
 
     /// Lists the account's earlier sessions if they are to be logged out.

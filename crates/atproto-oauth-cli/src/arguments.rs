@@ -9,6 +9,11 @@ use url::Url;
 use crate::account::call::Call;
 use crate::account::login::Login;
 use crate::account::logout::Logout;
+use crate::account::sessions::Sessions;
+use crate::account::upload::Upload;
+use crate::account::whoami::Whoami;
+use crate::documents::scope::Scope;
+use crate::manual::Completions;
 use crate::sandbox::Sandbox;
 
 /// Logs in to AT Protocol accounts with OAuth, and calls methods of their servers.
@@ -27,6 +32,20 @@ pub(crate) enum Command {
     Call(Call),
     /// Log an account out, at its server and here
     Logout(Logout),
+    /// List, show, renew, export and import stored sessions
+    #[command(subcommand)]
+    Sessions(Sessions),
+    /// Ask the account's server who is logged in
+    Whoami(Whoami),
+    /// Upload a file to the account's server and print the reference of the blob
+    UploadBlob(Upload),
+    /// Explain scopes, normalize them, and check what they allow
+    #[command(subcommand)]
+    Scope(Scope),
+    /// Print completions for a shell
+    Completions(Completions),
+    /// Print the manual page
+    Man,
     /// Show a complete login step by step, in a temporary network on this machine
     Demo,
     /// Run an AT Protocol network on this machine, to test clients
@@ -101,14 +120,22 @@ mod tests {
             found.render_long_help().to_string()
         };
         for option in ["--sessions", "--plc-directory", "--nameserver", "--ca-certificate"] {
-            for (verb, is_listed) in
-                [("login", true), ("call", true), ("logout", true), ("demo", false)]
-            {
+            for (verb, is_listed) in [
+                ("login", true),
+                ("call", true),
+                ("logout", true),
+                ("whoami", true),
+                ("upload-blob", true),
+                ("demo", false),
+                ("man", false),
+            ] {
                 assert_eq!(help(verb).contains(option), is_listed, "{verb} {option}");
                 let value = "127.0.0.1:53";
                 let mut arguments = vec!["atproto-oauth", verb, option, value];
-                if verb == "call" {
-                    arguments.push("a.b.getC");
+                match verb {
+                    "call" => arguments.push("a.b.getC"),
+                    "upload-blob" => arguments.push("file"),
+                    _ => {}
                 }
                 let parsed = Arguments::try_parse_from(arguments);
                 let is_url = option == "--plc-directory";

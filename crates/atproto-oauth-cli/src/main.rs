@@ -3,7 +3,9 @@
 mod account;
 mod arguments;
 mod demo;
+mod documents;
 mod failure;
+mod manual;
 mod network;
 mod output;
 mod sandbox;
@@ -12,8 +14,9 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::account::{call, login, logout};
+use crate::account::{call, login, logout, sessions, upload, whoami};
 use crate::arguments::{Arguments, Command};
+use crate::documents::scope;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -21,6 +24,12 @@ fn main() -> ExitCode {
         Command::Login(options) => login::run(options),
         Command::Call(options) => call::run(options),
         Command::Logout(options) => logout::run(options),
+        Command::Sessions(verb) => sessions::run(verb),
+        Command::Whoami(options) => whoami::run(options),
+        Command::UploadBlob(options) => upload::run(options),
+        Command::Scope(verb) => scope::run(verb),
+        Command::Completions(options) => manual::completions(options),
+        Command::Man => manual::man(),
         Command::Demo => demo::run(),
         Command::Sandbox(options) => sandbox::run(options),
     };

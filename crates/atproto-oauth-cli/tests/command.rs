@@ -51,6 +51,16 @@ fn several_accounts_are_kept_and_logged_out() {
 }
 
 #[test]
+fn sessions_are_shown_renewed_and_moved() {
+    run(command::sessions_are_shown_renewed_and_moved);
+}
+
+#[test]
+fn a_file_is_uploaded() {
+    run(command::a_file_is_uploaded);
+}
+
+#[test]
 fn a_login_may_replace_the_earlier_ones() {
     run(command::a_login_may_replace_the_earlier_ones);
 }

@@ -47,6 +47,7 @@ pub use crate::session::refresh::{Refresh, RefreshError, Refreshed, SessionEffec
 pub use crate::session::request::{ResourceReply, ResourceRequest};
 pub use crate::session::revoke::{Revocation, Revoke};
 pub use crate::sessions::Sessions;
+pub use crate::sessions::add::AddSession;
 pub use crate::sessions::error::SessionsError;
 pub use crate::sessions::event::{SessionChange, SessionEvent, Unsaved};
 pub use crate::sessions::key::SessionKey;

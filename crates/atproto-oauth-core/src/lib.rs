@@ -47,6 +47,7 @@ pub use session::refresh::{Refresh, RefreshError, Refreshed, SessionEffect};
 pub use session::request::{ResourceReply, ResourceRequest};
 pub use session::revoke::{Revocation, Revoke};
 pub use sessions::Sessions;
+pub use sessions::add::AddSession;
 pub use sessions::error::SessionsError;
 pub use sessions::event::{SessionChange, SessionEvent, Unsaved};
 pub use sessions::key::SessionKey;

@@ -7,8 +7,8 @@ use std::time::Duration;
 use atproto_oauth_core::exports::Did;
 use atproto_oauth_core::{
     Authorize, BegunLogin, Binding, CallbackParams, Client, ConfigError, Error, FinishLoginError,
-    LoggedOut, OnRelogin, Renew, SessionEvent, SessionKey, Sessions, SessionsError, StoredSession,
-    Subject, Swept,
+    LoggedOut, OnRelogin, Renew, Session, SessionEvent, SessionKey, Sessions, SessionsError,
+    StoredSession, Subject, Swept,
 };
 use atproto_oauth_store::{AsyncStore, Split, Store};
 
@@ -171,6 +171,18 @@ impl OAuthClient {
             sessions.append(&mut page.sessions);
         }
         Ok(sessions)
+    }
+
+    /// Stores a session that was made elsewhere: by another program, with another store or library. From
+    /// then on the session belongs to this store; the place that it came from must not use it any more.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the session is of another client, if it is stored already with other tokens, or if the
+    /// store fails.
+    pub async fn add(&self, session: Session) -> Result<ManagedSession, SessionsError> {
+        let session = self.driver.run(self.sessions.add(session)).await?;
+        Ok(ManagedSession::new(self.clone(), session))
     }
 
     /// Logs a session out: revokes its tokens at the server, and deletes it from the store.

@@ -8,7 +8,8 @@ use std::time::Duration;
 use atproto_dpop::{Retry, RetryReason};
 use atproto_identity::Did;
 use atproto_oauth_core::{
-    Renew, Revocation, SessionChange, SessionError, SessionEvent, SessionKey, SessionsError,
+    Renew, Revocation, Session, SessionChange, SessionError, SessionEvent, SessionKey,
+    SessionsError,
 };
 use atproto_oauth_sandbox::{Fault, Seen};
 use atproto_sansio::{Body, Budget, Cx, Machine, SecretBytes};
@@ -37,6 +38,40 @@ fn a_session_lives_in_the_store_from_login_to_logout() {
     let again =
         managed.sandbox.run_in(&mut managed.process, managed.sessions.revoke(&key)).unwrap();
     assert!(again.revocation.is_none());
+}
+
+#[test]
+fn a_session_that_was_made_elsewhere_is_stored_and_goes_on() {
+    // A session of the same client, kept by another program as JSON.
+    let mut managed = Managed::new();
+    let key = managed.log_in(ALICE);
+    let json = managed.restore(&key).unwrap().to_json().unwrap();
+    let elsewhere = || Session::from_json(json.expose()).unwrap();
+    managed.sandbox.put_record(&format!("session/{key}"), None);
+    managed.changes();
+
+    let add = managed.sessions.add(elsewhere());
+    let added = managed.sandbox.run_in(&mut managed.process, add).unwrap();
+    assert_eq!(SessionKey::of(&added), key);
+    assert!(matches!(managed.changes()[..], [SessionChange::Created]));
+    // The same session again changes nothing.
+    let add = managed.sessions.add(elsewhere());
+    assert!(managed.sandbox.run_in(&mut managed.process, add).is_ok());
+
+    // Once its tokens are renewed, the old ones must not take their place.
+    managed.sandbox.advance(Duration::from_secs(2 * 60 * 60));
+    let renewed = managed.restore(&key).unwrap();
+    let add = managed.sessions.add(elsewhere());
+    let refused = managed.sandbox.run_in(&mut managed.process, add).unwrap_err();
+    assert_eq!(refused.error, SessionError::AlreadyStored.into());
+    let stored = managed.restore(&key).unwrap();
+    assert_eq!(stored.access_token().expose(), renewed.access_token().expose());
+
+    // A session of another client is refused.
+    let other = json.expose().replace("http://localhost?", "http://localhost/?");
+    let add = managed.sessions.add(Session::from_json(&other).unwrap());
+    let refused = managed.sandbox.run_in(&mut managed.process, add).unwrap_err();
+    assert_eq!(refused.error, SessionError::OtherClient.into());
 }
 
 #[test]

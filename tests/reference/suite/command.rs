@@ -31,3 +31,13 @@ fn a_denied_login_has_its_own_exit_code() {
 fn several_accounts_are_kept_and_logged_out() {
     run(command::several_accounts_are_kept_and_logged_out);
 }
+
+#[test]
+fn sessions_are_shown_renewed_and_moved() {
+    run(command::sessions_are_shown_renewed_and_moved);
+}
+
+#[test]
+fn a_file_is_uploaded() {
+    run(command::a_file_is_uploaded);
+}

@@ -197,6 +197,114 @@ pub fn several_accounts_are_kept_and_logged_out(command: &Command<'_>) {
     assert!(told.contains("no account is logged in; run `atproto-oauth login` first"), "{told}");
 }
 
+pub fn sessions_are_shown_renewed_and_moved(command: &Command<'_>) {
+    let alice = command.stage.account("alice");
+    let folder = tempfile::tempdir().unwrap();
+    let [here, there] = ["here", "there"].map(|name| folder.path().join(name));
+    let (code, told) = command.run(&here, &["sessions", "list"]);
+    assert_eq!((code, &told[..]), (Some(0), "No account is logged in.\n"));
+    let (code, printed, _) = command.log_in(&here, |url| command.approve(url));
+    assert_eq!(code, Some(0), "{printed}");
+
+    let (_, listed) = command.run(&here, &["sessions", "list"]);
+    let begins = format!("{}  {}  valid for ", alice.handle, alice.pds);
+    assert!(listed.starts_with(&begins) && listed.lines().count() == 1, "{listed}");
+    let (_, listed) = command.run(&here, &["sessions", "list", "--json"]);
+    let listed: Value = serde_json::from_str(&listed).unwrap();
+    let (_, shown) = command.run(&here, &["sessions", "show", "--json"]);
+    let shown: Value = serde_json::from_str(&shown).unwrap();
+    assert_eq!(listed["sessions"], serde_json::json!([shown]));
+    let members: Vec<_> = shown.as_object().unwrap().keys().cloned().collect();
+    let expected = [
+        "can_refresh",
+        "client_id",
+        "created_at",
+        "did",
+        "expires_at",
+        "handle",
+        "issuer",
+        "kid",
+        "pds",
+        "scopes",
+        "session_id",
+        "updated_at",
+    ];
+    assert_eq!(members, expected);
+    let (_, shown) = command.run(&here, &["sessions", "show", &alice.handle]);
+    let names: Vec<_> = shown.lines().filter_map(|line| line.split(':').next()).collect();
+    let expected = [
+        "account",
+        "DID",
+        "session",
+        "PDS",
+        "issuer",
+        "client",
+        "client key",
+        "scopes",
+        "logged in",
+        "renewed",
+        "access token",
+    ];
+    assert_eq!(names, expected);
+
+    let (code, told) = command.run(&here, &["whoami"]);
+    let expected = format!("{} ({}) at {}\n", alice.handle, alice.did, alice.pds);
+    assert_eq!((code, told), (Some(0), expected));
+    let (_, told) = command.run(&here, &["whoami", "--json"]);
+    let told: Value = serde_json::from_str(&told).unwrap();
+    assert_eq!(
+        told,
+        serde_json::json!({"did": alice.did, "handle": alice.handle, "pds": alice.pds})
+    );
+
+    command.stage.clear_log();
+    let (code, told) = command.run(&here, &["sessions", "refresh"]);
+    assert!(code == Some(0) && told.contains("valid for"), "{told}");
+    let log = command.stage.log(&alice.issuer);
+    assert!(
+        log.iter().any(|seen| seen.path == "/oauth/token" && seen.status == Some(200)),
+        "{log:?}"
+    );
+
+    // The session moves to another store.
+    let file = folder.path().join("alice.json");
+    let file = file.to_str().unwrap();
+    let (code, told) = command.run(&here, &["sessions", "export", "--output", file]);
+    assert!(code == Some(0) && told.starts_with(&format!("Wrote: {file}\n")), "{told}");
+    let (code, told) = command.call(&here, &["com.atproto.server.getSession"]);
+    assert_eq!(code, Some(6), "{told}");
+    let (code, told) = command.run(&there, &["sessions", "import", file]);
+    let expected = format!("The session of {} is stored.\n", alice.handle);
+    assert_eq!((code, told), (Some(0), expected));
+    let (code, told) = command.call(&there, &["com.atproto.server.getSession"]);
+    assert_eq!(code, Some(0), "{told}");
+    // A file is not overwritten, and what is no session is refused without a word of it.
+    let (code, told) = command.run(&there, &["sessions", "export", "--output", file]);
+    assert!(code == Some(3) && told.contains("exists"), "{told}");
+    std::fs::write(file, r#"{"refresh_token": "hunter2"}"#).unwrap();
+    let (code, told) = command.run(&there, &["sessions", "import", file]);
+    assert!(code == Some(3) && !told.contains("hunter2"), "{told}");
+    let (code, told) = command.run(&there, &["sessions", "revoke"]);
+    assert_eq!((code, told), (Some(0), format!("Logged out of {}.\n", alice.handle)));
+}
+
+pub fn a_file_is_uploaded(command: &Command<'_>) {
+    let folder = tempfile::tempdir().unwrap();
+    let sessions = folder.path().join("sessions");
+    let (code, printed, _) = command.log_in(&sessions, |url| command.approve(url));
+    assert_eq!(code, Some(0), "{printed}");
+    let file = folder.path().join("note.txt");
+    std::fs::write(&file, vec![b'a'; 300_000]).unwrap();
+    let file = file.to_str().unwrap();
+    let (code, told) =
+        command.run(&sessions, &["upload-blob", file, "--content-type", "text/plain"]);
+    assert_eq!(code, Some(0), "{told}");
+    let blob: Value = serde_json::from_str(&told).unwrap();
+    assert_eq!((&blob["$type"], &blob["size"]), (&"blob".into(), &300_000.into()), "{told}");
+    let (code, told) = command.run(&sessions, &["upload-blob", "no-such-file"]);
+    assert_eq!(code, Some(3), "{told}");
+}
+
 pub fn a_login_may_replace_the_earlier_ones(command: &Command<'_>) {
     let folder = tempfile::tempdir().unwrap();
     let sessions = folder.path().join("sessions");

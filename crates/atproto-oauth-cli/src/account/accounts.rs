@@ -1,11 +1,16 @@
 //! The accounts that are logged in, and the one that an option names.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use atproto_oauth_core::{Session, SessionKey};
-use atproto_oauth_ureq::OAuthClient;
+use atproto_oauth_core::{ResourceReply, Session, SessionKey, SessionsError, xrpc};
+use atproto_oauth_ureq::{ManagedSession, OAuthClient};
+use atproto_sansio::Body;
+use http::Request;
 
+use crate::arguments::Common;
 use crate::failure::{Failure, SESSION_OVER, USAGE};
+use crate::network;
 
 /// A stored session, of any client.
 #[derive(Clone, Debug)]
@@ -14,8 +19,46 @@ pub(crate) struct Stored {
     pub(crate) session: Arc<Session>,
 }
 
+/// All sessions in the store of the options.
+pub(crate) fn of_store(common: &Common) -> Result<Vec<Stored>, Failure> {
+    all(&network::app(network::any_client(common)?, common)?)
+}
+
+/// Sends `request` with the first of the sessions. Returns its tokens as they are afterwards.
+pub(crate) fn send(
+    sessions: Vec<Stored>,
+    request: Request<Body>,
+    common: &Common,
+) -> Result<(Stored, ResourceReply), Failure> {
+    send_within(sessions, common, |session| session.request(request))
+}
+
+/// Runs `work` with the first of the sessions.
+pub(crate) fn send_within(
+    mut sessions: Vec<Stored>,
+    common: &Common,
+    work: impl FnOnce(&ManagedSession) -> Result<ResourceReply, SessionsError>,
+) -> Result<(Stored, ResourceReply), Failure> {
+    let stored = sessions.swap_remove(0);
+    let app = network::app(network::client_of(&stored.session, common)?, common)?;
+    let places = network::places(&stored.session);
+    let places = places.each_ref().map(String::as_str);
+    let restored = app.restore(&stored.key);
+    let reply = restored.and_then(|session| Ok((work(&session)?, session)));
+    if reply.as_ref().is_err_and(|error| error.unsaved.is_some()) {
+        // The new tokens are the only ones, so the store gets some more time.
+        app.shutdown_within(SAVING);
+    }
+    let (reply, session) = reply.map_err(|error| network::explain(error, common, &places))?;
+    xrpc::check(&reply.response)?;
+    Ok((Stored { key: stored.key, session: session.at_hand() }, reply))
+}
+
+/// Time in which tokens are saved after the store has failed.
+const SAVING: Duration = Duration::from_secs(30);
+
 /// All stored sessions. A record that can't be read is reported, and left out.
-pub(crate) fn all(app: &OAuthClient) -> Result<Vec<Stored>, Failure> {
+fn all(app: &OAuthClient) -> Result<Vec<Stored>, Failure> {
     let mut found = Vec::new();
     let mut after: Option<String> = None;
     loop {

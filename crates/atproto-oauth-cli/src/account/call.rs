@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use atproto_oauth_core::xrpc;
 use atproto_sansio::Body;
@@ -13,7 +12,7 @@ use serde_json::{Map, Value};
 use crate::account::accounts;
 use crate::arguments::Common;
 use crate::failure::{Failure, USAGE};
-use crate::{network, output};
+use crate::output;
 
 #[derive(Args, Debug)]
 pub(crate) struct Call {
@@ -57,24 +56,10 @@ pub(crate) struct Call {
 pub(crate) fn run(call: &Call) -> Result<(), Failure> {
     let common = &call.common;
     let request = request(call)?;
-    let all = accounts::all(&network::app(network::any_client(common)?, common)?)?;
-    let stored = accounts::of_account(all, call.account.as_deref())?.swap_remove(0);
-    let app = network::app(network::client_of(&stored.session, common)?, common)?;
-
-    let places = network::places(&stored.session);
-    let places = places.each_ref().map(String::as_str);
-    let reply = app.restore(&stored.key).and_then(|session| session.request(request));
-    if reply.as_ref().is_err_and(|error| error.unsaved.is_some()) {
-        // The new tokens are the only ones, so the store gets some more time.
-        app.shutdown_within(SAVING);
-    }
-    let reply = reply.map_err(|error| network::explain(error, common, &places))?;
-    xrpc::check(&reply.response)?;
+    let sessions = accounts::of_account(accounts::of_store(common)?, call.account.as_deref())?;
+    let (_, reply) = accounts::send(sessions, request, common)?;
     output::print(reply.response.body())
 }
-
-/// Time in which tokens are saved after the store has failed.
-const SAVING: Duration = Duration::from_secs(30);
 
 fn request(call: &Call) -> Result<Request<Body>, Failure> {
     let request = if let (Some(path), Some(content_type)) = (&call.file, &call.content_type) {

@@ -6,4 +6,7 @@ pub(crate) mod listener;
 pub(crate) mod login;
 pub(crate) mod logout;
 pub(crate) mod page;
+pub(crate) mod sessions;
 pub(crate) mod store;
+pub(crate) mod upload;
+pub(crate) mod whoami;

@@ -48,6 +48,10 @@ pub enum SessionError {
     /// The session was logged out.
     #[error("the session was logged out; log in again")]
     LoggedOut,
+    /// The store has this session already, with other tokens. The stored ones are newer, or the session
+    /// was logged out.
+    #[error("the store has this session already, with other tokens: use that, or log it out first")]
+    AlreadyStored,
     /// The session has ended while it was used, and its record is deleted.
     #[error("the session has ended, because {0}; log in again")]
     Ended(DeletedCause),
@@ -116,6 +120,7 @@ impl SessionError {
             | Self::TokenRefused => true,
             Self::NoSuchKey { .. }
             | Self::SharedKey
+            | Self::AlreadyStored
             | Self::RetryLater { .. }
             | Self::NotSaved(_) => false,
         }

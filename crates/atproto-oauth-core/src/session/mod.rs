@@ -136,6 +136,11 @@ impl Session {
         &self.client_id
     }
 
+    /// How the client authenticates for this session: in the way in which it was begun.
+    pub fn auth_method(&self) -> &AuthMethod {
+        &self.auth
+    }
+
     /// The authorization server that issued the tokens.
     pub fn issuer(&self) -> &Origin {
         &self.issuer

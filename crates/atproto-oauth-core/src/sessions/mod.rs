@@ -4,6 +4,7 @@
 //! procedures that they are built on. Finishing a login, refreshing and logging out are shared
 //! machines, so that they go on to their end if their asker is dropped.
 
+pub(crate) mod add;
 mod back_off;
 mod clock;
 mod ensure;
@@ -32,6 +33,7 @@ use crate::client::Client;
 use crate::login::authorize::Authorize;
 use crate::login::callback::CallbackParams;
 use crate::session::Session;
+use crate::sessions::add::AddSession;
 use crate::sessions::key::SessionKey;
 use crate::sessions::log_out::LogOut;
 use crate::sessions::login::begin::BeginLogin;
@@ -82,6 +84,11 @@ impl Sessions {
     /// browser of the callback has brought along.
     pub fn callback(&self, params: CallbackParams, binding: Binding) -> FinishLogin {
         FinishLogin::new(self.0.clone(), params, binding)
+    }
+
+    /// Stores a session that was made elsewhere, for example with another store.
+    pub fn add(&self, session: Session) -> AddSession {
+        AddSession::new(self.0.clone(), session)
     }
 
     /// Loads a session, and renews it if needed.

@@ -1,0 +1,308 @@
+//! `sessions`: lists and shows the stored sessions, renews them, and moves them to and from files.
+
+use std::fmt::Write as _;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use atproto_oauth_core::{AuthMethod, Renew, Session};
+use atproto_oauth_ureq::store::{Deleted, Expect, Store, StoreError};
+use atproto_sansio::{System, UnixTime};
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use crate::account::accounts::{self, Stored};
+use crate::account::logout::{self, Logout};
+use crate::account::store;
+use crate::arguments::Common;
+use crate::failure::{CONFIGURATION, Failure, SESSION_OVER, USAGE};
+use crate::network;
+use crate::output::{self, Format};
+
+/// The verbs below `sessions`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Sessions {
+    /// List the accounts that are logged in, with their sessions
+    List(List),
+    /// Show one session, without its secrets
+    Show(One),
+    /// Renew the tokens of a session now
+    Refresh(One),
+    /// Log an account out, at its server and here (the same as `logout`)
+    Revoke(Logout),
+    /// Write a session with its secrets to a file, to move it to another program
+    Export(Export),
+    /// Store a session from a file of `sessions export`
+    Import(Import),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct List {
+    #[command(flatten)]
+    format: Format,
+
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct One {
+    /// Account of the session, if several are logged in; if it has several sessions, the newest is meant
+    #[arg(value_name = "HANDLE|DID", env = "ATPROTO_OAUTH_ACCOUNT")]
+    account: Option<String>,
+
+    #[command(flatten)]
+    format: Format,
+
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Export {
+    /// Account of the session, if several are logged in
+    #[arg(value_name = "HANDLE|DID", env = "ATPROTO_OAUTH_ACCOUNT")]
+    account: Option<String>,
+
+    /// New file for the session, readable by you only; - prints the session
+    #[arg(long, value_name = "FILE")]
+    output: PathBuf,
+
+    /// Keep the session here, too. Its refresh token is single-use, so only one of the two places can go on
+    /// with it
+    #[arg(long)]
+    keep: bool,
+
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Import {
+    /// File of `sessions export`; - reads standard input
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+
+    #[command(flatten)]
+    common: Common,
+}
+
+pub(crate) fn run(verb: &Sessions) -> Result<(), Failure> {
+    match verb {
+        Sessions::List(options) => list(options),
+        Sessions::Show(options) => show(options),
+        Sessions::Refresh(options) => refresh(options),
+        Sessions::Revoke(options) => logout::run(options),
+        Sessions::Export(options) => export(options),
+        Sessions::Import(options) => import(options),
+    }
+}
+
+fn list(options: &List) -> Result<(), Failure> {
+    let mut all = accounts::of_store(&options.common)?;
+    all.sort_by_cached_key(|stored| stored.key.to_string());
+    let now = System::now();
+    let mut text = String::new();
+    for stored in &all {
+        let session = &stored.session;
+        let name = accounts::name(session);
+        let _ = writeln!(text, "{name}  {}  {}", session.pds(), lifetime(session, now));
+    }
+    if all.is_empty() {
+        text.push_str("No account is logged in.\n");
+    }
+    let json: Vec<_> = all.iter().map(described).collect();
+    options.format.print(&text, &json!({ "sessions": json }))
+}
+
+fn show(options: &One) -> Result<(), Failure> {
+    let stored = one(&options.common, options.account.as_deref())?;
+    let (session, now) = (&stored.session, System::now());
+    let mut text = String::new();
+    let mut line = |name: &str, value: &str| {
+        let _ = writeln!(text, "{:<16}{value}", format!("{name}:"));
+    };
+    line("account", accounts::name(session));
+    line("DID", session.did().as_str());
+    line("session", session.session_id());
+    line("PDS", session.pds().as_str());
+    line("issuer", session.issuer().as_str());
+    line("client", session.client_id());
+    line("client key", &key_of(session));
+    line("scopes", &session.scopes().to_string());
+    line("logged in", &ago(session.created_at(), now));
+    line("renewed", &ago(session.updated_at(), now));
+    line("access token", lifetime(session, now).as_str());
+    options.format.print(&text, &described(&stored))
+}
+
+fn refresh(options: &One) -> Result<(), Failure> {
+    let common = &options.common;
+    let stored = one(common, options.account.as_deref())?;
+    let app = network::app(network::client_of(&stored.session, common)?, common)?;
+    let places = network::places(&stored.session);
+    let places = places.each_ref().map(String::as_str);
+    let renewed = app
+        .restore_with(&stored.key, Renew::Always)
+        .map_err(|error| network::explain(error, common, &places))?;
+    let stored = Stored { session: renewed.at_hand(), ..stored };
+    let name = accounts::name(&stored.session);
+    let text = format!("{name}: {}\n", lifetime(&stored.session, System::now()));
+    options.format.print(&text, &described(&stored))
+}
+
+fn export(options: &Export) -> Result<(), Failure> {
+    let common = &options.common;
+    let stored = one(common, options.account.as_deref())?;
+    let (store, record) = (store::open(common)?, format!("session/{}", stored.key));
+    let failed = |error: StoreError| Failure::new(CONFIGURATION, error.to_string());
+    let before = store.load(&record).map_err(failed)?;
+    // The tokens are read after the version: if they are renewed meanwhile, nothing is removed.
+    let stored = one(common, options.account.as_deref())?;
+    let json = stored.session.to_json()?;
+    let name = accounts::name(&stored.session);
+    if options.output == Path::new("-") {
+        output::write(format!("{}\n", json.expose()).as_bytes())?;
+    } else {
+        write_new(&options.output, json.expose().as_bytes())?;
+        output::write(format!("Wrote: {}\n", options.output.display()).as_bytes())?;
+    }
+    if options.keep {
+        eprintln!("The session of {name} stays here, too: use it in one place only.");
+        return Ok(());
+    }
+    let expect = before.map_or(Expect::Absent, |before| Expect::Version(before.version));
+    match store.delete(&record, expect).map_err(failed)? {
+        Deleted::Conflict => Err(Failure::new(
+            SESSION_OVER,
+            format!("another process has renewed the session of {name} meanwhile: export it again"),
+        )),
+        _ => {
+            eprintln!("The session of {name} is no longer here. `sessions import` brings it back.");
+            Ok(())
+        }
+    }
+}
+
+/// Writes a file that did not exist, readable by its owner only.
+fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let written = options.open(path).and_then(|mut file| {
+        file.write_all(bytes)?;
+        file.sync_all()
+    });
+    written.map_err(|error| Failure::file("the file", path, &error))
+}
+
+fn import(options: &Import) -> Result<(), Failure> {
+    let common = &options.common;
+    let session = Session::from_json(&read(&options.file)?)
+        .map_err(|error| Failure::new(CONFIGURATION, error.to_string()))?;
+    let app = network::app(network::client_of(&session, common)?, common)?;
+    let name = accounts::name(&session).to_owned();
+    app.add(session)?;
+    output::write(format!("The session of {name} is stored.\n").as_bytes())
+}
+
+fn read(path: &Path) -> Result<String, Failure> {
+    let mut text = String::new();
+    let read = match path == Path::new("-") {
+        true => io::stdin().lock().take(MAX).read_to_string(&mut text),
+        false => File::open(path).and_then(|file| file.take(MAX).read_to_string(&mut text)),
+    };
+    read.map_err(|error| Failure::file("the session in", path, &error))?;
+    match text.trim().is_empty() {
+        true => Err(Failure::new(USAGE, format!("{} is empty", path.display()))),
+        false => Ok(text),
+    }
+}
+
+/// Most bytes of a session that is read.
+const MAX: u64 = 1024 * 1024;
+
+/// The newest session of the account that is named, or of the only one.
+fn one(common: &Common, account: Option<&str>) -> Result<Stored, Failure> {
+    Ok(accounts::of_account(accounts::of_store(common)?, account)?.swap_remove(0))
+}
+
+/// A session for programs, without its secrets. Times are seconds since 1970.
+fn described(stored: &Stored) -> Value {
+    let session = &stored.session;
+    json!({
+        "did": session.did(),
+        "session_id": session.session_id(),
+        "handle": session.handle(),
+        "pds": session.pds(),
+        "issuer": session.issuer(),
+        "client_id": session.client_id(),
+        "kid": kid(session),
+        "scopes": session.scopes(),
+        "created_at": session.created_at().as_secs(),
+        "updated_at": session.updated_at().as_secs(),
+        "expires_at": session.expires_at().map(UnixTime::as_secs),
+        "can_refresh": session.can_refresh(),
+    })
+}
+
+fn kid(session: &Session) -> Option<&str> {
+    match session.auth_method() {
+        AuthMethod::PrivateKeyJwt { kid, .. } => Some(kid),
+        _ => None,
+    }
+}
+
+fn key_of(session: &Session) -> String {
+    kid(session).map_or_else(|| "none (public client)".to_owned(), str::to_owned)
+}
+
+/// What is left of the access token.
+fn lifetime(session: &Session, now: UnixTime) -> String {
+    let renewed = match session.can_refresh() {
+        true => "renewed when needed",
+        false => "can't be renewed",
+    };
+    match session.expires_at() {
+        Some(at) if at <= now => format!("expired, {renewed}"),
+        Some(at) => format!("valid for {}, {renewed}", span(at.since(now))),
+        None => format!("valid for an unknown time, {renewed}"),
+    }
+}
+
+fn ago(at: UnixTime, now: UnixTime) -> String {
+    format!("{} ago", span(now.since(at)))
+}
+
+/// A length of time in its greatest unit, rounded down.
+fn span(time: Duration) -> String {
+    let seconds = time.as_secs();
+    let units = [(86_400, "day"), (3_600, "hour"), (60, "minute")];
+    let unit = units.into_iter().find(|(length, _)| seconds >= *length);
+    let (length, name) = unit.unwrap_or((1, "second"));
+    let count = seconds / length;
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {name}{plural}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_length_of_time_has_its_greatest_unit() {
+        for (seconds, text) in [
+            (0, "0 seconds"),
+            (1, "1 second"),
+            (59, "59 seconds"),
+            (60, "1 minute"),
+            (3_599, "59 minutes"),
+            (7_200, "2 hours"),
+            (86_400, "1 day"),
+        ] {
+            assert_eq!(span(Duration::from_secs(seconds)), text);
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! Verbs for what a client publishes and asks for. They use no session.
+
+pub(crate) mod scope;

@@ -259,7 +259,7 @@ fn key_of(session: &Session) -> String {
     kid(session).map_or_else(|| "none (public client)".to_owned(), str::to_owned)
 }
 
-/// What is left of the access token.
+/// Remaining lifetime of the access token.
 fn lifetime(session: &Session, now: UnixTime) -> String {
     let renewed = match session.can_refresh() {
         true => "renewed when needed",

@@ -1,4 +1,4 @@
-//! What a list of scopes allows, and which scopes it lacks.
+//! Operations that a list of scopes allows, and scopes that it lacks.
 
 use crate::permission::{Allowed, Operation, Permission, PermissionError};
 use crate::scope::Scopes;

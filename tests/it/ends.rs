@@ -4,9 +4,9 @@ use std::fmt::Debug;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use atproto_oauth_core::{
-    Authorization, Authorize, CallbackError, CallbackParams, Error, ExchangeCode, LoggedIn,
-    Pending, Refresh, RefreshError, Refreshed, ResourceRequest, Revocation, Revoke, Session,
-    Subject, xrpc,
+    Adopt, Authorization, Authorize, CallbackError, CallbackParams, Credentials, Error,
+    ExchangeCode, LoggedIn, Pending, Refresh, RefreshError, Refreshed, ResourceRequest, Revocation,
+    Revoke, Session, Subject, xrpc,
 };
 use atproto_oauth_tests::replayer::network::Network;
 use atproto_sansio::{Flow, Machine, Output};
@@ -83,9 +83,12 @@ fn ended_session_procedures_panic_if_they_are_polled() {
     let query = xrpc::query("a.b.c", &[]).unwrap();
     poll_after_end(&mut network, client.request(&session, query).unwrap());
     poll_after_end(&mut network, client.refresh(session.clone()));
+    let credentials = Credentials::of(&session).unwrap();
+    poll_after_end(&mut network, client.adopt(credentials.clone()));
     poll_after_end(&mut network, client.revoke(session.clone()));
     network.mutate(|_, _, response| *response.status_mut() = http::StatusCode::BAD_GATEWAY);
     poll_after_end(&mut network, client.refresh(session.clone()));
+    poll_after_end(&mut network, client.adopt(credentials));
     poll_after_end(&mut network, client.revoke(session));
 }
 
@@ -97,11 +100,13 @@ fn machines_and_their_results_can_be_sent_between_threads() {
     sent::<Flow<Authorize>>();
     sent::<Flow<ExchangeCode>>();
     sent::<Flow<Refresh>>();
+    sent::<Flow<Adopt>>();
     sent::<Flow<Revoke>>();
     sent::<Flow<ResourceRequest>>();
     sent::<Authorization>();
     shared::<Pending>();
     shared::<Session>();
+    shared::<Credentials>();
     shared::<LoggedIn>();
     shared::<Refreshed>();
     shared::<Revocation>();

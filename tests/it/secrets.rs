@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use atproto_oauth_core::{CallbackParams, Client, Subject, xrpc};
+use atproto_oauth_core::{CallbackParams, Client, Credentials, Subject, xrpc};
 use atproto_oauth_tests::replayer::network::Network;
 use atproto_sansio::{Call, Flow, Output};
 use serde_json::Value;
@@ -65,6 +65,9 @@ fn no_debug_output_of_a_value_has_a_secret() {
     let query = xrpc::query("a.b.c", &[]).unwrap();
     secrets.check(&client.request(session, query).unwrap());
     secrets.check(&client.refresh(session.clone()));
+    let credentials = Credentials::of(session).unwrap();
+    secrets.check(&credentials);
+    secrets.check(&client.adopt(credentials));
     secrets.check(&client.revoke(session.clone()));
     secrets.check(&Flow::new(client.refresh(session.clone())));
     secrets.check(&client);

@@ -43,6 +43,7 @@ pub use origin::{Origin, OriginError};
 pub use scope::lint::{ScopeFinding, ScopeFindingCode};
 pub use scope::{ScopeError, Scopes};
 pub use session::Session;
+pub use session::adopt::{Adopt, Credentials};
 pub use session::refresh::{Refresh, RefreshError, Refreshed, SessionEffect};
 pub use session::request::{ResourceReply, ResourceRequest};
 pub use session::revoke::{Revocation, Revoke};

@@ -4,8 +4,8 @@ use std::io::Read;
 use std::time::Duration;
 
 use atproto_oauth_core::{
-    Authorization, Authorize, CallbackError, CallbackParams, Client, Error, LoggedIn, Pending,
-    RefreshError, Refreshed, ResourceReply, Revocation, Session, Subject,
+    Authorization, Authorize, CallbackError, CallbackParams, Client, Credentials, Error, LoggedIn,
+    Pending, RefreshError, Refreshed, ResourceReply, Revocation, Session, Subject,
 };
 use atproto_sansio::{Answer, Body};
 use http::Request;
@@ -167,6 +167,21 @@ impl StatelessClient {
     /// the old session can still be used.
     pub fn refresh(&self, session: Session) -> Result<Refreshed, RefreshError> {
         self.driver.run(self.client.refresh(session))
+    }
+
+    /// Spends the refresh token of `credentials`, which another program has stored, and ends in a
+    /// new session of the account.
+    ///
+    /// Store the session, or [`Credentials::of`] it, before any other step, because the old refresh
+    /// token is single-use. Adopt the credentials in one process at a time: a server ends a session
+    /// whose refresh token is used twice.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the account is not at the PDS of the credentials, or if the server does not issue
+    /// usable tokens. [`RefreshError::effect`] says whether the credentials can still be used.
+    pub fn adopt(&self, credentials: Credentials) -> Result<Refreshed, RefreshError> {
+        self.driver.run(self.client.adopt(credentials))
     }
 
     /// Revokes the session's refresh token, then its access token, at the server that issued them.

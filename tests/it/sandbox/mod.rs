@@ -2,6 +2,7 @@
 //! network does not provide.
 
 mod accounts;
+mod adopted;
 mod clocks;
 mod consent;
 mod driving;

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use atproto_identity::{DidDocument, Identity, IdentityError, ResolveDid, ResolveIdentity};
 use atproto_oauth_core::{
-    Authorization, Authorize, CallbackError, CallbackParams, Client, Error, LoggedIn, Pending,
-    RefreshError, Refreshed, Revocation, Session, Subject,
+    Authorization, Authorize, CallbackError, CallbackParams, Client, Credentials, Error, LoggedIn,
+    Pending, RefreshError, Refreshed, Revocation, Session, Subject,
 };
 use atproto_sansio::{Body, Call, Reply};
 use bytes::Bytes;
@@ -52,6 +52,12 @@ pub trait Adapter {
     ///
     /// Fails if the machine fails.
     fn refresh(&self, session: Session) -> Result<Refreshed, RefreshError>;
+    /// Makes a session from credentials.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the machine fails.
+    fn adopt(&self, credentials: Credentials) -> Result<Refreshed, RefreshError>;
     /// Revokes the tokens of a session.
     ///
     /// # Errors
@@ -168,6 +174,10 @@ impl Adapter for atproto_oauth_ureq::StatelessClient {
         self.refresh(session)
     }
 
+    fn adopt(&self, credentials: Credentials) -> Result<Refreshed, RefreshError> {
+        self.adopt(credentials)
+    }
+
     fn revoke(&self, session: Session) -> Result<Revocation, Error> {
         self.revoke(session)
     }
@@ -240,6 +250,10 @@ impl Adapter for Asynchronous {
 
     fn refresh(&self, session: Session) -> Result<Refreshed, RefreshError> {
         self.runtime.block_on(self.client.refresh(session))
+    }
+
+    fn adopt(&self, credentials: Credentials) -> Result<Refreshed, RefreshError> {
+        self.runtime.block_on(self.client.adopt(credentials))
     }
 
     fn revoke(&self, session: Session) -> Result<Revocation, Error> {

@@ -11,6 +11,7 @@ mod seen;
 mod stage;
 mod wire;
 
+pub mod adopted;
 pub mod another_account;
 pub mod command;
 pub mod denied;
@@ -67,6 +68,9 @@ macro_rules! flows {
     };
     ($stage:expr) => {
         $crate::flows! { @tests $stage;
+            adopted {
+                a_session_is_adopted_from_four_values
+            }
             denied {
                 a_denied_consent_is_reported_with_the_app_state
             }

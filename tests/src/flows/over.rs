@@ -3,8 +3,8 @@
 use atproto_dpop::P256Keys;
 use atproto_identity::{DidDocument, Identity, IdentityError, ResolveDid, ResolveIdentity};
 use atproto_oauth_core::{
-    Authorization, Authorize, CallbackError, CallbackParams, Client, Error, LoggedIn, Pending,
-    RefreshError, Refreshed, Revocation, Session, Subject,
+    Authorization, Authorize, CallbackError, CallbackParams, Client, Credentials, Error, LoggedIn,
+    Pending, RefreshError, Refreshed, Revocation, Session, Subject,
 };
 use atproto_sansio::{Body, Call, Machine, Reply, System, drive};
 use bytes::Bytes;
@@ -96,6 +96,10 @@ impl<T: Transport> Adapter for Over<T> {
 
     fn refresh(&self, session: Session) -> Result<Refreshed, RefreshError> {
         self.transport.run(self.client.refresh(session))
+    }
+
+    fn adopt(&self, credentials: Credentials) -> Result<Refreshed, RefreshError> {
+        self.transport.run(self.client.adopt(credentials))
     }
 
     fn revoke(&self, session: Session) -> Result<Revocation, Error> {

@@ -30,6 +30,7 @@ use crate::login::subject::Subject;
 use crate::origin::Origin;
 use crate::scope::Scopes;
 use crate::session::Session;
+use crate::session::adopt::{Adopt, Credentials};
 use crate::session::refresh::Refresh;
 use crate::session::request::ResourceRequest;
 use crate::session::revoke::Revoke;
@@ -96,6 +97,16 @@ impl Client {
     /// again under the lock. A server ends a session whose refresh token is used twice.
     pub fn refresh(&self, session: Session) -> Refresh {
         Refresh::new(Arc::clone(&self.0), session)
+    }
+
+    /// Spends the refresh token of `credentials`, which this client was given in another program,
+    /// and ends in [`Refreshed`](crate::Refreshed) with a new session of the account.
+    ///
+    /// The DID document of the account must name the PDS of the credentials, and the issuer is the
+    /// one that this PDS names. Until both are verified, the refresh token is not sent. See
+    /// [`Credentials`] for what to store afterwards.
+    pub fn adopt(&self, credentials: Credentials) -> Adopt {
+        Adopt::new(Arc::clone(&self.0), credentials)
     }
 
     /// Revokes the session's tokens at the authorization server that issued them: a logout.

@@ -1,4 +1,4 @@
-//! Checks that an issuer is the authorization server of an account, without any cache.
+//! Checks which server is the authorization server of an account, without any cache.
 //!
 //! ```text
 //! Document ── PDS ──▶ Issuer ── the PDS names the pinned issuer ──▶ Server ──▶ Handle ──▶ Verified
@@ -10,11 +10,15 @@
 //! is the resource metadata of a PDS that is already known. If the DID document then names another
 //! PDS, the metadata of the known PDS is ignored.
 //!
-//! `Ok` means: the account's DID document names this PDS, this PDS names the pinned issuer, and
-//! the issuer's metadata follows the profile and does not exclude the PDS. If a login began at a
-//! server, this check alone keeps that server from claiming accounts of other servers. A handle
-//! that is returned leads to the account, and the DID document claims it; a handle that can't be
-//! verified is no error.
+//! Credentials that are adopted pin the PDS instead. The DID document must then name this PDS, and
+//! the issuer is the one that the PDS names. Many PDSs are their own issuer, so the issuer metadata
+//! of the PDS is requested from the beginning.
+//!
+//! `Ok` means: the account's DID document names this PDS, this PDS names this issuer, one of the two
+//! is the pinned one, and the issuer's metadata follows the profile and does not exclude the PDS. If
+//! a login began at a server, this check alone keeps that server from claiming accounts of other
+//! servers. A handle that is returned leads to the account, and the DID document claims it; a handle
+//! that can't be verified is no error.
 //!
 //! atproto OAuth, «Identity Authentication»; atproto Handle, «Invalid Handles».
 
@@ -35,22 +39,31 @@ use crate::discovery::server::{ServerMetadata, ServerMetadataEndpoint};
 use crate::error::{AuthorityError, Error};
 use crate::origin::Origin;
 
-/// Time limit of the check. `ExchangeCode` starts it when the tokens have arrived, `Refresh` at
-/// once.
+/// Time limit of the check. `ExchangeCode` starts it when the tokens have arrived, `Refresh` and
+/// `Adopt` at once.
 pub(crate) const TIME: Duration = Duration::from_secs(10);
 
-/// Machine that checks whether `issuer` is the authorization server of `did`.
+/// Machine that checks which server is the authorization server of `did`.
 pub(crate) struct Verify {
     claim: Claim,
     steps: Steps<State>,
 }
 
-/// The account and the issuer to be verified.
+/// The account, and the server that it has to be at.
 struct Claim {
     config: Arc<Config>,
     did: Did,
-    issuer: Origin,
+    pinned: Pinned,
     handle: Wanted,
+}
+
+/// The server that is known before the check, and that the account has to confirm.
+#[derive(Debug)]
+enum Pinned {
+    /// The account's PDS must name this authorization server.
+    Issuer(Origin),
+    /// The account's DID document must name this PDS.
+    Pds(Origin),
 }
 
 /// The handle that the check returns.
@@ -111,13 +124,33 @@ impl Verify {
         pds: Option<Origin>,
         handle: Wanted,
     ) -> Self {
+        Self::begin(config, did, pds, issuer.clone(), Pinned::Issuer(issuer), handle)
+    }
+
+    /// Begins the check of an account that is at `pds`, whose issuer is not known.
+    pub(crate) fn at_pds(config: &Arc<Config>, did: Did, pds: Origin) -> Self {
+        let pinned = Pinned::Pds(pds.clone());
+        Self::begin(config, did, Some(pds.clone()), pds, pinned, Wanted::Nothing)
+    }
+
+    /// Requests the DID document, the metadata of the PDS `known`, and the metadata of `issuer`,
+    /// which is the pinned issuer or a guess.
+    fn begin(
+        config: &Arc<Config>,
+        did: Did,
+        known: Option<Origin>,
+        issuer: Origin,
+        pinned: Pinned,
+        handle: Wanted,
+    ) -> Self {
         let (development, fresh) = (config.development, Freshness::Fresh);
+        let resource = |pds: Origin| Held::new(fetch_resource(pds, development, fresh));
         let state = State::Document {
             document: config.resolver.did(did.clone(), fresh),
-            known: pds.map(|pds| (pds.clone(), Held::new(fetch_resource(pds, development, fresh)))),
-            server: Held::new(fetch_server(issuer.clone(), development, fresh)),
+            known: known.map(|pds| (pds.clone(), resource(pds))),
+            server: Held::new(fetch_server(issuer, development, fresh)),
         };
-        let claim = Claim { config: Arc::clone(config), did, issuer, handle };
+        let claim = Claim { config: Arc::clone(config), did, pinned, handle };
         Self { claim, steps: Steps::begin(state) }
     }
 }
@@ -156,8 +189,8 @@ impl Claim {
                 match named {
                     Poll::Pending => Step::Wait(State::Issuer(ask, handle)),
                     Poll::Ready(named) => {
-                        self.check_issuer(named?.issuer)?;
                         let AskIssuer { pds, server, .. } = ask;
+                        let server = self.server(named?.issuer, server)?;
                         Step::Next(State::Server { pds, server, handle })
                     }
                 }
@@ -192,6 +225,7 @@ impl Claim {
     ) -> Result<AskIssuer, Error> {
         let development = self.config.development;
         let pds = origin_of_pds(&document.pds(development)?, development)?;
+        self.check_pds(&pds)?;
         let begun = known.and_then(|(known, fetch)| (known == pds).then_some(fetch));
         let resource = begun.unwrap_or_else(|| {
             Held::new(fetch_resource(pds.clone(), development, Freshness::Fresh))
@@ -215,13 +249,35 @@ impl Claim {
         }
     }
 
-    /// Rejects a PDS that names another issuer than the pinned one.
-    fn check_issuer(&self, found: Origin) -> Result<(), AuthorityError> {
-        if found == self.issuer {
-            return Ok(());
+    /// Rejects a DID document that names another PDS than the pinned one.
+    fn check_pds(&self, found: &Origin) -> Result<(), AuthorityError> {
+        match &self.pinned {
+            Pinned::Pds(expected) if expected != found => {
+                let (did, expected) = (self.did.clone(), expected.clone());
+                Err(AuthorityError::PdsOfAccount { did, expected, found: found.clone() })
+            }
+            Pinned::Pds(_) | Pinned::Issuer(_) => Ok(()),
         }
-        let (did, expected) = (self.did.clone(), self.issuer.clone());
-        Err(AuthorityError::IssuerOfAccount { did, expected, found })
+    }
+
+    /// Returns the fetch of the metadata of the issuer that the PDS names: the one that was `begun`,
+    /// or a new one if `begun` was a guess. Rejects another issuer than the pinned one.
+    fn server(
+        &self,
+        found: Origin,
+        begun: Held<FetchDocument<ServerMetadataEndpoint>>,
+    ) -> Result<Held<FetchDocument<ServerMetadataEndpoint>>, AuthorityError> {
+        match &self.pinned {
+            Pinned::Issuer(expected) if *expected != found => {
+                let (did, expected) = (self.did.clone(), expected.clone());
+                Err(AuthorityError::IssuerOfAccount { did, expected, found })
+            }
+            Pinned::Pds(pds) if *pds != found => {
+                let development = self.config.development;
+                Ok(Held::new(fetch_server(found, development, Freshness::Fresh)))
+            }
+            Pinned::Issuer(_) | Pinned::Pds(_) => Ok(begun),
+        }
     }
 }
 
@@ -241,7 +297,7 @@ impl fmt::Debug for Verify {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Verify")
             .field("did", &self.claim.did)
-            .field("issuer", &self.claim.issuer)
+            .field("pinned", &self.claim.pinned)
             .field("state", &self.steps)
             .finish_non_exhaustive()
     }

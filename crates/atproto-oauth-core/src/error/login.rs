@@ -133,4 +133,20 @@ pub enum AuthorityError {
         /// Authorization server that the account's PDS names.
         found: Origin,
     },
+    /// The DID document of the account names another PDS than the
+    /// [`Credentials`](crate::Credentials). The account has moved, or the DID or the PDS of the
+    /// credentials is another account's. The refresh token was not sent. Correct the credentials, or
+    /// begin a new login.
+    #[error(
+        "the DID document of {did} names the PDS {found}, but the credentials name {expected}: \
+         correct the credentials, or log in again if the account has moved"
+    )]
+    PdsOfAccount {
+        /// Account of the credentials.
+        did: Did,
+        /// PDS of the credentials.
+        expected: Origin,
+        /// PDS that the DID document names.
+        found: Origin,
+    },
 }

@@ -97,6 +97,12 @@ impl Pending {
         &self.state
     }
 
+    /// The `client_id` that the login was begun with. Only a client with this `client_id` can finish
+    /// the login.
+    pub fn client_id(&self) -> &str {
+        &self.client_id
+    }
+
     /// Handle, DID or server URL that the login began with, in normalized spelling.
     pub fn subject(&self) -> &str {
         &self.subject

@@ -1,5 +1,6 @@
 //! The session value: account, tokens and DPoP key of a finished login, to be stored as JSON.
 
+pub(crate) mod adopt;
 pub(crate) mod refresh;
 pub(crate) mod request;
 pub(crate) mod revoke;
@@ -117,8 +118,8 @@ impl Session {
     }
 
     /// Handle of the account: its DID document claims the handle, and the handle leads to the DID.
-    /// `None` if the account has no such handle; services then show
-    /// [`Handle::PLACEHOLDER`].
+    /// `None` if the account has no such handle, or if the session was adopted from
+    /// [`Credentials`](crate::Credentials); services then show [`Handle::PLACEHOLDER`].
     ///
     /// The handle is for display only, because it may have changed since
     /// [`handle_verified_at`](Self::handle_verified_at).
@@ -163,7 +164,8 @@ impl Session {
         self.expires_at
     }
 
-    /// Time of the end of the login; a refresh does not change it.
+    /// Time of the end of the login, or of its adoption from [`Credentials`](crate::Credentials); a
+    /// refresh does not change it.
     pub fn created_at(&self) -> UnixTime {
         self.created_at
     }

@@ -6,6 +6,7 @@ mod demo;
 mod documents;
 mod failure;
 mod manual;
+mod method;
 mod network;
 mod output;
 mod sandbox;

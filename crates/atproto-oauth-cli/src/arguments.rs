@@ -60,6 +60,13 @@ pub(crate) struct Common {
     #[arg(long, env = "ATPROTO_OAUTH_SESSIONS", value_name = "FOLDER")]
     pub(crate) sessions: Option<PathBuf>,
 
+    #[command(flatten)]
+    pub(crate) network: Network,
+}
+
+/// Options of each verb that sends requests.
+#[derive(Args, Debug)]
+pub(crate) struct Network {
     /// PLC directory, instead of plc.directory; if the option is repeated, the next directory is
     /// tried when one fails
     #[arg(long, value_name = "URL", help_heading = "Network")]

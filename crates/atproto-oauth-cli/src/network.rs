@@ -7,13 +7,13 @@ use atproto_oauth_core::{
     Client, ClientBuilder, Error, InputError, OnRelogin, Scopes, Session, SessionChange,
     SessionEvent,
 };
-use atproto_oauth_ureq::{OAuthClient, OAuthClientBuilder};
+use atproto_oauth_ureq::{DriverBuilder, OAuthClient, OAuthClientBuilder};
 use atproto_sansio::is_development_host;
 use url::Url;
 
 use crate::account::login::Login;
 use crate::account::store;
-use crate::arguments::Common;
+use crate::arguments::{Common, Network};
 use crate::failure::{CONFIGURATION, Failure};
 
 /// Path of the redirect URI, which the listener accepts.
@@ -23,34 +23,35 @@ pub(crate) const CALLBACK: &str = "/callback";
 fn new_client(login: &Login) -> Result<Client, Failure> {
     let scopes = Scopes::parse(&login.scope).map_err(InputError::from)?;
     let builder = Client::loopback(scopes).redirect_path(CALLBACK);
-    Ok(configure(builder, &login.common).build()?)
+    Ok(configure(builder, &login.common.network).build()?)
 }
 
 /// Builds the client of a stored session, from the `client_id` of the session.
 pub(crate) fn client_of(session: &Session, common: &Common) -> Result<Client, Failure> {
     let builder = ClientBuilder::from_loopback_client_id(session.client_id())?;
-    Ok(configure(builder, common).build()?)
+    Ok(configure(builder, &common.network).build()?)
 }
 
-fn configure(builder: ClientBuilder, common: &Common) -> ClientBuilder {
-    let resolver = match common.plc_directory.as_slice() {
+/// Sets the options of the network.
+fn configure(builder: ClientBuilder, network: &Network) -> ClientBuilder {
+    let resolver = match network.plc_directory.as_slice() {
         [] => Resolver::new(),
         directories => Resolver::new().with_directories(directories.iter().cloned()),
     };
     let builder = builder.resolver(resolver);
-    if common.development { builder.development() } else { builder }
+    if network.development { builder.development() } else { builder }
 }
 
 /// A client for machines that use no session, such as a list.
 pub(crate) fn any_client(common: &Common) -> Result<Client, Failure> {
     let scopes = Scopes::parse("atproto").map_err(InputError::from)?;
-    Ok(configure(Client::loopback(scopes), common).build()?)
+    Ok(configure(Client::loopback(scopes), &common.network).build()?)
 }
 
 /// The OAuth client of `client`, with the store of the options.
 pub(crate) fn app(client: Client, common: &Common) -> Result<OAuthClient, Failure> {
     let builder = OAuthClient::builder(client).store(store::open(common)?).on_event(warn);
-    with_network(builder, common)
+    with_network(builder, &common.network)
 }
 
 /// Like [`app`], for a login; its earlier sessions are logged out if `replace` is set.
@@ -58,7 +59,7 @@ pub(crate) fn app_of_login(login: &Login) -> Result<OAuthClient, Failure> {
     let common = &login.common;
     let builder = OAuthClient::builder(new_client(login)?).store(store::open(common)?);
     let on_relogin = if login.replace { OnRelogin::ReplaceAndRevoke } else { OnRelogin::KeepBoth };
-    with_network(builder.on_event(warn).on_relogin(on_relogin), common)
+    with_network(builder.on_event(warn).on_relogin(on_relogin), &common.network)
 }
 
 /// Servers of a session, whose names [`explain`] looks at.
@@ -81,10 +82,10 @@ fn warn(event: &SessionEvent) {
 
 /// Adds the option `--development` to a failure of the library if the option is missing, and if one
 /// of these names belongs to a network on this machine. A name is a handle, a DID or a URL.
-pub(crate) fn explain(failure: impl Into<Failure>, common: &Common, names: &[&str]) -> Failure {
-    let directories = common.plc_directory.iter().map(Url::as_str);
+pub(crate) fn explain(failure: impl Into<Failure>, network: &Network, names: &[&str]) -> Failure {
+    let directories = network.plc_directory.iter().map(Url::as_str);
     let mut names = names.iter().copied().chain(directories);
-    match !common.development && names.any(|name| is_development_host(host_of(name))) {
+    match !network.development && names.any(|name| is_development_host(host_of(name))) {
         true => failure.into().and("a network on this machine needs the option --development"),
         false => failure.into(),
     }
@@ -102,35 +103,32 @@ fn host_of(name: &str) -> &str {
 }
 
 /// Builds the OAuth client, with the options of the network.
-fn with_network(builder: OAuthClientBuilder, common: &Common) -> Result<OAuthClient, Failure> {
-    let certificate = match &common.ca_certificate {
-        Some(path) => {
-            let read = fs::read(path);
-            let pem = read.map_err(|error| Failure::file("the certificate file", path, &error))?;
-            Some((path, pem))
-        }
-        None => None,
-    };
-    let mut refused = None;
-    let builder = builder.driver(|mut driver| {
-        for (host, address) in &common.connect_to {
-            driver = driver.host_override(host, *address);
-        }
-        if let Some(nameserver) = common.nameserver {
-            driver = driver.nameserver(nameserver);
-        }
-        match certificate {
-            Some((path, pem)) => driver.clone().root_certificate(&pem).unwrap_or_else(|error| {
-                refused = Some(format!("{}: {error}", path.display()));
-                driver
-            }),
-            None => driver,
-        }
+fn with_network(builder: OAuthClientBuilder, network: &Network) -> Result<OAuthClient, Failure> {
+    let mut result = Ok(());
+    let builder = builder.driver(|driver| {
+        drive(driver.clone(), network).unwrap_or_else(|failure| {
+            result = Err(failure);
+            driver
+        })
     });
-    match refused {
-        Some(why) => Err(Failure::new(CONFIGURATION, why)),
-        None => Ok(builder.build().map_err(Error::from)?),
+    result?;
+    Ok(builder.build().map_err(Error::from)?)
+}
+
+/// Sets the options of the network in a driver.
+fn drive(mut driver: DriverBuilder, network: &Network) -> Result<DriverBuilder, Failure> {
+    for (host, address) in &network.connect_to {
+        driver = driver.host_override(host, *address);
     }
+    if let Some(nameserver) = network.nameserver {
+        driver = driver.nameserver(nameserver);
+    }
+    let Some(path) = &network.ca_certificate else { return Ok(driver) };
+    let pem =
+        fs::read(path).map_err(|error| Failure::file("the certificate file", path, &error))?;
+    driver
+        .root_certificate(&pem)
+        .map_err(|error| Failure::new(CONFIGURATION, format!("{}: {error}", path.display())))
 }
 
 #[cfg(test)]

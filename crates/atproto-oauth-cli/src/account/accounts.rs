@@ -49,7 +49,8 @@ pub(crate) fn send_within(
         // The new tokens are the only ones, so the store gets some more time.
         app.shutdown_within(SAVING);
     }
-    let (reply, session) = reply.map_err(|error| network::explain(error, common, &places))?;
+    let (reply, session) =
+        reply.map_err(|error| network::explain(error, &common.network, &places))?;
     xrpc::check(&reply.response)?;
     Ok((Stored { key: stored.key, session: session.at_hand() }, reply))
 }

@@ -52,7 +52,7 @@ pub(crate) fn run(login: &Login) -> Result<(), Failure> {
     let name = subject.to_string();
     let begun = app
         .authorize_unbound(subject, |login| login.redirect_uri(redirect_uri.clone()))
-        .map_err(|error| network::explain(error, common, &[&name]))?;
+        .map_err(|error| network::explain(error, &common.network, &[&name]))?;
     show(begun.url.as_str(), login.no_browser);
 
     let time = begun.expires_at.since(System::now());

@@ -48,7 +48,9 @@ fn end(stored: &Stored, logout: &Logout) -> Result<(), Failure> {
     let app = network::app(network::client_of(session, common)?, common)?;
     let places = network::places(session);
     let places = places.each_ref().map(String::as_str);
-    let out = app.revoke(&stored.key).map_err(|error| network::explain(error, common, &places))?;
+    let out = app
+        .revoke(&stored.key)
+        .map_err(|error| network::explain(error, &common.network, &places))?;
     match out.revocation {
         None | Some(Ok(Revocation::Revoked)) => {
             output::write(format!("Logged out of {name}.\n").as_bytes())
@@ -60,7 +62,7 @@ fn end(stored: &Stored, logout: &Logout) -> Result<(), Failure> {
             )
             .as_bytes(),
         ),
-        Some(Err(error)) => Err(network::explain(error, common, &places).and(&format!(
+        Some(Err(error)) => Err(network::explain(error, &common.network, &places).and(&format!(
             "the session of {name} is removed here, but its tokens stay valid until they expire: remove \
              the access of this command in the settings of the account at {server}"
         ))),

@@ -145,7 +145,7 @@ fn refresh(options: &One) -> Result<(), Failure> {
     let places = places.each_ref().map(String::as_str);
     let renewed = app
         .restore_with(&stored.key, Renew::Always)
-        .map_err(|error| network::explain(error, common, &places))?;
+        .map_err(|error| network::explain(error, &common.network, &places))?;
     let stored = Stored { session: renewed.at_hand(), ..stored };
     let name = accounts::name(&stored.session);
     let text = format!("{name}: {}\n", lifetime(&stored.session, System::now()));

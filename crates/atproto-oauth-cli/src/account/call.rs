@@ -3,7 +3,6 @@
 use std::fs;
 use std::path::PathBuf;
 
-use atproto_oauth_core::xrpc;
 use atproto_sansio::Body;
 use clap::Args;
 use http::Request;

@@ -1,6 +1,7 @@
 //! The session value: account, tokens and DPoP key of a finished login, to be stored as JSON.
 
 pub(crate) mod adopt;
+pub(crate) mod foreign;
 pub(crate) mod refresh;
 pub(crate) mod request;
 pub(crate) mod revoke;

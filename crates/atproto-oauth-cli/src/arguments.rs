@@ -15,6 +15,10 @@ use crate::account::whoami::Whoami;
 use crate::documents::scope::Scope;
 use crate::manual::Completions;
 use crate::sandbox::Sandbox;
+use crate::two_phase::complete::Complete;
+use crate::two_phase::credentials::Credentials;
+use crate::two_phase::init::Init;
+use crate::two_phase::templates::Templates;
 
 /// Logs in to AT Protocol accounts with OAuth, and calls methods of their servers.
 #[derive(Debug, Parser)]
@@ -46,6 +50,15 @@ pub(crate) enum Command {
     Completions(Completions),
     /// Print the manual page
     Man,
+    /// Begin a login that `complete` finishes, and print the URL to open
+    Init(Init),
+    /// Finish the login that `init` began, and print its credentials
+    Complete(Complete),
+    /// Use the credentials that `complete` printed, without a stored session
+    #[command(subcommand)]
+    Credentials(Credentials),
+    /// Write the client metadata and the callback page that `init` needs on a web server
+    Templates(Templates),
     /// Show a complete login step by step, in a temporary network on this machine
     Demo,
     /// Run an AT Protocol network on this machine, to test clients

@@ -10,6 +10,7 @@ mod method;
 mod network;
 mod output;
 mod sandbox;
+mod two_phase;
 
 use std::process::ExitCode;
 
@@ -18,6 +19,7 @@ use clap::Parser;
 use crate::account::{call, login, logout, sessions, upload, whoami};
 use crate::arguments::{Arguments, Command};
 use crate::documents::scope;
+use crate::two_phase::{complete, credentials, init, templates};
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -31,6 +33,10 @@ fn main() -> ExitCode {
         Command::Scope(verb) => scope::run(verb),
         Command::Completions(options) => manual::completions(options),
         Command::Man => manual::man(),
+        Command::Init(options) => init::run(options),
+        Command::Complete(options) => complete::run(options),
+        Command::Credentials(options) => credentials::run(options),
+        Command::Templates(options) => templates::run(options),
         Command::Demo => demo::run(),
         Command::Sandbox(options) => sandbox::run(options),
     };

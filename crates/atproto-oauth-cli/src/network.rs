@@ -7,7 +7,7 @@ use atproto_oauth_core::{
     Client, ClientBuilder, Error, InputError, OnRelogin, Scopes, Session, SessionChange,
     SessionEvent,
 };
-use atproto_oauth_ureq::{DriverBuilder, OAuthClient, OAuthClientBuilder};
+use atproto_oauth_ureq::{DriverBuilder, OAuthClient, OAuthClientBuilder, StatelessClient};
 use atproto_sansio::is_development_host;
 use url::Url;
 
@@ -33,7 +33,7 @@ pub(crate) fn client_of(session: &Session, common: &Common) -> Result<Client, Fa
 }
 
 /// Sets the options of the network.
-fn configure(builder: ClientBuilder, network: &Network) -> ClientBuilder {
+pub(crate) fn configure(builder: ClientBuilder, network: &Network) -> ClientBuilder {
     let resolver = match network.plc_directory.as_slice() {
         [] => Resolver::new(),
         directories => Resolver::new().with_directories(directories.iter().cloned()),
@@ -100,6 +100,13 @@ fn host_of(name: &str) -> &str {
         Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
         _ => rest,
     }
+}
+
+/// Builds a client for a program that stores no session here.
+pub(crate) fn stateless(client: Client, network: &Network) -> Result<StatelessClient, Failure> {
+    let driver = DriverBuilder::default();
+    let driver = if client.development() { driver.development() } else { driver };
+    Ok(StatelessClient::with_driver(client, drive(driver, network)?.build()))
 }
 
 /// Builds the OAuth client, with the options of the network.

@@ -98,7 +98,7 @@ fn many_tasks_of_a_process_refresh_once() {
     let sessions = managed.sessions.clone();
     let before = token_requests(&managed);
     let restored = managed.sandbox.run_all((0..1000).map(|_| sessions.restore(&key)));
-    let token = |session: &atproto_oauth_core::Session| session.access_token().expose().to_owned();
+    let token = |session: &Session| session.access_token().expose().to_owned();
     let tokens: Vec<_> = restored.iter().map(|session| token(session.as_ref().unwrap())).collect();
     assert_eq!(tokens.len(), 1000);
     assert!(tokens.iter().all(|token| *token == tokens[0]));

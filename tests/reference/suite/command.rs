@@ -1,6 +1,7 @@
 //! Tests of the command `atproto-oauth`, whose binary is in the parent folder of this test program.
 
 use atproto_oauth_tests::flows::command::{self, Command};
+use atproto_oauth_tests::flows::two_phase;
 
 use crate::stage::Reference;
 
@@ -40,4 +41,24 @@ fn sessions_are_shown_renewed_and_moved() {
 #[test]
 fn a_file_is_uploaded() {
     run(command::a_file_is_uploaded);
+}
+
+#[test]
+fn a_login_in_two_processes_is_used_by_others() {
+    run(two_phase::a_login_in_two_processes_is_used_by_others);
+}
+
+#[test]
+fn the_credentials_may_be_in_the_environment() {
+    run(two_phase::the_credentials_may_be_in_the_environment);
+}
+
+#[test]
+fn a_denied_login_is_forgotten() {
+    run(two_phase::a_denied_login_is_forgotten);
+}
+
+#[test]
+fn a_tested_login_leaves_no_tokens() {
+    run(two_phase::a_tested_login_leaves_no_tokens);
 }

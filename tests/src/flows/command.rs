@@ -24,8 +24,15 @@ pub struct Command<'a> {
 
 impl Command<'_> {
     fn start(&self, sessions: &Path, arguments: &[&str]) -> process::Command {
+        let mut command = self.process(arguments);
+        command.arg("--sessions").arg(sessions);
+        command
+    }
+
+    /// The command with the options of the network.
+    pub(crate) fn process(&self, arguments: &[&str]) -> process::Command {
         let mut command = process::Command::new(&self.binary);
-        command.args(arguments).arg("--sessions").arg(sessions).arg("--development");
+        command.args(arguments).arg("--development");
         command.args(["--plc-directory", self.stage.directory().as_str()]);
         command.args(["--nameserver", &self.nameserver.to_string()]);
         command
@@ -72,7 +79,7 @@ impl Command<'_> {
         (login.wait().unwrap().code(), printed, page)
     }
 
-    fn approve(&self, url: &Url) -> String {
+    pub(crate) fn approve(&self, url: &Url) -> String {
         self.stage.approve(url, &self.stage.account("alice").handle)
     }
 

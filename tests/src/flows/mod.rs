@@ -25,6 +25,7 @@ pub mod nonces;
 pub mod odd;
 pub mod resolving;
 pub mod round_trips;
+pub mod two_phase;
 
 pub use adapter::{Adapter, Asynchronous, Streaming};
 pub use in_memory::InMemory;

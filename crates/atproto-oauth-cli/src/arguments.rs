@@ -65,16 +65,27 @@ pub(crate) enum Command {
     Sandbox(Sandbox),
 }
 
-/// Options that `login`, `call` and `logout` share.
+/// Options of each verb that uses a stored session.
 #[derive(Args, Debug)]
 pub(crate) struct Common {
+    #[command(flatten)]
+    pub(crate) folder: Folder,
+
+    /// File with the private key of a confidential client, as PEM or JWK, for sessions of such a client
+    #[arg(long, env = "ATPROTO_OAUTH_CLIENT_KEY", value_name = "FILE")]
+    pub(crate) client_key: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) network: Network,
+}
+
+/// Option of each verb that reads or writes stored sessions.
+#[derive(Args, Debug)]
+pub(crate) struct Folder {
     /// Folder of the sessions, which are encrypted with the key in FOLDER.key; by default,
     /// atproto-oauth/sessions in the user's state directory
     #[arg(long, env = "ATPROTO_OAUTH_SESSIONS", value_name = "FOLDER")]
     pub(crate) sessions: Option<PathBuf>,
-
-    #[command(flatten)]
-    pub(crate) network: Network,
 }
 
 /// Options of each verb that sends requests.

@@ -2,6 +2,7 @@
 
 mod account;
 mod arguments;
+mod client;
 mod demo;
 mod documents;
 mod failure;

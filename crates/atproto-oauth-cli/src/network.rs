@@ -13,7 +13,8 @@ use url::Url;
 
 use crate::account::login::Login;
 use crate::account::store;
-use crate::arguments::{Common, Network};
+use crate::arguments::{Common, Folder, Network};
+use crate::client;
 use crate::failure::{CONFIGURATION, Failure};
 
 /// Path of the redirect URI, which the listener accepts.
@@ -23,13 +24,12 @@ pub(crate) const CALLBACK: &str = "/callback";
 fn new_client(login: &Login) -> Result<Client, Failure> {
     let scopes = Scopes::parse(&login.scope).map_err(InputError::from)?;
     let builder = Client::loopback(scopes).redirect_path(CALLBACK);
-    Ok(configure(builder, &login.common.network).build()?)
+    Ok(configure(builder, &login.network).build()?)
 }
 
 /// Builds the client of a stored session, from the `client_id` of the session.
 pub(crate) fn client_of(session: &Session, common: &Common) -> Result<Client, Failure> {
-    let builder = ClientBuilder::from_loopback_client_id(session.client_id())?;
-    Ok(configure(builder, &common.network).build()?)
+    client::of_session(session.client_id(), common.client_key.as_deref(), &common.network)
 }
 
 /// Sets the options of the network.
@@ -42,24 +42,24 @@ pub(crate) fn configure(builder: ClientBuilder, network: &Network) -> ClientBuil
     if network.development { builder.development() } else { builder }
 }
 
-/// A client for machines that use no session, such as a list.
-pub(crate) fn any_client(common: &Common) -> Result<Client, Failure> {
+/// An OAuth client that lists the sessions of any client, and sends no request.
+pub(crate) fn offline(folder: &Folder) -> Result<OAuthClient, Failure> {
     let scopes = Scopes::parse("atproto").map_err(InputError::from)?;
-    Ok(configure(Client::loopback(scopes), &common.network).build()?)
+    let builder = OAuthClient::builder(Client::loopback(scopes).build()?);
+    Ok(builder.store(store::open(folder)?).build().map_err(Error::from)?)
 }
 
 /// The OAuth client of `client`, with the store of the options.
 pub(crate) fn app(client: Client, common: &Common) -> Result<OAuthClient, Failure> {
-    let builder = OAuthClient::builder(client).store(store::open(common)?).on_event(warn);
+    let builder = OAuthClient::builder(client).store(store::open(&common.folder)?).on_event(warn);
     with_network(builder, &common.network)
 }
 
 /// Like [`app`], for a login; its earlier sessions are logged out if `replace` is set.
 pub(crate) fn app_of_login(login: &Login) -> Result<OAuthClient, Failure> {
-    let common = &login.common;
-    let builder = OAuthClient::builder(new_client(login)?).store(store::open(common)?);
+    let builder = OAuthClient::builder(new_client(login)?).store(store::open(&login.folder)?);
     let on_relogin = if login.replace { OnRelogin::ReplaceAndRevoke } else { OnRelogin::KeepBoth };
-    with_network(builder.on_event(warn).on_relogin(on_relogin), &common.network)
+    with_network(builder.on_event(warn).on_relogin(on_relogin), &login.network)
 }
 
 /// Servers of a session, whose names [`explain`] looks at.

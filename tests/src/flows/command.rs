@@ -88,6 +88,14 @@ impl Command<'_> {
         self.run(sessions, &arguments)
     }
 
+    /// Runs a verb that uses no network, and returns its exit code and its output.
+    fn run_offline(&self, sessions: &Path, arguments: &[&str]) -> (Option<i32>, String) {
+        let mut command = process::Command::new(&self.binary);
+        let output = command.args(arguments).arg("--sessions").arg(sessions).output().unwrap();
+        let text = [output.stdout, output.stderr].concat();
+        (output.status.code(), String::from_utf8(text).unwrap())
+    }
+
     /// Runs the command, and returns its exit code and its output.
     fn run(&self, sessions: &Path, arguments: &[&str]) -> (Option<i32>, String) {
         let output = self.start(sessions, arguments).output().unwrap();
@@ -208,17 +216,17 @@ pub fn sessions_are_shown_renewed_and_moved(command: &Command<'_>) {
     let alice = command.stage.account("alice");
     let folder = tempfile::tempdir().unwrap();
     let [here, there] = ["here", "there"].map(|name| folder.path().join(name));
-    let (code, told) = command.run(&here, &["sessions", "list"]);
+    let (code, told) = command.run_offline(&here, &["sessions", "list"]);
     assert_eq!((code, &told[..]), (Some(0), "No account is logged in.\n"));
     let (code, printed, _) = command.log_in(&here, |url| command.approve(url));
     assert_eq!(code, Some(0), "{printed}");
 
-    let (_, listed) = command.run(&here, &["sessions", "list"]);
+    let (_, listed) = command.run_offline(&here, &["sessions", "list"]);
     let begins = format!("{}  {}  valid for ", alice.handle, alice.pds);
     assert!(listed.starts_with(&begins) && listed.lines().count() == 1, "{listed}");
-    let (_, listed) = command.run(&here, &["sessions", "list", "--json"]);
+    let (_, listed) = command.run_offline(&here, &["sessions", "list", "--json"]);
     let listed: Value = serde_json::from_str(&listed).unwrap();
-    let (_, shown) = command.run(&here, &["sessions", "show", "--json"]);
+    let (_, shown) = command.run_offline(&here, &["sessions", "show", "--json"]);
     let shown: Value = serde_json::from_str(&shown).unwrap();
     assert_eq!(listed["sessions"], serde_json::json!([shown]));
     let members: Vec<_> = shown.as_object().unwrap().keys().cloned().collect();
@@ -237,7 +245,7 @@ pub fn sessions_are_shown_renewed_and_moved(command: &Command<'_>) {
         "updated_at",
     ];
     assert_eq!(members, expected);
-    let (_, shown) = command.run(&here, &["sessions", "show", &alice.handle]);
+    let (_, shown) = command.run_offline(&here, &["sessions", "show", &alice.handle]);
     let names: Vec<_> = shown.lines().filter_map(|line| line.split(':').next()).collect();
     let expected = [
         "account",
@@ -276,7 +284,7 @@ pub fn sessions_are_shown_renewed_and_moved(command: &Command<'_>) {
     // The session moves to another store.
     let file = folder.path().join("alice.json");
     let file = file.to_str().unwrap();
-    let (code, told) = command.run(&here, &["sessions", "export", "--output", file]);
+    let (code, told) = command.run_offline(&here, &["sessions", "export", "--output", file]);
     assert!(code == Some(0) && told.starts_with(&format!("Wrote: {file}\n")), "{told}");
     let (code, told) = command.call(&here, &["com.atproto.server.getSession"]);
     assert_eq!(code, Some(6), "{told}");
@@ -286,7 +294,7 @@ pub fn sessions_are_shown_renewed_and_moved(command: &Command<'_>) {
     let (code, told) = command.call(&there, &["com.atproto.server.getSession"]);
     assert_eq!(code, Some(0), "{told}");
     // A file is not overwritten, and what is no session is refused without a word of it.
-    let (code, told) = command.run(&there, &["sessions", "export", "--output", file]);
+    let (code, told) = command.run_offline(&there, &["sessions", "export", "--output", file]);
     assert!(code == Some(3) && told.contains("exists"), "{told}");
     std::fs::write(file, r#"{"refresh_token": "hunter2"}"#).unwrap();
     let (code, told) = command.run(&there, &["sessions", "import", file]);

@@ -8,7 +8,7 @@ use atproto_oauth_ureq::{ManagedSession, OAuthClient};
 use atproto_sansio::Body;
 use http::Request;
 
-use crate::arguments::Common;
+use crate::arguments::{Common, Folder};
 use crate::failure::{Failure, SESSION_OVER, USAGE};
 use crate::network;
 
@@ -20,8 +20,8 @@ pub(crate) struct Stored {
 }
 
 /// All sessions in the store of the options.
-pub(crate) fn of_store(common: &Common) -> Result<Vec<Stored>, Failure> {
-    all(&network::app(network::any_client(common)?, common)?)
+pub(crate) fn of_store(folder: &Folder) -> Result<Vec<Stored>, Failure> {
+    all(&network::offline(folder)?)
 }
 
 /// Sends `request` with the first of the sessions. Returns its tokens as they are afterwards.

@@ -9,7 +9,7 @@ use clap::Args;
 use crate::account::accounts;
 use crate::account::listener::Listener;
 use crate::account::store;
-use crate::arguments::Common;
+use crate::arguments::{Folder, Network};
 use crate::failure::{CONFIGURATION, DENIED, Failure};
 use crate::network::{self, CALLBACK};
 use crate::output;
@@ -33,11 +33,13 @@ pub(crate) struct Login {
     pub(crate) replace: bool,
 
     #[command(flatten)]
-    pub(crate) common: Common,
+    pub(crate) folder: Folder,
+
+    #[command(flatten)]
+    pub(crate) network: Network,
 }
 
 pub(crate) fn run(login: &Login) -> Result<(), Failure> {
-    let common = &login.common;
     let subject = Subject::parse(&login.subject)?;
     let app = network::app_of_login(login)?;
 
@@ -52,7 +54,7 @@ pub(crate) fn run(login: &Login) -> Result<(), Failure> {
     let name = subject.to_string();
     let begun = app
         .authorize_unbound(subject, |login| login.redirect_uri(redirect_uri.clone()))
-        .map_err(|error| network::explain(error, &common.network, &[&name]))?;
+        .map_err(|error| network::explain(error, &login.network, &[&name]))?;
     show(begun.url.as_str(), login.no_browser);
 
     let time = begun.expires_at.since(System::now());
@@ -66,8 +68,8 @@ pub(crate) fn run(login: &Login) -> Result<(), Failure> {
 
     let finished = app.callback(browser.params.clone(), Binding::unbound());
     match finished.map_err(Failure::from) {
-        Ok(login) => {
-            let session = login.session.at_hand();
+        Ok(finished) => {
+            let session = finished.session.at_hand();
             let name = accounts::name(&session);
             browser.show(
                 "200 OK",
@@ -78,7 +80,7 @@ pub(crate) fn run(login: &Login) -> Result<(), Failure> {
                 "Logged in as {name} ({}) at {}.\nThe session is stored in {}.\n",
                 session.did(),
                 session.pds(),
-                store::folder(common)?.display()
+                store::path(&login.folder)?.display()
             );
             output::write(text.as_bytes())?;
             // Earlier sessions that are replaced are logged out in the background.

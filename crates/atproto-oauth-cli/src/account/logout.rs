@@ -24,7 +24,7 @@ pub(crate) struct Logout {
 
 pub(crate) fn run(logout: &Logout) -> Result<(), Failure> {
     let common = &logout.common;
-    let all = accounts::of_store(common)?;
+    let all = accounts::of_store(&common.folder)?;
     let sessions = match logout.all {
         true => all,
         false => accounts::of_account(all, logout.account.as_deref())?,

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use crate::account::accounts::{self, Stored};
 use crate::account::logout::{self, Logout};
 use crate::account::store;
-use crate::arguments::Common;
+use crate::arguments::{Common, Folder};
 use crate::failure::{CONFIGURATION, Failure, SESSION_OVER, USAGE};
 use crate::network;
 use crate::output::{self, Format};
@@ -26,9 +26,9 @@ pub(crate) enum Sessions {
     /// List the accounts that are logged in, with their sessions
     List(List),
     /// Show one session, without its secrets
-    Show(One),
+    Show(Show),
     /// Renew the tokens of a session now
-    Refresh(One),
+    Refresh(Refresh),
     /// Log an account out, at its server and here (the same as `logout`)
     Revoke(Logout),
     /// Write a session with its secrets to a file, to move it to another program
@@ -43,11 +43,24 @@ pub(crate) struct List {
     format: Format,
 
     #[command(flatten)]
-    common: Common,
+    folder: Folder,
 }
 
 #[derive(Args, Debug)]
-pub(crate) struct One {
+pub(crate) struct Show {
+    /// Account of the session, if several are logged in; if it has several sessions, the newest is meant
+    #[arg(value_name = "HANDLE|DID", env = "ATPROTO_OAUTH_ACCOUNT")]
+    account: Option<String>,
+
+    #[command(flatten)]
+    format: Format,
+
+    #[command(flatten)]
+    folder: Folder,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Refresh {
     /// Account of the session, if several are logged in; if it has several sessions, the newest is meant
     #[arg(value_name = "HANDLE|DID", env = "ATPROTO_OAUTH_ACCOUNT")]
     account: Option<String>,
@@ -75,7 +88,7 @@ pub(crate) struct Export {
     keep: bool,
 
     #[command(flatten)]
-    common: Common,
+    folder: Folder,
 }
 
 #[derive(Args, Debug)]
@@ -100,7 +113,7 @@ pub(crate) fn run(verb: &Sessions) -> Result<(), Failure> {
 }
 
 fn list(options: &List) -> Result<(), Failure> {
-    let mut all = accounts::of_store(&options.common)?;
+    let mut all = accounts::of_store(&options.folder)?;
     all.sort_by_cached_key(|stored| stored.key.to_string());
     let now = System::now();
     let mut text = String::new();
@@ -116,8 +129,8 @@ fn list(options: &List) -> Result<(), Failure> {
     options.format.print(&text, &json!({ "sessions": json }))
 }
 
-fn show(options: &One) -> Result<(), Failure> {
-    let stored = one(&options.common, options.account.as_deref())?;
+fn show(options: &Show) -> Result<(), Failure> {
+    let stored = one(&options.folder, options.account.as_deref())?;
     let (session, now) = (&stored.session, System::now());
     let mut text = String::new();
     let mut line = |name: &str, value: &str| {
@@ -137,9 +150,9 @@ fn show(options: &One) -> Result<(), Failure> {
     options.format.print(&text, &described(&stored))
 }
 
-fn refresh(options: &One) -> Result<(), Failure> {
+fn refresh(options: &Refresh) -> Result<(), Failure> {
     let common = &options.common;
-    let stored = one(common, options.account.as_deref())?;
+    let stored = one(&common.folder, options.account.as_deref())?;
     let app = network::app(network::client_of(&stored.session, common)?, common)?;
     let places = network::places(&stored.session);
     let places = places.each_ref().map(String::as_str);
@@ -153,13 +166,13 @@ fn refresh(options: &One) -> Result<(), Failure> {
 }
 
 fn export(options: &Export) -> Result<(), Failure> {
-    let common = &options.common;
-    let stored = one(common, options.account.as_deref())?;
-    let (store, record) = (store::open(common)?, format!("session/{}", stored.key));
+    let folder = &options.folder;
+    let stored = one(folder, options.account.as_deref())?;
+    let (store, record) = (store::open(folder)?, format!("session/{}", stored.key));
     let failed = |error: StoreError| Failure::new(CONFIGURATION, error.to_string());
     let before = store.load(&record).map_err(failed)?;
     // The tokens are read after the version: if they are renewed meanwhile, nothing is removed.
-    let stored = one(common, options.account.as_deref())?;
+    let stored = one(folder, options.account.as_deref())?;
     let json = stored.session.to_json()?;
     let name = accounts::name(&stored.session);
     if options.output == Path::new("-") {
@@ -225,8 +238,8 @@ fn read(path: &Path) -> Result<String, Failure> {
 const MAX: u64 = 1024 * 1024;
 
 /// The newest session of the account that is named, or of the only one.
-fn one(common: &Common, account: Option<&str>) -> Result<Stored, Failure> {
-    Ok(accounts::of_account(accounts::of_store(common)?, account)?.swap_remove(0))
+fn one(folder: &Folder, account: Option<&str>) -> Result<Stored, Failure> {
+    Ok(accounts::of_account(accounts::of_store(folder)?, account)?.swap_remove(0))
 }
 
 /// A session for programs, without its secrets. Times are seconds since 1970.

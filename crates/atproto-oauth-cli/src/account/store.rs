@@ -8,12 +8,12 @@ use atproto_oauth_ureq::store::{
     FileStore, Sealed, SealingKey, SealingKeys, StoreError, secret_file,
 };
 
-use crate::arguments::Common;
+use crate::arguments::Folder;
 use crate::failure::{CONFIGURATION, Failure};
 
 /// Opens the store. The folder and the key are created if they are missing.
-pub(crate) fn open(common: &Common) -> Result<Sealed<FileStore>, Failure> {
-    let folder = folder(common)?;
+pub(crate) fn open(folder: &Folder) -> Result<Sealed<FileStore>, Failure> {
+    let folder = path(folder)?;
     let failed = |error: StoreError| {
         let clause = "name another folder with --sessions, or mend this one";
         Failure::new(CONFIGURATION, format!("the sessions in {}: {error}", folder.display()))
@@ -29,8 +29,8 @@ pub(crate) fn open(common: &Common) -> Result<Sealed<FileStore>, Failure> {
 }
 
 /// The folder of the options, or the default one.
-pub(crate) fn folder(common: &Common) -> Result<PathBuf, Failure> {
-    match &common.sessions {
+pub(crate) fn path(folder: &Folder) -> Result<PathBuf, Failure> {
+    match &folder.sessions {
         Some(folder) => Ok(folder.clone()),
         None => {
             let home = dirs::state_dir().or_else(dirs::data_local_dir).ok_or_else(|| {

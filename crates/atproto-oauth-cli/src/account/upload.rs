@@ -51,7 +51,8 @@ pub(crate) fn run(upload: &Upload) -> Result<(), Failure> {
         return Err(Failure::new(CONFIGURATION, message));
     }
     let request = xrpc::upload("com.atproto.repo.uploadBlob", &[], &upload.content_type)?;
-    let sessions = accounts::of_account(accounts::of_store(common)?, upload.account.as_deref())?;
+    let sessions =
+        accounts::of_account(accounts::of_store(&common.folder)?, upload.account.as_deref())?;
     let bar = bar(length.len());
     // If the server refuses the access token, the file is read again for a second attempt.
     let open = || {

@@ -10,9 +10,9 @@ use clap::{Args, ValueEnum};
 
 use crate::account::accounts;
 use crate::arguments::Network;
+use crate::client;
 use crate::failure::{CONFIGURATION, DENIED, Failure, USAGE};
 use crate::network;
-use crate::two_phase::client;
 use crate::two_phase::init::{STATE, StateFile};
 use crate::two_phase::private_file::{Draft, PrivateFile};
 use crate::two_phase::values::{Format, Output, Values};

@@ -8,8 +8,8 @@ use clap::Args;
 use url::Url;
 
 use crate::arguments::Network;
+use crate::client;
 use crate::failure::{CONFIGURATION, Failure};
-use crate::two_phase::client;
 use crate::two_phase::private_file::{Draft, PrivateFile};
 use crate::{network, output};
 

@@ -11,13 +11,14 @@ use clap::Args;
 use serde_json::{Map, Value};
 
 use crate::arguments::Network;
+use crate::client;
 use crate::failure::{CONFIGURATION, Failure, SESSION_OVER, USAGE};
 use crate::network;
+use crate::two_phase::dotenv;
 use crate::two_phase::private_file::{Draft, PrivateFile};
 use crate::two_phase::values::{
     self, CLIENT_ID, DID, DPOP_PRIVATE_JWK, FILE, Format, Output, PDS_ISSUER, REFRESH_TOKEN, Values,
 };
-use crate::two_phase::{client, dotenv};
 
 /// Options of the verbs that use credentials.
 #[derive(Args, Debug)]
@@ -62,7 +63,7 @@ pub(crate) fn renew(source: &Source) -> Result<Renewed, Failure> {
     let client_id = source.client_id.clone().map(SecretString::new).or_else(|| value(CLIENT_ID));
     let client_id = client_id.or_else(|| env::var(CLIENT_ID).ok().map(SecretString::new));
     let client_id = client_id.ok_or_else(|| missing(source, CLIENT_ID))?;
-    let app = network::stateless(client::of_session(client_id.expose(), network)?, network)?;
+    let app = network::stateless(client::of_session(client_id.expose(), None, network)?, network)?;
     // Before the token is spent, the new file exists.
     let place = match &kept {
         Some(kept) => Place::Back(Draft::create(FILE, &kept.path)?, kept),

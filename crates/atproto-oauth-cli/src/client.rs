@@ -1,6 +1,11 @@
-//! The public client of a login in two processes.
+//! Clients by their `client_id`.
 
-use atproto_oauth_core::{Client, ClientBuilder, Error, Scopes};
+use std::fs;
+use std::path::Path;
+
+use atproto_dpop::P256Keys;
+use atproto_oauth_core::{Client, ClientBuilder, ClientKey, Error, Scopes};
+use atproto_sansio::SecretString;
 use url::Url;
 
 use crate::arguments::Network;
@@ -24,9 +29,14 @@ pub(crate) fn of_login(
     Ok(configure(builder, network).build()?)
 }
 
-/// Builds a client that renews a session. A refresh sends neither scopes nor a redirect URI, so the
-/// root of the `client_id`'s origin stands for the redirect URI that a builder requires.
-pub(crate) fn of_session(client_id: &str, network: &Network) -> Result<Client, Failure> {
+/// Builds the client of a session that exists. A refresh sends neither scopes nor a redirect URI, so the
+/// root of the `client_id`'s origin stands for the redirect URI that a builder requires. `key` is the file
+/// of a confidential client's private key.
+pub(crate) fn of_session(
+    client_id: &str,
+    key: Option<&Path>,
+    network: &Network,
+) -> Result<Client, Failure> {
     let mut root = Url::parse(client_id).map_err(|_| {
         let message =
             format!("the client_id {client_id} is not a URL; set ATPROTO_OAUTH_CLIENT_ID");
@@ -35,7 +45,19 @@ pub(crate) fn of_session(client_id: &str, network: &Network) -> Result<Client, F
     root.set_path("/");
     root.set_query(None);
     let scopes = Scopes::parse("atproto").map_err(|error| Error::Input(error.into()))?;
-    of_login(client_id, &root, scopes, network)
+    match key {
+        Some(path) if !is_loopback(client_id) => {
+            let text = fs::read_to_string(path).map(SecretString::new);
+            let text = text.map_err(|error| Failure::file("the client's key", path, &error))?;
+            let key = ClientKey::parse(text.expose(), &P256Keys).map_err(|error| {
+                Failure::new(CONFIGURATION, format!("{}: {error}", path.display()))
+            })?;
+            let builder = Client::web(client_id, scopes).redirect_uri(root).key(key);
+            // A session that was begun before the client had a key goes on with it.
+            Ok(configure(builder.upgrade_public_sessions(), network).build()?)
+        }
+        _ => of_login(client_id, &root, scopes, network),
+    }
 }
 
 fn is_loopback(client_id: &str) -> bool {
@@ -75,10 +97,10 @@ mod tests {
                 metadata.map(|json| serde_json::from_str(&json).unwrap());
             let found = metadata.as_ref().map(|json| json["application_type"].as_str().unwrap());
             assert_eq!(found, kind, "{client_id} {redirect_uri}");
-            assert_eq!(of_session(client_id, &network()).unwrap().client_id(), client_id);
+            assert_eq!(of_session(client_id, None, &network()).unwrap().client_id(), client_id);
         }
         for client_id in ["http://localhost.client.dev/", "http://app.client.dev/c.json", "x"] {
-            assert!(of_session(client_id, &network()).is_err(), "{client_id}");
+            assert!(of_session(client_id, None, &network()).is_err(), "{client_id}");
         }
     }
 }

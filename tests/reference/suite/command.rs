@@ -39,6 +39,11 @@ fn sessions_are_shown_renewed_and_moved() {
 }
 
 #[test]
+fn sessions_of_other_libraries_are_imported() {
+    run(command::sessions_of_other_libraries_are_imported);
+}
+
+#[test]
 fn a_file_is_uploaded() {
     run(command::a_file_is_uploaded);
 }

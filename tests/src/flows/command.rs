@@ -303,6 +303,65 @@ pub fn sessions_are_shown_renewed_and_moved(command: &Command<'_>) {
     assert_eq!((code, told), (Some(0), format!("Logged out of {}.\n", alice.handle)));
 }
 
+/// Sessions in the forms of other libraries: each is made of the one before, whose refresh token it spends.
+pub fn sessions_of_other_libraries_are_imported(command: &Command<'_>) {
+    let alice = command.stage.account("alice");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("session.json");
+    let path = file.to_str().unwrap();
+    let mut sessions = folder.path().join("0");
+    let (code, printed, _) = command.log_in(&sessions, |url| command.approve(url));
+    assert_eq!(code, Some(0), "{printed}");
+    for form in 0..4 {
+        let export = ["sessions", "export", "--output", "-"];
+        let (code, exported) = command.run_offline(&sessions, &export);
+        assert_eq!(code, Some(0), "{exported}");
+        let own: Value = serde_json::from_str(exported.lines().next().unwrap()).unwrap();
+        let foreign = foreign(&own, form);
+        std::fs::write(&file, foreign.to_string()).unwrap();
+        sessions = folder.path().join((form + 1).to_string());
+        let (code, told) = command.run(&sessions, &["sessions", "import", path]);
+        assert!(code == Some(2) && told.contains("--client-id"), "{told}");
+        let client_id = own["client_id"].as_str().unwrap();
+        let import = ["sessions", "import", path, "--client-id", client_id];
+        let (code, told) = command.run(&sessions, &import);
+        let stored = told == format!("The session of {} is stored.\n", alice.handle)
+            || told == format!("The session of {} is stored.\n", alice.did);
+        assert!(code == Some(0) && stored, "{told}");
+        let (code, told) = command.call(&sessions, &["com.atproto.server.getSession"]);
+        assert!(code == Some(0) && told.contains(&alice.did), "{told}");
+    }
+    // The token of the last file is spent.
+    let client_id = "http://localhost?scope=atproto";
+    let (code, told) =
+        command.run(&sessions, &["sessions", "import", path, "--client-id", client_id]);
+    assert!(code != Some(0) && told.contains(&alice.did), "{told}");
+    let secret = read_to_string(&file).unwrap();
+    let secret: Value = serde_json::from_str(&secret).unwrap();
+    assert!(!told.contains(secret["refresh_token"].as_str().unwrap()), "{told}");
+}
+
+/// A session of this project in the form of another library.
+fn foreign(own: &Value, form: usize) -> Value {
+    let token_set = serde_json::json!({
+        "iss": own["issuer"], "sub": own["did"], "aud": own["pds"], "scope": own["scopes"],
+        "access_token": own["access_token"], "refresh_token": own["refresh_token"], "token_type": "DPoP",
+    });
+    let did = own["did"].as_str().unwrap();
+    match form {
+        0 => serde_json::json!({ did: {"dpopJwk": own["dpop_key"], "tokenSet": token_set} }),
+        1 => serde_json::json!({"dpop_key": own["dpop_key"], "token_set": token_set}),
+        2 => serde_json::json!({ format!("{did}_1"): {
+            "account_did": did, "session_id": "1", "host_url": own["pds"],
+            "dpop_data": {"dpop_key": own["dpop_key"]}, "token_set": token_set,
+        }}),
+        _ => serde_json::json!({
+            "did": did, "pds_url": own["pds"], "refresh_token": own["refresh_token"],
+            "access_token": own["access_token"], "dpop_private_key_pem": own["dpop_key"].to_string(),
+        }),
+    }
+}
+
 pub fn a_file_is_uploaded(command: &Command<'_>) {
     let folder = tempfile::tempdir().unwrap();
     let sessions = folder.path().join("sessions");

@@ -1,24 +1,25 @@
 //! `sessions`: lists and shows the stored sessions, renews them, and moves them to and from files.
 
+mod export;
+mod foreign;
+mod import;
+
 use std::fmt::Write as _;
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use atproto_oauth_core::{AuthMethod, Renew, Session};
-use atproto_oauth_ureq::store::{Deleted, Expect, Store, StoreError};
 use atproto_sansio::{System, UnixTime};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use crate::account::accounts::{self, Stored};
 use crate::account::logout::{self, Logout};
-use crate::account::store;
+use crate::account::sessions::export::Export;
+use crate::account::sessions::import::Import;
 use crate::arguments::{Common, Folder};
-use crate::failure::{CONFIGURATION, Failure, SESSION_OVER, USAGE};
+use crate::failure::Failure;
 use crate::network;
-use crate::output::{self, Format};
+use crate::output::Format;
 
 /// The verbs below `sessions`.
 #[derive(Debug, Subcommand)]
@@ -33,7 +34,7 @@ pub(crate) enum Sessions {
     Revoke(Logout),
     /// Write a session with its secrets to a file, to move it to another program
     Export(Export),
-    /// Store a session from a file of `sessions export`
+    /// Store sessions from a file: of `sessions export`, or of another client library
     Import(Import),
 }
 
@@ -72,43 +73,14 @@ pub(crate) struct Refresh {
     common: Common,
 }
 
-#[derive(Args, Debug)]
-pub(crate) struct Export {
-    /// Account of the session, if several are logged in
-    #[arg(value_name = "HANDLE|DID", env = "ATPROTO_OAUTH_ACCOUNT")]
-    account: Option<String>,
-
-    /// New file for the session, readable by you only; - prints the session
-    #[arg(long, value_name = "FILE")]
-    output: PathBuf,
-
-    /// Keep the session here, too. Its refresh token is single-use, so only one of the two places can go on
-    /// with it
-    #[arg(long)]
-    keep: bool,
-
-    #[command(flatten)]
-    folder: Folder,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct Import {
-    /// File of `sessions export`; - reads standard input
-    #[arg(value_name = "FILE")]
-    file: PathBuf,
-
-    #[command(flatten)]
-    common: Common,
-}
-
 pub(crate) fn run(verb: &Sessions) -> Result<(), Failure> {
     match verb {
         Sessions::List(options) => list(options),
         Sessions::Show(options) => show(options),
         Sessions::Refresh(options) => refresh(options),
         Sessions::Revoke(options) => logout::run(options),
-        Sessions::Export(options) => export(options),
-        Sessions::Import(options) => import(options),
+        Sessions::Export(options) => export::run(options),
+        Sessions::Import(options) => import::run(options),
     }
 }
 
@@ -164,78 +136,6 @@ fn refresh(options: &Refresh) -> Result<(), Failure> {
     let text = format!("{name}: {}\n", lifetime(&stored.session, System::now()));
     options.format.print(&text, &described(&stored))
 }
-
-fn export(options: &Export) -> Result<(), Failure> {
-    let folder = &options.folder;
-    let stored = one(folder, options.account.as_deref())?;
-    let (store, record) = (store::open(folder)?, format!("session/{}", stored.key));
-    let failed = |error: StoreError| Failure::new(CONFIGURATION, error.to_string());
-    let before = store.load(&record).map_err(failed)?;
-    // The tokens are read after the version: if they are renewed meanwhile, nothing is removed.
-    let stored = one(folder, options.account.as_deref())?;
-    let json = stored.session.to_json()?;
-    let name = accounts::name(&stored.session);
-    if options.output == Path::new("-") {
-        output::write(format!("{}\n", json.expose()).as_bytes())?;
-    } else {
-        write_new(&options.output, json.expose().as_bytes())?;
-        output::write(format!("Wrote: {}\n", options.output.display()).as_bytes())?;
-    }
-    if options.keep {
-        eprintln!("The session of {name} stays here, too: use it in one place only.");
-        return Ok(());
-    }
-    let expect = before.map_or(Expect::Absent, |before| Expect::Version(before.version));
-    match store.delete(&record, expect).map_err(failed)? {
-        Deleted::Conflict => Err(Failure::new(
-            SESSION_OVER,
-            format!("another process has renewed the session of {name} meanwhile: export it again"),
-        )),
-        _ => {
-            eprintln!("The session of {name} is no longer here. `sessions import` brings it back.");
-            Ok(())
-        }
-    }
-}
-
-/// Writes a file that did not exist, readable by its owner only.
-fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let written = options.open(path).and_then(|mut file| {
-        file.write_all(bytes)?;
-        file.sync_all()
-    });
-    written.map_err(|error| Failure::file("the file", path, &error))
-}
-
-fn import(options: &Import) -> Result<(), Failure> {
-    let common = &options.common;
-    let session = Session::from_json(&read(&options.file)?)
-        .map_err(|error| Failure::new(CONFIGURATION, error.to_string()))?;
-    let app = network::app(network::client_of(&session, common)?, common)?;
-    let name = accounts::name(&session).to_owned();
-    app.add(session)?;
-    output::write(format!("The session of {name} is stored.\n").as_bytes())
-}
-
-fn read(path: &Path) -> Result<String, Failure> {
-    let mut text = String::new();
-    let read = match path == Path::new("-") {
-        true => io::stdin().lock().take(MAX).read_to_string(&mut text),
-        false => File::open(path).and_then(|file| file.take(MAX).read_to_string(&mut text)),
-    };
-    read.map_err(|error| Failure::file("the session in", path, &error))?;
-    match text.trim().is_empty() {
-        true => Err(Failure::new(USAGE, format!("{} is empty", path.display()))),
-        false => Ok(text),
-    }
-}
-
-/// Most bytes of a session that is read.
-const MAX: u64 = 1024 * 1024;
 
 /// The newest session of the account that is named, or of the only one.
 fn one(folder: &Folder, account: Option<&str>) -> Result<Stored, Failure> {

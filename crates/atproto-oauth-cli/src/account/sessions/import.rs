@@ -1,0 +1,138 @@
+//! `sessions import`: stores sessions that this command, or another client library, has written.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use atproto_dpop::P256Keys;
+use atproto_oauth_core::{Credentials, Session, SessionEffect};
+use atproto_sansio::SecretString;
+use clap::Args;
+use serde_json::Value;
+
+use crate::account::accounts;
+use crate::account::sessions::foreign;
+use crate::arguments::Common;
+use crate::client;
+use crate::failure::{CONFIGURATION, Failure, USAGE};
+use crate::{network, output};
+
+#[derive(Args, Debug)]
+pub(crate) struct Import {
+    /// File of `sessions export`, or JSON that another client library has stored: a session, or a list or map
+    /// of sessions; - reads standard input
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+
+    /// The client_id of sessions of another library, which do not name it
+    #[arg(long, env = "ATPROTO_OAUTH_CLIENT_ID", value_name = "URL")]
+    client_id: Option<String>,
+
+    /// File with the passphrase of sessions that atproto-php has encrypted
+    #[arg(long, value_name = "FILE")]
+    passphrase: Option<PathBuf>,
+
+    #[command(flatten)]
+    common: Common,
+}
+
+pub(super) fn run(options: &Import) -> Result<(), Failure> {
+    let text = read(&options.file)?;
+    match is_own(&text) {
+        true => add_own(&text, &options.common),
+        false => adopt_all(&text, options),
+    }
+}
+
+/// Whether the text is a session of this project.
+fn is_own(text: &SecretString) -> bool {
+    let json = serde_json::from_str::<Value>(text.expose());
+    json.is_ok_and(|json| json.get("version").is_some() && json.get("session_id").is_some())
+}
+
+fn add_own(text: &SecretString, common: &Common) -> Result<(), Failure> {
+    let session = Session::from_json(text.expose())
+        .map_err(|error| Failure::new(CONFIGURATION, error.to_string()))?;
+    let app = network::app(network::client_of(&session, common)?, common)?;
+    let name = accounts::name(&session).to_owned();
+    app.add(session)?;
+    stored(&name)
+}
+
+/// Makes sessions of those of another library. Each spends its refresh token, and is stored before the next.
+fn adopt_all(text: &SecretString, options: &Import) -> Result<(), Failure> {
+    let passphrase = options.passphrase.as_deref().map(passphrase).transpose()?;
+    let text = foreign::decrypted(text, passphrase.as_ref())?;
+    let all = Credentials::from_foreign(text.expose(), &P256Keys)
+        .map_err(|error| Failure::new(CONFIGURATION, error.to_string()))?;
+    let common = &options.common;
+    let client_id = options.client_id.as_deref().ok_or_else(|| {
+        let message =
+            "the sessions of another library do not name their client: name it with --client-id";
+        Failure::new(USAGE, message)
+    })?;
+    let client = client::of_session(client_id, common.client_key.as_deref(), &common.network)?;
+    let app = network::app(client.clone(), common)?;
+    let adopting = network::stateless(client, &common.network)?;
+    let mut result = Ok(());
+    for credentials in all {
+        let did = credentials.did.to_string();
+        let names = [credentials.pds.to_string(), did.clone()];
+        let adopted = adopting.adopt(credentials).map_err(|error| {
+            let effect = error.effect;
+            let failure =
+                network::explain(error, &common.network, &names.each_ref().map(String::as_str));
+            failure.and(&format!("{did}: {}", fate(effect)))
+        });
+        let imported = adopted.and_then(|adopted| {
+            let name = accounts::name(&adopted.session).to_owned();
+            // The token is spent, so the new session is the only one.
+            app.add(adopted.session)?;
+            stored(&name)
+        });
+        // The others are imported all the same.
+        if let Err(failure) = imported {
+            match result {
+                Ok(()) => result = Err(failure),
+                Err(_) => eprintln!("error: {failure}"),
+            }
+        }
+    }
+    result
+}
+
+fn fate(effect: SessionEffect) -> &'static str {
+    match effect {
+        SessionEffect::Keep => "its refresh token was not spent, so import it again later",
+        SessionEffect::Ambiguous => {
+            "its refresh token may be spent: import it once more, or log in again"
+        }
+        _ => "log in again",
+    }
+}
+
+fn stored(name: &str) -> Result<(), Failure> {
+    output::write(format!("The session of {name} is stored.\n").as_bytes())
+}
+
+fn passphrase(path: &Path) -> Result<SecretString, Failure> {
+    let text = fs::read_to_string(path);
+    let text = text.map_err(|error| Failure::file("the passphrase", path, &error))?;
+    Ok(SecretString::new(text.trim_end_matches(['\r', '\n'])))
+}
+
+fn read(path: &Path) -> Result<SecretString, Failure> {
+    let mut text = String::new();
+    let read = match path == Path::new("-") {
+        true => io::stdin().lock().take(MAX).read_to_string(&mut text),
+        false => File::open(path).and_then(|file| file.take(MAX).read_to_string(&mut text)),
+    };
+    read.map_err(|error| Failure::file("the session in", path, &error))?;
+    match text.trim().is_empty() {
+        true => Err(Failure::new(USAGE, format!("{} is empty", path.display()))),
+        false => Ok(SecretString::new(text)),
+    }
+}
+
+/// Most bytes of a session that is read.
+const MAX: u64 = 1024 * 1024;

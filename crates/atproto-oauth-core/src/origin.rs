@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use atproto_sansio::{is_development_host, printable};
+use atproto_sansio::{Reach, is_development_host, printable};
 use http::Uri;
 use serde::{Deserialize, Deserializer, Serialize, de};
 use thiserror::Error;
@@ -163,6 +163,15 @@ pub(crate) fn shown(text: &str) -> String {
 /// Converts a [`Url`] into the [`Uri`] type of `http`; `None` if `http` can't represent it.
 pub(crate) fn to_uri(url: &Url) -> Option<Uri> {
     url.as_str().parse().ok()
+}
+
+/// Whether an https URL with the host of `url` and with `port` may be requested by any server: its
+/// host is a public DNS name. A URL without a host passes, because its scheme is not https.
+pub(crate) fn is_public(url: &Url, port: Option<u16>) -> bool {
+    let Some(host) = url.host_str() else { return true };
+    let port = port.map_or_else(String::new, |port| format!(":{port}"));
+    let uri: Result<Uri, _> = format!("https://{host}{port}/").parse();
+    uri.is_ok_and(|uri| Reach::Public.check(&uri).is_ok())
 }
 
 impl fmt::Display for Origin {

@@ -4,18 +4,17 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use atproto_identity::Resolver;
-use atproto_sansio::printable;
 use url::Url;
 
 use crate::client::Client;
 use crate::client::config::{Config, NoncePolicy};
 use crate::client::description::{self, Description};
 use crate::client::id;
-use crate::client::key::ClientKey;
+use crate::client::key::{ClientKey, check_kid};
 use crate::client::loopback;
-use crate::client::redirect_uri::{self, ApplicationType, RedirectUri};
+use crate::client::redirect_uri::{self, ApplicationType, Declarer, RedirectUri};
 use crate::error::{ConfigError, Error};
-use crate::origin::{Origin, shown};
+use crate::origin::Origin;
 use crate::scope::Scopes;
 
 /// Settings of a client, checked by [`build`](Self::build).
@@ -261,12 +260,11 @@ impl Published {
         if self.redirect_uris.is_empty() {
             return Err(ConfigError::NoRedirectUri);
         }
+        let application_type = self.application_type;
+        let declarer = Declarer::Published { client_id: Some(&client_id), application_type };
         let mut redirect_uris = Vec::new();
         for text in &self.redirect_uris {
-            let malformed = |why| ConfigError::RedirectUri { uri: shown(text), why };
-            let uri = RedirectUri::parse(text).map_err(malformed)?;
-            redirect_uri::check(&uri, &client_id, self.application_type)?;
-            redirect_uris.push(uri);
+            redirect_uris.push(redirect_uri::parse(text, declarer)?);
         }
         self.check_keys()?;
         self.description.check(&client_id)?;
@@ -279,19 +277,17 @@ impl Published {
         }
         let mut kids = BTreeSet::new();
         for key in &self.keys {
-            if key.kid().trim().is_empty() {
-                return Err(ConfigError::EmptyKid);
-            }
-            if !kids.insert(key.kid()) {
-                return Err(ConfigError::SameKid(printable(key.kid())));
-            }
+            check_kid(key.kid(), &mut kids)?;
         }
         match &self.jwks_uri {
             Some(uri) if self.keys.is_empty() => {
                 let why = "the client has no keys to serve there: add one with `key`, or remove it";
                 Err(description::refused("jwks_uri", uri, why))
             }
-            Some(uri) => description::check_page("jwks_uri", uri),
+            Some(uri) => {
+                let broken = description::check_page("jwks_uri", uri);
+                description::refuse("jwks_uri", uri, broken)
+            }
             None => Ok(()),
         }
     }

@@ -2,11 +2,11 @@
 //!
 //! RFC 7591 section 2; atproto OAuth, «Client ID Metadata Document».
 
-use atproto_sansio::Reach;
 use url::Url;
 
+use crate::client::lint::code::{Broken, FindingCode};
 use crate::error::ConfigError;
-use crate::origin::{shown, to_uri};
+use crate::origin::{is_public, shown};
 
 /// Name and web pages of a client, for the consent page of the authorization server.
 ///
@@ -38,38 +38,67 @@ impl Description {
         ]
     }
 
-    /// Rejects what authorization servers reject: URLs that are not https, and a `client_uri`
-    /// that does not lead to the `client_id`.
+    /// Rejects the URLs that authorization servers reject: URLs that are not https, and a
+    /// `client_uri` that does not lead to the `client_id`.
     pub(crate) fn check(&self, client_id: &Url) -> Result<(), ConfigError> {
         for (name, url) in self.urls() {
             if let Some(url) = url {
-                check_page(name, url)?;
+                refuse(name, url, check_page(name, url))?;
             }
         }
         let Some(client_uri) = &self.client_uri else { return Ok(()) };
-        let wrong = |why| refused("client_uri", client_uri, why);
-        if client_uri.origin() != client_id.origin() {
-            return Err(wrong("it must have the origin of the client_id"));
-        }
-        let parent = format!("{}/", client_uri.path().trim_end_matches('/'));
-        if client_id.path() == client_uri.path() || client_id.path().starts_with(&parent) {
-            return Ok(());
-        }
-        Err(wrong("its path must be a parent of the path of the client_id, such as /"))
+        refuse("client_uri", client_uri, check_client_uri(client_uri, client_id))
     }
 }
 
-/// Checks a URL that the metadata document names as its member `name`.
-pub(crate) fn check_page(name: &'static str, url: &Url) -> Result<(), ConfigError> {
-    let wrong = |why| Err(refused(name, url, why));
+/// All rules that a URL breaks which the metadata document names as its member `name`.
+pub(crate) fn check_page(name: &str, url: &Url) -> Vec<Broken> {
+    let mut broken = Vec::new();
     if url.scheme() != "https" {
-        return wrong("it must be an https URL");
+        let code = match name {
+            "client_uri" => FindingCode::ClientUriNotHttps,
+            "logo_uri" => FindingCode::LogoUriNotHttps,
+            "tos_uri" => FindingCode::TosUriNotHttps,
+            "policy_uri" => FindingCode::PolicyUriNotHttps,
+            _ => FindingCode::JwksUriNotHttps,
+        };
+        broken.push(Broken::new(code, "it must be an https URL"));
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return wrong("it must not have a user name or password");
+        let why = "it must not have a user name or password";
+        broken.push(Broken::new(FindingCode::PageUserinfo, why));
     }
-    let public = to_uri(url).is_some_and(|uri| Reach::Public.check(&uri).is_ok());
-    if public { Ok(()) } else { wrong("its host must be a public DNS name") }
+    if !is_public(url, url.port()) {
+        let why = "its host must be a public DNS name";
+        broken.push(Broken::new(FindingCode::PageLocalHost, why));
+    }
+    broken
+}
+
+/// The rule that a `client_uri` breaks which does not lead to the `client_id`.
+pub(crate) fn check_client_uri(client_uri: &Url, client_id: &Url) -> Vec<Broken> {
+    if client_uri.origin() != client_id.origin() {
+        let why = "it must have the origin of the client_id";
+        return vec![Broken::new(FindingCode::ClientUriOtherHost, why)];
+    }
+    let parent = format!("{}/", client_uri.path().trim_end_matches('/'));
+    if client_id.path() == client_uri.path() || client_id.path().starts_with(&parent) {
+        return Vec::new();
+    }
+    let why = "its path must be a parent of the path of the client_id, such as /";
+    vec![Broken::new(FindingCode::ClientUriNotParent, why)]
+}
+
+/// Fails with the first broken rule of a URL that is the member `name` of the metadata document.
+pub(crate) fn refuse(
+    name: &'static str,
+    url: &Url,
+    broken: Vec<Broken>,
+) -> Result<(), ConfigError> {
+    match broken.first() {
+        Some(broken) => Err(refused(name, url, broken.why)),
+        None => Ok(()),
+    }
 }
 
 /// The error of a URL that can't be the member `name` of the metadata document.

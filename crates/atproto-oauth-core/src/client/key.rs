@@ -1,13 +1,14 @@
 //! The private keys that a confidential client signs its client assertions with.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
 use atproto_dpop::{DpopError, DpopKey, Jwk, PrivateKey, Unsigned};
-use atproto_sansio::{Entropy, Keys, SecretString, Signer};
+use atproto_sansio::{Entropy, Keys, SecretString, Signer, printable};
 use serde_json::{Value, json};
 
-use crate::error::Error;
+use crate::error::{ConfigError, Error};
 
 /// A P-256 key that a confidential client signs its client assertions with (RFC 7523).
 ///
@@ -184,6 +185,18 @@ impl ClientKey {
         let jws = Unsigned::of_message(message).finish(signature);
         Ok(String::from_utf8(jws).expect("a compact JWS is ASCII"))
     }
+}
+
+/// Checks the `kid` of one of several keys, and adds it to `seen`: it has a visible character, and no
+/// other key has it.
+pub(crate) fn check_kid<'a>(kid: &'a str, seen: &mut BTreeSet<&'a str>) -> Result<(), ConfigError> {
+    if kid.trim().is_empty() {
+        return Err(ConfigError::EmptyKid);
+    }
+    if !seen.insert(kid) {
+        return Err(ConfigError::SameKid(printable(kid)));
+    }
+    Ok(())
 }
 
 impl fmt::Debug for ClientKey {

@@ -9,7 +9,8 @@
 use url::Url;
 use url::form_urlencoded::{self, Serializer};
 
-use crate::client::redirect_uri::{self, RedirectUri};
+use crate::client::lint::code::{Broken, FindingCode};
+use crate::client::redirect_uri::{self, Declarer, RedirectUri};
 use crate::error::{ConfigError, Error};
 use crate::origin::shown;
 use crate::scope::Scopes;
@@ -25,50 +26,81 @@ pub(crate) fn client_id(redirect_uris: &[RedirectUri], scopes: &Scopes) -> Strin
 }
 
 /// Returns the redirect URIs and the scopes that the `client_id` of a loopback client declares.
-/// Without the parameters these are the root of both loopback addresses, and `atproto`.
-///
-/// Reads the text as it is spelled, because a URL parser accepts spellings that an authorization
-/// server takes for another `client_id`.
+/// Without the parameters these are the root of both loopback addresses, and `atproto`. Fails with
+/// the first rule that the `client_id` breaks.
 pub(crate) fn parse_client_id(text: &str) -> Result<(Vec<RedirectUri>, Scopes), Error> {
-    let refused = |why| ConfigError::ClientId { client_id: shown(text), why };
-    let rest = text
-        .strip_prefix("http://localhost")
-        .ok_or_else(|| refused("it does not begin with http://localhost"))?;
-    let rest = rest.strip_prefix('/').unwrap_or(rest);
-    let query = match rest.strip_prefix('?') {
-        Some(query) => query,
-        None if rest.is_empty() => "",
-        None => {
-            let why = "http://localhost may be followed by a query, but not by a port or path";
-            return Err(refused(why).into());
-        }
+    let Parameters { redirect_uris, scopes, broken } = Parameters::of(text);
+    if let Some(Broken { why, .. }) = broken.first() {
+        return Err(ConfigError::ClientId { client_id: shown(text), why }.into());
+    }
+    let redirect_uris = match redirect_uris.as_slice() {
+        [] => self::redirect_uris("/")?,
+        uris => uris
+            .iter()
+            .map(|uri| redirect_uri::parse(uri, Declarer::Loopback))
+            .collect::<Result<_, _>>()?,
     };
-    if !query.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#') {
-        return Err(refused("its query has a character that is not encoded, or a fragment").into());
-    }
-    let (mut redirect_uris, mut scope) = (Vec::new(), None);
-    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-        match name.as_ref() {
-            "redirect_uri" => {
-                let malformed = |why| ConfigError::RedirectUri { uri: shown(&value), why };
-                let uri = RedirectUri::parse(&value).map_err(malformed)?;
-                redirect_uri::check_loopback(&uri)?;
-                redirect_uris.push(uri);
+    let scopes = scopes.first().map_or("atproto", String::as_str);
+    Ok((redirect_uris, Scopes::parse(scopes)?))
+}
+
+/// The parameters of the `client_id` of a loopback client, as far as they can be read.
+#[derive(Debug, Default)]
+pub(crate) struct Parameters {
+    /// The values of all parameters `redirect_uri`, unchecked.
+    pub(crate) redirect_uris: Vec<String>,
+    /// The values of all parameters `scope`, unchecked.
+    pub(crate) scopes: Vec<String>,
+    /// All rules that the `client_id` breaks, each of them once, but for those of the values.
+    pub(crate) broken: Vec<Broken>,
+}
+
+impl Parameters {
+    /// Reads the text as it is spelled, because a URL parser accepts spellings that an authorization
+    /// server takes for another `client_id`.
+    pub(crate) fn of(text: &str) -> Self {
+        let mut parameters = Self::default();
+        let Some(rest) = text.strip_prefix("http://localhost") else {
+            parameters.broken.push(NOT_LOCALHOST);
+            return parameters;
+        };
+        let (front, query) = rest.split_once('?').unwrap_or((rest, ""));
+        match front.strip_prefix('/').unwrap_or(front) {
+            "" => {}
+            rest if rest.starts_with('#') => parameters.broken.push(FRAGMENT),
+            rest if rest.starts_with(':') => parameters.broken.push(PORT),
+            _ if !front.starts_with('/') => {
+                parameters.broken.push(NOT_LOCALHOST);
+                return parameters;
             }
-            "scope" if scope.is_none() => scope = Some(Scopes::parse(&value)?),
-            "scope" => return Err(refused("it has more than one scope parameter").into()),
-            _ => {
-                let why = "it has a parameter that is neither redirect_uri nor scope";
-                return Err(refused(why).into());
+            _ => parameters.broken.push(PATH),
+        }
+        let (query, fragment) = query.split_once('#').map_or((query, None), |(q, f)| (q, Some(f)));
+        if fragment.is_some() && !parameters.broken.contains(&FRAGMENT) {
+            parameters.broken.push(FRAGMENT);
+        }
+        if !query.bytes().all(|byte| byte.is_ascii_graphic()) {
+            parameters.broken.push(NOT_ENCODED);
+        }
+        parameters.read_query(query);
+        parameters
+    }
+
+    fn read_query(&mut self, query: &str) {
+        let mut has_unknown = false;
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            match name.as_ref() {
+                "redirect_uri" => self.redirect_uris.push(value.into_owned()),
+                "scope" => self.scopes.push(value.into_owned()),
+                _ => has_unknown = true,
             }
         }
-    }
-    if redirect_uris.is_empty() {
-        redirect_uris = self::redirect_uris("/")?;
-    }
-    match scope {
-        Some(scopes) => Ok((redirect_uris, scopes)),
-        None => Ok((redirect_uris, Scopes::parse("atproto")?)),
+        if self.scopes.len() > 1 {
+            self.broken.push(DUPLICATE_SCOPE);
+        }
+        if has_unknown {
+            self.broken.push(UNKNOWN_PARAM);
+        }
     }
 }
 
@@ -93,6 +125,37 @@ pub(crate) fn redirect_uris(path: &str) -> Result<Vec<RedirectUri>, ConfigError>
         })
         .collect()
 }
+
+const NOT_LOCALHOST: Broken = Broken::new(
+    FindingCode::LoopbackClientIdNotLocalhost,
+    "it does not begin with http://localhost and perhaps a slash",
+);
+const PORT: Broken = Broken::new(
+    FindingCode::LoopbackClientIdPort,
+    "http://localhost may be followed by a query, but not by a port: the port of a redirect URI is \
+     free anyway",
+);
+const PATH: Broken = Broken::new(
+    FindingCode::LoopbackClientIdPath,
+    "http://localhost may be followed by a query, but not by a path: the paths of the redirect \
+     URIs are in the parameters redirect_uri",
+);
+const FRAGMENT: Broken = Broken::new(
+    FindingCode::LoopbackClientIdFragment,
+    "it must not have a fragment: in a parameter, a # is written as %23",
+);
+const NOT_ENCODED: Broken = Broken::new(
+    FindingCode::LoopbackClientIdNotEncoded,
+    "its query has a character that is not encoded: a space is written as + or %20",
+);
+const DUPLICATE_SCOPE: Broken = Broken::new(
+    FindingCode::LoopbackClientIdDuplicateScope,
+    "it has more than one scope parameter: write all scopes into one, separated by spaces",
+);
+const UNKNOWN_PARAM: Broken = Broken::new(
+    FindingCode::LoopbackClientIdUnknownParam,
+    "it has a parameter that is neither redirect_uri nor scope",
+);
 
 #[cfg(test)]
 mod tests {

@@ -6,6 +6,7 @@ pub(crate) mod config;
 pub(crate) mod description;
 pub(crate) mod id;
 pub(crate) mod key;
+pub(crate) mod lint;
 pub(crate) mod loopback;
 pub(crate) mod metadata;
 pub(crate) mod redirect_uri;

@@ -66,6 +66,12 @@ impl Members {
         self.0.iter().filter(move |(key, _)| key == name).map(|(_, value)| &**value)
     }
 
+    /// The members in their order. A value that Rust can't hold is null.
+    pub(crate) fn into_values(self) -> impl Iterator<Item = (String, Value)> {
+        let value = |json: &RawValue| serde_json::from_str(json.get()).unwrap_or_default();
+        self.0.into_iter().map(move |(name, json)| (name, value(&json)))
+    }
+
     /// The text of the first member with this name; `None` if it is not a string.
     pub(crate) fn text(&self, name: &str) -> Option<String> {
         serde_json::from_str(self.all(name).next()?.get()).ok()

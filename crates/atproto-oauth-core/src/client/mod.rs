@@ -20,6 +20,8 @@ use http::Request;
 
 use crate::client::builder::ClientBuilder;
 use crate::client::config::{Config, NoncePolicy};
+use crate::client::lint::check_client::CheckClient;
+use crate::client::lint::finding::Finding;
 use crate::client::redirect_uri::ApplicationType;
 use crate::discovery::discover::Discover;
 use crate::error::Error;
@@ -182,6 +184,23 @@ impl Client {
     /// public keys of a confidential client (RFC 7517 section 5).
     pub fn jwks(&self) -> String {
         self.0.jwks()
+    }
+
+    /// Finds everything that is wrong with the metadata `document` that is served at the
+    /// [`client_id`](Self::client_id), as [`lint_metadata`](crate::lint_metadata) does, and what in it
+    /// differs from the settings of this client: redirect URIs, scopes, method of authentication and
+    /// keys. `jwks` is the document that is served at the `jwks_uri`.
+    ///
+    /// A loopback client has no document, so only its `client_id` is checked.
+    pub fn lint_published(&self, document: &[u8], jwks: Option<&[u8]>) -> Vec<Finding> {
+        self.0.lint_published(document, jwks)
+    }
+
+    /// Fetches the published documents of this client as an authorization server does, and ends in
+    /// a [`ClientReport`](crate::ClientReport): the findings of
+    /// [`lint_published`](Self::lint_published), and those of the responses.
+    pub fn check_published(&self) -> CheckClient {
+        CheckClient::of_own(Arc::clone(&self.0))
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use atproto_sansio::{Body, How, Reach, is_transient, printable, retry_after};
 use bytes::Bytes;
-use http::{Request, Response, StatusCode, header};
+use http::{HeaderMap, Request, Response, StatusCode, header};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use thiserror::Error;
@@ -203,14 +203,25 @@ pub(super) fn document<T: DeserializeOwned>(
         let (status, retry_after) = (response.status(), retry_after(response.headers()));
         return Err(DiscoveryError::Status { url: url(), status, retry_after });
     }
-    let found = response.headers().get(header::CONTENT_TYPE);
-    let found = found.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
-    let essence = found.as_deref().and_then(|found| found.split(';').next()).unwrap_or_default();
-    if !essence.trim().eq_ignore_ascii_case("application/json") {
-        let found = found.map_or_else(|| "without a type".to_owned(), printable);
+    if let Err(found) = check_content_type(response.headers()) {
         return Err(DiscoveryError::ContentType { url: url(), found });
     }
     json::object(response.body()).map_err(|what| DiscoveryError::Malformed { url: url(), what })
+}
+
+/// Requires the content type `application/json`, with any parameters.
+///
+/// # Errors
+///
+/// Fails with the `Content-Type` that was found, for an error message.
+pub(crate) fn check_content_type(headers: &HeaderMap) -> Result<(), String> {
+    let found = headers.get(header::CONTENT_TYPE);
+    let found = found.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+    let essence = found.as_deref().and_then(|found| found.split(';').next()).unwrap_or_default();
+    if essence.trim().eq_ignore_ascii_case("application/json") {
+        return Ok(());
+    }
+    Err(found.map_or_else(|| "without a type".to_owned(), printable))
 }
 
 /// Checks the members of a document, and collects all broken rules.

@@ -1,0 +1,141 @@
+//! Reads a document as a JSON object, and its members with the types that they must have.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
+use atproto_sansio::{json_text, printable};
+use serde::de::IgnoredAny;
+use serde_json::Value;
+
+use crate::client::lint::code::FindingCode;
+use crate::client::lint::finding::Findings;
+use crate::json::{self, Members};
+
+/// Largest document that is read, in bytes. Authorization servers read no larger ones.
+pub(super) const MAX_LEN: usize = 512 * 1024;
+
+/// The members of a document, whose values are any JSON.
+pub(super) struct Document(BTreeMap<String, Value>);
+
+/// The codes for a document that can't be read.
+pub(super) struct Unreadable {
+    pub(super) too_large: FindingCode,
+    pub(super) not_json: FindingCode,
+    pub(super) not_object: FindingCode,
+}
+
+/// The codes for a metadata document.
+pub(super) const METADATA: Unreadable = Unreadable {
+    too_large: FindingCode::DocumentTooLarge,
+    not_json: FindingCode::DocumentNotJson,
+    not_object: FindingCode::DocumentNotObject,
+};
+
+impl Document {
+    /// Reads a JSON object. `None` if it can't be read: then `findings` has the reason.
+    pub(super) fn read(
+        document: &[u8],
+        codes: &Unreadable,
+        findings: &mut Findings,
+    ) -> Option<Self> {
+        if document.len() > MAX_LEN {
+            let len = document.len();
+            findings.about_document(
+                codes.too_large,
+                format!("the document has {len} bytes, more than {MAX_LEN}: make it smaller"),
+            );
+            return None;
+        }
+        if let Some(why) = not_json(document) {
+            let why = format!("the document is not JSON: {why}; serve a JSON object");
+            findings.about_document(codes.not_json, why);
+            return None;
+        }
+        if json::object::<IgnoredAny>(document).is_err() {
+            let why = "the document is JSON, but not an object: begin it with { and end it with }";
+            findings.about_document(codes.not_object, why);
+            return None;
+        }
+        let mut members = BTreeMap::new();
+        for (name, value) in Members::salvage(document).0.into_values() {
+            match members.entry(name) {
+                Entry::Vacant(entry) => {
+                    entry.insert(value);
+                }
+                Entry::Occupied(entry) => {
+                    let member = printable(entry.key());
+                    let why = "the document has this member twice, and servers differ in which of \
+                               them they read: remove one";
+                    findings.add(FindingCode::MemberDuplicate, &member, why);
+                }
+            }
+        }
+        Some(Self(members))
+    }
+
+    /// Reads a JSON object whose problems have been found already; `None` if it can't be read.
+    pub(super) fn readable(document: &[u8]) -> Option<Self> {
+        Self::read(document, &METADATA, &mut Findings::default())
+    }
+
+    /// The value of a member; `None` if the document does not have it.
+    pub(super) fn get(&self, member: &str) -> Option<&Value> {
+        self.0.get(member)
+    }
+
+    pub(super) fn has(&self, member: &str) -> bool {
+        self.0.contains_key(member)
+    }
+
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
+    /// The text of a member. `None` if the document does not have it, or has another type there,
+    /// which is a finding.
+    pub(super) fn text<'a>(&'a self, member: &str, findings: &mut Findings) -> Option<&'a str> {
+        let text = self.get(member)?.as_str();
+        if text.is_none() {
+            wrong_type(member, "a string", findings);
+        }
+        text
+    }
+
+    /// The texts of a list, each with its place. `None` if the document does not have the member.
+    /// An element that is not a string is a finding, and so is a member that is not a list.
+    pub(super) fn texts<'a>(
+        &'a self,
+        member: &str,
+        findings: &mut Findings,
+    ) -> Option<Vec<(String, &'a str)>> {
+        let Some(values) = self.get(member)?.as_array() else {
+            wrong_type(member, "a list of strings", findings);
+            return Some(Vec::new());
+        };
+        let mut texts = Vec::new();
+        for (index, value) in values.iter().enumerate() {
+            let place = format!("{member}[{index}]");
+            match value.as_str() {
+                Some(text) => texts.push((place, text)),
+                None => wrong_type(&place, "a string", findings),
+            }
+        }
+        Some(texts)
+    }
+}
+
+/// Adds the finding of a member that is not `expected`.
+pub(super) fn wrong_type(member: &str, expected: &str, findings: &mut Findings) {
+    let why = format!("the value has the wrong JSON type: it must be {expected}");
+    findings.add(FindingCode::MemberWrongType, member, why);
+}
+
+/// The reason for which a document is not JSON at all.
+fn not_json(document: &[u8]) -> Option<String> {
+    let text = match json_text(document) {
+        Ok(text) => text,
+        Err(why) => return Some(why),
+    };
+    let error = serde_json::from_str::<IgnoredAny>(text).err()?;
+    Some(format!("it is malformed at line {}, column {}", error.line(), error.column()))
+}

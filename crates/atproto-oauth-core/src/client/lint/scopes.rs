@@ -1,0 +1,87 @@
+//! The lint of a list of scopes.
+
+use std::collections::BTreeSet;
+
+use crate::client::lint::code::FindingCode;
+use crate::client::lint::document::Document;
+use crate::client::lint::finding::{Findings, quoted};
+use crate::scope::{ScopeError, Scopes};
+
+/// Checks the member `scope`.
+pub(super) fn check(document: &Document, findings: &mut Findings) {
+    match document.get("scope") {
+        None => check_text(None, findings),
+        Some(_) => {
+            if let Some(text) = document.text("scope", findings) {
+                check_text(Some(text), findings);
+            }
+        }
+    }
+}
+
+/// Checks a list of scopes; `None` if there is none.
+pub(super) fn check_text(text: Option<&str>, findings: &mut Findings) {
+    let text = text.unwrap_or_default();
+    if text.trim_matches(' ').is_empty() {
+        let why = "the list of scopes is missing or empty: write at least atproto";
+        findings.add(FindingCode::ScopeMissing, MEMBER, why);
+        return;
+    }
+    let tokens: Vec<_> = text.split(' ').collect();
+    if tokens.contains(&"") {
+        let why = "there is a space at an end, or two in a row: separate scopes by single spaces";
+        findings.add(FindingCode::ScopeBadSeparator, MEMBER, why);
+    }
+    let mut seen = BTreeSet::new();
+    for token in tokens.into_iter().filter(|token| !token.is_empty()) {
+        if !seen.insert(token) {
+            let why = format!("the scope {} occurs twice: remove one", quoted(token));
+            findings.add(FindingCode::ScopeDuplicate, MEMBER, why);
+            continue;
+        }
+        check_token(token, findings);
+    }
+    if !seen.contains("atproto") {
+        let why = "the scope atproto is missing, without which no login is possible: add it";
+        findings.add(FindingCode::ScopeMissingAtproto, MEMBER, why);
+    }
+}
+
+fn check_token(token: &str, findings: &mut Findings) {
+    // A list with `atproto` and the token fails only because of the token.
+    let error = Scopes::parse(&format!("atproto {token}")).err();
+    let code = match error {
+        Some(ScopeError::Character(_)) => FindingCode::ScopeBadCharset,
+        Some(ScopeError::OpenId(_)) => FindingCode::ScopeOpenid,
+        Some(ScopeError::Duplicate(_) | ScopeError::Empty | ScopeError::NoAtproto) | None => {
+            if !is_known_permission(token) {
+                let why = format!(
+                    "{} is not a permission that AT Protocol defines, so that it grants nothing: \
+                     correct or remove it",
+                    quoted(token)
+                );
+                findings.add(FindingCode::ScopeInvalidPermission, MEMBER, why);
+            }
+            return;
+        }
+    };
+    if let Some(error) = error {
+        findings.add(code, MEMBER, error.to_string());
+    }
+}
+
+/// Whether a scope is a permission of AT Protocol. Only its resource is checked, and that something
+/// is named which the permission is for.
+fn is_known_permission(token: &str) -> bool {
+    let end = token.find([':', '?']).unwrap_or(token.len());
+    let (resource, rest) = token.split_at(end);
+    let has_target = rest.len() > 1;
+    match resource {
+        "atproto" => rest.is_empty(),
+        "transition" => matches!(rest, ":generic" | ":email" | ":chat.bsky"),
+        "repo" | "rpc" | "blob" | "account" | "identity" | "include" => has_target,
+        _ => false,
+    }
+}
+
+const MEMBER: &str = "scope";

@@ -10,7 +10,8 @@ use url::Url;
 use url::form_urlencoded::{self, Serializer};
 
 use crate::client::lint::code::{Broken, FindingCode};
-use crate::client::redirect_uri::{self, Declarer, RedirectUri};
+use crate::client::redirect_rules::Declarer;
+use crate::client::redirect_uri::{self, RedirectUri};
 use crate::error::{ConfigError, Error};
 use crate::origin::shown;
 use crate::scope::Scopes;

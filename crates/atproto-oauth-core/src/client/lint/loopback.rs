@@ -3,7 +3,7 @@
 use crate::client::lint::finding::{Finding, Findings};
 use crate::client::lint::scopes;
 use crate::client::loopback::Parameters;
-use crate::client::redirect_uri::{self, Declarer};
+use crate::client::redirect_rules::{self, Declarer};
 
 /// Finds everything that is wrong with the `client_id` of a loopback client: `http://localhost` and
 /// perhaps a query with redirect URIs and scopes.
@@ -20,7 +20,7 @@ pub fn lint_loopback_client_id(client_id: &str) -> Vec<Finding> {
     let Parameters { redirect_uris, scopes, broken } = Parameters::of(client_id);
     findings.broken("client_id", client_id, "the client_id of a loopback client", &broken);
     for (index, uri) in redirect_uris.iter().enumerate() {
-        let broken = redirect_uri::check_text(uri, Declarer::Loopback);
+        let broken = redirect_rules::check_text(uri, Declarer::Loopback);
         let place = format!("redirect_uris[{index}]");
         findings.broken(&place, uri, "a redirect URI of this client", &broken);
     }

@@ -12,7 +12,8 @@ use crate::client::lint::code::FindingCode;
 use crate::client::lint::document::{self, Document};
 use crate::client::lint::finding::{Finding, Findings, quoted};
 use crate::client::lint::{auth, grants, scopes};
-use crate::client::redirect_uri::{self, ApplicationType, Declarer};
+use crate::client::redirect_rules::{self, Declarer};
+use crate::client::redirect_uri::ApplicationType;
 
 /// Finds everything that is wrong with the metadata `document` that was fetched from `client_id`.
 ///
@@ -100,7 +101,7 @@ fn check_redirect_uris(
     let mut seen = BTreeSet::new();
     for (place, uri) in uris {
         let declarer = Declarer::Published { client_id, application_type };
-        let broken = redirect_uri::check_text(uri, declarer);
+        let broken = redirect_rules::check_text(uri, declarer);
         findings.broken(&place, uri, "a redirect URI of this client", &broken);
         if !seen.insert(uri) {
             let why = format!("{} is listed twice: remove it here", quoted(uri));

@@ -19,3 +19,6 @@ pub(crate) mod metadata;
 pub(crate) mod names;
 mod published;
 mod scopes;
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,7 @@
 )]
 #![allow(missing_docs, reason = "the names of tests describe them")]
 
+mod client_check;
 mod confidential;
 mod conformance;
 mod corpus;

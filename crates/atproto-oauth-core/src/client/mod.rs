@@ -9,7 +9,7 @@ pub(crate) mod key;
 pub(crate) mod lint;
 pub(crate) mod loopback;
 pub(crate) mod metadata;
-mod redirect_rules;
+pub(crate) mod redirect_rules;
 pub(crate) mod redirect_uri;
 
 use std::fmt;

@@ -64,6 +64,10 @@ fn check_alg(method: Method, document: &Document, findings: &mut Findings) {
             FindingCode::AuthAlgNone,
             "with none, everybody could authenticate as this client: write ES256".to_owned(),
         ),
+        (Method::Confidential, Some(alg)) if !KNOWN_ALGS.contains(&alg) => (
+            FindingCode::AuthAlgUnknown,
+            format!("{} is not an algorithm for signatures: write ES256", quoted(alg)),
+        ),
         (Method::Confidential, Some(alg)) if alg != "ES256" => (
             FindingCode::AuthAlgNotEs256,
             format!("some servers do not know {}: write ES256, which all know", quoted(alg)),
@@ -101,3 +105,8 @@ fn check_key_members(method: Method, document: &Document, findings: &mut Finding
 
 const METHOD: &str = "token_endpoint_auth_method";
 const ALG: &str = "token_endpoint_auth_signing_alg";
+/// Algorithms that verify with a public key: RFC 7518 section 3.1, RFC 8037, RFC 8812.
+const KNOWN_ALGS: [&str; 11] = [
+    "ES256", "ES256K", "ES384", "ES512", "EdDSA", "PS256", "PS384", "PS512", "RS256", "RS384",
+    "RS512",
+];

@@ -23,6 +23,8 @@ pub enum FindingCode {
     MemberDuplicate,
     /// A member has the wrong JSON type.
     MemberWrongType,
+    /// An element of `contacts` is not an e-mail address.
+    ContactNotAddress,
     /// A member that no AT Protocol client may have, such as `client_secret`.
     ForbiddenField,
     /// The `client_id` is not an absolute URL.
@@ -79,6 +81,8 @@ pub enum FindingCode {
     ResponseTypesMissingCode,
     /// The `response_types` have an element other than `code`, which is never used.
     ResponseTypesUnsupported,
+    /// The `response_types` have an element that no specification defines.
+    ResponseTypesUnknown,
     /// The `scope` is missing or empty.
     ScopeMissing,
     /// The `scope` lacks `atproto`.
@@ -151,6 +155,8 @@ pub enum FindingCode {
     AuthAlgNone,
     /// The `token_endpoint_auth_signing_alg` is not `ES256`, which all servers know.
     AuthAlgNotEs256,
+    /// The `token_endpoint_auth_signing_alg` is not an algorithm for signatures.
+    AuthAlgUnknown,
     /// A public client has a `token_endpoint_auth_signing_alg`.
     AuthAlgOnPublic,
     /// A native client is confidential, although every copy of it would contain the key.

@@ -64,8 +64,15 @@ fn check_response_types(document: &Document, findings: &mut Findings) {
     let member = "response_types";
     let responses = document.texts(member, findings).unwrap_or_default();
     for (place, response) in responses.iter().filter(|(_, response)| *response != "code") {
-        let why = format!("AT Protocol never uses {}: remove it", quoted(response));
-        findings.add(FindingCode::ResponseTypesUnsupported, place, why);
+        let code = match OTHER_RESPONSE_TYPES.contains(response) {
+            true => FindingCode::ResponseTypesUnsupported,
+            false => FindingCode::ResponseTypesUnknown,
+        };
+        findings.add(
+            code,
+            place,
+            format!("AT Protocol never uses {}: remove it", quoted(response)),
+        );
     }
     if !responses.iter().any(|(_, response)| *response == "code") {
         let why = "code is missing, without which no login is possible: list it";
@@ -85,3 +92,15 @@ fn check_dpop(document: &Document, findings: &mut Findings) {
     };
     findings.add(FindingCode::DpopNotBound, member, why);
 }
+
+/// Response types of OpenID Connect and of the OAuth 2.0 implicit flow. Servers accept them beside
+/// `code`.
+const OTHER_RESPONSE_TYPES: [&str; 7] = [
+    "token",
+    "none",
+    "code id_token token",
+    "code id_token",
+    "code token",
+    "id_token token",
+    "id_token",
+];

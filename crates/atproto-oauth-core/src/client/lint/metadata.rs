@@ -2,8 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use atproto_sansio::printable;
-use serde_json::Value;
 use url::Url;
 
 use crate::client::description;
@@ -11,7 +9,7 @@ use crate::client::id;
 use crate::client::lint::code::FindingCode;
 use crate::client::lint::document::{self, Document};
 use crate::client::lint::finding::{Finding, Findings, quoted};
-use crate::client::lint::{auth, grants, scopes};
+use crate::client::lint::{auth, grants, others, scopes};
 use crate::client::redirect_rules::{self, Declarer};
 use crate::client::redirect_uri::ApplicationType;
 
@@ -44,7 +42,7 @@ pub fn lint_metadata(client_id: &str, document: &[u8]) -> Vec<Finding> {
         check_redirect_uris(url.as_ref(), application_type, &document, &mut findings);
         auth::check(application_type, &document, &mut findings);
         check_pages(url.as_ref(), &document, &mut findings);
-        check_forbidden(&document, &mut findings);
+        others::check(&document, &mut findings);
     }
     findings.finish()
 }
@@ -110,9 +108,8 @@ fn check_redirect_uris(
     }
 }
 
-/// Checks the name and the pages that a consent page shows.
+/// Checks the pages that a consent page links to.
 fn check_pages(client_id: Option<&Url>, document: &Document, findings: &mut Findings) {
-    document.text("client_name", findings);
     for member in ["client_uri", "logo_uri", "tos_uri", "policy_uri"] {
         let Some(url) = check_page(member, document, findings) else { continue };
         if let (Some(client_id), "client_uri") = (client_id, member) {
@@ -138,36 +135,3 @@ pub(super) fn check_page(
     findings.broken(member, text, &role, &description::check_page(member, &url));
     Some(url)
 }
-
-/// Checks for members that servers refuse, or that would publish a secret.
-fn check_forbidden(document: &Document, findings: &mut Findings) {
-    for name in document.names() {
-        let is_forbidden = FORBIDDEN.contains(&name)
-            || FORBIDDEN_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
-            || (name == "tls_client_certificate_bound_access_tokens" && is_true(document, name))
-            || (name == "subject_type" && is_pairwise(document));
-        if is_forbidden {
-            let name = printable(name);
-            let why = match name.starts_with("client_secret") {
-                true => {
-                    "everybody can read this document: remove the member, and use the secret \
-                         nowhere else"
-                }
-                false => "AT Protocol does not use this, and servers refuse it: remove the member",
-            };
-            findings.add(FindingCode::ForbiddenField, &name, why);
-        }
-    }
-}
-
-fn is_true(document: &Document, member: &str) -> bool {
-    document.get(member).is_some_and(|value| value == &Value::Bool(true))
-}
-
-fn is_pairwise(document: &Document) -> bool {
-    document.get("subject_type").is_some_and(|value| value == "pairwise")
-}
-
-const FORBIDDEN: [&str; 3] =
-    ["authorization_details_types", "default_max_age", "id_token_signed_response_alg"];
-const FORBIDDEN_PREFIXES: [&str; 3] = ["authorization_encrypted_", "client_secret", "userinfo_"];

@@ -17,6 +17,7 @@ pub(crate) mod jwks;
 pub(crate) mod loopback;
 pub(crate) mod metadata;
 pub(crate) mod names;
+mod others;
 mod published;
 mod scopes;
 

@@ -14,7 +14,8 @@ pub enum Severity {
     /// Authorization servers accept the client, but a part of its metadata is of no use, or some
     /// servers may read it differently.
     Warning,
-    /// The metadata break a rule, so that authorization servers refuse the client.
+    /// The metadata break a rule of the profile, and authorization servers refuse the client for it, or
+    /// may refuse it.
     Error,
 }
 
@@ -30,6 +31,7 @@ impl FindingCode {
         Self::DocumentUnreachable,
         Self::MemberDuplicate,
         Self::MemberWrongType,
+        Self::ContactNotAddress,
         Self::ForbiddenField,
         Self::ClientIdNotUrl,
         Self::ClientIdNotHttps,
@@ -58,6 +60,7 @@ impl FindingCode {
         Self::RefreshTokenGrantMissing,
         Self::ResponseTypesMissingCode,
         Self::ResponseTypesUnsupported,
+        Self::ResponseTypesUnknown,
         Self::ScopeMissing,
         Self::ScopeMissingAtproto,
         Self::ScopeBadSeparator,
@@ -94,6 +97,7 @@ impl FindingCode {
         Self::AuthAlgMissing,
         Self::AuthAlgNone,
         Self::AuthAlgNotEs256,
+        Self::AuthAlgUnknown,
         Self::AuthAlgOnPublic,
         Self::NativeConfidential,
         Self::JwksAndJwksUri,
@@ -140,6 +144,7 @@ impl FindingCode {
             Self::DocumentUnreachable => "document_unreachable",
             Self::MemberDuplicate => "member_duplicate",
             Self::MemberWrongType => "member_wrong_type",
+            Self::ContactNotAddress => "contact_not_address",
             Self::ForbiddenField => "forbidden_field",
             Self::ClientIdNotUrl => "client_id_not_url",
             Self::ClientIdNotHttps => "client_id_not_https",
@@ -168,6 +173,7 @@ impl FindingCode {
             Self::RefreshTokenGrantMissing => "refresh_token_grant_missing",
             Self::ResponseTypesMissingCode => "response_types_missing_code",
             Self::ResponseTypesUnsupported => "response_types_unsupported",
+            Self::ResponseTypesUnknown => "response_types_unknown",
             Self::ScopeMissing => "scope_missing",
             Self::ScopeMissingAtproto => "scope_missing_atproto",
             Self::ScopeBadSeparator => "scope_bad_separator",
@@ -204,6 +210,7 @@ impl FindingCode {
             Self::AuthAlgMissing => "auth_alg_missing",
             Self::AuthAlgNone => "auth_alg_none",
             Self::AuthAlgNotEs256 => "auth_alg_not_es256",
+            Self::AuthAlgUnknown => "auth_alg_unknown",
             Self::AuthAlgOnPublic => "auth_alg_on_public",
             Self::NativeConfidential => "native_confidential",
             Self::JwksAndJwksUri => "jwks_and_jwks_uri",

@@ -6,9 +6,12 @@ use std::collections::BTreeSet;
 use url::Url;
 
 use super::{CLIENT_ID, confidential, key, native, places, scopes, web};
+use crate::client::id;
 use crate::client::lint::code::FindingCode;
+use crate::client::redirect_rules::{self, Declarer};
 use crate::{
-    Client, ClientBuilder, Description, Scopes, lint_jwks, lint_loopback_client_id, lint_metadata,
+    ApplicationType, Client, ClientBuilder, Description, Scopes, lint_jwks,
+    lint_loopback_client_id, lint_metadata,
 };
 
 fn described() -> Description {
@@ -150,8 +153,16 @@ const NEVER: [&str; 31] = [
 ];
 
 /// More codes to which no setting leads.
-const NEVER_OF_KEYS: [&str; 5] =
-    ["jwks_key_alg", "jwks_key_use", "jwks_not_json", "jwks_not_object", "page_not_url"];
+const NEVER_TOO: [&str; 8] = [
+    "contact_not_address",
+    "response_types_unknown",
+    "auth_alg_unknown",
+    "jwks_key_alg",
+    "jwks_key_use",
+    "jwks_not_json",
+    "jwks_not_object",
+    "page_not_url",
+];
 
 /// Warnings that a builder leaves to the lint, codes of responses, and the size, which has no limit
 /// in a builder.
@@ -186,11 +197,33 @@ fn settings_that_would_lead_to_a_finding_are_refused() {
     }
 }
 
+/// The error of `build` has the sentence of the rule, so that the builder and the lint have one rule.
+#[test]
+fn the_builder_refuses_by_the_rules_of_the_lint() {
+    // Rules C-03, C-30
+    let web_at =
+        |client_id: &str| Client::web(client_id, scopes()).redirect_uri("https://a.dev/cb");
+    for text in ["c.json", "http://u@app.local:1/c/#x", "https://app.client.dev", "https://[::1]/c"]
+    {
+        let (_, broken) = id::check(text);
+        let error = web_at(text).build().unwrap_err().to_string();
+        assert!(error.ends_with(broken[0].why), "{error}");
+    }
+    let client_id = Url::parse(CLIENT_ID).unwrap();
+    let application_type = ApplicationType::Web;
+    let declarer = Declarer::Published { client_id: Some(&client_id), application_type };
+    for text in ["cb", "http://localhost/cb#x", "https://u@app.local/cb", "myapp:cb"] {
+        let broken = redirect_rules::check_text(text, declarer);
+        let error = web().redirect_uri(text).build().unwrap_err().to_string();
+        assert!(error.ends_with(broken[0].why), "{error}");
+    }
+}
+
 #[test]
 fn every_code_is_accounted_for() {
     let mut accounted: BTreeSet<_> = refused().into_iter().map(|(code, _)| code).collect();
     accounted.extend(REFUSED_SCOPES.iter().chain(&REFUSED_LOOPBACK).map(|(code, _)| *code));
-    accounted.extend(NEVER.iter().chain(&NEVER_OF_KEYS).chain(&NOT_OF_BUILDERS));
+    accounted.extend(NEVER.iter().chain(&NEVER_TOO).chain(&NOT_OF_BUILDERS));
     let all: BTreeSet<_> = FindingCode::ALL.iter().map(|code| code.as_str()).collect();
     assert_eq!(accounted, all);
 }

@@ -39,6 +39,7 @@ const OF_WEB: Cases<'_> = &[
             "response_types_unsupported@response_types[0]",
         ],
     ),
+    (r#"{"response_types": ["code", "id"]}"#, &["response_types_unknown@response_types[1]"]),
     // Rules C-13, I-01
     (r#"{"scope": null}"#, &["scope_missing@scope"]),
     (r#"{"scope": " "}"#, &["scope_missing@scope"]),
@@ -97,6 +98,10 @@ const OF_WEB: Cases<'_> = &[
     (r#"{"logo_uri": "l.png"}"#, &["page_not_url@logo_uri"]),
     (r#"{"tos_uri": "https://u@app.client.dev/tos"}"#, &["page_userinfo@tos_uri"]),
     (r#"{"policy_uri": "https://10.0.0.1/policy"}"#, &["page_local_host@policy_uri"]),
+    (r#"{"contacts": ["a@client.dev", "client.dev"]}"#, &["contact_not_address@contacts[1]"]),
+    (r#"{"contacts": "a@client.dev"}"#, &["member_wrong_type@contacts"]),
+    (r#"{"client_name": 7}"#, &["member_wrong_type@client_name"]),
+    (r#"{"require_auth_time": "true"}"#, &["member_wrong_type@require_auth_time"]),
     // Rule C-23
     (r#"{"client_secret": "s3cret"}"#, &["forbidden_field@client_secret"]),
     (r#"{"client_secret_expires_at": 0}"#, &["forbidden_field@client_secret_expires_at"]),
@@ -125,6 +130,10 @@ const OF_CONFIDENTIAL: Cases<'_> = &[
     (
         r#"{"token_endpoint_auth_signing_alg": "RS256"}"#,
         &["auth_alg_not_es256@token_endpoint_auth_signing_alg"],
+    ),
+    (
+        r#"{"token_endpoint_auth_signing_alg": "HS256"}"#,
+        &["auth_alg_unknown@token_endpoint_auth_signing_alg"],
     ),
     // Rules C-18, C-19
     (r#"{"jwks_uri": "https://app.client.dev/jwks.json"}"#, &["jwks_and_jwks_uri@jwks"]),

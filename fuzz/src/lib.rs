@@ -15,11 +15,12 @@ mod parsers;
 pub type Target = fn(&[u8]) -> bool;
 
 /// All targets by name. Each has a binary `fuzz_targets/<name>.rs` and a folder `corpus/<name>`.
-pub const TARGETS: [(&str, Target); 23] = [
+pub const TARGETS: [(&str, Target); 24] = [
     ("address", parsers::policy::address),
     ("callback", parsers::callback::callback),
     ("challenge", parsers::headers::challenge),
     ("client_id", parsers::client::client_id),
+    ("client_metadata", parsers::client::client_metadata),
     ("did", parsers::names::did),
     ("did_document", parsers::documents::did_document),
     ("dns_message", parsers::dns::dns_message),

@@ -1,10 +1,14 @@
-//! The settings of a client: `client_id`, redirect URIs, scopes.
+//! The settings of a client: `client_id`, redirect URIs, scopes; and the metadata of any client.
 
-use atproto_oauth_core::{Client, ClientBuilder, Scopes};
+use atproto_oauth_core::{
+    Client, ClientBuilder, Finding, FindingCode, Scopes, Severity, lint_jwks,
+    lint_loopback_client_id, lint_metadata,
+};
+use atproto_sansio::is_printable;
 use serde_json::Value;
 use url::{Host, Url};
 
-use crate::parsers::text;
+use crate::parsers::{assert_strict, text};
 
 fn atproto() -> Scopes {
     Scopes::parse("atproto").expect("a constant is valid")
@@ -17,6 +21,7 @@ pub(crate) fn client_id(data: &[u8]) -> bool {
     {
         assert_eq!(client.client_id(), text);
         assert!(client.metadata().is_none());
+        assert!(!has_error(&lint_loopback_client_id(&text)), "{text}");
         return true;
     }
     let redirect: url::Url = "https://app.example.com/cb".parse().expect("a constant URL is valid");
@@ -70,7 +75,49 @@ pub(crate) fn scopes(data: &[u8]) -> bool {
     true
 }
 
+/// The bytes are the metadata document of a client, and its JWK Set. If the document has no error, a
+/// client with its redirect URIs and scopes can be built. The report is bounded and printable.
+pub(crate) fn client_metadata(data: &[u8]) -> bool {
+    let id = "https://app.example.com/c.json";
+    let findings = lint_metadata(id, data);
+    for findings in [&findings, &lint_jwks(data), &lint_loopback_client_id(&text(data))] {
+        assert!(findings.len() <= 500);
+        for finding in findings {
+            let line = finding.to_string();
+            assert!(line.len() < 4000 && line.chars().all(is_printable), "{line:?}");
+            assert_eq!(finding.severity, finding.code.severity());
+        }
+    }
+    if has_error(&findings) {
+        return false;
+    }
+    assert_strict(data);
+    let json = data.strip_prefix(b"\xef\xbb\xbf").unwrap_or(data);
+    let document: Value = serde_json::from_slice(json).expect("the document is JSON");
+    assert_eq!(document["client_id"], id);
+    assert_eq!(document["dpop_bound_access_tokens"], true);
+    let scopes = document["scope"].as_str().expect("the scopes are a text");
+    let scopes = Scopes::parse(scopes).expect("the scopes are valid");
+    let builder = match document["application_type"] == "native" {
+        true => Client::native(id, scopes),
+        false => Client::web(id, scopes),
+    };
+    let uris = document["redirect_uris"].as_array().expect("there are redirect URIs");
+    let uris = uris.iter().map(|uri| uri.as_str().expect("a redirect URI is a text"));
+    let built = uris.fold(builder, ClientBuilder::redirect_uri).build();
+    // The builder takes one spelling, and a server several.
+    let is_odd = |finding: &Finding| finding.code == FindingCode::RedirectUriNotCanonical;
+    assert!(built.is_ok() || findings.iter().any(is_odd), "{built:?}");
+    true
+}
+
+fn has_error(findings: &[Finding]) -> bool {
+    findings.iter().any(|finding| finding.severity == Severity::Error)
+}
+
 fn document(client: &Client) -> Value {
     let document = client.metadata().expect("a published client has a document");
+    let findings = lint_metadata(client.client_id(), document.as_bytes());
+    assert!(!has_error(&findings), "{findings:?}");
     serde_json::from_str(&document).expect("the document is JSON")
 }

@@ -32,7 +32,8 @@ pub(super) fn lint_at_jwks_uri(document: &[u8]) -> Vec<Finding> {
     let mut findings = lint_jwks(document);
     for finding in &mut findings {
         let place = finding.member.take();
-        finding.member = Some(place.map_or(JWKS_URI.to_owned(), |at| format!("{JWKS_URI}.{at}")));
+        finding.member =
+            Some(place.map_or_else(|| JWKS_URI.to_owned(), |at| format!("{JWKS_URI}.{at}")));
     }
     findings
 }

@@ -1,7 +1,7 @@
 //! The lint of the `client_id` of a loopback client, which has no metadata document.
 
 use crate::client::lint::finding::{Finding, Findings};
-use crate::client::lint::scopes;
+use crate::client::lint::members::scopes;
 use crate::client::loopback::Parameters;
 use crate::client::redirect_rules::{self, Declarer};
 

@@ -4,12 +4,11 @@ use std::collections::BTreeSet;
 
 use url::Url;
 
-use crate::client::description;
 use crate::client::id;
 use crate::client::lint::code::FindingCode;
 use crate::client::lint::document::{self, Document};
 use crate::client::lint::finding::{Finding, Findings, quoted};
-use crate::client::lint::{auth, grants, others, scopes};
+use crate::client::lint::members::{auth, grants, others, pages, scopes};
 use crate::client::redirect_rules::{self, Declarer};
 use crate::client::redirect_uri::ApplicationType;
 
@@ -41,7 +40,7 @@ pub fn lint_metadata(client_id: &str, document: &[u8]) -> Vec<Finding> {
         scopes::check(&document, &mut findings);
         check_redirect_uris(url.as_ref(), application_type, &document, &mut findings);
         auth::check(application_type, &document, &mut findings);
-        check_pages(url.as_ref(), &document, &mut findings);
+        pages::check(url.as_ref(), &document, &mut findings);
         others::check(&document, &mut findings);
     }
     findings.finish()
@@ -106,32 +105,4 @@ fn check_redirect_uris(
             findings.add(FindingCode::RedirectUriDuplicate, &place, why);
         }
     }
-}
-
-/// Checks the pages that a consent page links to.
-fn check_pages(client_id: Option<&Url>, document: &Document, findings: &mut Findings) {
-    for member in ["client_uri", "logo_uri", "tos_uri", "policy_uri"] {
-        let Some(url) = check_page(member, document, findings) else { continue };
-        if let (Some(client_id), "client_uri") = (client_id, member) {
-            let broken = description::check_client_uri(&url, client_id);
-            findings.broken(member, url.as_str(), "the client_uri of this client", &broken);
-        }
-    }
-}
-
-/// Checks a member that is the URL of a page.
-pub(super) fn check_page(
-    member: &str,
-    document: &Document,
-    findings: &mut Findings,
-) -> Option<Url> {
-    let text = document.text(member, findings)?;
-    let Ok(url) = Url::parse(text) else {
-        let why = format!("{} is not a URL: write a whole https URL", quoted(text));
-        findings.add(FindingCode::PageNotUrl, member, why);
-        return None;
-    };
-    let role = format!("the {member} of a client");
-    findings.broken(member, text, &role, &description::check_page(member, &url));
-    Some(url)
 }

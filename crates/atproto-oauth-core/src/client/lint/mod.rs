@@ -2,24 +2,21 @@
 //! finding with a stable code.
 //!
 //! The rules of a value are in the modules of the value, where the builder uses them, too:
-//! `client/id.rs`, `client/redirect_uri.rs`, `client/description.rs`, `client/loopback.rs`.
+//! `client/id.rs`, `client/redirect_rules.rs`, `client/description.rs`, `client/loopback.rs`.
 //!
 //! atproto OAuth, «Clients»; RFC 7591 section 2.
 
-mod auth;
 pub(crate) mod check_client;
 pub(crate) mod code;
 mod document;
 mod fetch;
 pub(crate) mod finding;
-mod grants;
 pub(crate) mod jwks;
 pub(crate) mod loopback;
+mod members;
 pub(crate) mod metadata;
 pub(crate) mod names;
-mod others;
 mod published;
-mod scopes;
 
 #[cfg(test)]
 mod tests;

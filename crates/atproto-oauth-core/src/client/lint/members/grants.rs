@@ -11,7 +11,7 @@ use crate::client::redirect_uri::ApplicationType;
 
 /// Checks the kind of the client, its grants and responses, and the binding of its tokens. Returns
 /// the kind, which is `web` unless the document says otherwise.
-pub(super) fn check(document: &Document, findings: &mut Findings) -> ApplicationType {
+pub(crate) fn check(document: &Document, findings: &mut Findings) -> ApplicationType {
     check_grant_types(document, findings);
     check_response_types(document, findings);
     check_dpop(document, findings);

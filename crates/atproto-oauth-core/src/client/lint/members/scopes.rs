@@ -8,7 +8,7 @@ use crate::client::lint::finding::{Findings, quoted};
 use crate::scope::{ScopeError, Scopes};
 
 /// Checks the member `scope`.
-pub(super) fn check(document: &Document, findings: &mut Findings) {
+pub(crate) fn check(document: &Document, findings: &mut Findings) {
     match document.get("scope") {
         None => check_text(None, findings),
         Some(_) => {
@@ -20,7 +20,7 @@ pub(super) fn check(document: &Document, findings: &mut Findings) {
 }
 
 /// Checks a list of scopes; `None` if there is none.
-pub(super) fn check_text(text: Option<&str>, findings: &mut Findings) {
+pub(crate) fn check_text(text: Option<&str>, findings: &mut Findings) {
     let text = text.unwrap_or_default();
     if text.trim_matches(' ').is_empty() {
         let why = "the list of scopes is missing or empty: write at least atproto";

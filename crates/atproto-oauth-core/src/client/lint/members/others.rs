@@ -8,7 +8,7 @@ use crate::client::lint::document::{Document, wrong_type};
 use crate::client::lint::finding::{Findings, quoted};
 
 /// Checks the members that no other file checks. Members that are not registered may have any value.
-pub(super) fn check(document: &Document, findings: &mut Findings) {
+pub(crate) fn check(document: &Document, findings: &mut Findings) {
     for member in TEXTS {
         document.text(member, findings);
     }

@@ -4,7 +4,7 @@ use crate::client::lint::code::FindingCode;
 use crate::client::lint::document::Document;
 use crate::client::lint::finding::{Findings, quoted};
 use crate::client::lint::jwks::{self, JWKS_URI};
-use crate::client::lint::metadata;
+use crate::client::lint::members::pages;
 use crate::client::redirect_uri::ApplicationType;
 
 /// How a client authenticates, as far as the document says so.
@@ -17,7 +17,7 @@ enum Method {
 }
 
 /// Checks the authentication of the client and its keys.
-pub(super) fn check(kind: ApplicationType, document: &Document, findings: &mut Findings) {
+pub(crate) fn check(kind: ApplicationType, document: &Document, findings: &mut Findings) {
     let method = check_method(document, findings);
     if method == Method::Confidential && kind == ApplicationType::Native {
         let why = "a native client can't be confidential, because every copy of the program would \
@@ -29,7 +29,7 @@ pub(super) fn check(kind: ApplicationType, document: &Document, findings: &mut F
     if let Some(set) = document.get("jwks") {
         jwks::check(set, "jwks", findings);
     }
-    metadata::check_page(JWKS_URI, document, findings);
+    pages::check_page(JWKS_URI, document, findings);
 }
 
 fn check_method(document: &Document, findings: &mut Findings) -> Method {

@@ -69,7 +69,12 @@ impl Parameters {
         match front.strip_prefix('/').unwrap_or(front) {
             "" => {}
             rest if rest.starts_with('#') => parameters.broken.push(FRAGMENT),
-            rest if rest.starts_with(':') => parameters.broken.push(PORT),
+            rest if rest.starts_with(':') => {
+                parameters.broken.push(PORT);
+                if rest.split_once('/').is_some_and(|(_, path)| !path.is_empty()) {
+                    parameters.broken.push(PATH);
+                }
+            }
             _ if !front.starts_with('/') => {
                 parameters.broken.push(NOT_LOCALHOST);
                 return parameters;

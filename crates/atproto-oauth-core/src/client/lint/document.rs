@@ -94,39 +94,49 @@ impl Document {
     /// The text of a member. `None` if the document does not have it, or has another type there,
     /// which is a finding.
     pub(super) fn text<'a>(&'a self, member: &str, findings: &mut Findings) -> Option<&'a str> {
-        let text = self.get(member)?.as_str();
-        if text.is_none() {
-            wrong_type(member, "a string", findings);
+        let value = self.get(member)?;
+        if !value.is_string() {
+            wrong_type(member, value, "a string", findings);
         }
-        text
+        value.as_str()
     }
 
-    /// The texts of a list, each with its place. `None` if the document does not have the member.
-    /// An element that is not a string is a finding, and so is a member that is not a list.
+    /// The texts of a list, each with its place; a document without the member has an empty list.
+    /// An element that is not a string is a finding. `None` if the member is not a list, which is a
+    /// finding, too.
     pub(super) fn texts<'a>(
         &'a self,
         member: &str,
         findings: &mut Findings,
     ) -> Option<Vec<(String, &'a str)>> {
-        let Some(values) = self.get(member)?.as_array() else {
-            wrong_type(member, "a list of strings", findings);
-            return Some(Vec::new());
+        let Some(list) = self.get(member) else { return Some(Vec::new()) };
+        let Some(values) = list.as_array() else {
+            wrong_type(member, list, "a list of strings", findings);
+            return None;
         };
         let mut texts = Vec::new();
         for (index, value) in values.iter().enumerate() {
             let place = format!("{member}[{index}]");
             match value.as_str() {
                 Some(text) => texts.push((place, text)),
-                None => wrong_type(&place, "a string", findings),
+                None => wrong_type(&place, value, "a string", findings),
             }
         }
         Some(texts)
     }
 }
 
-/// Adds the finding of a member that is not `expected`.
-pub(super) fn wrong_type(member: &str, expected: &str, findings: &mut Findings) {
-    let why = format!("the value has the wrong JSON type: it must be {expected}");
+/// Adds the finding of a `value` that is not `expected`.
+pub(super) fn wrong_type(member: &str, value: &Value, expected: &str, findings: &mut Findings) {
+    let found = match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    };
+    let why = format!("the value is {found}: write {expected}");
     findings.add(FindingCode::MemberWrongType, member, why);
 }
 

@@ -51,7 +51,7 @@ const UNREADABLE: Unreadable = Unreadable {
 pub(super) fn check(set: &Value, member: &str, findings: &mut Findings) {
     match set.as_object() {
         Some(set) => check_keys(set.get("keys"), &format!("{member}.keys"), findings),
-        None => wrong_type(member, "an object with the list `keys`", findings),
+        None => wrong_type(member, set, "an object with the list `keys`", findings),
     }
 }
 
@@ -70,8 +70,9 @@ fn check_keys(keys: Option<&Value>, place: &str, findings: &mut Findings) {
         let why = "the list of keys is missing: write at least one public key";
         return findings.add(FindingCode::JwksEmpty, place, why);
     };
-    let Some(keys) = keys.as_array() else {
-        return wrong_type(place, "a list of JWKs", findings);
+    let value = keys;
+    let Some(keys) = value.as_array() else {
+        return wrong_type(place, value, "a list of JWKs", findings);
     };
     if keys.is_empty() {
         let why = "the list of keys is empty: write at least one public key";
@@ -94,7 +95,7 @@ fn check_keys(keys: Option<&Value>, place: &str, findings: &mut Findings) {
     }
     if !has_es256 {
         let why = "no key can verify ES256 signatures, which all servers know: publish a P-256 key \
-                   with the alg ES256";
+                   with the `alg` `ES256`";
         findings.add(FindingCode::JwksNoEs256, place, why);
     }
 }
@@ -113,23 +114,24 @@ fn check_kid_of<'a>(
     place: &str,
     findings: &mut Findings,
 ) {
-    let kid = members.get("kid").map(|kid| kid.as_str());
     let place = format!("{place}.kid");
     let missing = FindingCode::JwksKidMissing;
-    let Some(kid) = kid else {
-        let why = "the key has no kid, so that servers can't find it: name it";
+    let Some(value) = members.get("kid") else {
+        let why = "the key has no `kid`, so that servers can't find it: name it";
         return findings.add(missing, &place, why);
     };
-    let Some(kid) = kid else { return wrong_type(&place, "a string", findings) };
+    let Some(kid) = value.as_str() else {
+        return wrong_type(&place, value, "a string", findings);
+    };
     match check_kid(kid, kids) {
         Ok(()) => {}
         Err(ConfigError::SameKid(kid)) => {
-            let why = format!("another key has the kid {kid}, too: rename one of them");
+            let why = format!("another key has the `kid` {kid}, too: rename one of them");
             findings.add(FindingCode::JwksKidDuplicate, &place, why);
         }
         Err(_) => {
             let why =
-                "the kid has no visible character, so that servers can't find the key: name it";
+                "the `kid` has no visible character, so that servers can't find the key: name it";
             findings.add(missing, &place, why);
         }
     }
@@ -137,15 +139,14 @@ fn check_kid_of<'a>(
 
 fn check_use(members: &Map<String, Value>, place: &str, findings: &mut Findings) {
     if !is_for_signatures(members) {
-        let why = "the key is not marked as one for signatures: write the use sig, or the key_ops \
-                   [verify]";
+        let why = "the key is not marked as one for signatures: write `\"use\": \"sig\"`";
         findings.add(FindingCode::JwksKeyUse, place, why);
     }
     let alg = members.get("alg").and_then(Value::as_str);
     if is_p256(members) && alg != Some("ES256") {
         let found =
-            alg.map_or_else(|| "no alg".to_owned(), |alg| format!("the alg {}", quoted(alg)));
-        let why = format!("the key has {found}: write ES256");
+            alg.map_or_else(|| "no `alg`".to_owned(), |alg| format!("the `alg` {}", quoted(alg)));
+        let why = format!("the key has {found}: write `\"alg\": \"ES256\"`");
         findings.add(FindingCode::JwksKeyAlg, place, why);
     }
 }
@@ -158,7 +159,7 @@ fn check_point(
     findings: &mut Findings,
 ) -> bool {
     if !members.get("kty").is_some_and(Value::is_string) {
-        let why = "the key has no kty: write the public JWK";
+        let why = "the key has no `kty`: write the public JWK";
         findings.add(FindingCode::JwksKeyMalformed, place, why);
     }
     if !is_p256(members) {

@@ -77,6 +77,8 @@ fn check_same_client_id(client_id: &str, document: &Document, findings: &mut Fin
             quoted(found),
             quoted(client_id)
         ),
+        // The wrong type is a finding already.
+        None if document.has("client_id") => return,
         None => format!("the URL of the document is missing: write {}", quoted(client_id)),
     };
     findings.add(FindingCode::ClientIdMismatch, "client_id", why);

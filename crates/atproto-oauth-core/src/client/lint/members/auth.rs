@@ -21,7 +21,7 @@ pub(crate) fn check(kind: ApplicationType, document: &Document, findings: &mut F
     let method = check_method(document, findings);
     if method == Method::Confidential && kind == ApplicationType::Native {
         let why = "a native client can't be confidential, because every copy of the program would \
-                   contain the key: write none, or let a web client on a server hold the key";
+                   contain the key: write `none`, or let a web client on a server hold the key";
         findings.add(FindingCode::NativeConfidential, METHOD, why);
     }
     check_alg(method, document, findings);
@@ -34,8 +34,8 @@ pub(crate) fn check(kind: ApplicationType, document: &Document, findings: &mut F
 
 fn check_method(document: &Document, findings: &mut Findings) -> Method {
     if !document.has(METHOD) {
-        let why = "the method is missing, which stands for client_secret_basic, and AT Protocol \
-                   does not have that: write none or private_key_jwt";
+        let why = "the method is missing, which stands for `client_secret_basic`, and AT Protocol \
+                   does not have that: write `none` or `private_key_jwt`";
         findings.add(FindingCode::AuthMethodMissing, METHOD, why);
         return Method::Unknown;
     }
@@ -44,7 +44,7 @@ fn check_method(document: &Document, findings: &mut Findings) -> Method {
         Some("private_key_jwt") => Method::Confidential,
         Some(other) => {
             let why = format!(
-                "AT Protocol does not have the method {}: write none or private_key_jwt",
+                "AT Protocol does not have the method {}: write `none` or `private_key_jwt`",
                 quoted(other)
             );
             findings.add(FindingCode::AuthMethodUnsupported, METHOD, why);
@@ -58,24 +58,24 @@ fn check_alg(method: Method, document: &Document, findings: &mut Findings) {
     let alg = document.text(ALG, findings);
     let (code, why) = match (method, alg) {
         (Method::Confidential, None) if !document.has(ALG) => {
-            (FindingCode::AuthAlgMissing, "the algorithm is missing: write ES256".to_owned())
+            (FindingCode::AuthAlgMissing, "the algorithm is missing: write `ES256`".to_owned())
         }
         (Method::Confidential, Some("none")) => (
             FindingCode::AuthAlgNone,
-            "with none, everybody could authenticate as this client: write ES256".to_owned(),
+            "with `none`, everybody could authenticate as this client: write `ES256`".to_owned(),
         ),
         (Method::Confidential, Some(alg)) if !KNOWN_ALGS.contains(&alg) => (
             FindingCode::AuthAlgUnknown,
-            format!("{} is not an algorithm for signatures: write ES256", quoted(alg)),
+            format!("{} is not an algorithm for signatures: write `ES256`", quoted(alg)),
         ),
         (Method::Confidential, Some(alg)) if alg != "ES256" => (
             FindingCode::AuthAlgNotEs256,
-            format!("some servers do not know {}: write ES256, which all know", quoted(alg)),
+            format!("some servers do not know {}: write `ES256`, which all know", quoted(alg)),
         ),
         (Method::Public, _) if document.has(ALG) => (
             FindingCode::AuthAlgOnPublic,
-            "a public client signs nothing: remove the member, or write private_key_jwt as the \
-             token_endpoint_auth_method"
+            "a public client signs nothing: remove the member, or write `private_key_jwt` as the \
+             `token_endpoint_auth_method`"
                 .to_owned(),
         ),
         (Method::Confidential | Method::Public | Method::Unknown, _) => return,
@@ -88,17 +88,17 @@ fn check_key_members(method: Method, document: &Document, findings: &mut Finding
     let places = (document.has("jwks"), document.has(JWKS_URI));
     if places == (true, true) {
         let why =
-            "the keys are also at the jwks_uri, and only one of both may be there: remove one";
+            "the keys are also at the `jwks_uri`, and only one of both may be there: remove one";
         findings.add(FindingCode::JwksAndJwksUri, "jwks", why);
     }
     if places == (false, false) && method == Method::Confidential {
-        let why = "a confidential client must publish its keys: add jwks or jwks_uri";
+        let why = "a confidential client must publish its keys: add `jwks` or `jwks_uri`";
         findings.add(FindingCode::JwksMissing, "jwks", why);
     }
     if places != (false, false) && method == Method::Public {
         let member = if places.0 { "jwks" } else { JWKS_URI };
-        let why = "a public client uses no keys: remove the member, or write private_key_jwt as the \
-                   token_endpoint_auth_method";
+        let why = "a public client uses no keys: remove the member, or write `private_key_jwt` as the \
+                   `token_endpoint_auth_method`";
         findings.add(FindingCode::JwksOnPublic, member, why);
     }
 }

@@ -24,7 +24,7 @@ fn check_application_type(document: &Document, findings: &mut Findings) -> Appli
         None | Some("web") => ApplicationType::Web,
         Some("native") => ApplicationType::Native,
         Some(other) => {
-            let why = format!("{} is no kind of client: write web or native", quoted(other));
+            let why = format!("{} is no kind of client: write `web` or `native`", quoted(other));
             findings.add(FindingCode::ApplicationTypeUnknown, member, why);
             ApplicationType::Web
         }
@@ -33,13 +33,13 @@ fn check_application_type(document: &Document, findings: &mut Findings) -> Appli
 
 fn check_grant_types(document: &Document, findings: &mut Findings) {
     let member = "grant_types";
-    let grants = document.texts(member, findings).unwrap_or_default();
+    let Some(grants) = document.texts(member, findings) else { return };
     let mut seen = BTreeSet::new();
     for (place, grant) in &grants {
         if !["authorization_code", "refresh_token"].contains(grant) {
             let why = format!(
-                "{} is a grant that AT Protocol does not have: remove it (authorization_code and \
-                 refresh_token remain)",
+                "{} is a grant that AT Protocol does not have: remove it (`authorization_code` and \
+                 `refresh_token` remain)",
                 quoted(grant)
             );
             findings.add(FindingCode::GrantTypesUnsupported, place, why);
@@ -50,11 +50,11 @@ fn check_grant_types(document: &Document, findings: &mut Findings) {
         }
     }
     if !seen.contains("authorization_code") {
-        let why = "authorization_code is missing, without which no login is possible: list it";
+        let why = "`authorization_code` is missing, without which no login is possible: list it";
         findings.add(FindingCode::GrantTypesMissingCode, member, why);
     }
     if !seen.contains("refresh_token") {
-        let why = "refresh_token is missing, so that each session ends with its access token: \
+        let why = "`refresh_token` is missing, so that each session ends with its access token: \
                    list it, unless that is intended";
         findings.add(FindingCode::RefreshTokenGrantMissing, member, why);
     }
@@ -62,7 +62,7 @@ fn check_grant_types(document: &Document, findings: &mut Findings) {
 
 fn check_response_types(document: &Document, findings: &mut Findings) {
     let member = "response_types";
-    let responses = document.texts(member, findings).unwrap_or_default();
+    let Some(responses) = document.texts(member, findings) else { return };
     for (place, response) in responses.iter().filter(|(_, response)| *response != "code") {
         let code = match OTHER_RESPONSE_TYPES.contains(response) {
             true => FindingCode::ResponseTypesUnsupported,
@@ -75,7 +75,7 @@ fn check_response_types(document: &Document, findings: &mut Findings) {
         );
     }
     if !responses.iter().any(|(_, response)| *response == "code") {
-        let why = "code is missing, without which no login is possible: list it";
+        let why = "`code` is missing, without which no login is possible: list it";
         findings.add(FindingCode::ResponseTypesMissingCode, member, why);
     }
 }
@@ -85,10 +85,10 @@ fn check_dpop(document: &Document, findings: &mut Findings) {
     let why = match document.get(member) {
         Some(Value::Bool(true)) => return,
         Some(Value::Bool(false)) => {
-            "the value is false, but AT Protocol binds all tokens: write true"
+            "the value is `false`, but AT Protocol binds all tokens: write `true`"
         }
-        Some(_) => "the value is not a JSON boolean: write true, without quotation marks",
-        None => "the member is missing, but AT Protocol binds all tokens: write true",
+        Some(_) => "the value is not a JSON boolean: write `true`, without quotation marks",
+        None => "the member is missing, but AT Protocol binds all tokens: write `true`",
     };
     findings.add(FindingCode::DpopNotBound, member, why);
 }

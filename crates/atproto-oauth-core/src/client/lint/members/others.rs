@@ -13,8 +13,8 @@ pub(crate) fn check(document: &Document, findings: &mut Findings) {
         document.text(member, findings);
     }
     for member in BOOLEANS {
-        if document.get(member).is_some_and(|value| !value.is_boolean()) {
-            wrong_type(member, "true or false", findings);
+        if let Some(value) = document.get(member).filter(|value| !value.is_boolean()) {
+            wrong_type(member, value, "`true` or `false`", findings);
         }
     }
     check_contacts(document, findings);

@@ -23,7 +23,7 @@ pub(crate) fn check(document: &Document, findings: &mut Findings) {
 pub(crate) fn check_text(text: Option<&str>, findings: &mut Findings) {
     let text = text.unwrap_or_default();
     if text.trim_matches(' ').is_empty() {
-        let why = "the list of scopes is missing or empty: write at least atproto";
+        let why = "the list of scopes is missing or empty: write at least `atproto`";
         findings.add(FindingCode::ScopeMissing, MEMBER, why);
         return;
     }
@@ -42,7 +42,7 @@ pub(crate) fn check_text(text: Option<&str>, findings: &mut Findings) {
         check_token(token, findings);
     }
     if !seen.contains("atproto") {
-        let why = "the scope atproto is missing, without which no login is possible: add it";
+        let why = "the scope `atproto` is missing, without which no login is possible: add it";
         findings.add(FindingCode::ScopeMissingAtproto, MEMBER, why);
     }
 }

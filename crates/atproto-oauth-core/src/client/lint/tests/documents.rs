@@ -14,7 +14,9 @@ const OF_WEB: Cases<'_> = &[
     // Rule C-02
     (r#"{"client_id": null}"#, &["client_id_mismatch@client_id"]),
     (r#"{"client_id": "https://app.client.dev/C.json"}"#, &["client_id_mismatch@client_id"]),
-    (r#"{"client_id": 7}"#, &["client_id_mismatch@client_id", "member_wrong_type@client_id"]),
+    (r#"{"client_id": 7}"#, &["member_wrong_type@client_id"]),
+    (r#"{"grant_types": "authorization_code"}"#, &["member_wrong_type@grant_types"]),
+    (r#"{"response_types": 7}"#, &["member_wrong_type@response_types"]),
     // Rule C-10
     (r#"{"application_type": "mobile"}"#, &["application_type_unknown@application_type"]),
     (r#"{"application_type": null}"#, &[]),
@@ -255,6 +257,7 @@ const OF_LOOPBACK: Cases<'_> = &[
     (
         "http://localhost:1/c?redirect_uri=http://localhost/&redirect_uri=https://[::1]/&scope=x&y",
         &[
+            "loopback_client_id_path@client_id",
             "loopback_client_id_port@client_id",
             "loopback_client_id_unknown_param@client_id",
             "redirect_uri_localhost@redirect_uris[0]",

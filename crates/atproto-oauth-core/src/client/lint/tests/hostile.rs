@@ -63,7 +63,7 @@ fn no_document_makes_the_lint_panic() {
     // Rule P-07
     let mut numbers = Numbers(7);
     let documents = [built(web()), built(native()), built(confidential())];
-    for round in 0..3000 {
+    for round in 0..1500 {
         let mut mutated = documents[round % 3].clone();
         for _ in 0..=numbers.below(4) {
             mutate(&mut mutated, &mut numbers);

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use crate::client::lint::code::FindingCode;
 use crate::client::lint::document::Document;
 use crate::client::lint::finding::{Findings, quoted};
+use crate::permission::Permission;
 use crate::scope::{ScopeError, Scopes};
 
 /// Checks the member `scope`.
@@ -54,12 +55,9 @@ fn check_token(token: &str, findings: &mut Findings) {
         Some(ScopeError::Character(_)) => FindingCode::ScopeBadCharset,
         Some(ScopeError::OpenId(_)) => FindingCode::ScopeOpenid,
         Some(ScopeError::Duplicate(_) | ScopeError::Empty | ScopeError::NoAtproto) | None => {
-            if !is_known_permission(token) {
-                let why = format!(
-                    "{} is not a permission that AT Protocol defines, so that it grants nothing: \
-                     correct or remove it",
-                    quoted(token)
-                );
+            if let Err(error) = Permission::parse(token) {
+                let why =
+                    format!("{} grants nothing: {error}; correct or remove it", quoted(token));
                 findings.add(FindingCode::ScopeInvalidPermission, MEMBER, why);
             }
             return;
@@ -67,20 +65,6 @@ fn check_token(token: &str, findings: &mut Findings) {
     };
     if let Some(error) = error {
         findings.add(code, MEMBER, error.to_string());
-    }
-}
-
-/// Whether a scope is a permission of AT Protocol. Only its resource is checked, and that something
-/// is named which the permission is for.
-fn is_known_permission(token: &str) -> bool {
-    let end = token.find([':', '?']).unwrap_or(token.len());
-    let (resource, rest) = token.split_at(end);
-    let has_target = rest.len() > 1;
-    match resource {
-        "atproto" => rest.is_empty(),
-        "transition" => matches!(rest, ":generic" | ":email" | ":chat.bsky"),
-        "repo" | "rpc" | "blob" | "account" | "identity" | "include" => has_target,
-        _ => false,
     }
 }
 

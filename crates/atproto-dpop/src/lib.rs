@@ -3,6 +3,7 @@
 mod challenge;
 mod error;
 mod es256;
+mod export;
 mod import;
 mod jwk;
 mod jws;

@@ -14,7 +14,8 @@ use crate::error::{ConfigError, Error};
 ///
 /// # How to make a key
 ///
-/// With OpenSSL, as a PEM file whose text [`parse`](Self::parse) reads:
+/// With the command of this project, `atproto-oauth keygen --output client-key.pem`, or with
+/// OpenSSL, as a PEM file whose text [`parse`](Self::parse) reads:
 ///
 /// ```text
 /// openssl ecparam -name prime256v1 -genkey -noout \
@@ -145,6 +146,32 @@ impl ClientKey {
         Some(SecretString::new([r#"{"kid":"#, &kid, ",", members].concat()))
     }
 
+    /// Returns the private key as PEM (PKCS#8), which [`parse`](Self::parse) reads; `None` for a
+    /// remote key, or if the crypto backend can't export the key.
+    ///
+    /// A PEM has no `kid`: the key that is read from it has its thumbprint as the `kid`.
+    pub fn to_pkcs8_pem(&self) -> Option<SecretString> {
+        self.exported()?.to_pkcs8_pem().ok()
+    }
+
+    /// Returns the private key as PEM (SEC 1), like [`to_pkcs8_pem`](Self::to_pkcs8_pem).
+    pub fn to_sec1_pem(&self) -> Option<SecretString> {
+        self.exported()?.to_sec1_pem().ok()
+    }
+
+    /// Returns the public JWK with `kid`, `alg` and `use`, as an element of the client's
+    /// [`jwks`](crate::Client::jwks).
+    pub fn public_jwk(&self) -> String {
+        self.published().to_string()
+    }
+
+    fn exported(&self) -> Option<PrivateKey> {
+        match &self.holder {
+            Holder::Local(signer) => PrivateKey::of_signer(&**signer),
+            Holder::Remote { .. } => None,
+        }
+    }
+
     /// Public JWK with `kid`, `alg` and `use`, an element of the client's `jwks`.
     pub(crate) fn published(&self) -> Value {
         let mut jwk = json!(self.jwk);
@@ -220,6 +247,27 @@ mod tests {
         let read = ClientKey::parse(jwk.expose(), &P256Keys).unwrap();
         assert_eq!((read.kid(), read.jwk()), (key.kid(), key.jwk()));
         assert_eq!(format!("{key:?}"), "ClientKey(a \"b\")");
-        assert!(ClientKey::remote("in the safe", *key.jwk()).to_jwk().is_none());
+        let remote = ClientKey::remote("in the safe", *key.jwk());
+        let exports = [remote.to_jwk(), remote.to_pkcs8_pem(), remote.to_sec1_pem()];
+        assert!(exports.iter().all(Option::is_none));
+    }
+
+    #[test]
+    fn a_key_survives_every_format() {
+        // Rules F-12, F-14
+        let key = ClientKey::generate(&P256Keys, &mut SystemEntropy).unwrap();
+        let formats = |key: &ClientKey| {
+            [key.to_pkcs8_pem(), key.to_sec1_pem(), key.to_jwk()].map(Option::unwrap)
+        };
+        for text in formats(&key) {
+            let read = ClientKey::parse(text.expose(), &P256Keys).unwrap();
+            assert_eq!((read.kid(), read.jwk()), (key.jwk().thumbprint().as_str(), key.jwk()));
+            let again = formats(&read);
+            for (again, before) in again.iter().zip(formats(&key)) {
+                assert_eq!(again.expose(), before.expose());
+            }
+        }
+        let public: Value = serde_json::from_str(&key.public_jwk()).unwrap();
+        assert_eq!((&public["kid"], &public["d"]), (&json!(key.kid()), &Value::Null));
     }
 }

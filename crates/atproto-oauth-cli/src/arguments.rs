@@ -14,6 +14,7 @@ use crate::account::upload::Upload;
 use crate::account::whoami::Whoami;
 use crate::documents::scope::Scope;
 use crate::manual::Completions;
+use crate::documents::keygen::Keygen;
 use crate::sandbox::Sandbox;
 use crate::two_phase::complete::Complete;
 use crate::two_phase::credentials::Credentials;
@@ -59,6 +60,8 @@ pub(crate) enum Command {
     Credentials(Credentials),
     /// Write the client metadata and the callback page that `init` needs on a web server
     Templates(Templates),
+    /// Make a private key for a client that runs on a server (a confidential client)
+    Keygen(Keygen),
     /// Show a complete login step by step, in a temporary network on this machine
     Demo,
     /// Run an AT Protocol network on this machine, to test clients

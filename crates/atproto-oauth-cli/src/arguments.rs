@@ -14,6 +14,7 @@ use crate::account::upload::Upload;
 use crate::account::whoami::Whoami;
 use crate::documents::scope::Scope;
 use crate::manual::Completions;
+use crate::documents::generate_metadata::GenerateMetadata;
 use crate::documents::keygen::Keygen;
 use crate::sandbox::Sandbox;
 use crate::two_phase::complete::Complete;
@@ -62,6 +63,8 @@ pub(crate) enum Command {
     Templates(Templates),
     /// Make a private key for a client that runs on a server (a confidential client)
     Keygen(Keygen),
+    /// Write the documents that a client publishes: its metadata and its public keys
+    GenerateMetadata(GenerateMetadata),
     /// Show a complete login step by step, in a temporary network on this machine
     Demo,
     /// Run an AT Protocol network on this machine, to test clients

@@ -22,6 +22,7 @@ use crate::arguments::{Arguments, Command};
 use crate::documents::scope;
 use crate::two_phase::{complete, credentials, init, templates};
 use crate::documents::keygen;
+use crate::documents::{generate_metadata, keygen};
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
         Command::Credentials(options) => credentials::run(options),
         Command::Templates(options) => templates::run(options),
         Command::Keygen(options) => keygen::run(options),
+        Command::GenerateMetadata(options) => generate_metadata::run(options),
         Command::Demo => demo::run(),
         Command::Sandbox(options) => sandbox::run(options),
     };

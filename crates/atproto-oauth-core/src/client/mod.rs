@@ -165,6 +165,12 @@ impl Client {
         &self.0.default_server
     }
 
+    /// Whether the client has a [`key`](ClientBuilder::key), and so has a [`jwks`](Self::jwks) to
+    /// publish.
+    pub fn is_confidential(&self) -> bool {
+        !self.0.keys.is_empty()
+    }
+
     /// Whether the client was built with [`ClientBuilder::development`].
     pub fn development(&self) -> bool {
         self.0.development

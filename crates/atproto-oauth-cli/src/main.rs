@@ -19,10 +19,8 @@ use clap::Parser;
 
 use crate::account::{call, login, logout, sessions, upload, whoami};
 use crate::arguments::{Arguments, Command};
-use crate::documents::scope;
+use crate::documents::{generate_metadata, keygen, scope};
 use crate::two_phase::{complete, credentials, init, templates};
-use crate::documents::keygen;
-use crate::documents::{generate_metadata, keygen};
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();

@@ -13,6 +13,7 @@ mod json;
 mod request;
 mod resolver;
 mod syntax;
+mod trace;
 
 pub use account::{Account, ResolveAccount};
 pub use cache::{DOCUMENTS, Forget, HANDLES};
@@ -28,3 +29,4 @@ pub use syntax::did::{Did, DidError};
 pub use syntax::did_method::DidMethod;
 pub use syntax::handle::{Handle, HandleError};
 pub use syntax::identifier::{Identifier, IdentifierError};
+pub use trace::{TraceDid, TraceHandle, TracedDocument, TracedHandle};

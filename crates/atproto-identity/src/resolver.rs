@@ -15,6 +15,7 @@ use crate::identity::ResolveIdentity;
 use crate::syntax::did::Did;
 use crate::syntax::handle::Handle;
 use crate::syntax::identifier::Identifier;
+use crate::trace::{TraceDid, TraceHandle};
 
 /// Configuration of resolution; creates the machines. Clones are cheap.
 ///
@@ -119,6 +120,18 @@ impl Resolver {
     /// Resolves `did` to its DID document.
     pub fn did(&self, did: Did, freshness: Freshness) -> ResolveDid {
         ResolveDid::new(Arc::clone(&self.config), did, freshness)
+    }
+
+    /// Resolves `handle` to its DID, and tells which method has named it. Always asks the network;
+    /// for programs that explain a resolution.
+    pub fn trace_handle(&self, handle: Handle) -> TraceHandle {
+        TraceHandle::new(Arc::clone(&self.config), handle)
+    }
+
+    /// Resolves `did` to its DID document, and tells its URL. Always asks the network; for programs
+    /// that explain a resolution.
+    pub fn trace_did(&self, did: Did) -> TraceDid {
+        TraceDid::new(Arc::clone(&self.config), did)
     }
 
     /// Resolves `identifier` to the account and its server, for a login. If `identifier` is a DID,

@@ -16,6 +16,7 @@ use crate::documents::generate_metadata::GenerateMetadata;
 use crate::documents::keygen::Keygen;
 use crate::documents::scope::Scope;
 use crate::manual::Completions;
+use crate::documents::resolve::Resolve;
 use crate::sandbox::Sandbox;
 use crate::two_phase::complete::Complete;
 use crate::two_phase::credentials::Credentials;
@@ -61,6 +62,8 @@ pub(crate) enum Command {
     Credentials(Credentials),
     /// Write the client metadata and the callback page that `init` needs on a web server
     Templates(Templates),
+    /// Show the way from a handle, DID or server to the OAuth endpoints, with the source of each step
+    Resolve(Resolve),
     /// Make a private key for a client that runs on a server (a confidential client)
     Keygen(Keygen),
     /// Write the documents that a client publishes: its metadata and its public keys

@@ -21,6 +21,7 @@ use crate::account::{call, login, logout, sessions, upload, whoami};
 use crate::arguments::{Arguments, Command};
 use crate::documents::{generate_metadata, keygen, scope};
 use crate::two_phase::{complete, credentials, init, templates};
+use crate::documents::{generate_metadata, keygen, resolve};
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         Command::Complete(options) => complete::run(options),
         Command::Credentials(options) => credentials::run(options),
         Command::Templates(options) => templates::run(options),
+        Command::Resolve(options) => resolve::run(options),
         Command::Keygen(options) => keygen::run(options),
         Command::GenerateMetadata(options) => generate_metadata::run(options),
         Command::Demo => demo::run(),

@@ -7,7 +7,7 @@ use atproto_oauth_core::{
     Client, ClientBuilder, Error, InputError, OnRelogin, Scopes, Session, SessionChange,
     SessionEvent,
 };
-use atproto_oauth_ureq::{DriverBuilder, OAuthClient, OAuthClientBuilder, StatelessClient};
+use atproto_oauth_ureq::{Driver, DriverBuilder, OAuthClient, OAuthClientBuilder, StatelessClient};
 use atproto_sansio::is_development_host;
 use url::Url;
 
@@ -100,6 +100,19 @@ fn host_of(name: &str) -> &str {
         Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
         _ => rest,
     }
+}
+
+/// A client for machines that use no session.
+pub(crate) fn any_client(network: &Network) -> Result<Client, Failure> {
+    let scopes = Scopes::parse("atproto").map_err(InputError::from)?;
+    Ok(configure(Client::loopback(scopes), network).build()?)
+}
+
+/// A driver without a store, for machines that use no session.
+pub(crate) fn driver(network: &Network) -> Result<Driver, Failure> {
+    let driver = DriverBuilder::default();
+    let driver = if network.development { driver.development() } else { driver };
+    Ok(drive(driver, network)?.build())
 }
 
 /// Builds a client for a program that stores no session here.

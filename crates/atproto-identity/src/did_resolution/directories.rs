@@ -18,10 +18,11 @@ use std::task::Poll;
 use std::time::Duration;
 
 use atproto_sansio::{Cx, Fetch, Machine, Step, Steps};
+use url::Url;
 
 use crate::config::Config;
 use crate::did_resolution::document::DidDocument;
-use crate::did_resolution::plc::PlcDocument;
+use crate::did_resolution::plc::{self, PlcDocument};
 use crate::error::IdentityError;
 use crate::freshness::Freshness;
 use crate::syntax::did::Did;
@@ -69,6 +70,12 @@ impl List {
         Some(Fetch::new(PlcDocument { directory, did, freshness, timeout }))
     }
 
+    /// URL at which the present directory has the document.
+    fn url(&self) -> Option<Url> {
+        let directory = self.config.directories.get(self.failures.len())?;
+        Some(plc::url(directory, &self.did))
+    }
+
     /// The error of all directories that were asked.
     fn failure(&mut self) -> IdentityError {
         let mut failures = std::mem::take(&mut self.failures);
@@ -81,10 +88,11 @@ impl List {
 }
 
 impl Machine for AskDirectories {
-    type Output = DidDocument;
+    /// The document, and its URL at the directory that has answered.
+    type Output = (DidDocument, Url);
     type Error = IdentityError;
 
-    fn poll(&mut self, cx: &mut Cx<'_>) -> Poll<Result<DidDocument, IdentityError>> {
+    fn poll(&mut self, cx: &mut Cx<'_>) -> Poll<Result<(DidDocument, Url), IdentityError>> {
         let Self { list, steps } = self;
         steps.run(|state| match state {
             State::Next => match list.next(cx.elapsed()) {
@@ -93,7 +101,10 @@ impl Machine for AskDirectories {
             },
             State::Asked(mut asked) => match asked.poll(cx) {
                 Poll::Pending => Ok(Step::Wait(State::Asked(asked))),
-                Poll::Ready(Ok(document)) => Ok(Step::Done(document)),
+                Poll::Ready(Ok(document)) => {
+                    let url = list.url().expect("the directory that has answered is in the list");
+                    Ok(Step::Done((document, url)))
+                }
                 Poll::Ready(Err(error)) => {
                     let is_final = !error.is_transient();
                     list.failures.push(error);

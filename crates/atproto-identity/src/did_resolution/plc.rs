@@ -31,12 +31,17 @@ pub(crate) struct PlcDocument {
 
 impl PlcDocument {
     fn url(&self) -> Url {
-        let mut url = self.directory.clone();
-        // A checked `did:plc` has no character that must be escaped in a path.
-        let path = format!("{}/{}", url.path().trim_end_matches('/'), self.did);
-        url.set_path(&path);
-        url
+        url(&self.directory, &self.did)
     }
+}
+
+/// URL of the document of `did` at a directory.
+pub(crate) fn url(directory: &Url, did: &Did) -> Url {
+    let mut url = directory.clone();
+    // A checked `did:plc` has no character that must be escaped in a path.
+    let path = format!("{}/{did}", url.path().trim_end_matches('/'));
+    url.set_path(&path);
+    url
 }
 
 impl Endpoint for PlcDocument {

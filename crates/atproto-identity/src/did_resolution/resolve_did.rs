@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use atproto_sansio::{Budget, Cx, Fetch, Machine, Step, Steps};
+use url::Url;
 
 use crate::cache::{learn_document, recall_document};
 use crate::config::Config;
@@ -25,8 +26,9 @@ use crate::did_resolution::document::DidDocument;
 use crate::did_resolution::web::WebDocument;
 use crate::error::IdentityError;
 use crate::freshness::Freshness;
+use crate::request::place;
 use crate::syntax::did::Did;
-use crate::syntax::did_method::DidMethod;
+use crate::syntax::did_method::{DidMethod, web_url};
 
 /// Machine of [`Resolver::did`](crate::Resolver::did): resolves a DID to its [`DidDocument`].
 pub struct ResolveDid {
@@ -38,8 +40,13 @@ pub struct ResolveDid {
 
 enum State {
     Begin,
+    Asked(AskNetwork),
+}
+
+/// The requests for a document: to PLC directories, or to the host of a `did:web`.
+pub(crate) enum AskNetwork {
     Directories(Box<AskDirectories>),
-    Host(Fetch<WebDocument>),
+    Host { host: Box<Fetch<WebDocument>>, url: String },
 }
 
 impl ResolveDid {
@@ -54,28 +61,23 @@ impl Machine for ResolveDid {
 
     fn poll(&mut self, cx: &mut Cx<'_>) -> Poll<Result<DidDocument, IdentityError>> {
         let Self { config, did, freshness, steps } = self;
-        steps.run(|state| {
-            let (state, result) = match state {
-                State::Begin => {
-                    let asked = ask(config, did, *freshness)?;
-                    let cached = match freshness {
-                        Freshness::Cached => recall_document(cx, config, did),
-                        Freshness::Fresh => None,
-                    };
-                    return Ok(cached.map_or(Step::Next(asked), Step::Done));
-                }
-                State::Directories(mut directories) => {
-                    let result = directories.poll(cx);
-                    (State::Directories(directories), result)
-                }
-                State::Host(mut host) => {
-                    let result = host.poll(cx);
-                    (State::Host(host), result)
-                }
-            };
-            let Poll::Ready(result) = result else { return Ok(Step::Wait(state)) };
-            learn_document(cx, config, did, &result);
-            result.map(Step::Done)
+        steps.run(|state| match state {
+            State::Begin => {
+                let asked = State::Asked(AskNetwork::new(config, did, *freshness)?);
+                let cached = match freshness {
+                    Freshness::Cached => recall_document(cx, config, did),
+                    Freshness::Fresh => None,
+                };
+                Ok(cached.map_or(Step::Next(asked), Step::Done))
+            }
+            State::Asked(mut asked) => {
+                let Poll::Ready(result) = asked.poll(cx) else {
+                    return Ok(Step::Wait(State::Asked(asked)));
+                };
+                let result = result.map(|(document, _)| document);
+                learn_document(cx, config, did, &result);
+                result.map(Step::Done)
+            }
         })
     }
 
@@ -84,20 +86,44 @@ impl Machine for ResolveDid {
     }
 }
 
-/// Checks the DID and returns the state for its method: PLC directories, or the `did:web` host.
-fn ask(config: &Arc<Config>, did: &Did, freshness: Freshness) -> Result<State, IdentityError> {
-    let (config, did) = (Arc::clone(config), did.clone());
-    match did.check(config.development)? {
-        DidMethod::Plc if config.directories.is_empty() => Err(IdentityError::NoDirectory(did)),
-        DidMethod::Plc => {
-            let directories = AskDirectories::new(config, did, freshness);
-            Ok(State::Directories(Box::new(directories)))
-        }
-        DidMethod::Web => {
-            let (timeout, reach) = (config.document_timeout, config.reach());
-            Ok(State::Host(Fetch::new(WebDocument { did, freshness, timeout, reach })))
+impl AskNetwork {
+    /// Checks the DID, and prepares the requests of its method.
+    pub(crate) fn new(
+        config: &Arc<Config>,
+        did: &Did,
+        freshness: Freshness,
+    ) -> Result<Self, IdentityError> {
+        let (config, did) = (Arc::clone(config), did.clone());
+        match did.check(config.development)? {
+            DidMethod::Plc if config.directories.is_empty() => Err(IdentityError::NoDirectory(did)),
+            DidMethod::Plc => {
+                Ok(Self::Directories(Box::new(AskDirectories::new(config, did, freshness))))
+            }
+            DidMethod::Web => {
+                let (timeout, reach, url) =
+                    (config.document_timeout, config.reach(), web_url(&did));
+                let host = Box::new(Fetch::new(WebDocument { did, freshness, timeout, reach }));
+                Ok(Self::Host { host, url })
+            }
         }
     }
+
+    /// Returns the document, and its URL without user name and query, which may hold a key.
+    pub(crate) fn poll(
+        &mut self,
+        cx: &mut Cx<'_>,
+    ) -> Poll<Result<(DidDocument, String), IdentityError>> {
+        match self {
+            Self::Directories(directories) => {
+                directories.poll(cx).map_ok(|(document, url)| (document, without_secrets(&url)))
+            }
+            Self::Host { host, url } => host.poll(cx).map_ok(|document| (document, url.clone())),
+        }
+    }
+}
+
+fn without_secrets(url: &Url) -> String {
+    format!("{}://{}", url.scheme(), place(url))
 }
 
 impl fmt::Debug for ResolveDid {

@@ -72,7 +72,8 @@ impl Machine for ByDns {
     }
 }
 
-fn name(handle: &Handle) -> String {
+/// Name of the TXT records of a handle.
+pub(crate) fn name(handle: &Handle) -> String {
     format!("_atproto.{handle}")
 }
 

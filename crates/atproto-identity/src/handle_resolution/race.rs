@@ -53,6 +53,7 @@ enum Grace {
 /// The DID that a race ends in.
 pub(crate) struct Winner {
     pub(crate) did: Did,
+    pub(crate) method: ResolutionMethod,
     /// Whether DNS has answered or failed. If it has not, its answer might be another DID.
     pub(crate) dns_ended: bool,
 }
@@ -106,7 +107,8 @@ impl Machine for Race {
     fn poll(&mut self, cx: &mut Cx<'_>) -> Poll<Result<Winner, IdentityError>> {
         let dns_ended = self.dns.as_mut().is_none_or(|dns| dns.advance(cx));
         if let Some(result) = self.dns.as_mut().and_then(take_decision) {
-            return Poll::Ready(result.map(|did| Winner { did, dns_ended }));
+            let method = self.dns_method;
+            return Poll::Ready(result.map(|did| Winner { did, method, dns_ended }));
         }
         self.https.advance(cx);
         let Some(result) = self.https.take() else { return Poll::Pending };
@@ -116,7 +118,7 @@ impl Machine for Race {
             return Poll::Pending;
         }
         Poll::Ready(match result {
-            Ok(did) => Ok(Winner { did, dns_ended }),
+            Ok(did) => Ok(Winner { did, method: ResolutionMethod::Https, dns_ended }),
             Err(error) => Err(self.failure(error)),
         })
     }

@@ -80,7 +80,7 @@ impl Machine for ResolveHandle {
 }
 
 /// Refuses a handle below a reserved top-level domain, before any call.
-fn check_resolvable(config: &Config, handle: &Handle) -> Result<(), IdentityError> {
+pub(crate) fn check_resolvable(config: &Config, handle: &Handle) -> Result<(), IdentityError> {
     match hostname::reserved_domain(handle.as_str(), config.development) {
         Some(domain) => Err(IdentityError::ReservedTld { handle: handle.clone(), domain }),
         None => Ok(()),

@@ -1,7 +1,8 @@
 //! Tests of accounts and identities: the handle leads to the DID, and the DID claims the handle.
 
 use atproto_identity::{
-    Freshness, Identifier, Identity, IdentityError, IdentityErrorKind as Kind, Resolver,
+    Freshness, Identifier, Identity, IdentityError, IdentityErrorKind as Kind, ResolutionMethod,
+    Resolver,
 };
 use atproto_sansio::Phase;
 
@@ -45,6 +46,43 @@ fn a_handle_and_its_account_name_each_other() {
             assert_eq!(identity.document.did().as_str(), DID);
         }
     }
+}
+
+#[test]
+fn a_trace_names_the_source_of_each_answer() {
+    // Rule A-89
+    let handle = || "alice.com".parse().unwrap();
+    let claims = r#"["at://alice.com"]"#;
+    let by_dns = alice(claims).in_any_order(|| Resolver::new().trace_handle(handle())).unwrap();
+    assert_eq!((by_dns.did.as_str(), by_dns.at.as_str()), (DID, NAME));
+    assert_eq!(by_dns.method, ResolutionMethod::Dns);
+
+    let page = "https://alice.com/.well-known/atproto-did";
+    let https = Net::default().page(page, 200, DID);
+    let by_https = https.in_any_order(|| Resolver::new().trace_handle(handle())).unwrap();
+    assert_eq!((by_https.did.as_str(), by_https.at.as_str()), (DID, page));
+    assert_eq!(by_https.method, ResolutionMethod::Https);
+    let error = Net::default().in_any_order(|| Resolver::new().trace_handle(handle()));
+    assert!(matches!(error, Err(IdentityError::Unresolved { .. })));
+
+    // The first directory fails, so that the second one answers.
+    let directories = ["https://down.example.com", "https://u:key@plc.example.com/x?key"];
+    let resolver = Resolver::new().with_directories(directories.map(|url| url.parse().unwrap()));
+    let second = format!("https://u:key@plc.example.com/x/{DID}?key");
+    let net = Net::default().page(&format!("https://down.example.com/{DID}"), 500, "").page(
+        &second,
+        200,
+        document(claims),
+    );
+    let traced = net.in_any_order(|| resolver.trace_did(DID.parse().unwrap())).unwrap();
+    assert_eq!(traced.url, format!("https://plc.example.com/x/{DID}"));
+    assert_eq!(traced.document.did().as_str(), DID);
+
+    let web = "did:web:web.example.com";
+    let url = "https://web.example.com/.well-known/did.json";
+    let net = Net::default().page(url, 200, net::document(web, "[]", "https://pds.com"));
+    let traced = net.in_any_order(|| resolver.trace_did(web.parse().unwrap())).unwrap();
+    assert_eq!((traced.url.as_str(), traced.document.did().as_str()), (url, web));
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 mod configuration;
 mod files;
+mod found;
 pub(crate) mod generate_metadata;
 pub(crate) mod keygen;
 pub(crate) mod scope;
+pub(crate) mod resolve;

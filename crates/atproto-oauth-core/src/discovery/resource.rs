@@ -47,7 +47,8 @@ struct Members {
 }
 
 impl ResourceMetadataEndpoint {
-    fn url(&self) -> String {
+    /// URL of the document, below the origin of the server.
+    pub fn url(&self) -> String {
         format!("{}/.well-known/oauth-protected-resource", self.resource)
     }
 

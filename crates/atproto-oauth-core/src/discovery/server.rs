@@ -86,7 +86,8 @@ impl ServerMetadata {
 }
 
 impl ServerMetadataEndpoint {
-    fn url(&self) -> String {
+    /// URL of the document, below the origin of the server.
+    pub fn url(&self) -> String {
         format!("{}/.well-known/oauth-authorization-server", self.issuer)
     }
 

@@ -87,7 +87,7 @@ impl Settings {
 
     /// A path of the configuration, which is relative to its file.
     pub(crate) fn path(&self, path: &str) -> PathBuf {
-        self.file.parent().unwrap_or(Path::new("")).join(path)
+        self.file.parent().unwrap_or_else(|| Path::new("")).join(path)
     }
 
     /// Adds a problem for each key that is not in `known`.

@@ -19,9 +19,8 @@ use clap::Parser;
 
 use crate::account::{call, login, logout, sessions, upload, whoami};
 use crate::arguments::{Arguments, Command};
-use crate::documents::{generate_metadata, keygen, scope};
+use crate::documents::{generate_metadata, keygen, resolve, scope};
 use crate::two_phase::{complete, credentials, init, templates};
-use crate::documents::{generate_metadata, keygen, resolve};
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();

@@ -5,5 +5,5 @@ mod files;
 mod found;
 pub(crate) mod generate_metadata;
 pub(crate) mod keygen;
-pub(crate) mod scope;
 pub(crate) mod resolve;
+pub(crate) mod scope;

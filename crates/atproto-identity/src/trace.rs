@@ -41,7 +41,7 @@ pub struct TracedDocument {
     /// The DID document.
     pub document: DidDocument,
     /// URL of the document at the PLC directory that has answered, or at the host of a `did:web`.
-    /// User name and query of the directory are left out, because they may hold a key.
+    /// The query of the directory is left out, because it may hold a key.
     pub url: String,
 }
 

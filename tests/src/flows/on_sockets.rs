@@ -35,6 +35,11 @@ impl OnSockets {
         self.served.nameserver()
     }
 
+    /// Hosts of handles, and the address at which each is served.
+    pub fn hosts(&self) -> Vec<(String, SocketAddr)> {
+        self.served.hosts()
+    }
+
     /// Runs `client` with ureq and an empty memory.
     pub fn ureq(&self, client: Client) -> atproto_oauth_ureq::StatelessClient {
         let mut driver = atproto_oauth_ureq::Driver::builder(System::new(P256Keys))

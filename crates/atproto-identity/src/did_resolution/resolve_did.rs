@@ -108,7 +108,7 @@ impl AskNetwork {
         }
     }
 
-    /// Returns the document, and its URL without user name and query, which may hold a key.
+    /// Returns the document, and its URL without the query, which may hold a key.
     pub(crate) fn poll(
         &mut self,
         cx: &mut Cx<'_>,

@@ -66,9 +66,9 @@ fn a_trace_names_the_source_of_each_answer() {
     assert!(matches!(error, Err(IdentityError::Unresolved { .. })));
 
     // The first directory fails, so that the second one answers.
-    let directories = ["https://down.example.com", "https://u:key@plc.example.com/x?key"];
+    let directories = ["https://down.example.com", "https://plc.example.com/x?key"];
     let resolver = Resolver::new().with_directories(directories.map(|url| url.parse().unwrap()));
-    let second = format!("https://u:key@plc.example.com/x/{DID}?key");
+    let second = format!("https://plc.example.com/x/{DID}?key");
     let net = Net::default().page(&format!("https://down.example.com/{DID}"), 500, "").page(
         &second,
         200,

@@ -1,7 +1,7 @@
 //! `resolve`: shows the way from a handle, a DID or a server to the OAuth endpoints.
 
 use atproto_identity::{Did, Handle, Identifier, IdentityError};
-use atproto_oauth_core::{Client, Discovered, DiscoveryError, Error, InputError, Origin, Subject};
+use atproto_oauth_core::{Client, Error, InputError, Origin, Subject};
 use atproto_oauth_ureq::Driver;
 use clap::Args;
 
@@ -120,18 +120,13 @@ impl Tracer {
         let url = document.pds(self.client.development())?;
         let pds = self.server(url.as_str())?;
         found.pds = Some(pds.clone());
-        let discovered = self.driver.run(self.client.discover(pds.clone()))?;
-        if !discovered.is_named {
-            return Err(DiscoveryError::NoOAuth(pds).into());
-        }
-        found.discovered = Some(discovered);
+        found.discovered = Some(self.driver.run(self.client.discover_pds(pds))?);
         Ok(())
     }
 
     fn of_server(&self, server: &Origin, found: &mut Found) -> Result<(), Error> {
         let server = self.server(server.as_str())?;
-        let discovered: Discovered = self.driver.run(self.client.discover(server))?;
-        found.discovered = Some(discovered);
+        found.discovered = Some(self.driver.run(self.client.discover(server))?);
         Ok(())
     }
 

@@ -144,6 +144,14 @@ impl Client {
         Discover::new(server, true, self.development())
     }
 
+    /// Like [`discover`](Self::discover), for the server of an account. A PDS without protected
+    /// resource metadata is rejected as in a login, with
+    /// [`DiscoveryError::NoOAuth`](crate::DiscoveryError::NoOAuth), unless the client has the
+    /// [`resource_metadata_fallback`](ClientBuilder::resource_metadata_fallback).
+    pub fn discover_pds(&self, pds: Origin) -> Discover {
+        Discover::new(pds, self.0.resource_metadata_fallback, self.development())
+    }
+
     /// The `client_id`: URL of the client's metadata document, or `http://localhost?…` for a
     /// loopback client.
     pub fn client_id(&self) -> &str {

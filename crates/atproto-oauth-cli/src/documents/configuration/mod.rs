@@ -288,7 +288,7 @@ fn is_accepted(settings: &mut Settings, key: &str, client: ClientBuilder) -> boo
 
 /// The text of an error, whose advice names functions of the library for programs in Rust.
 fn in_plain_words(error: &Error) -> String {
-    let loopback = "a loopback client, which publishes no metadata";
+    let loopback = "a loopback client (which has no metadata)";
     error.to_string().replace("`Client::loopback`", loopback)
 }
 

@@ -156,31 +156,80 @@ mod tests {
     fn help_lists_no_option_that_a_verb_ignores() {
         let help = |verb: &str| {
             let mut command = Arguments::command();
-            let found = command.find_subcommand_mut(verb).unwrap();
+            let path = verb.split(' ');
+            let found =
+                path.fold(&mut command, |found, verb| found.find_subcommand_mut(verb).unwrap());
             found.render_long_help().to_string()
         };
-        for option in ["--sessions", "--plc-directory", "--nameserver", "--ca-certificate"] {
-            for (verb, is_listed) in [
-                ("login", true),
-                ("call", true),
-                ("logout", true),
-                ("whoami", true),
-                ("upload-blob", true),
-                ("demo", false),
-                ("man", false),
-            ] {
+        // Arguments that each verb needs, and whether it sends requests and uses sessions.
+        let verbs: [(&str, &[&str], bool, bool); 27] = [
+            ("login", &[], true, true),
+            ("call", &["a.b.getC"], true, true),
+            ("logout", &[], true, true),
+            ("sessions list", &[], false, true),
+            ("sessions show", &[], false, true),
+            ("sessions refresh", &[], true, true),
+            ("sessions revoke", &[], true, true),
+            ("sessions export", &["--output", "-"], false, true),
+            ("sessions import", &["-"], true, true),
+            ("whoami", &[], true, true),
+            ("upload-blob", &["file"], true, true),
+            ("scope parse", &["atproto"], false, false),
+            ("scope normalize", &["atproto"], false, false),
+            ("scope check", &["atproto"], false, false),
+            ("completions", &["bash"], false, false),
+            ("man", &[], false, false),
+            (
+                "init",
+                &[
+                    "--client-id",
+                    "http://localhost",
+                    "--redirect-uri",
+                    "http://127.0.0.1/",
+                    "alice.test",
+                ],
+                true,
+                false,
+            ),
+            ("complete", &[], true, false),
+            ("credentials refresh", &[], true, false),
+            ("credentials call", &["a.b.getC"], true, false),
+            ("templates", &["--domain", "app.client.dev"], false, false),
+            ("resolve", &["alice.test"], true, false),
+            ("keygen", &["--output", "-"], false, false),
+            ("generate-metadata", &[], false, false),
+            ("demo", &[], false, false),
+            ("sandbox", &[], false, false),
+        ];
+        let network = ["--plc-directory", "--nameserver", "--development", "--ca-certificate"];
+        for option in network.into_iter().chain(["--connect-to", "--sessions"]) {
+            for (verb, needed, sends, has_sessions) in verbs {
+                let is_listed = if option == "--sessions" { has_sessions } else { sends };
                 assert_eq!(help(verb).contains(option), is_listed, "{verb} {option}");
-                let value = "127.0.0.1:53";
-                let mut arguments = vec!["atproto-oauth", verb, option, value];
-                match verb {
-                    "call" => arguments.push("a.b.getC"),
-                    "upload-blob" => arguments.push("file"),
-                    _ => {}
-                }
+                let given: &[&str] = match option {
+                    "--development" => &["--development"],
+                    "--connect-to" => &["--development", "--connect-to", "a.test=127.0.0.1:80"],
+                    "--plc-directory" => &["--plc-directory", "https://plc.example.com"],
+                    _ => &[option, "127.0.0.1:53"],
+                };
+                let verb: Vec<_> = verb.split(' ').collect();
+                let arguments = [&["atproto-oauth"], &verb[..], needed, given].concat();
                 let parsed = Arguments::try_parse_from(arguments);
-                let is_url = option == "--plc-directory";
-                assert_eq!(parsed.is_ok(), is_listed && !is_url, "{verb} {option}: {parsed:?}");
+                assert_eq!(parsed.is_ok(), is_listed, "{verb:?} {option}: {parsed:?}");
             }
+        }
+    }
+
+    #[test]
+    fn json_is_an_option_of_the_verbs_whose_result_has_that_form() {
+        // Rule L-25
+        for (verb, needed) in [
+            ("resolve", &["alice.test"][..]),
+            ("keygen", &["--output", "key.pem"]),
+            ("generate-metadata", &[]),
+        ] {
+            let arguments = [&["atproto-oauth", verb, "--json"], needed].concat();
+            assert!(Arguments::try_parse_from(arguments).is_ok(), "{verb}");
         }
     }
 

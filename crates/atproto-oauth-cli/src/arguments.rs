@@ -162,7 +162,7 @@ mod tests {
             found.render_long_help().to_string()
         };
         // Arguments that each verb needs, and whether it sends requests and uses sessions.
-        let verbs: [(&str, &[&str], bool, bool); 27] = [
+        let verbs: [(&str, &[&str], bool, bool); 26] = [
             ("login", &[], true, true),
             ("call", &["a.b.getC"], true, true),
             ("logout", &[], true, true),

@@ -15,7 +15,7 @@ use atproto_sansio::{SecretString, SystemEntropy};
 use url::Url;
 
 use crate::documents::configuration::settings::Settings;
-use crate::failure::Failure;
+use crate::failure::{CONFIGURATION, Failure};
 
 /// Kind of client, the value of `kind`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -35,7 +35,7 @@ pub(crate) fn client(file: &Path) -> Result<Client, Failure> {
     settings.report_unknown(&KEYS);
     settings.finish()?;
     // Without a problem, there is a client.
-    client.ok_or_else(|| Failure::new(crate::failure::CONFIGURATION, "no client was configured"))
+    client.ok_or_else(|| Failure::new(CONFIGURATION, "no client was configured"))
 }
 
 /// Builds the client; `None` if there is a problem.

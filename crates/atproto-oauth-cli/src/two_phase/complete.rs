@@ -1,6 +1,6 @@
 //! `complete`: finishes the login that `init` began, and prints its credentials.
 
-use std::io::{self, Read};
+use std::io::{self, BufRead, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 
 use atproto_oauth_core::{CallbackError, CallbackParams, CallbackProblem, Error, Pending, Session};
@@ -135,13 +135,9 @@ fn waiting(state: &Path, params: &CallbackParams) -> Result<Waiting, Failure> {
 fn callback(url: Option<&str>) -> Result<CallbackParams, Failure> {
     let text = match url {
         Some(url) if url != "-" => url.to_owned(),
-        _ => {
-            let mut text = String::new();
-            io::stdin().take(MAX_INPUT).read_to_string(&mut text).map_err(|error| {
-                Failure::new(USAGE, format!("can't read the URL from standard input: {error}"))
-            })?;
-            text
-        }
+        _ => from_stdin().map_err(|error| {
+            Failure::new(USAGE, format!("can't read the URL from standard input: {error}"))
+        })?,
     };
     CallbackParams::parse(&text).map_err(|problem| match problem {
         CallbackProblem::Unreadable | CallbackProblem::Missing(_) => {
@@ -151,6 +147,18 @@ fn callback(url: Option<&str>) -> Result<CallbackParams, Failure> {
         }
         problem => Error::from(problem).into(),
     })
+}
+
+/// Reads all of a pipe, or one line that the user types or pastes.
+fn from_stdin() -> io::Result<String> {
+    let (stdin, mut text) = (io::stdin().lock(), String::new());
+    if stdin.is_terminal() {
+        eprintln!("Paste the URL that the browser ended on:");
+        stdin.take(MAX_INPUT).read_line(&mut text)?;
+    } else {
+        stdin.take(MAX_INPUT).read_to_string(&mut text)?;
+    }
+    Ok(text)
 }
 
 /// Whether the code was not sent, so that the same login may be completed with the right URL or when

@@ -101,10 +101,8 @@ fn credentials(
     let wrong = |name: &str, why: &dyn std::fmt::Display| {
         Failure::new(CONFIGURATION, format!("the value of {name} can't be used: {why}"))
     };
-    let network = &source.network;
-    let pds = Origin::parse(pds.expose().trim(), network.development).map_err(|error| {
-        network::explain(wrong(PDS_ISSUER, &error), network, &[pds.expose().trim()])
-    })?;
+    let pds = Origin::parse(pds.expose().trim(), source.network.development)
+        .map_err(|error| wrong(PDS_ISSUER, &error))?;
     Ok(Credentials {
         did: did.expose().trim().parse().map_err(|error| wrong(DID, &error))?,
         pds,
@@ -233,6 +231,8 @@ impl Kept {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::{ProptestConfig, prop, proptest};
+
     use super::*;
 
     fn kept(folder: &tempfile::TempDir, text: &str) -> Result<Kept, Failure> {
@@ -277,6 +277,37 @@ mod tests {
         ] {
             let failure = kept(&folder, text).err().unwrap().to_string();
             assert!(failure.contains(why), "{failure}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(256))]
+
+        /// Rule L-03
+        #[test]
+        fn a_new_token_replaces_the_old_one_and_nothing_else(
+            lines in prop::collection::vec("(export )?[A-Z]{0,3}=?('[^']{0,9}'|[^'\"]{0,9})", 0..5),
+            at in 0..5_usize,
+            tokens in prop::collection::vec("[ -~]{1,12}", 2),
+        ) {
+            let line = format!("{REFRESH_TOKEN}={}", dotenv::quote_for_shell(&tokens[0]));
+            let mut all = lines;
+            all.insert(at.min(all.len()), line);
+            let text = all.join("\n");
+            let folder = tempfile::tempdir().unwrap();
+            let kept = kept(&folder, &text).unwrap();
+            assert_eq!(kept.value(REFRESH_TOKEN).unwrap().expose(), tokens[0]);
+            let others = |text: &str| -> Vec<_> {
+                let found = dotenv::parse(text).unwrap().into_iter();
+                let found = found.filter(|assignment| assignment.name != REFRESH_TOKEN);
+                found.map(|assignment| (assignment.name.to_owned(), assignment.value)).collect()
+            };
+            let before = others(&text);
+            let new = kept.with_refresh_token(&tokens[1]);
+            assert_eq!(others(new.expose()), before);
+            let found = dotenv::parse(new.expose()).unwrap();
+            let found = found.iter().find(|assignment| assignment.name == REFRESH_TOKEN).unwrap();
+            assert_eq!(found.value, tokens[1]);
         }
     }
 }

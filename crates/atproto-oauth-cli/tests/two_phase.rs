@@ -49,7 +49,7 @@ fn a_tested_login_leaves_no_tokens() {
 #[test]
 fn a_login_is_completed_once_and_by_its_own_url() {
     // Rule L-02
-    run_in(|_, command| {
+    run_in(|stage, command| {
         let desk = Desk::web(command);
         let back = desk.approved();
 
@@ -68,6 +68,14 @@ fn a_login_is_completed_once_and_by_its_own_url() {
             assert!(ended.told.contains(why), "{url} {ended:?}");
             assert!(desk.state().exists(), "{url}");
         }
+
+        // So does a network that is down.
+        let closed = Stage::closed_port(stage);
+        let closed =
+            format!("localhost={}", &closed[url::Position::BeforeHost..url::Position::AfterPort]);
+        let ended = desk.run(&["complete", &back, "--connect-to", &closed]);
+        assert_eq!((ended.code, ended.out.as_str()), (Some(7), ""), "{ended:?}");
+        assert!(ended.told.contains("you can try again"), "{ended:?}");
 
         let ended = desk.run_with(&["complete", "-"], &BTreeMap::new(), &back);
         assert_eq!(ended.code, Some(0), "{ended:?}");

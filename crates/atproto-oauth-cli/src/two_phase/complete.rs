@@ -166,7 +166,10 @@ fn from_stdin() -> io::Result<String> {
 fn is_unused(failed: &CallbackError) -> bool {
     match &failed.error {
         Error::Callback(problem) => *problem != CallbackProblem::Expired,
-        Error::Transport(_) => failed.revocation.is_none(),
+        // Without tokens, the account could not be looked up, or the server not be reached.
+        Error::Transport(_) | Error::Identity(_) | Error::Discovery(_) => {
+            failed.revocation.is_none()
+        }
         _ => false,
     }
 }

@@ -12,12 +12,15 @@ use crate::account::logout::Logout;
 use crate::account::sessions::Sessions;
 use crate::account::upload::Upload;
 use crate::account::whoami::Whoami;
+use crate::documents::check_metadata::CheckMetadata;
 use crate::documents::generate_metadata::GenerateMetadata;
 use crate::documents::keygen::Keygen;
 use crate::documents::resolve::Resolve;
 use crate::documents::scope::Scope;
 use crate::manual::Completions;
 use crate::sandbox::Sandbox;
+use crate::servers::check_server::CheckServer;
+use crate::servers::doctor::Doctor;
 use crate::two_phase::complete::Complete;
 use crate::two_phase::credentials::Credentials;
 use crate::two_phase::init::Init;
@@ -62,6 +65,12 @@ pub(crate) enum Command {
     Credentials(Credentials),
     /// Write the client metadata and the callback page that `init` needs on a web server
     Templates(Templates),
+    /// Fetch the metadata of a client as a server does, and tell everything that is wrong with it
+    CheckMetadata(CheckMetadata),
+    /// Check whether a server follows the profile of AT Protocol OAuth
+    CheckServer(CheckServer),
+    /// Find what stands in the way of a login, from this machine to the account's server
+    Doctor(Doctor),
     /// Show the way from a handle, DID or server to the OAuth endpoints, with the source of each step
     Resolve(Resolve),
     /// Make a private key for a client that runs on a server (a confidential client)
@@ -162,7 +171,7 @@ mod tests {
             found.render_long_help().to_string()
         };
         // Arguments that each verb needs, and whether it sends requests and uses sessions.
-        let verbs: [(&str, &[&str], bool, bool); 26] = [
+        let verbs: [(&str, &[&str], bool, bool); 29] = [
             ("login", &[], true, true),
             ("call", &["a.b.getC"], true, true),
             ("logout", &[], true, true),
@@ -196,6 +205,9 @@ mod tests {
             ("credentials call", &["a.b.getC"], true, false),
             ("templates", &["--domain", "app.client.dev"], false, false),
             ("resolve", &["alice.test"], true, false),
+            ("check-metadata", &["http://localhost"], true, false),
+            ("check-server", &["https://pds.example.com"], true, false),
+            ("doctor", &[], true, true),
             ("keygen", &["--output", "-"], false, false),
             ("generate-metadata", &[], false, false),
             ("demo", &[], false, false),

@@ -11,6 +11,7 @@ mod method;
 mod network;
 mod output;
 mod sandbox;
+mod servers;
 mod two_phase;
 
 use std::process::ExitCode;
@@ -19,7 +20,8 @@ use clap::Parser;
 
 use crate::account::{call, login, logout, sessions, upload, whoami};
 use crate::arguments::{Arguments, Command};
-use crate::documents::{generate_metadata, keygen, resolve, scope};
+use crate::documents::{check_metadata, generate_metadata, keygen, resolve, scope};
+use crate::servers::{check_server, doctor};
 use crate::two_phase::{complete, credentials, init, templates};
 
 fn main() -> ExitCode {
@@ -38,6 +40,9 @@ fn main() -> ExitCode {
         Command::Complete(options) => complete::run(options),
         Command::Credentials(options) => credentials::run(options),
         Command::Templates(options) => templates::run(options),
+        Command::CheckMetadata(options) => check_metadata::run(options),
+        Command::CheckServer(options) => check_server::run(options),
+        Command::Doctor(options) => doctor::run(options),
         Command::Resolve(options) => resolve::run(options),
         Command::Keygen(options) => keygen::run(options),
         Command::GenerateMetadata(options) => generate_metadata::run(options),

@@ -1,5 +1,6 @@
 //! Verbs for what a client publishes and asks for. They use no session.
 
+pub(crate) mod check_metadata;
 mod configuration;
 mod files;
 mod found;

@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use atproto_dpop::{DpopError, P256Keys, verify};
 use atproto_oauth_core::{
-    CallbackParams, Client, ClientBuilder, ClientKey, Error, NoncePolicy, Scopes, SessionEffect,
-    SessionError, Subject,
+    CallbackParams, Client, ClientBuilder, ClientKey, ConfigError, Error, NoncePolicy, Scopes,
+    SessionEffect, SessionError, Sessions, Subject,
 };
+use atproto_oauth_sandbox::{Process, Sandbox};
 use atproto_oauth_tests::replayer::network::Network;
 use atproto_sansio::{Body, Call, Entropy, Flow, Keys, Machine, Output, Signer};
 use base64ct::{Base64UrlUnpadded, Encoding};
@@ -222,4 +223,71 @@ fn a_session_of_a_public_client_goes_on_when_the_client_gets_a_key() {
     let client = upgrading(vec![second, first.clone()]);
     let _ = run(&mut network, client.refresh(renewed), None, &mut forms).unwrap();
     check_assertion(&forms[0], &first, network.environment.now.as_secs());
+}
+
+#[test]
+fn new_sessions_use_the_active_key_and_old_ones_the_retired_key() {
+    // Rules F-07, F-09, F-13
+    let [old, new] = [1, 2].map(|byte| ClientKey::new(signer(byte)).unwrap());
+    let mut network = Network::new();
+    let session = network.session(&client([old.clone()]));
+
+    let rotated = builder([new.clone()]).retired_key(old.clone()).build().unwrap();
+    let mut forms = Vec::new();
+    let renewed = run(&mut network, rotated.refresh(session.clone()), None, &mut forms).unwrap();
+    check_assertion(&forms[0], &old, network.environment.now.as_secs());
+    assert_eq!(renewed.session.auth_method(), session.auth_method());
+    let mut forms = Vec::new();
+    let login = rotated.authorize(Subject::parse("alice.example.com").unwrap());
+    let _ = run(&mut network, login, None, &mut forms).unwrap();
+    check_assertion(&forms[0], &new, network.environment.now.as_secs());
+    // Both keys are published.
+    for key in [&old, &new] {
+        assert!(rotated.jwks().contains(key.kid()));
+    }
+
+    // A revoked key is not published, and its session fails before anything is sent.
+    let revoking = builder([new.clone()]).revoked_key(old.kid()).build().unwrap();
+    assert!(!revoking.jwks().contains(old.kid()));
+    let mut forms = Vec::new();
+    let failed = run(&mut network, revoking.refresh(session), None, &mut forms).unwrap_err();
+    let expected = SessionError::KeyRevoked { kid: old.kid().to_owned() };
+    assert!(expected.needs_login());
+    assert_eq!(failed.error, expected.into());
+    assert_eq!(forms, [] as [Value; 0]);
+}
+
+#[test]
+fn a_set_of_keys_without_an_active_one_or_with_a_revoked_one_is_refused() {
+    // Rule F-07
+    let key = || ClientKey::new(signer(1)).unwrap();
+    let refused = |builder: ClientBuilder| builder.build().unwrap_err();
+    let none: [ClientKey; 0] = [];
+    assert_eq!(refused(builder(none).retired_key(key())), ConfigError::NoActiveKey.into());
+    let kid = key().kid().to_owned();
+    let revoked = Error::from(ConfigError::RevokedKey(kid.clone()));
+    assert_eq!(refused(builder([key()]).revoked_key(&kid)), revoked);
+    let other = ClientKey::new(signer(2)).unwrap();
+    assert_eq!(refused(builder([other]).retired_key(key()).revoked_key(&kid)), revoked);
+    assert_eq!(refused(builder([key()]).retired_key(key())), ConfigError::SameKid(kid).into());
+}
+
+#[test]
+fn the_sessions_of_each_key_are_counted() {
+    // Rule F-13
+    let [old, new] = [1, 2].map(|byte| ClientKey::new(signer(byte)).unwrap());
+    let mut network = Network::new();
+    let rotated = builder([new.clone()]).retired_key(old.clone()).build().unwrap();
+    let sessions = Sessions::new(&rotated);
+    let (mut sandbox, mut process) = (Sandbox::new(1), Process::new(1));
+    for (client, count) in [(client([old.clone()]), 2), (client([new.clone()]), 1), (client([]), 1)]
+    {
+        for _ in 0..count {
+            let session = network.session(&client);
+            sandbox.run_in(&mut process, sessions.add(session)).unwrap();
+        }
+    }
+    let count = sandbox.run_in(&mut process, sessions.count_keys()).unwrap();
+    assert_eq!((count.of(old.kid()), count.of(new.kid())), (2, 1));
+    assert_eq!((count.public, count.unreadable, count.of("other")), (1, 0, 0));
 }

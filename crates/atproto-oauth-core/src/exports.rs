@@ -67,6 +67,7 @@ pub use crate::sessions::login::finish::{FinishLogin, FinishLoginError, Finished
 pub use crate::sessions::policy::OnRelogin;
 pub use crate::sessions::request::{SessionReply, SessionRequest};
 pub use crate::sessions::restore::{Renew, Restore};
+pub use crate::sessions::upkeep::count_keys::{CountKeys, KeyCount};
 pub use crate::sessions::upkeep::list::{ListSessions, SessionsPage, StoredSession};
 pub use crate::sessions::upkeep::restored::MarkRestored;
 pub use crate::sessions::upkeep::sweep::{Sweep, Swept};

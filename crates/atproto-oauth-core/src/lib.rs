@@ -67,6 +67,7 @@ pub use sessions::login::finish::{FinishLogin, FinishLoginError, FinishedLogin};
 pub use sessions::policy::OnRelogin;
 pub use sessions::request::{SessionReply, SessionRequest};
 pub use sessions::restore::{Renew, Restore};
+pub use sessions::upkeep::count_keys::{CountKeys, KeyCount};
 pub use sessions::upkeep::list::{ListSessions, SessionsPage, StoredSession};
 pub use sessions::upkeep::restored::MarkRestored;
 pub use sessions::upkeep::sweep::{Sweep, Swept};

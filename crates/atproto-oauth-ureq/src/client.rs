@@ -7,8 +7,8 @@ use std::time::Duration;
 use atproto_oauth_core::exports::Did;
 use atproto_oauth_core::{
     Authorize, BegunLogin, Binding, CallbackParams, Client, ConfigError, Error, FinishLoginError,
-    LoggedOut, OnRelogin, Renew, Session, SessionEvent, SessionKey, Sessions, SessionsError,
-    StoredSession, Subject, Swept,
+    KeyCount, LoggedOut, OnRelogin, Renew, Session, SessionEvent, SessionKey, Sessions,
+    SessionsError, StoredSession, Subject, Swept,
 };
 use atproto_oauth_store::{Split, Store};
 
@@ -191,6 +191,16 @@ impl OAuthClient {
     /// session is deleted, and [`LoggedOut::revocation`] has the error.
     pub fn revoke(&self, key: &SessionKey) -> Result<LoggedOut, SessionsError> {
         self.driver.run(self.sessions.revoke(key))
+    }
+
+    /// Counts the stored sessions of each key of a confidential client: a retired key without sessions may
+    /// be removed.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the store fails.
+    pub fn count_keys(&self) -> Result<KeyCount, Error> {
+        self.driver.run(self.sessions.count_keys())
     }
 
     /// Removes pending logins that nobody has finished, and finishes logouts that were interrupted. Call

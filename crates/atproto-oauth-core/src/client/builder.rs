@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use atproto_identity::Resolver;
+use atproto_sansio::printable;
 use url::Url;
 
 use crate::client::Client;
@@ -53,6 +54,8 @@ struct Published {
     application_type: ApplicationType,
     redirect_uris: Vec<String>,
     keys: Vec<ClientKey>,
+    retired_keys: Vec<ClientKey>,
+    revoked_kids: Vec<String>,
     upgrades_public_sessions: bool,
     jwks_uri: Option<Url>,
     description: Description,
@@ -112,10 +115,32 @@ impl ClientBuilder {
 
     /// Adds a key to a web client, which makes it a confidential client.
     ///
-    /// New sessions use the first key. To rotate keys, put the new key first, and keep the others
-    /// as long as sessions exist that were begun with them.
+    /// New sessions use the first key. Each session stays with the key that it was begun with.
+    ///
+    /// # Rotation
+    ///
+    /// 1. Add the new key after the present one, and publish both. Authorization servers keep the
+    ///    documents of a client for some minutes.
+    /// 2. Make the new key the first, and the old one a [`retired_key`](Self::retired_key).
+    /// 3. When [`Sessions::count_keys`](crate::Sessions::count_keys) finds no session of the old key,
+    ///    remove it.
+    ///
+    /// If a private key has leaked, remove it at once, and name it as a
+    /// [`revoked_key`](Self::revoked_key).
     pub fn key(self, key: ClientKey) -> Self {
         self.with_published("key", |published| published.keys.push(key))
+    }
+
+    /// Adds a key for sessions that were begun with it. It is published, and new sessions do not use it.
+    pub fn retired_key(self, key: ClientKey) -> Self {
+        self.with_published("retired_key", |published| published.retired_keys.push(key))
+    }
+
+    /// Names a key that must not be used any more, by its `kid`. A session that was begun with it fails
+    /// with [`SessionError::KeyRevoked`](crate::SessionError::KeyRevoked), without a request. Once the
+    /// key is not published any more, authorization servers end its sessions.
+    pub fn revoked_key(self, kid: impl Into<String>) -> Self {
+        self.with_published("revoked_key", |published| published.revoked_kids.push(kid.into()))
     }
 
     /// Https URL at which a confidential client serves its [`jwks`](Client::jwks). The metadata
@@ -216,7 +241,8 @@ impl ClientBuilder {
             client_id: published.client_id,
             application_type: published.application_type,
             redirect_uris,
-            keys: published.keys,
+            keys: published.keys.into_iter().chain(published.retired_keys).collect(),
+            revoked_kids: published.revoked_kids,
             upgrades_public_sessions: published.upgrades_public_sessions,
             jwks_uri: published.jwks_uri,
             description: published.description,
@@ -249,6 +275,8 @@ impl Published {
             application_type,
             redirect_uris: Vec::new(),
             keys: Vec::new(),
+            retired_keys: Vec::new(),
+            revoked_kids: Vec::new(),
             upgrades_public_sessions: false,
             jwks_uri: None,
             description: Description::default(),
@@ -273,12 +301,19 @@ impl Published {
     }
 
     fn check_keys(&self) -> Result<(), ConfigError> {
-        if self.application_type == ApplicationType::Native && !self.keys.is_empty() {
+        let has_keys = !self.keys.is_empty() || !self.retired_keys.is_empty();
+        if self.application_type == ApplicationType::Native && has_keys {
             return Err(ConfigError::NativeConfidential);
         }
+        if self.keys.is_empty() && has_keys {
+            return Err(ConfigError::NoActiveKey);
+        }
         let mut kids = BTreeSet::new();
-        for key in &self.keys {
+        for key in self.keys.iter().chain(&self.retired_keys) {
             check_kid(key.kid(), &mut kids)?;
+            if self.revoked_kids.iter().any(|kid| kid == key.kid()) {
+                return Err(ConfigError::RevokedKey(printable(key.kid())));
+            }
         }
         match &self.jwks_uri {
             Some(uri) if self.keys.is_empty() => {

@@ -18,8 +18,10 @@ pub(crate) struct Config {
     pub(crate) client_id: String,
     pub(crate) application_type: ApplicationType,
     pub(crate) redirect_uris: Vec<RedirectUri>,
-    /// The keys of a confidential client; new sessions use the first.
+    /// The published keys of a confidential client. New sessions use the first; retired keys are last.
     pub(crate) keys: Vec<ClientKey>,
+    /// `kid` of each key that must not be used any more.
+    pub(crate) revoked_kids: Vec<String>,
     /// Whether sessions of a public client authenticate with the first key from now on.
     pub(crate) upgrades_public_sessions: bool,
     pub(crate) jwks_uri: Option<Url>,
@@ -74,7 +76,7 @@ impl Config {
 
     /// Authenticates to `issuer` by the `method` that a login or session was begun with.
     ///
-    /// Fails if the key is no longer among the client's keys, or is the session's DPoP key.
+    /// Fails if the key is revoked, is no longer among the client's keys, or is the session's DPoP key.
     pub(crate) fn auth(
         &self,
         client_id: &str,
@@ -85,6 +87,9 @@ impl Config {
         let key = match method {
             AuthMethod::None => None,
             AuthMethod::PrivateKeyJwt { kid, jkt } => {
+                if self.revoked_kids.contains(kid) {
+                    return Err(SessionError::KeyRevoked { kid: kid.clone() }.into());
+                }
                 let fits = |key: &&ClientKey| key.kid() == kid && key.jwk().thumbprint() == *jkt;
                 let key = self.keys.iter().find(fits).cloned();
                 let missing = || SessionError::NoSuchKey { kid: kid.clone(), jkt: jkt.clone() };

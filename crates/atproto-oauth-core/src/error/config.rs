@@ -63,6 +63,15 @@ pub enum ConfigError {
     /// [`ClientKey::with_kid`](crate::ClientKey::with_kid).
     #[error("two keys have the kid {0}: rename one with `ClientKey::with_kid`")]
     SameKid(String),
+    /// The `kid` named here belongs to a key of the client and is revoked, too. Remove the key.
+    #[error("the key {0} is revoked: remove it from the keys of the client")]
+    RevokedKey(String),
+    /// All keys of the client are retired, so new sessions have none. Add one with
+    /// [`ClientBuilder::key`](crate::ClientBuilder::key).
+    #[error(
+        "all keys of the client are retired: add one for new sessions with `ClientBuilder::key`"
+    )]
+    NoActiveKey,
     /// A key has a `kid` without visible characters, so that authorization servers can't find it.
     /// Name it with [`ClientKey::with_kid`](crate::ClientKey::with_kid), or leave the thumbprint,
     /// which is its `kid` by default.

@@ -27,6 +27,15 @@ pub enum SessionError {
         /// JWK thumbprint of the key (RFC 7638).
         jkt: String,
     },
+    /// The key that the session was begun with is revoked
+    /// ([`ClientBuilder::revoked_key`](crate::ClientBuilder::revoked_key)). Nothing was sent.
+    #[error(
+        "the key {kid} of the client, which the session was begun with, is revoked; log in again"
+    )]
+    KeyRevoked {
+        /// `kid` of the key.
+        kid: String,
+    },
     /// The session's DPoP key is also a [`ClientKey`](crate::ClientKey) of the client, although the
     /// two must differ. Give the client a key that no session uses.
     #[error(
@@ -111,6 +120,7 @@ impl SessionError {
     pub fn needs_login(&self) -> bool {
         match self {
             Self::NoRefreshToken
+            | Self::KeyRevoked { .. }
             | Self::OtherClient
             | Self::NotFound
             | Self::OtherSession

@@ -42,6 +42,7 @@ use crate::sessions::login::finish::FinishLogin;
 use crate::sessions::policy::{Managed, OnRelogin, Policy};
 use crate::sessions::request::SessionRequest;
 use crate::sessions::restore::Restore;
+use crate::sessions::upkeep::count_keys::CountKeys;
 use crate::sessions::upkeep::list::ListSessions;
 use crate::sessions::upkeep::restored::MarkRestored;
 use crate::sessions::upkeep::sweep::Sweep;
@@ -111,6 +112,11 @@ impl Sessions {
     /// Lists the stored sessions of one account, or of all accounts.
     pub fn list(&self, did: Option<&Did>) -> ListSessions {
         ListSessions::new(self.0.clone(), did.cloned())
+    }
+
+    /// Counts the stored sessions of each key of this client, to tell when a retired key may be removed.
+    pub fn count_keys(&self) -> CountKeys {
+        CountKeys::new(self.0.clone())
     }
 
     /// Removes expired records, and finishes logouts that were interrupted.

@@ -135,6 +135,10 @@ pub(crate) struct Network {
     /// PEM file of a certificate authority to trust, instead of the public ones
     #[arg(long, value_name = "FILE", help_heading = "Network")]
     pub(crate) ca_certificate: Option<PathBuf>,
+
+    /// Print each request and reply on standard error, without secrets
+    #[arg(long, help_heading = "Network")]
+    pub(crate) trace: bool,
 }
 
 fn host_address(text: &str) -> Result<(String, SocketAddr), String> {
@@ -213,13 +217,14 @@ mod tests {
             ("demo", &[], false, false),
             ("sandbox", &[], false, false),
         ];
-        let network = ["--plc-directory", "--nameserver", "--development", "--ca-certificate"];
+        let network =
+            ["--plc-directory", "--nameserver", "--development", "--ca-certificate", "--trace"];
         for option in network.into_iter().chain(["--connect-to", "--sessions"]) {
             for (verb, needed, sends, has_sessions) in verbs {
                 let is_listed = if option == "--sessions" { has_sessions } else { sends };
                 assert_eq!(help(verb).contains(option), is_listed, "{verb} {option}");
                 let given: &[&str] = match option {
-                    "--development" => &["--development"],
+                    "--development" | "--trace" => &[option],
                     "--connect-to" => &["--development", "--connect-to", "a.test=127.0.0.1:80"],
                     "--plc-directory" => &["--plc-directory", "https://plc.example.com"],
                     _ => &[option, "127.0.0.1:53"],

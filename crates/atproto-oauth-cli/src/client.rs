@@ -75,6 +75,7 @@ mod tests {
             development: false,
             connect_to: Vec::new(),
             ca_certificate: None,
+            trace: false,
         }
     }
 

@@ -9,6 +9,10 @@ use atproto_oauth_core::{
 };
 use atproto_oauth_ureq::{Driver, DriverBuilder, OAuthClient, OAuthClientBuilder, StatelessClient};
 use atproto_sansio::is_development_host;
+use tracing_subscriber::Layer as _;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 use url::Url;
 
 use crate::account::login::Login;
@@ -137,6 +141,9 @@ fn with_network(builder: OAuthClientBuilder, network: &Network) -> Result<OAuthC
 
 /// Sets the options of the network in a driver.
 fn drive(mut driver: DriverBuilder, network: &Network) -> Result<DriverBuilder, Failure> {
+    if network.trace {
+        print_trace();
+    }
     for (host, address) in &network.connect_to {
         driver = driver.host_override(host, *address);
     }
@@ -149,6 +156,18 @@ fn drive(mut driver: DriverBuilder, network: &Network) -> Result<DriverBuilder, 
     driver
         .root_certificate(&pem)
         .map_err(|error| Failure::new(CONFIGURATION, format!("{}: {error}", path.display())))
+}
+
+/// Prints the log entries of the adapter from now on. A second call changes nothing.
+fn print_trace() {
+    let entries = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .with_target(false)
+        .with_level(false)
+        .without_time();
+    let ours = Targets::new().with_target("atproto_oauth_ureq", LevelFilter::TRACE);
+    let _ = tracing_subscriber::registry().with(entries.with_filter(ours)).try_init();
 }
 
 #[cfg(test)]

@@ -61,6 +61,11 @@ fn sessions_of_other_libraries_are_imported() {
 }
 
 #[test]
+fn a_trace_shows_each_request_and_no_secret() {
+    run(command::a_trace_shows_each_request_and_no_secret);
+}
+
+#[test]
 fn a_file_is_uploaded() {
     run(command::a_file_is_uploaded);
 }

@@ -14,6 +14,7 @@ mod scope;
 mod session;
 mod sessions;
 mod stored;
+pub mod trace;
 pub mod xrpc;
 
 pub use client::Client;

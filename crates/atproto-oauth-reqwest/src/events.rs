@@ -1,8 +1,25 @@
 //! Log entries for what happens to requests and sessions. No entry has a token in it.
 
 use atproto_oauth_core::exports::{Retry, RetryReason};
-use atproto_oauth_core::{SessionChange, SessionEvent};
-use atproto_sansio::Notice;
+use atproto_oauth_core::{SessionChange, SessionEvent, trace};
+use atproto_sansio::{Body, Notice, TransportError};
+use bytes::Bytes;
+use http::{Request, Response};
+
+/// Writes an entry for a request that is about to be sent, if somebody reads such entries. Returns whether
+/// its reply is to be logged, too.
+pub(crate) fn log_request(request: &Request<Body>) -> bool {
+    let is_read = tracing::enabled!(tracing::Level::TRACE);
+    if is_read {
+        tracing::trace!("{}", trace::request(request));
+    }
+    is_read
+}
+
+/// Writes an entry for a reply.
+pub(crate) fn log_reply(reply: Result<&Response<Bytes>, &TransportError>) {
+    tracing::trace!("→ {}", trace::reply(reply));
+}
 
 /// Writes an entry for a notice of a known kind.
 pub(crate) fn log_notice(notice: &Notice) {

@@ -9,12 +9,27 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::clients::Clients;
 use crate::connect;
+use crate::events;
 use crate::failure;
 use crate::outgoing;
 use crate::streamed::StreamedBody;
 use crate::streams::Streams;
 
 pub(crate) async fn perform(
+    clients: &Clients,
+    request: Request<Body>,
+    how: How,
+    streams: &Streams,
+) -> Result<Response<Bytes>, TransportError> {
+    let is_traced = events::log_request(&request);
+    let reply = exchange(clients, request, how, streams).await;
+    if is_traced {
+        events::log_reply(reply.as_ref());
+    }
+    reply
+}
+
+async fn exchange(
     clients: &Clients,
     request: Request<Body>,
     how: How,

@@ -11,12 +11,13 @@ use http::{HeaderValue, Request, Response};
 use ureq::{Agent, SendBody};
 
 use crate::agents::{Agents, MAX_HEAD};
-use crate::failure;
 use crate::streams::{Exactly, Incoming, MAX_BESIDE, Streams, UntilCutShort};
 use crate::witness::{Allowance, Latest, Witness};
+use crate::{events, failure};
 
 pub(crate) fn perform(agents: &Agents, call: HttpCall, streams: &mut Streams<'_>) -> Reply {
     let HttpCall { request, timeout, start_by, least_time, answer, reach, respond } = call;
+    let is_traced = events::log_request(&request);
     let result = agents.reaching(reach).map_err(TransportError::blocked).and_then(|agent| {
         let timeout = timeout.min(LONGEST);
         let latest = Latest { start_by, moment: latest_moment(timeout, least_time) };
@@ -25,6 +26,9 @@ pub(crate) fn perform(agents: &Agents, call: HttpCall, streams: &mut Streams<'_>
         let response = send(agent, request, timeout, latest, streams)?;
         receive(response, answer, streams)
     });
+    if is_traced {
+        events::log_reply(result.as_ref());
+    }
     respond.with(result)
 }
 

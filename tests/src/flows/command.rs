@@ -67,10 +67,10 @@ impl Command<'_> {
         let mut told = Vec::new();
         let url = lines.by_ref().find(|line| {
             told.push(line.clone());
-            line.starts_with("http")
+            line.starts_with("http") && !line.contains(' ')
         });
         let url = url.unwrap_or_else(|| panic!("the login shows no URL: {told:?}"));
-        let back = browse(&url.parse().unwrap());
+        let back = browse(&url.parse().unwrap_or_else(|error| panic!("{error}: {url}")));
         let page = ureq::get(&back).config().http_status_as_error(false).build().call().unwrap();
         let page = page.into_body().read_to_string().unwrap();
         let mut printed = String::new();
@@ -301,6 +301,51 @@ pub fn sessions_are_shown_renewed_and_moved(command: &Command<'_>) {
     assert!(code == Some(3) && !told.contains("hunter2"), "{told}");
     let (code, told) = command.run(&there, &["sessions", "revoke"]);
     assert_eq!((code, told), (Some(0), format!("Logged out of {}.\n", alice.handle)));
+}
+
+pub fn a_trace_shows_each_request_and_no_secret(command: &Command<'_>) {
+    let handle = command.stage.account("alice").handle;
+    let folder = tempfile::tempdir().unwrap();
+    let sessions = folder.path().join("sessions");
+    let mut back = String::new();
+    let (code, login, _) = command.log_in_with(&sessions, &[&handle, "--trace"], |url| {
+        back = command.approve(url);
+        back.clone()
+    });
+    assert_eq!(code, Some(0), "{login}");
+    let export = ["sessions", "export", "--keep", "--output", "-"];
+    let (_, exported) = command.run_offline(&sessions, &export);
+    let exported: Value = serde_json::from_str(exported.lines().next().unwrap()).unwrap();
+    let (code, refreshed) = command.run(&sessions, &["sessions", "refresh", "--trace"]);
+    assert_eq!(code, Some(0), "{refreshed}");
+    let (code, called) = command.run(&sessions, &["whoami", "--trace"]);
+    assert_eq!(code, Some(0), "{called}");
+    let (_, again) = command.run_offline(&sessions, &export);
+    let again: Value = serde_json::from_str(again.lines().next().unwrap()).unwrap();
+
+    let trace = [login, refreshed, called].concat();
+    for part in [
+        "/oauth/token, with a proof, form: ",
+        "grant_type=authorization_code",
+        "code=…",
+        "grant_type=refresh_token",
+        "refresh_token=…",
+        "→ 200, with a nonce, JSON: access_token=…",
+        "/xrpc/com.atproto.server.getSession, with a token, with a proof",
+    ] {
+        assert!(trace.contains(part), "{part}: {trace}");
+    }
+    let url = Url::parse(&back).unwrap();
+    let code = url.query_pairs().find(|(name, _)| name == "code").unwrap().1.into_owned();
+    let mut secrets = vec![code];
+    for session in [&exported, &again] {
+        secrets.push(session["access_token"].as_str().unwrap().to_owned());
+        secrets.push(session["refresh_token"].as_str().unwrap().to_owned());
+        secrets.push(session["dpop_key"]["d"].as_str().unwrap().to_owned());
+    }
+    for secret in secrets {
+        assert!(secret.len() > 8 && !trace.contains(&secret), "{trace}");
+    }
 }
 
 /// Sessions in the forms of other libraries: each is made of the one before, whose refresh token it spends.

@@ -17,6 +17,11 @@ pub mod replayer;
 #[doc = include_str!("../../README.md")]
 pub struct Readme;
 
+/// Compiles the examples in the page about other libraries.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/migration.md")]
+pub struct Migration;
+
 #[cfg(test)]
 mod tests {
     #[test]

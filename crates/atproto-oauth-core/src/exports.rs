@@ -2,7 +2,7 @@
 //! program needs no other dependency than its adapter.
 
 pub use atproto_dpop::{
-    AccessToken, ClockOffset, DpopError, DpopKey, Jwk, P256Keys, Retry, RetryReason,
+    AccessToken, ClockOffset, Dpop, DpopError, DpopKey, Jwk, P256Keys, Retry, RetryReason,
 };
 pub use atproto_identity::{
     Account, Did, DidDocument, DidError, DidMethod, Freshness, Handle, HandleError, Identifier,
@@ -10,9 +10,9 @@ pub use atproto_identity::{
     Resolver,
 };
 pub use atproto_sansio::{
-    Answer, Body, Budget, Call, Cx, Endpoint, Entropy, Fetch, KeyError, Keys, Machine, Memory,
-    Notice, Phase, Reach, Reply, Rule, SecretKey, SecretString, Signer, StoreError, StoreErrorKind,
-    System, SystemEntropy, Topic, TransportError, UnixTime,
+    Answer, Body, Budget, Call, Cx, Endpoint, Entropy, Fetch, Fresh, How, KeyError, Keys, Machine,
+    Memory, Notice, Phase, Reach, Reply, Rule, SecretKey, SecretString, Signer, StoreError,
+    StoreErrorKind, System, SystemEntropy, Topic, TransportError, UnixTime,
 };
 #[doc(no_inline)]
 pub use {bytes, http, url};

@@ -15,7 +15,7 @@ pub(super) struct Probe {
     pub(super) development: bool,
 }
 
-/// What can be seen of any answer.
+/// An answer as it can be seen from outside.
 #[derive(Clone, Debug)]
 pub(super) struct Seen {
     pub(super) status: u16,

@@ -9,6 +9,7 @@
 )]
 
 mod command;
+mod documents;
 mod heavy;
 mod network;
 mod parity;

@@ -28,7 +28,7 @@ use crate::two_phase::templates::Templates;
 
 /// Logs in to AT Protocol accounts with OAuth, and calls methods of their servers.
 #[derive(Debug, Parser)]
-#[command(name = "atproto-oauth", version, after_help = EXIT_CODES)]
+#[command(name = "atproto-oauth", version, after_help = AFTER_HELP)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -148,7 +148,11 @@ fn host_address(text: &str) -> Result<(String, SocketAddr), String> {
     Ok((host.to_owned(), address))
 }
 
-const EXIT_CODES: &str = "\
+const AFTER_HELP: &str = "\
+An option that is not given is read from the environment, and then from atproto-oauth/config.toml in \
+the user's configuration folder, for example sessions = \"/srv/sessions\". ATPROTO_OAUTH_CONFIG names \
+another file.
+
 Exit codes: 0 success, 1 the server rejected the call, 2 wrong arguments, \
 3 a problem with a file, a port or the configuration, 4 the account or its server was not found, \
 5 the login was denied or timed out, 6 no valid session (log in again), \

@@ -3,6 +3,7 @@
 mod account;
 mod arguments;
 mod client;
+mod config;
 mod demo;
 mod documents;
 mod failure;
@@ -16,16 +17,22 @@ mod two_phase;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches};
 
 use crate::account::{call, login, logout, sessions, upload, whoami};
 use crate::arguments::{Arguments, Command};
 use crate::documents::{check_metadata, generate_metadata, keygen, resolve, scope};
+use crate::failure::Failure;
 use crate::servers::{check_server, doctor};
 use crate::two_phase::{complete, credentials, init, templates};
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match config::apply(Arguments::command()) {
+        Ok(command) => {
+            Arguments::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())
+        }
+        Err(failure) => return fail(&failure),
+    };
     let result = match &arguments.command {
         Command::Login(options) => login::run(options),
         Command::Call(options) => call::run(options),
@@ -51,9 +58,11 @@ fn main() -> ExitCode {
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            eprintln!("error: {failure}");
-            failure.exit_code()
-        }
+        Err(failure) => fail(&failure),
     }
+}
+
+fn fail(failure: &Failure) -> ExitCode {
+    eprintln!("error: {failure}");
+    failure.exit_code()
 }

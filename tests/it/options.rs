@@ -1,10 +1,11 @@
 //! Options of a client and of a login, as a server sees them.
 
 use atproto_oauth_core::{
-    CallbackParams, Client, Error, InputError, Origin, OriginError, Scopes, Subject,
+    CallbackParams, Client, ClientBuilder, Error, InputError, Origin, OriginError, Scopes, Subject,
 };
 use atproto_oauth_tests::replayer::network::Network;
 use atproto_sansio::{Body, Call, Flow, Machine, Output};
+use proptest::prelude::*;
 
 /// Runs `machine`, and returns its result and the forms that it sent.
 fn run<M: Machine>(
@@ -120,4 +121,36 @@ fn a_callback_at_another_url_is_refused_with_both_urls() {
     let error = error.to_string();
     assert!(error.contains("at https://…@127.0.0.1/callback,"), "{error}");
     assert!(error.contains("not at http://127.0.0.1/callback "), "{error}");
+}
+
+proptest! {
+    #[test]
+    fn a_loopback_client_id_is_read_as_it_was_written(
+        scopes in prop::collection::btree_set("[!#-\\[\\]-~]{1,12}", 0..4),
+        path in "/[a-z0-9/._~-]{0,12}",
+    ) {
+        // Rules C-46, C-47
+        let scopes = scopes.into_iter().filter(|scope| scope != "atproto");
+        let list = std::iter::once("atproto".to_owned()).chain(scopes).collect::<Vec<_>>().join(" ");
+        let Ok(scopes) = Scopes::parse(&list) else { return Ok(()) };
+        let Ok(client) = Client::loopback(scopes.clone()).redirect_path(path).build() else {
+            return Ok(());
+        };
+        let again = ClientBuilder::from_loopback_client_id(client.client_id()).unwrap();
+        let again = again.build().unwrap();
+        prop_assert_eq!(again.client_id(), client.client_id());
+        prop_assert_eq!(again.scopes(), &scopes);
+    }
+
+    #[test]
+    fn a_published_client_id_keeps_its_spelling(text in "https://[a-z.A-Z0-9:-]{1,20}/[ -~]{0,20}") {
+        // Rule C-03
+        let scopes = Scopes::parse("atproto").unwrap();
+        let client = Client::web(&*text, scopes).redirect_uri("https://app.client.dev/callback");
+        if let Ok(client) = client.build() {
+            prop_assert_eq!(client.client_id(), &text);
+            let url = url::Url::parse(&text).unwrap();
+            prop_assert_eq!(url.as_str(), &text);
+        }
+    }
 }

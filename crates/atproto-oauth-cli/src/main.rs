@@ -11,6 +11,7 @@ mod manual;
 mod method;
 mod network;
 mod output;
+mod private_file;
 mod sandbox;
 mod servers;
 mod two_phase;

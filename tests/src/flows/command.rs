@@ -32,7 +32,8 @@ impl Command<'_> {
     /// The command with the options of the network.
     pub(crate) fn process(&self, arguments: &[&str]) -> process::Command {
         let mut command = process::Command::new(&self.binary);
-        command.args(arguments).arg("--development");
+        // The configuration file of a developer has no effect.
+        command.args(arguments).arg("--development").env("ATPROTO_OAUTH_CONFIG", "");
         command.args(["--plc-directory", self.stage.directory().as_str()]);
         command.args(["--nameserver", &self.nameserver.to_string()]);
         command

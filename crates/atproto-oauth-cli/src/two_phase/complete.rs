@@ -13,8 +13,8 @@ use crate::arguments::Network;
 use crate::client;
 use crate::failure::{CONFIGURATION, DENIED, Failure, USAGE};
 use crate::network;
+use crate::private_file::{Draft, PrivateFile};
 use crate::two_phase::init::{STATE, StateFile};
-use crate::two_phase::private_file::{Draft, PrivateFile};
 use crate::two_phase::values::{Format, Output, Values};
 
 #[derive(Args, Debug)]

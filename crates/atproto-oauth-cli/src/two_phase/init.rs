@@ -10,7 +10,7 @@ use url::Url;
 use crate::arguments::Network;
 use crate::client;
 use crate::failure::{CONFIGURATION, Failure};
-use crate::two_phase::private_file::{Draft, PrivateFile};
+use crate::private_file::{Draft, PrivateFile};
 use crate::{network, output};
 
 #[derive(Args, Debug)]

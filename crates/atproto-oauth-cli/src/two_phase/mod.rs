@@ -5,7 +5,6 @@ pub(crate) mod complete;
 pub(crate) mod credentials;
 pub(crate) mod dotenv;
 pub(crate) mod init;
-pub(crate) mod private_file;
 pub(crate) mod source;
 pub(crate) mod templates;
 pub(crate) mod values;

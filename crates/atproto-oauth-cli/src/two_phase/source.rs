@@ -14,8 +14,8 @@ use crate::arguments::Network;
 use crate::client;
 use crate::failure::{CONFIGURATION, Failure, SESSION_OVER, USAGE};
 use crate::network;
+use crate::private_file::{Draft, PrivateFile};
 use crate::two_phase::dotenv;
-use crate::two_phase::private_file::{Draft, PrivateFile};
 use crate::two_phase::values::{
     self, CLIENT_ID, DID, DPOP_PRIVATE_JWK, FILE, Format, Output, PDS_ISSUER, REFRESH_TOKEN, Values,
 };

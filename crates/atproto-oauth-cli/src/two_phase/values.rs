@@ -9,8 +9,8 @@ use clap::ValueEnum;
 use serde_json::{Map, Value};
 
 use crate::failure::{CONFIGURATION, Failure};
+use crate::private_file::Draft;
 use crate::two_phase::dotenv;
-use crate::two_phase::private_file::Draft;
 
 pub(crate) const REFRESH_TOKEN: &str = "ATPROTO_OAUTH_REFRESH_TOKEN";
 pub(crate) const DPOP_PRIVATE_JWK: &str = "ATPROTO_OAUTH_DPOP_PRIVATE_JWK";

@@ -1,7 +1,5 @@
 //! `sessions export`: writes a session with its secrets to a file.
 
-use std::fs::OpenOptions;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use atproto_oauth_ureq::store::{Deleted, Expect, Store, StoreError};
@@ -12,6 +10,7 @@ use crate::account::{accounts, store};
 use crate::arguments::Folder;
 use crate::failure::{CONFIGURATION, Failure, SESSION_OVER};
 use crate::output;
+use crate::private_file::Draft;
 
 #[derive(Args, Debug)]
 pub(crate) struct Export {
@@ -45,7 +44,7 @@ pub(super) fn run(options: &Export) -> Result<(), Failure> {
     if options.output == Path::new("-") {
         output::write(format!("{}\n", json.expose()).as_bytes())?;
     } else {
-        write_new(&options.output, json.expose().as_bytes())?;
+        Draft::create("the session file", &options.output)?.add(json.expose())?;
         output::write(format!("Wrote: {}\n", options.output.display()).as_bytes())?;
     }
     if options.keep {
@@ -63,17 +62,4 @@ pub(super) fn run(options: &Export) -> Result<(), Failure> {
             Ok(())
         }
     }
-}
-
-/// Writes a file that did not exist, readable by its owner only.
-fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let written = options.open(path).and_then(|mut file| {
-        file.write_all(bytes)?;
-        file.sync_all()
-    });
-    written.map_err(|error| Failure::file("the file", path, &error))
 }

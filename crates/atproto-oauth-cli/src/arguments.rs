@@ -98,7 +98,7 @@ pub(crate) struct Common {
 }
 
 /// Option of each verb that reads or writes stored sessions.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub(crate) struct Folder {
     /// Folder of the sessions, which are encrypted with the key in FOLDER.key; by default,
     /// atproto-oauth/sessions in the user's state directory
@@ -107,7 +107,7 @@ pub(crate) struct Folder {
 }
 
 /// Options of each verb that sends requests.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub(crate) struct Network {
     /// PLC directory, instead of plc.directory; if the option is repeated, the next directory is
     /// tried when one fails
@@ -156,7 +156,7 @@ another file.
 Exit codes: 0 success, 1 the server rejected the call, 2 wrong arguments, \
 3 a problem with a file, a port or the configuration, 4 the account or its server was not found, \
 5 the login was denied or timed out, 6 no valid session (log in again), \
-7 the network failed (try again), 8 a security check failed";
+7 the network failed (try again), 8 a security check failed, 130 interrupted";
 
 #[cfg(test)]
 mod tests {

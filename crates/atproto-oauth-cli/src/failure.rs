@@ -26,6 +26,8 @@ pub(crate) const DENIED: u8 = 5;
 pub(crate) const SESSION_OVER: u8 = 6;
 pub(crate) const NETWORK: u8 = 7;
 pub(crate) const SECURITY: u8 = 8;
+/// Exit code of a shell for a command that a signal has ended.
+pub(crate) const INTERRUPTED: u8 = 130;
 
 impl Failure {
     pub(crate) fn new(code: u8, message: impl Into<String>) -> Self {

@@ -4,8 +4,7 @@ use std::fs;
 
 use atproto_identity::Resolver;
 use atproto_oauth_core::{
-    Client, ClientBuilder, Error, InputError, OnRelogin, Scopes, Session, SessionChange,
-    SessionEvent,
+    Client, ClientBuilder, Error, InputError, Scopes, Session, SessionChange, SessionEvent,
 };
 use atproto_oauth_ureq::{Driver, DriverBuilder, OAuthClient, OAuthClientBuilder, StatelessClient};
 use atproto_sansio::is_development_host;
@@ -59,11 +58,10 @@ pub(crate) fn app(client: Client, common: &Common) -> Result<OAuthClient, Failur
     with_network(builder, &common.network)
 }
 
-/// Like [`app`], for a login; its earlier sessions are logged out if `replace` is set.
+/// Like [`app`], for a login.
 pub(crate) fn app_of_login(login: &Login) -> Result<OAuthClient, Failure> {
     let builder = OAuthClient::builder(new_client(login)?).store(store::open(&login.folder)?);
-    let on_relogin = if login.replace { OnRelogin::ReplaceAndRevoke } else { OnRelogin::KeepBoth };
-    with_network(builder.on_event(warn).on_relogin(on_relogin), &login.network)
+    with_network(builder.on_event(warn), &login.network)
 }
 
 /// Servers of a session, whose names [`explain`] looks at.

@@ -71,6 +71,34 @@ fn a_file_is_uploaded() {
 }
 
 #[test]
+fn a_pasted_url_finishes_the_login() {
+    run(command::a_pasted_url_finishes_the_login);
+}
+
+#[test]
+fn the_browser_may_answer_while_the_prompt_reads() {
+    run(command::the_browser_may_answer_while_the_prompt_reads);
+}
+
+#[test]
+fn a_login_times_out() {
+    run(command::a_login_times_out);
+}
+
+#[test]
+fn a_login_ends_with_its_authorization_request() {
+    let stage = OnSockets::blocking();
+    let short = serde_json::json!({"expires_in": 1});
+    stage.sandbox().fault(Fault::merge(short).path("/oauth/par").always());
+    run_in(&stage, command::a_login_ends_with_its_authorization_request);
+}
+
+#[test]
+fn an_earlier_session_is_told_and_stays() {
+    run(command::an_earlier_session_is_told_and_stays);
+}
+
+#[test]
 fn a_login_may_replace_the_earlier_ones() {
     run(command::a_login_may_replace_the_earlier_ones);
 }

@@ -1,10 +1,10 @@
 //! The command `atproto-oauth` as a process: its output, its callback listener and its sessions.
 
 use std::fs::read_to_string;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Lines, Read, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{self, Stdio};
+use std::process::{self, ChildStderr, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -56,28 +56,10 @@ impl Command<'_> {
         arguments: &[&str],
         browse: impl FnOnce(&Url) -> String,
     ) -> (Option<i32>, String, String) {
-        let arguments: Vec<_> =
-            ["login", "--no-browser"].iter().chain(arguments).copied().collect();
-        let mut login = self
-            .start(sessions, &arguments)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(login.stderr.take().unwrap()).lines().map(Result::unwrap);
-        let mut told = Vec::new();
-        let url = lines.by_ref().find(|line| {
-            told.push(line.clone());
-            line.starts_with("http") && !line.contains(' ')
-        });
-        let url = url.unwrap_or_else(|| panic!("the login shows no URL: {told:?}"));
-        let back = browse(&url.parse().unwrap_or_else(|error| panic!("{error}: {url}")));
-        let page = ureq::get(&back).config().http_status_as_error(false).build().call().unwrap();
-        let page = page.into_body().read_to_string().unwrap();
-        let mut printed = String::new();
-        login.stdout.take().unwrap().read_to_string(&mut printed).unwrap();
-        printed.extend(lines);
-        (login.wait().unwrap().code(), printed, page)
+        let (mut login, url) = LoginProcess::begin(self, sessions, arguments);
+        let page = get(&browse(&url));
+        let (code, printed, told) = login.end();
+        (code, printed + &told, page)
     }
 
     pub(crate) fn approve(&self, url: &Url) -> String {
@@ -103,6 +85,73 @@ impl Command<'_> {
         let text = [output.stdout, output.stderr].concat();
         (output.status.code(), String::from_utf8(text).unwrap())
     }
+}
+
+/// A running `login`, which has shown its URL.
+struct LoginProcess {
+    process: process::Child,
+    lines: Lines<BufReader<ChildStderr>>,
+    told: Vec<String>,
+}
+
+impl LoginProcess {
+    /// Begins a login whose standard input is a pipe. Returns the authorization URL, too.
+    fn begin(command: &Command<'_>, sessions: &Path, arguments: &[&str]) -> (Self, Url) {
+        let arguments: Vec<_> =
+            ["login", "--no-browser"].iter().chain(arguments).copied().collect();
+        let mut process = command
+            .start(sessions, &arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(process.stderr.take().unwrap()).lines();
+        let mut login = Self { process, lines, told: Vec::new() };
+        let url = login.read_until(|line| line.starts_with("http") && !line.contains(' '));
+        (login, url.parse().unwrap())
+    }
+
+    /// Reads standard error up to a line.
+    fn read_until(&mut self, is_meant: impl Fn(&str) -> bool) -> String {
+        let told = &mut self.told;
+        let line = self.lines.by_ref().map(Result::unwrap).find(|line| {
+            told.push(line.clone());
+            is_meant(line)
+        });
+        line.unwrap_or_else(|| panic!("the login does not tell the line: {told:?}"))
+    }
+
+    fn paste(&mut self, line: &str) {
+        writeln!(self.process.stdin.as_ref().unwrap(), "{line}").unwrap();
+    }
+
+    /// Returns the exit code, standard output, and all of standard error.
+    fn end(&mut self) -> (Option<i32>, String, String) {
+        let mut printed = String::new();
+        self.process.stdout.take().unwrap().read_to_string(&mut printed).unwrap();
+        self.told.extend(self.lines.by_ref().map(Result::unwrap));
+        (self.process.wait().unwrap().code(), printed, self.told.join("\n"))
+    }
+}
+
+/// The page that the callback listener shows.
+fn get(url: &str) -> String {
+    let page = ureq::get(url).config().http_status_as_error(false).build().call().unwrap();
+    page.into_body().read_to_string().unwrap()
+}
+
+/// A copy of a callback URL with another `state`.
+fn with_foreign_state(url: &str) -> String {
+    let mut url: Url = url.parse().unwrap();
+    let pairs: Vec<_> = url.query_pairs().into_owned().collect();
+    let pairs = pairs.into_iter().map(|(name, value)| match name.as_str() {
+        "state" => (name, "foreign".to_owned()),
+        _ => (name, value),
+    });
+    let pairs: Vec<_> = pairs.collect();
+    url.query_pairs_mut().clear().extend_pairs(pairs);
+    url.into()
 }
 
 pub fn the_command_logs_in_and_calls(command: &Command<'_>) {
@@ -423,6 +472,125 @@ pub fn a_file_is_uploaded(command: &Command<'_>) {
     assert_eq!((&blob["$type"], &blob["size"]), (&"blob".into(), &300_000.into()), "{told}");
     let (code, told) = command.run(&sessions, &["upload-blob", "no-such-file"]);
     assert_eq!(code, Some(3), "{told}");
+}
+
+pub fn a_pasted_url_finishes_the_login(command: &Command<'_>) {
+    // Rule L-20
+    let folder = tempfile::tempdir().unwrap();
+    let sessions = folder.path().join("sessions");
+    let alice = command.stage.account("alice");
+    let arguments = [&alice.handle[..], "--paste", "--json"];
+    let (mut login, url) = LoginProcess::begin(command, &sessions, &arguments);
+    let back = command.approve(&url);
+    command.stage.clear_log();
+    for (line, told) in [
+        ("garbage", "This is not the URL"),
+        (url.as_str(), "This URL begins the login."),
+        (&with_foreign_state(&back), "This URL belongs to another login."),
+    ] {
+        login.paste(line);
+        login.read_until(|line| line.starts_with(told));
+    }
+    assert!(command.stage.log(&alice.issuer).is_empty());
+    login.paste(&back);
+    // The process ends, although its standard input stays open.
+    let (code, printed, told) = login.end();
+    assert_eq!(code, Some(0), "{told}");
+    assert!(!told.contains("code="), "{told}");
+    let result: Value = serde_json::from_str(&printed).unwrap();
+    let (code, shown) = command.run_offline(&sessions, &["sessions", "show", "--json"]);
+    assert_eq!(code, Some(0), "{shown}");
+    let shown: Value = serde_json::from_str(&shown).unwrap();
+    let names: Vec<_> = result.as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(names, ["did", "handle", "pds", "scopes", "session_id"]);
+    assert_eq!(result["did"], alice.did);
+    assert_eq!(result["handle"], alice.handle);
+    for name in names {
+        assert_eq!(result[name], shown[name]);
+    }
+}
+
+pub fn the_browser_may_answer_while_the_prompt_reads(command: &Command<'_>) {
+    // Rule L-20
+    let folder = tempfile::tempdir().unwrap();
+    let sessions = folder.path().join("sessions");
+    let alice = command.stage.account("alice");
+    let (mut login, url) =
+        LoginProcess::begin(command, &sessions, &[&alice.handle, "--paste", "--timeout", "5"]);
+    let back = command.approve(&url);
+    // The listener still waits after the end of the input.
+    drop(login.process.stdin.take());
+    login.read_until(|line| line.starts_with("Standard input has ended."));
+    assert!(get(&with_foreign_state(&back)).contains("Not accepted"));
+    assert!(get(&back).contains("You are logged in"));
+    let (code, _, told) = login.end();
+    assert_eq!(code, Some(0), "{told}");
+}
+
+pub fn a_login_times_out(command: &Command<'_>) {
+    // Rule L-20
+    let folder = tempfile::tempdir().unwrap();
+    let sessions = folder.path().join("sessions");
+    let alice = command.stage.account("alice");
+    for paste in [&[][..], &["--paste"]] {
+        let arguments = [&[&alice.handle[..], "--timeout", "0.01"], paste].concat();
+        let (mut login, _) = LoginProcess::begin(command, &sessions, &arguments);
+        let (code, printed, told) = login.end();
+        assert_eq!((code, printed.as_str()), (Some(5), ""), "{told}");
+        assert!(told.contains("did not return from the login within 1 seconds"), "{told}");
+    }
+    let (code, told) = command.run(&sessions, &["login", "--timeout", "0"]);
+    assert_eq!(code, Some(2), "{told}");
+}
+
+/// Runs `login` with a server whose authorization requests expire at once.
+pub fn a_login_ends_with_its_authorization_request(command: &Command<'_>) {
+    let folder = tempfile::tempdir().unwrap();
+    let alice = command.stage.account("alice");
+    let arguments = ["login", "--no-browser", &alice.handle, "--timeout", "10"];
+    let (code, told) = command.run(&folder.path().join("sessions"), &arguments);
+    assert_eq!(code, Some(5), "{told}");
+}
+
+pub fn an_earlier_session_is_told_and_stays(command: &Command<'_>) {
+    // Rule L-20
+    let folder = tempfile::tempdir().unwrap();
+    let sessions = folder.path().join("sessions");
+    let alice = command.stage.account("alice");
+    let issuer = Url::parse(&alice.issuer).unwrap();
+    let log_in = |arguments: &[&str]| {
+        let (mut login, url) = LoginProcess::begin(command, &sessions, arguments);
+        let before = login.told.join("\n");
+        get(&command.approve(&url));
+        let (code, printed, told) = login.end();
+        assert_eq!(code, Some(0), "{told}");
+        let result: Value = serde_json::from_str(&printed).unwrap();
+        (result["session_id"].as_str().unwrap().to_owned(), before, told)
+    };
+    let (first, _, told) = log_in(&[&alice.handle, "--json"]);
+    assert!(!told.contains("logged in already"), "{told}");
+    let stays = |id: &str| format!("session {id}, from");
+    let (second, before, told) = log_in(&[&alice.handle, "--json", "--scope", "atproto"]);
+    assert!(before.contains(&stays(&first)) && before.contains("It stays;"), "{before}");
+    assert_eq!(told.matches("logged in already").count(), 1, "{told}");
+    // The account is not known before the login.
+    let (third, before, told) = log_in(&[issuer.as_str(), "--json"]);
+    assert!(!before.contains("logged in already"), "{before}");
+    assert!(told.contains(&stays(&first)) && told.contains(&stays(&second)), "{told}");
+
+    // Sessions with other scopes are replaced, too.
+    let (fourth, before, told) = log_in(&[&alice.did, "--json", "--replace"]);
+    assert!(before.contains("It will be logged out"), "{before}");
+    for id in [&first, &second, &third] {
+        let line = format!("The earlier session {id}: Logged out of {}.", alice.handle);
+        assert!(told.contains(&line), "{told}");
+    }
+    let (code, shown) = command.run_offline(&sessions, &["sessions", "list", "--json"]);
+    assert_eq!(code, Some(0), "{shown}");
+    let shown: Value = serde_json::from_str(&shown).unwrap();
+    let left: Vec<_> = shown["sessions"].as_array().unwrap().iter().collect();
+    assert_eq!(left.len(), 1, "{shown}");
+    assert_eq!(left[0]["session_id"], fourth);
 }
 
 pub fn a_login_may_replace_the_earlier_ones(command: &Command<'_>) {

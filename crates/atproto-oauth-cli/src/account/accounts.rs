@@ -59,7 +59,7 @@ pub(crate) fn send_within(
 const SAVING: Duration = Duration::from_secs(30);
 
 /// All stored sessions. A record that can't be read is reported, and left out.
-fn all(app: &OAuthClient) -> Result<Vec<Stored>, Failure> {
+pub(crate) fn all(app: &OAuthClient) -> Result<Vec<Stored>, Failure> {
     let mut found = Vec::new();
     let mut after: Option<String> = None;
     loop {
@@ -113,7 +113,8 @@ pub(crate) fn name(session: &Session) -> &str {
     session.handle().map_or_else(|| session.did().as_str(), |handle| handle.as_str())
 }
 
-fn is_of(session: &Session, name: &str) -> bool {
+/// Whether the session is of the account with this handle or DID.
+pub(crate) fn is_of(session: &Session, name: &str) -> bool {
     let is_handle = |handle: &str| handle.eq_ignore_ascii_case(name);
     session.did().as_str() == name
         || session.handle().is_some_and(|handle| is_handle(handle.as_str()))

@@ -11,7 +11,8 @@
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::mpsc::{self, RecvTimeoutError, SyncSender};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -20,7 +21,7 @@ use url::Url;
 
 use crate::account::page;
 
-/// Bound listener, which waits for the callback of one login.
+/// Bound listener for the callback of one login.
 #[derive(Debug)]
 pub(crate) struct Listener {
     listener: TcpListener,
@@ -28,12 +29,23 @@ pub(crate) struct Listener {
     path: &'static str,
 }
 
+/// Listener whose thread accepts connections. The drop ends the thread and closes the port.
+#[derive(Debug)]
+pub(crate) struct Listening {
+    address: SocketAddr,
+    ending: Arc<AtomicBool>,
+}
+
 /// Connection that delivered the callback. The browser waits for the response page.
 #[derive(Debug)]
 pub(crate) struct Browser {
-    stream: TcpStream,
+    connection: Connection,
     pub(crate) params: CallbackParams,
 }
+
+/// Stream that is shut down with its drop, although [`Reading`] has a handle of it, too.
+#[derive(Debug)]
+struct Connection(TcpStream);
 
 /// Connection whose request is being read.
 #[derive(Debug)]
@@ -51,7 +63,7 @@ const MAX_REQUEST: usize = 32 * 1024;
 /// Largest number of connections that are read at the same time.
 const MAX_CONNECTIONS: usize = 32;
 
-/// Pause before the next look for connections, if there is none.
+/// Pause after a connection could not be accepted.
 const PAUSE: Duration = Duration::from_millis(20);
 
 impl Listener {
@@ -59,7 +71,6 @@ impl Listener {
     pub(crate) fn bind(path: &'static str) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let address = listener.local_addr()?;
-        listener.set_nonblocking(true)?;
         Ok(Self { listener, address, path })
     }
 
@@ -68,60 +79,76 @@ impl Listener {
         Url::parse(&format!("http://{}{}", self.address, self.path))
     }
 
-    /// Waits for a callback with this `state`; `None` if no such callback arrives within `time`.
-    pub(crate) fn wait(&self, state: &str, time: Duration) -> io::Result<Option<Browser>> {
-        let deadline = Instant::now() + time;
-        let (sender, browsers) = mpsc::sync_channel(1);
-        let mut connections = VecDeque::new();
-        loop {
-            // An entry keeps its connection open, even if the thread has answered.
-            connections.retain(|reading: &Reading| !reading.thread.is_finished());
-            let pause = match self.listener.accept() {
-                Ok((stream, _)) => {
-                    make_room(&mut connections);
-                    let reading = self.read_in_background(stream, state, sender.clone());
-                    // Without a thread or a file descriptor, the connection is closed.
-                    connections.extend(reading.ok());
-                    Duration::ZERO
+    /// Accepts connections on a thread of its own, and gives each callback with this `state` to
+    /// `deliver`, until the result is dropped.
+    pub(crate) fn listen(
+        self,
+        state: &str,
+        deliver: impl Fn(Browser) + Clone + Send + 'static,
+    ) -> io::Result<Listening> {
+        let (address, ending) = (self.address, Arc::new(AtomicBool::new(false)));
+        let (state, is_ending) = (state.to_owned(), Arc::clone(&ending));
+        let accept = move || {
+            let mut connections = VecDeque::new();
+            while !is_ending.load(Ordering::Acquire) {
+                match self.listener.accept() {
+                    Ok((stream, _)) => {
+                        // An entry keeps a file descriptor, even if the thread has answered.
+                        connections.retain(|reading: &Reading| !reading.thread.is_finished());
+                        make_room(&mut connections);
+                        let reading = self.read_in_background(stream, &state, deliver.clone());
+                        // Without a thread or a file descriptor, the connection is closed.
+                        connections.extend(reading.ok());
+                    }
+                    // The connection ended before it was accepted, or no file descriptor is free: both
+                    // are temporary.
+                    Err(_) => thread::sleep(PAUSE),
                 }
-                // There is no connection. Or one ended before it was accepted, or no file
-                // descriptor is free: both are temporary.
-                Err(_) => PAUSE,
-            };
-            match browsers.recv_timeout(pause) {
-                Ok(browser) => return Ok(Some(browser)),
-                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
             }
-            if Instant::now() >= deadline {
-                return Ok(None);
-            }
-        }
+        };
+        thread::Builder::new().name("listener".to_owned()).spawn(accept)?;
+        Ok(Listening { address, ending })
     }
 
     /// Reads the request on a new thread, so that a connection that sends nothing does not delay
-    /// the browser. If the request is the callback, the thread sends it to `browsers`.
+    /// the browser. If the request is the callback, the thread gives it to `deliver`.
     fn read_in_background(
         &self,
         stream: TcpStream,
         state: &str,
-        browsers: SyncSender<Browser>,
+        deliver: impl Fn(Browser) + Send + 'static,
     ) -> io::Result<Reading> {
         let (host, path, state) = (self.address.to_string(), self.path, state.to_owned());
         let kept = stream.try_clone()?;
+        let connection = Connection(stream);
         let read = move || {
-            let Ok(head) = read_head(&stream) else { return };
+            let Ok(head) = read_head(&connection.0) else { return };
             match callback(&head, &host, path, &state) {
-                // Only the first callback is used. Later ones are dropped, which closes their
-                // connections.
-                Ok(params) => drop(browsers.try_send(Browser { stream, params })),
-                Err((status, text)) => answer(&stream, status, "Not accepted", text),
+                Ok(params) => deliver(Browser { connection, params }),
+                Err((status, text)) => answer(&connection.0, status, "Not accepted", text),
             }
         };
         Ok(Reading { stream: kept, thread: thread::Builder::new().spawn(read)? })
     }
 }
 
-/// If there are too many connections, closes the oldest, whose thread then ends. A browser sends its request at once, so its connection is not the oldest for long.
+impl Drop for Connection {
+    fn drop(&mut self) {
+        // It fails if the connection has ended already.
+        let _ = self.0.shutdown(Shutdown::Both);
+    }
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        self.ending.store(true, Ordering::Release);
+        // The thread waits for a connection, and looks at the flag after this one.
+        drop(TcpStream::connect_timeout(&self.address, PAUSE));
+    }
+}
+
+/// If there are too many connections, closes the oldest, whose thread then ends. A browser sends its
+/// request at once, so its connection is not the oldest for long.
 fn make_room(connections: &mut VecDeque<Reading>) {
     while connections.len() >= MAX_CONNECTIONS {
         if let Some(oldest) = connections.pop_front()
@@ -135,7 +162,7 @@ fn make_room(connections: &mut VecDeque<Reading>) {
 impl Browser {
     /// Sends the page with the result of the login, and closes the connection.
     pub(crate) fn show(self, status: &str, title: &str, text: &str) {
-        answer(&self.stream, status, title, text);
+        answer(&self.connection.0, status, title, text);
     }
 }
 
@@ -149,7 +176,6 @@ fn answer(mut stream: &TcpStream, status: &str, title: &str, text: &str) {
 /// `READ_TIMEOUT`.
 fn read_head(mut stream: &TcpStream) -> io::Result<Vec<u8>> {
     let deadline = Instant::now() + READ_TIMEOUT;
-    stream.set_nonblocking(false)?;
     stream.set_write_timeout(Some(READ_TIMEOUT))?;
     let mut head = Vec::new();
     let mut buffer = [0; 4096];
@@ -198,9 +224,19 @@ fn callback(head: &[u8], host: &str, path: &str, state: &str) -> Result<Callback
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc;
+
     use super::*;
 
     const WAIT: Duration = Duration::from_secs(20);
+
+    /// Waits for the callback as `login` does.
+    fn wait(listener: Listener, state: &str, time: Duration) -> Option<Browser> {
+        let (sender, browsers) = mpsc::channel();
+        let deliver = move |browser| drop(sender.send(browser));
+        let _listening = listener.listen(state, deliver).unwrap();
+        browsers.recv_timeout(time).ok()
+    }
 
     fn ask(address: SocketAddr, request: &str) -> String {
         let mut stream = TcpStream::connect(address).unwrap();
@@ -244,7 +280,7 @@ mod tests {
             drop(silent);
             page
         });
-        let browser = listener.wait("right", WAIT).unwrap().unwrap();
+        let browser = wait(listener, "right", WAIT).unwrap();
         browser.show("200 OK", "Done", "The login has ended.");
         let page = asking.join().unwrap();
         assert!(page.starts_with("HTTP/1.1 200 OK"), "{page}");
@@ -272,29 +308,21 @@ mod tests {
             assert!(open <= MAX_CONNECTIONS, "{open}");
             page
         });
-        let browser = listener.wait("right", WAIT).unwrap().unwrap();
+        let browser = wait(listener, "right", WAIT).unwrap();
         browser.show("200 OK", "Done", "The login has ended.");
         assert!(asking.join().unwrap().starts_with("HTTP/1.1 200 OK"));
     }
 
     #[test]
-    fn the_wait_ends_although_connections_keep_coming() {
+    fn the_port_is_closed_at_the_end() {
+        // Rule L-20
         let listener = Listener::bind("/callback").unwrap();
         let address = listener.address;
-        let (stop, stopped) = mpsc::channel::<()>();
-        let flood = thread::spawn(move || {
-            while stopped.try_recv() == Err(mpsc::TryRecvError::Empty) {
-                drop(TcpStream::connect(address));
-            }
-        });
-        assert!(listener.wait("state", Duration::from_millis(200)).unwrap().is_none());
-        drop(stop);
-        flood.join().unwrap();
-    }
-
-    #[test]
-    fn the_wait_ends_if_no_browser_comes() {
-        let listener = Listener::bind("/callback").unwrap();
-        assert!(listener.wait("state", Duration::from_millis(60)).unwrap().is_none());
+        assert!(wait(listener, "state", Duration::from_millis(60)).is_none());
+        let deadline = Instant::now() + WAIT;
+        while TcpStream::connect(address).is_ok() {
+            assert!(Instant::now() < deadline, "{address} is open");
+            thread::sleep(PAUSE);
+        }
     }
 }

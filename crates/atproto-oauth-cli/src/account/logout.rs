@@ -32,7 +32,9 @@ pub(crate) fn run(logout: &Logout) -> Result<(), Failure> {
     let mut result = Ok(());
     for stored in &sessions {
         // The others are logged out all the same.
-        if let Err(failure) = end(stored, logout) {
+        let ended =
+            end(stored, common).and_then(|told| output::write(format!("{told}\n").as_bytes()));
+        if let Err(failure) = ended {
             match result {
                 Ok(()) => result = Err(failure),
                 Err(_) => eprintln!("error: {failure}"),
@@ -42,8 +44,9 @@ pub(crate) fn run(logout: &Logout) -> Result<(), Failure> {
     result
 }
 
-fn end(stored: &Stored, logout: &Logout) -> Result<(), Failure> {
-    let (common, session) = (&logout.common, &stored.session);
+/// Logs a session out. Returns the sentences to tell.
+pub(crate) fn end(stored: &Stored, common: &Common) -> Result<String, Failure> {
+    let session = &stored.session;
     let (name, server) = (accounts::name(session), session.issuer());
     let app = network::app(network::client_of(session, common)?, common)?;
     let places = network::places(session);
@@ -52,16 +55,11 @@ fn end(stored: &Stored, logout: &Logout) -> Result<(), Failure> {
         .revoke(&stored.key)
         .map_err(|error| network::explain(error, &common.network, &places))?;
     match out.revocation {
-        None | Some(Ok(Revocation::Revoked)) => {
-            output::write(format!("Logged out of {name}.\n").as_bytes())
-        }
-        Some(Ok(_)) => output::write(
-            format!(
-                "Logged out of {name}. Its tokens stay valid until they expire, because {server} can't \
-                 revoke tokens.\n"
-            )
-            .as_bytes(),
-        ),
+        None | Some(Ok(Revocation::Revoked)) => Ok(format!("Logged out of {name}.")),
+        Some(Ok(_)) => Ok(format!(
+            "Logged out of {name}. Its tokens stay valid until they expire, because {server} can't \
+             revoke tokens."
+        )),
         Some(Err(error)) => Err(network::explain(error, &common.network, &places).and(&format!(
             "the session of {name} is removed here, but its tokens stay valid until they expire: remove \
              the access of this command in the settings of the account at {server}"

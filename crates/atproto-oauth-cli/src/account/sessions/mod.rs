@@ -185,7 +185,8 @@ fn lifetime(session: &Session, now: UnixTime) -> String {
     }
 }
 
-fn ago(at: UnixTime, now: UnixTime) -> String {
+/// The time since `at`, such as `3 hours ago`.
+pub(crate) fn ago(at: UnixTime, now: UnixTime) -> String {
     format!("{} ago", span(now.since(at)))
 }
 

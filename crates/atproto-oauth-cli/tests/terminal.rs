@@ -1,0 +1,116 @@
+//! Tests of `login` in a pseudo-terminal, in a sandbox on loopback ports.
+#![cfg(target_os = "linux")]
+#![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a failed test panics")]
+
+use std::process::Command;
+use std::time::Duration;
+
+use atproto_oauth_sandbox::Fault;
+use atproto_oauth_tests::flows::{OnSockets, Sandboxed, Stage};
+use rexpect::process::WaitStatus;
+use rexpect::session::{PtySession, spawn_command};
+use tempfile::TempDir;
+use url::Url;
+
+const PROMPT: &str = "Then paste the address of that page here:";
+
+/// A `login` of alice that waits for the browser in its terminal.
+struct Waiting {
+    terminal: PtySession,
+    /// URL that the user opens.
+    url: Url,
+    folder: TempDir,
+}
+
+impl Waiting {
+    fn begin(stage: &OnSockets) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut login = command(&folder);
+        login.args(["login", "--no-browser", "alice.test", "--development"]);
+        login.args(["--plc-directory", stage.directory().as_str()]);
+        login.args(["--nameserver", &stage.nameserver().to_string()]);
+        let mut terminal = spawn_command(login, Some(30_000)).unwrap();
+        let (_, url) = terminal.exp_regex(r"https?://\S+authorize\S+").unwrap();
+        terminal.exp_string(PROMPT).unwrap();
+        Self { terminal, url: url.parse().unwrap(), folder }
+    }
+
+    fn end(&mut self) -> (Option<i32>, String) {
+        let told = self.terminal.exp_eof().unwrap();
+        match self.terminal.process_mut().wait().unwrap() {
+            WaitStatus::Exited(_, code) => (Some(code), told),
+            _ => (None, told),
+        }
+    }
+
+    /// Number of the stored sessions.
+    fn sessions(&self) -> usize {
+        let output = command(&self.folder).args(["sessions", "list", "--json"]).output().unwrap();
+        let list: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        list["sessions"].as_array().unwrap().len()
+    }
+}
+
+fn command(folder: &TempDir) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_atproto-oauth"));
+    command.env("ATPROTO_OAUTH_SESSIONS", folder.path().join("sessions"));
+    command
+}
+
+#[test]
+fn a_url_pasted_in_a_terminal_finishes_the_login() {
+    // Rule L-20
+    let stage = OnSockets::blocking();
+    let mut login = Waiting::begin(&stage);
+    login.terminal.send_line("alice.test").unwrap();
+    login.terminal.exp_string("This is not the URL that the browser ended on.").unwrap();
+    let back = stage.approve(&login.url, "alice.test");
+    login.terminal.send_line(&back).unwrap();
+    login.terminal.exp_string("Logged in as alice.test").unwrap();
+    let (code, told) = login.end();
+    assert_eq!((code, login.sessions()), (Some(0), 1), "{told}");
+}
+
+#[test]
+fn the_browser_answers_a_login_in_a_terminal() {
+    // Rule L-20
+    let stage = OnSockets::blocking();
+    let mut login = Waiting::begin(&stage);
+    let back = stage.approve(&login.url, "alice.test");
+    let page = ureq::get(&back).call().unwrap().into_body().read_to_string().unwrap();
+    assert!(page.contains("You are logged in as alice.test"), "{page}");
+    let (code, told) = login.end();
+    assert!(told.contains("Logged in as alice.test"), "{told}");
+    assert_eq!((code, login.sessions()), (Some(0), 1), "{told}");
+}
+
+#[test]
+fn an_interrupt_ends_the_wait() {
+    // Rule L-20
+    let stage = OnSockets::blocking();
+    let mut login = Waiting::begin(&stage);
+    login.terminal.send_control('c').unwrap();
+    let (code, told) = login.end();
+    assert!(told.contains("the login was interrupted"), "{told}");
+    assert_eq!((code, login.sessions()), (Some(130), 0), "{told}");
+}
+
+#[test]
+fn an_interrupt_loses_no_tokens() {
+    // Rule L-20: the tokens are issued, but their response is late.
+    let stage = OnSockets::blocking();
+    let mut login = Waiting::begin(&stage);
+    let late = Fault::delay(Duration::from_secs(3)).path("/oauth/token");
+    stage.sandbox().fault(late);
+    let back = stage.approve(&login.url, "alice.test");
+    login.terminal.send_line(&back).unwrap();
+    let issuer = stage.account("alice").issuer;
+    while !stage.log(&issuer).iter().any(|seen| seen.path == "/oauth/token") {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    login.terminal.send_control('c').unwrap();
+    login.terminal.exp_string("The login has its answer.").unwrap();
+    login.terminal.exp_string("Logged in as alice.test").unwrap();
+    let (code, told) = login.end();
+    assert_eq!((code, login.sessions()), (Some(0), 1), "{told}");
+}

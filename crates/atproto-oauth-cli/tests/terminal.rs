@@ -12,6 +12,8 @@ use rexpect::session::{PtySession, spawn_command};
 use tempfile::TempDir;
 use url::Url;
 
+const BINARY: &str = env!("CARGO_BIN_EXE_atproto-oauth");
+
 const PROMPT: &str = "Then paste the address of that page here:";
 
 /// A `login` of alice that waits for the browser in its terminal.
@@ -25,13 +27,25 @@ struct Waiting {
 impl Waiting {
     fn begin(stage: &OnSockets) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut login = command(&folder);
+        let mut login = Self::spawn(stage, command(&folder, BINARY), folder);
+        login.terminal.exp_string(PROMPT).unwrap();
+        login
+    }
+
+    /// Begins a login as a background job of a shell.
+    fn begin_in_background(stage: &OnSockets) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut shell = command(&folder, "sh");
+        shell.args(["-c", "set -m; \"$@\" & wait", "sh", BINARY]);
+        Self::spawn(stage, shell, folder)
+    }
+
+    fn spawn(stage: &OnSockets, mut login: Command, folder: TempDir) -> Self {
         login.args(["login", "--no-browser", "alice.test", "--development"]);
         login.args(["--plc-directory", stage.directory().as_str()]);
         login.args(["--nameserver", &stage.nameserver().to_string()]);
         let mut terminal = spawn_command(login, Some(30_000)).unwrap();
         let (_, url) = terminal.exp_regex(r"https?://\S+authorize\S+").unwrap();
-        terminal.exp_string(PROMPT).unwrap();
         Self { terminal, url: url.parse().unwrap(), folder }
     }
 
@@ -45,14 +59,15 @@ impl Waiting {
 
     /// Number of the stored sessions.
     fn sessions(&self) -> usize {
-        let output = command(&self.folder).args(["sessions", "list", "--json"]).output().unwrap();
+        let output =
+            command(&self.folder, BINARY).args(["sessions", "list", "--json"]).output().unwrap();
         let list: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
         list["sessions"].as_array().unwrap().len()
     }
 }
 
-fn command(folder: &TempDir) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_atproto-oauth"));
+fn command(folder: &TempDir, program: &str) -> Command {
+    let mut command = Command::new(program);
     command.env("ATPROTO_OAUTH_SESSIONS", folder.path().join("sessions"));
     command
 }
@@ -81,6 +96,18 @@ fn the_browser_answers_a_login_in_a_terminal() {
     assert!(page.contains("You are logged in as alice.test"), "{page}");
     let (code, told) = login.end();
     assert!(told.contains("Logged in as alice.test"), "{told}");
+    assert_eq!((code, login.sessions()), (Some(0), 1), "{told}");
+}
+
+#[test]
+fn a_background_job_does_not_read_from_its_terminal() {
+    // Rule L-20: the terminal would stop the job.
+    let stage = OnSockets::blocking();
+    let mut login = Waiting::begin_in_background(&stage);
+    let back = stage.approve(&login.url, "alice.test");
+    ureq::get(&back).call().unwrap();
+    let (code, told) = login.end();
+    assert!(told.contains("Logged in as alice.test") && !told.contains(PROMPT), "{told}");
     assert_eq!((code, login.sessions()), (Some(0), 1), "{told}");
 }
 

@@ -537,7 +537,7 @@ pub fn a_login_times_out(command: &Command<'_>) {
         let (mut login, _) = LoginProcess::begin(command, &sessions, &arguments);
         let (code, printed, told) = login.end();
         assert_eq!((code, printed.as_str()), (Some(5), ""), "{told}");
-        assert!(told.contains("did not return from the login within 1 seconds"), "{told}");
+        assert!(told.contains("did not return from the login within 1 second;"), "{told}");
     }
     let (code, told) = command.run(&sessions, &["login", "--timeout", "0"]);
     assert_eq!(code, Some(2), "{told}");

@@ -172,18 +172,16 @@ fn show(url: &str, no_browser: bool) {
 /// Parses a number of minutes, such as `5` or `0.5`.
 fn minutes(text: &str) -> Result<Duration, String> {
     let minutes: f64 = text.parse().map_err(|_| "it is not a number".to_owned())?;
-    match Duration::try_from_secs_f64(minutes * 60.0) {
-        Ok(time) if !time.is_zero() => Ok(time),
-        Ok(_) => Err("it must be more than 0".to_owned()),
-        Err(error) => Err(error.to_string()),
-    }
+    let time = Duration::try_from_secs_f64(minutes * 60.0).ok().filter(|time| !time.is_zero());
+    time.ok_or_else(|| "a number of minutes above 0 is needed".to_owned())
 }
 
 /// A length of time in minutes if it is long, otherwise in seconds.
 fn length(time: Duration) -> String {
-    match time.as_secs_f64().round() {
-        seconds if seconds < 120.0 => format!("{seconds} seconds"),
-        seconds => format!("{} minutes", (seconds / 60.0).round()),
+    match (time.as_secs_f64().round(), (time.as_secs_f64() / 60.0).round()) {
+        (1.0, _) => "1 second".to_owned(),
+        (seconds, _) if seconds < 120.0 => format!("{seconds} seconds"),
+        (_, minutes) => format!("{minutes} minutes"),
     }
 }
 

@@ -5,7 +5,7 @@ use atproto_oauth_tests::flows::two_phase;
 
 use crate::stage::Reference;
 
-fn run(flow: fn(&Command<'_>)) {
+pub(crate) fn run(flow: impl FnOnce(&Command<'_>)) {
     let stage = Reference::blocking();
     let own = std::env::current_exe().unwrap();
     let binary = own.parent().unwrap().parent().unwrap().join("atproto-oauth");

@@ -12,6 +12,7 @@ mod command;
 mod documents;
 mod heavy;
 mod network;
+mod other_clients;
 mod parity;
 mod processes;
 mod stage;

@@ -66,7 +66,7 @@ impl Command<'_> {
         self.stage.approve(url, &self.stage.account("alice").handle)
     }
 
-    fn call(&self, sessions: &Path, arguments: &[&str]) -> (Option<i32>, String) {
+    pub(crate) fn call(&self, sessions: &Path, arguments: &[&str]) -> (Option<i32>, String) {
         let arguments: Vec<_> = ["call"].iter().chain(arguments).copied().collect();
         self.run(sessions, &arguments)
     }
@@ -80,7 +80,7 @@ impl Command<'_> {
     }
 
     /// Runs the command, and returns its exit code and its output.
-    fn run(&self, sessions: &Path, arguments: &[&str]) -> (Option<i32>, String) {
+    pub(crate) fn run(&self, sessions: &Path, arguments: &[&str]) -> (Option<i32>, String) {
         let output = self.start(sessions, arguments).output().unwrap();
         let text = [output.stdout, output.stderr].concat();
         (output.status.code(), String::from_utf8(text).unwrap())

@@ -16,6 +16,7 @@ pub mod another_account;
 pub mod command;
 pub mod denied;
 pub mod habits;
+pub mod imported;
 pub mod large;
 pub mod login;
 pub mod many;

@@ -64,6 +64,16 @@ impl<'a> Desk<'a> {
         Self { command, folder: tempfile::tempdir().unwrap(), client_id, redirect_uri }
     }
 
+    /// The id of the client.
+    pub fn client_id(&self) -> &'static str {
+        self.client_id
+    }
+
+    /// The redirect URI of the client.
+    pub fn redirect_uri(&self) -> &'static str {
+        self.redirect_uri
+    }
+
     /// Path in the working folder.
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)

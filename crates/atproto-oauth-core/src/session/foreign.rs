@@ -7,6 +7,9 @@
 //! | `atrium-oauth` (Rust) | `dpop_key`, `token_set` |
 //! | `jacquard-oauth` (Rust) | `account_did`, `host_url`, `dpop_data`, `token_set` |
 //! | `atproto-php` | `pds_url`, `dpop_private_key_pem` |
+//!
+//! A session is bound to its DPoP key, which must be of P-256. On Node, the TypeScript client makes keys of
+//! secp256k1 (ES256K) if the authorization server supports them. These sessions can't be read.
 
 use std::fmt;
 

@@ -46,11 +46,13 @@ fn the_cookie_of_a_login_is_found_in_any_cookie_header() {
     let params = managed.approve(&begun, ALICE);
     let cookie = begun.cookie.as_ref().unwrap();
     let mut headers = HeaderMap::new();
-    headers.append(COOKIE, HeaderValue::from_static("theme=dark"));
+    // A cookie of another application may have any bytes.
+    headers.append(COOKIE, HeaderValue::from_bytes(b"theme=\xe9; a=b").unwrap());
     let refused = managed.finish(params.clone(), Binding::from_headers(&headers)).unwrap_err();
     assert_eq!(problem(refused.error), CallbackProblem::OtherBrowser);
     let pair = format!("{}={}", cookie.name, cookie.value.expose());
-    headers.append(COOKIE, pair.parse().unwrap());
+    let beside = [b"city=Z\xc3\xbcrich; ", pair.as_bytes()].concat();
+    headers.append(COOKIE, HeaderValue::from_bytes(&beside).unwrap());
     let _ = managed.finish(params, Binding::from_headers(&headers)).unwrap();
 }
 

@@ -10,8 +10,8 @@ use std::fmt;
 
 use atproto_sansio::{Cx, SecretString};
 use base64ct::{Base64UrlUnpadded, Encoding};
-use http::HeaderMap;
 use http::header::COOKIE;
+use http::{HeaderMap, HeaderValue};
 use sha2::{Digest, Sha256};
 
 use crate::login::pkce;
@@ -59,8 +59,9 @@ impl Binding {
     /// The headers of the callback's request. The cookie of the login is found by its name, in any of
     /// the `Cookie` headers: with HTTP/2, each cookie may have one of its own (RFC 9113 section 8.2.3).
     pub fn from_headers(headers: &HeaderMap) -> Self {
-        let values = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
-        Self::cookie_header(&values.collect::<Vec<_>>().join(";"))
+        let values: Vec<_> = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
+        // Cookies of other applications may have any bytes.
+        Self::cookie_header(&String::from_utf8_lossy(&values.join(&b";"[..])))
     }
 
     /// For a login that was begun without a binding, such as that of a command line whose listener

@@ -9,6 +9,8 @@ use http::{Request, Response, header};
 use serde_json::Value;
 use url::form_urlencoded;
 
+use crate::endpoints::refusal;
+
 /// Names whose values are no secrets, in forms and in JSON.
 const SHOWN: [&str; 30] = [
     "authorization_endpoint",
@@ -86,7 +88,7 @@ pub fn reply(reply: Result<&Response<Bytes>, &TransportError>) -> String {
     }
     let challenge = response.headers().get(header::WWW_AUTHENTICATE);
     if let Some(challenge) = challenge.and_then(|challenge| challenge.to_str().ok()) {
-        line.push_str(&format!(", challenge: {}", printable(challenge)));
+        line.push_str(&format!(", challenge: {}", refusal::shown(challenge, &[])));
     }
     match serde_json::from_slice::<Value>(response.body()) {
         Ok(Value::Object(members)) => {
@@ -120,7 +122,8 @@ fn origin_and_path(uri: &http::Uri) -> String {
 
 fn shown(name: &str, value: &str) -> String {
     match SHOWN.contains(&name) {
-        true => format!("{name}={}", printable(value)),
+        // A server may repeat a secret in a text, such as an assertion in an `error_description`.
+        true => format!("{name}={}", refusal::shown(value, &[])),
         false => format!("{}=…", printable(name)),
     }
 }
@@ -164,6 +167,17 @@ mod tests {
             reply(Ok(&answer)),
             "200, with a nonce, JSON: access_token=… expires_in=3600 new=… refresh_token=… request_uri=… \
              sub=did:plc:a"
+        );
+        let jws = "eyJhbGciOiJFUzI1NiJ9.eyJqdGkiOiJ4In0.hunter2";
+        let echo = Response::builder()
+            .status(400)
+            .header("www-authenticate", format!("DPoP error=\"invalid_token\", token={jws}"))
+            .body(Bytes::from(format!(r#"{{"error_description":"bad assertion {jws}"}}"#)))
+            .unwrap();
+        assert_eq!(
+            reply(Ok(&echo)),
+            "400, challenge: DPoP error=\"invalid_token\", token=(secret), JSON: \
+             error_description=bad assertion (secret)"
         );
         let binary = Response::new(Bytes::from_static(b"\x00hunter2"));
         assert_eq!(reply(Ok(&binary)), "200, 8 bytes");

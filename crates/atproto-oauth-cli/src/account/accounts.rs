@@ -24,22 +24,26 @@ pub(crate) fn of_store(folder: &Folder) -> Result<Vec<Stored>, Failure> {
     all(&network::offline(folder)?)
 }
 
-/// Sends `request` with the first of the sessions. Returns its tokens as they are afterwards.
+/// The newest session of the account that is named, or of the only one.
+pub(crate) fn newest(folder: &Folder, account: Option<&str>) -> Result<Stored, Failure> {
+    Ok(of_account(of_store(folder)?, account)?.swap_remove(0))
+}
+
+/// Sends `request` with a stored session. Returns the session as it is afterwards.
 pub(crate) fn send(
-    sessions: Vec<Stored>,
+    stored: Stored,
     request: Request<Body>,
     common: &Common,
 ) -> Result<(Stored, ResourceReply), Failure> {
-    send_within(sessions, common, |session| session.request(request))
+    send_within(stored, common, |session| session.request(request))
 }
 
-/// Runs `work` with the first of the sessions.
+/// Runs `work` with a stored session.
 pub(crate) fn send_within(
-    mut sessions: Vec<Stored>,
+    stored: Stored,
     common: &Common,
     work: impl FnOnce(&ManagedSession) -> Result<ResourceReply, SessionsError>,
 ) -> Result<(Stored, ResourceReply), Failure> {
-    let stored = sessions.swap_remove(0);
     let app = network::app(network::client_of(&stored.session, common)?, common)?;
     let places = network::places(&stored.session);
     let places = places.each_ref().map(String::as_str);

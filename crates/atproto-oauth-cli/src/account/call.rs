@@ -38,9 +38,8 @@ pub(crate) struct Call {
 pub(crate) fn run(call: &Call) -> Result<(), Failure> {
     let common = &call.common;
     let request = request(call)?;
-    let sessions =
-        accounts::of_account(accounts::of_store(&common.folder)?, call.account.as_deref())?;
-    let (_, reply) = accounts::send(sessions, request, common)?;
+    let stored = accounts::newest(&common.folder, call.account.as_deref())?;
+    let (_, reply) = accounts::send(stored, request, common)?;
     output::print(reply.response.body())
 }
 

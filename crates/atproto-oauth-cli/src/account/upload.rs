@@ -51,8 +51,7 @@ pub(crate) fn run(upload: &Upload) -> Result<(), Failure> {
         return Err(Failure::new(CONFIGURATION, message));
     }
     let request = xrpc::upload("com.atproto.repo.uploadBlob", &[], &upload.content_type)?;
-    let sessions =
-        accounts::of_account(accounts::of_store(&common.folder)?, upload.account.as_deref())?;
+    let stored = accounts::newest(&common.folder, upload.account.as_deref())?;
     let bar = bar(length.len());
     // If the server refuses the access token, the file is read again for a second attempt.
     let open = || {
@@ -63,7 +62,7 @@ pub(crate) fn run(upload: &Upload) -> Result<(), Failure> {
     };
     let time = Duration::from_secs(60 * u64::from(upload.timeout));
     let sent =
-        accounts::send_within(sessions, common, |session| session.upload_from(request, open, time));
+        accounts::send_within(stored, common, |session| session.upload_from(request, open, time));
     bar.finish_and_clear();
     let (_, reply) = sent?;
     let answer: Value = xrpc::json(&reply.response)?;

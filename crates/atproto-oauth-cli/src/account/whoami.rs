@@ -24,8 +24,7 @@ pub(crate) struct Whoami {
 
 pub(crate) fn run(options: &Whoami) -> Result<(), Failure> {
     let common = &options.common;
-    let stored =
-        accounts::of_account(accounts::of_store(&common.folder)?, options.account.as_deref())?;
+    let stored = accounts::newest(&common.folder, options.account.as_deref())?;
     let request = xrpc::query("com.atproto.server.getSession", &[])?;
     let (stored, reply) = accounts::send(stored, request, common)?;
     let answer: Value = xrpc::json(&reply.response)?;

@@ -56,16 +56,20 @@ pub enum ForeignError {
     )]
     Encrypted,
     /// A member is missing, or has another form.
-    #[error("the session of {library} has no usable `{member}`")]
+    #[error("the session of {} from {library} has no usable `{member}`", named(.did.as_ref()))]
     Member {
+        /// The account, if it could be read.
+        did: Option<Did>,
         /// The library that has stored the session.
         library: Library,
         /// The member.
         member: &'static str,
     },
     /// The private key can't be imported.
-    #[error("the DPoP key of the session of {library} can't be used: {error}")]
+    #[error("the DPoP key of the session of {did} from {library} can't be used: {error}")]
     Key {
+        /// The account.
+        did: Did,
         /// The library that has stored the session.
         library: Library,
         /// The reason.
@@ -83,11 +87,15 @@ impl Credentials {
     ///
     /// # Errors
     ///
-    /// A [`ForeignError`] if the text is not JSON, has no session, or has one that lacks a member.
-    pub fn from_foreign(json: &str, keys: &dyn Keys) -> Result<Vec<Self>, ForeignError> {
+    /// A [`ForeignError`] if the text is not JSON or has no session. A session that lacks a member, or whose
+    /// key can't be used, is an error in its place, so that the others are read all the same.
+    pub fn from_foreign(
+        json: &str,
+        keys: &dyn Keys,
+    ) -> Result<Vec<Result<Self, ForeignError>>, ForeignError> {
         let value: Value = serde_json::from_str(json).map_err(|_| ForeignError::Json)?;
         let mut found = Vec::new();
-        collect(&value, keys, DEPTH, &mut found)?;
+        collect(&value, keys, DEPTH, &mut found);
         if found.is_empty() { Err(ForeignError::Unknown) } else { Ok(found) }
     }
 }
@@ -99,27 +107,22 @@ fn collect(
     value: &Value,
     keys: &dyn Keys,
     depth: u8,
-    found: &mut Vec<Credentials>,
-) -> Result<(), ForeignError> {
-    let Some(depth) = depth.checked_sub(1) else { return Ok(()) };
+    found: &mut Vec<Result<Credentials, ForeignError>>,
+) {
+    let Some(depth) = depth.checked_sub(1) else { return };
     match value {
         Value::String(text) => match serde_json::from_str::<Value>(text) {
             Ok(inner) if inner.is_object() || inner.is_array() => {
-                collect(&inner, keys, depth, found)
+                collect(&inner, keys, depth, found);
             }
-            _ => Ok(()),
+            _ => {}
         },
-        Value::Array(values) => {
-            values.iter().try_for_each(|value| collect(value, keys, depth, found))
-        }
+        Value::Array(values) => values.iter().for_each(|value| collect(value, keys, depth, found)),
         Value::Object(object) => match library_of(object) {
-            Some(library) => {
-                found.push(read(object, library, keys)?);
-                Ok(())
-            }
-            None => object.values().try_for_each(|value| collect(value, keys, depth, found)),
+            Some(library) => found.push(read(object, library, keys)),
+            None => object.values().for_each(|value| collect(value, keys, depth, found)),
         },
-        _ => Ok(()),
+        _ => {}
     }
 }
 
@@ -153,24 +156,31 @@ fn read(
         });
         found.flatten()
     };
-    let missing = |path: &'static [&'static str]| ForeignError::Member {
+    let string = |path| text(path).and_then(Value::as_str);
+    let missing = |did: Option<&Did>, path: &'static [&'static str]| ForeignError::Member {
+        did: did.cloned(),
         library,
         member: path.last().copied().unwrap_or_default(),
     };
-    let string = |path| text(path).and_then(Value::as_str).ok_or_else(|| missing(path));
-    let did = Did::parse(string(paths.did)?).map_err(|_| missing(paths.did))?;
-    let pds = origin(string(paths.pds)?).ok_or_else(|| missing(paths.pds))?;
-    let refresh_token = string(paths.refresh_token)?;
-    if refresh_token.is_empty() {
-        return Err(missing(paths.refresh_token));
-    }
+    let did = string(paths.did).and_then(|did| Did::parse(did).ok());
+    let did = did.ok_or_else(|| missing(None, paths.did))?;
+    let missing = |path| missing(Some(&did), path);
+    let pds = string(paths.pds).and_then(origin).ok_or_else(|| missing(paths.pds))?;
+    let refresh_token = string(paths.refresh_token).filter(|token| !token.is_empty());
+    let refresh_token = refresh_token.ok_or_else(|| missing(paths.refresh_token))?;
     let key = match text(paths.key).ok_or_else(|| missing(paths.key))? {
         Value::String(text) => SecretString::new(text.clone()),
         jwk => SecretString::new(jwk.to_string()),
     };
-    let key = import(key.expose(), keys).map_err(|error| ForeignError::Key { library, error })?;
     let refresh_token = SecretString::new(refresh_token);
-    Ok(Credentials { did, pds, refresh_token, dpop_key: key })
+    match import(key.expose(), keys) {
+        Ok(dpop_key) => Ok(Credentials { did, pds, refresh_token, dpop_key }),
+        Err(error) => Err(ForeignError::Key { did, library, error }),
+    }
+}
+
+fn named(did: Option<&Did>) -> &str {
+    did.map_or("an unknown account", Did::as_str)
 }
 
 /// Imports a JWK or PEM.
@@ -295,7 +305,7 @@ mod tests {
     fn one(value: &Value) -> Credentials {
         let mut read = Credentials::from_foreign(&value.to_string(), &P256Keys).unwrap();
         assert_eq!(read.len(), 1);
-        read.remove(0)
+        read.remove(0).unwrap()
     }
 
     #[test]
@@ -322,18 +332,27 @@ mod tests {
         ] {
             assert_eq!(one(&stored).did.as_str(), DID);
         }
-        let both = json!([session, others()[0]]).to_string();
-        assert_eq!(Credentials::from_foreign(&both, &P256Keys).unwrap().len(), 2);
+        // A session whose key can't be used does not keep the others from being read.
+        let mut broken = typescript();
+        broken["dpopJwk"]["crv"] = json!("secp256k1");
+        let all = json!([session, broken, others()[0]]).to_string();
+        let all = Credentials::from_foreign(&all, &P256Keys).unwrap();
+        assert_eq!(all.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, true]);
     }
 
     #[test]
     fn an_error_names_the_member_and_no_secret() {
-        let error = |stored: &Value| {
-            Credentials::from_foreign(&stored.to_string(), &P256Keys).unwrap_err().to_string()
-        };
+        let read = |stored: &Value| Credentials::from_foreign(&stored.to_string(), &P256Keys);
+        let error = |stored: &Value| read(stored).unwrap().remove(0).unwrap_err().to_string();
+        let whole = |stored: &Value| read(stored).unwrap_err().to_string();
         let mut session = typescript();
         session["tokenSet"]["refresh_token"] = Value::Null;
-        assert!(error(&session).contains("no usable `refresh_token`"));
+        let told = format!(
+            "the session of {DID} from the TypeScript client has no usable `refresh_token`"
+        );
+        assert_eq!(error(&session), told);
+        session["tokenSet"]["sub"] = Value::Null;
+        assert!(error(&session).contains("of an unknown account"));
         let mut session = typescript();
         session["dpopJwk"]["d"] = json!("hunter2");
         let told = error(&session);
@@ -341,13 +360,13 @@ mod tests {
         let mut session = others()[2].clone();
         session["encrypted"] = json!(true);
         assert!(error(&session).contains("is encrypted"));
-        assert!(error(&json!({"a": [1, "x"]})).contains("in a form that is known"));
+        assert!(whole(&json!({"a": [1, "x"]})).contains("in a form that is known"));
         assert!(Credentials::from_foreign("hunter2", &P256Keys).unwrap_err() == ForeignError::Json);
         // Nesting without end is no session.
         let mut deep = typescript();
         for _ in 0..20 {
             deep = json!([deep]);
         }
-        assert!(error(&deep).contains("in a form that is known"));
+        assert!(whole(&deep).contains("in a form that is known"));
     }
 }

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use atproto_oauth_ureq::store::{Deleted, Expect, Store, StoreError};
 use clap::Args;
 
-use crate::account::sessions::one;
 use crate::account::{accounts, store};
 use crate::arguments::Folder;
 use crate::failure::{CONFIGURATION, Failure, SESSION_OVER};
@@ -33,12 +32,12 @@ pub(crate) struct Export {
 
 pub(super) fn run(options: &Export) -> Result<(), Failure> {
     let folder = &options.folder;
-    let stored = one(folder, options.account.as_deref())?;
+    let stored = accounts::newest(folder, options.account.as_deref())?;
     let (store, record) = (store::open(folder)?, format!("session/{}", stored.key));
     let failed = |error: StoreError| Failure::new(CONFIGURATION, error.to_string());
     let before = store.load(&record).map_err(failed)?;
     // The tokens are read after the version: if they are renewed meanwhile, nothing is removed.
-    let stored = one(folder, options.account.as_deref())?;
+    let stored = accounts::newest(folder, options.account.as_deref())?;
     let json = stored.session.to_json()?;
     let name = accounts::name(&stored.session);
     if options.output == Path::new("-") {

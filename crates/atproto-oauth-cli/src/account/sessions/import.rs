@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use atproto_dpop::P256Keys;
 use atproto_oauth_core::{Credentials, Session, SessionEffect};
+use atproto_oauth_ureq::StatelessClient;
 use atproto_sansio::SecretString;
 use clap::Args;
 use serde_json::Value;
@@ -75,30 +76,54 @@ fn adopt_all(text: &SecretString, options: &Import) -> Result<(), Failure> {
     let app = network::app(client.clone(), common)?;
     let adopting = network::stateless(client, &common.network)?;
     let mut result = Ok(());
+    // The others are imported all the same.
+    let mut note = |failure: Failure| match result {
+        Ok(()) => result = Err(failure),
+        Err(_) => eprintln!("error: {failure}"),
+    };
     for credentials in all {
-        let did = credentials.did.to_string();
-        let names = [credentials.pds.to_string(), did.clone()];
-        let adopted = adopting.adopt(credentials).map_err(|error| {
-            let effect = error.effect;
-            let failure =
-                network::explain(error, &common.network, &names.each_ref().map(String::as_str));
-            failure.and(&format!("{did}: {}", fate(effect)))
-        });
-        let imported = adopted.and_then(|adopted| {
-            let name = accounts::name(&adopted.session).to_owned();
-            // The token is spent, so the new session is the only one.
-            app.add(adopted.session)?;
-            stored(&name)
-        });
-        // The others are imported all the same.
-        if let Err(failure) = imported {
-            match result {
-                Ok(()) => result = Err(failure),
-                Err(_) => eprintln!("error: {failure}"),
+        let adopted = credentials.map_err(|error| Failure::new(CONFIGURATION, error.to_string()));
+        let adopted = adopted.and_then(|credentials| adopt(&adopting, credentials, common));
+        let session = match adopted {
+            Ok(session) => session,
+            Err(failure) => {
+                note(failure);
+                continue;
+            }
+        };
+        let name = accounts::name(&session).to_owned();
+        match app.add(session.clone()) {
+            Ok(_) => stored(&name)?,
+            Err(error) => {
+                // The next one would be lost, too. Nobody has the tokens of this one, so they are revoked.
+                let revoked = adopting.revoke(session).err();
+                let failure = Failure::from(error).and(&format!(
+                    "the new session of {name} could not be stored and is revoked; those after it were \
+                     not touched"
+                ));
+                note(match revoked {
+                    None => failure,
+                    Some(error) => failure.and(&format!("the revocation failed: {error}")),
+                });
+                break;
             }
         }
     }
     result
+}
+
+/// Spends the refresh token of the other library's session for a session of this one.
+fn adopt(
+    app: &StatelessClient,
+    credentials: Credentials,
+    common: &Common,
+) -> Result<Session, Failure> {
+    let (pds, did) = (credentials.pds.to_string(), credentials.did.to_string());
+    let adopted = app.adopt(credentials).map_err(|error| {
+        let fate = format!("{did}: {}", fate(error.effect));
+        network::explain(error, &common.network, &[&pds, &did]).and(&fate)
+    });
+    Ok(adopted?.session)
 }
 
 fn fate(effect: SessionEffect) -> &'static str {

@@ -102,7 +102,7 @@ fn list(options: &List) -> Result<(), Failure> {
 }
 
 fn show(options: &Show) -> Result<(), Failure> {
-    let stored = one(&options.folder, options.account.as_deref())?;
+    let stored = accounts::newest(&options.folder, options.account.as_deref())?;
     let (session, now) = (&stored.session, System::now());
     let mut text = String::new();
     let mut line = |name: &str, value: &str| {
@@ -124,7 +124,7 @@ fn show(options: &Show) -> Result<(), Failure> {
 
 fn refresh(options: &Refresh) -> Result<(), Failure> {
     let common = &options.common;
-    let stored = one(&common.folder, options.account.as_deref())?;
+    let stored = accounts::newest(&common.folder, options.account.as_deref())?;
     let app = network::app(network::client_of(&stored.session, common)?, common)?;
     let places = network::places(&stored.session);
     let places = places.each_ref().map(String::as_str);
@@ -135,11 +135,6 @@ fn refresh(options: &Refresh) -> Result<(), Failure> {
     let name = accounts::name(&stored.session);
     let text = format!("{name}: {}\n", lifetime(&stored.session, System::now()));
     options.format.print(&text, &described(&stored))
-}
-
-/// The newest session of the account that is named, or of the only one.
-fn one(folder: &Folder, account: Option<&str>) -> Result<Stored, Failure> {
-    Ok(accounts::of_account(accounts::of_store(folder)?, account)?.swap_remove(0))
 }
 
 /// A session for programs, without its secrets. Times are seconds since 1970.

@@ -56,7 +56,6 @@ pub use crate::session::refresh::{Refresh, RefreshError, Refreshed, SessionEffec
 pub use crate::session::request::{ResourceReply, ResourceRequest};
 pub use crate::session::revoke::{Revocation, Revoke};
 pub use crate::sessions::Sessions;
-pub use crate::sessions::add::AddSession;
 pub use crate::sessions::error::SessionsError;
 pub use crate::sessions::event::{SessionChange, SessionEvent, Unsaved};
 pub use crate::sessions::key::SessionKey;
@@ -64,6 +63,8 @@ pub use crate::sessions::log_out::{LogOut, LoggedOut};
 pub use crate::sessions::login::begin::{BeginLogin, BegunLogin};
 pub use crate::sessions::login::binding::{Binding, LoginCookie};
 pub use crate::sessions::login::finish::{FinishLogin, FinishLoginError, FinishedLogin};
+pub use crate::sessions::moving::add::AddSession;
+pub use crate::sessions::moving::hand_over::HandOver;
 pub use crate::sessions::policy::OnRelogin;
 pub use crate::sessions::request::{SessionReply, SessionRequest};
 pub use crate::sessions::restore::{Renew, Restore};

@@ -183,6 +183,18 @@ impl OAuthClient {
         Ok(ManagedSession::new(self.clone(), session))
     }
 
+    /// Removes a session from the store without a logout, after another program has got it as `given`. That
+    /// program goes on with its tokens.
+    ///
+    /// # Errors
+    ///
+    /// [`SessionError::Renewed`](atproto_oauth_core::SessionError::Renewed) if the tokens in the store are
+    /// others by now, or a process is renewing them. Fails if there is no such session, or if the store
+    /// fails.
+    pub fn hand_over(&self, given: Session) -> Result<(), SessionsError> {
+        self.driver.run(self.sessions.hand_over(given))
+    }
+
     /// Logs a session out: revokes its tokens at the server, and deletes it from the store.
     ///
     /// # Errors

@@ -12,9 +12,10 @@ use atproto_oauth_core::{
     SessionsError,
 };
 use atproto_oauth_sandbox::{Fault, Seen};
-use atproto_sansio::{Body, Budget, Cx, Machine, SecretBytes};
+use atproto_sansio::{Body, Budget, Cx, Machine, Record, SecretBytes};
 use bytes::Bytes;
 use http::Request;
+use serde_json::{Value, json};
 
 use crate::sessions::{ALICE, Managed};
 
@@ -72,6 +73,39 @@ fn a_session_that_was_made_elsewhere_is_stored_and_goes_on() {
     let add = managed.sessions.add(Session::from_json(&other).unwrap());
     let refused = managed.sandbox.run_in(&mut managed.process, add).unwrap_err();
     assert_eq!(refused.error, SessionError::OtherClient.into());
+}
+
+#[test]
+fn a_session_is_handed_over_only_with_the_tokens_in_the_store() {
+    let mut managed = Managed::new();
+    let key = managed.log_in(ALICE);
+    let old = Session::clone(&managed.restore(&key).unwrap());
+    managed.sandbox.advance(Duration::from_secs(2 * 60 * 60));
+    let new = Session::clone(&managed.restore(&key).unwrap());
+    let hand_over = managed.sessions.hand_over(old);
+    let refused = managed.sandbox.run_in(&mut managed.process, hand_over).unwrap_err();
+    assert_eq!(refused.error, SessionError::Renewed.into());
+    assert!(!SessionError::Renewed.needs_login());
+
+    // Another process is renewing the session.
+    let name = format!("session/{key}");
+    let record = managed.sandbox.records()[&name].clone();
+    let mut value: Value = serde_json::from_slice(&record.value.0).unwrap();
+    value["lease"] = json!({"id": "another", "until": 4_000_000_000_u64});
+    let value = SecretBytes(Bytes::from(value.to_string()));
+    managed.sandbox.put_record(&name, Some(Record { value, ..record.clone() }));
+    let hand_over = managed.sessions.hand_over(new.clone());
+    let refused = managed.sandbox.run_in(&mut managed.process, hand_over).unwrap_err();
+    assert_eq!(refused.error, SessionError::Renewed.into());
+    managed.sandbox.put_record(&name, Some(record));
+
+    let hand_over = managed.sessions.hand_over(new.clone());
+    managed.sandbox.run_in(&mut managed.process, hand_over).unwrap();
+    assert!(managed.sandbox.records().is_empty());
+    // The tokens live on, and another store goes on with them.
+    let add = managed.sessions.add(new);
+    let added = managed.sandbox.run_in(&mut managed.process, add).unwrap();
+    assert_eq!(managed.who_am_i(&added).unwrap().reply.response.status(), 200);
 }
 
 #[test]

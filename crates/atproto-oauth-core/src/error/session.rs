@@ -61,6 +61,12 @@ pub enum SessionError {
     /// was logged out.
     #[error("the store has this session already, with other tokens: use that, or log it out first")]
     AlreadyStored,
+    /// The tokens of a session that was handed over are not those in the store, or a process is renewing
+    /// them. Nothing was removed; hand over the session as it is now.
+    #[error(
+        "another process renews the session, or ended while it did: renew it, and hand it over as it is then"
+    )]
+    Renewed,
     /// The session has ended while it was used, and its record is deleted.
     #[error("the session has ended, because {0}; log in again")]
     Ended(DeletedCause),
@@ -131,6 +137,7 @@ impl SessionError {
             Self::NoSuchKey { .. }
             | Self::SharedKey
             | Self::AlreadyStored
+            | Self::Renewed
             | Self::RetryLater { .. }
             | Self::NotSaved(_) => false,
         }

@@ -4,7 +4,6 @@
 //! procedures that they are built on. Finishing a login, refreshing and logging out are shared
 //! machines, so that they go on to their end if their asker is dropped.
 
-pub(crate) mod add;
 mod back_off;
 mod clock;
 mod ensure;
@@ -13,6 +12,7 @@ pub(crate) mod event;
 pub(crate) mod key;
 pub(crate) mod log_out;
 pub(crate) mod login;
+pub(crate) mod moving;
 pub(crate) mod policy;
 mod record;
 mod refresh;
@@ -33,12 +33,13 @@ use crate::client::Client;
 use crate::login::authorize::Authorize;
 use crate::login::callback::CallbackParams;
 use crate::session::Session;
-use crate::sessions::add::AddSession;
 use crate::sessions::key::SessionKey;
 use crate::sessions::log_out::LogOut;
 use crate::sessions::login::begin::BeginLogin;
 use crate::sessions::login::binding::Binding;
 use crate::sessions::login::finish::FinishLogin;
+use crate::sessions::moving::add::AddSession;
+use crate::sessions::moving::hand_over::HandOver;
 use crate::sessions::policy::{Managed, OnRelogin, Policy};
 use crate::sessions::request::SessionRequest;
 use crate::sessions::restore::Restore;
@@ -90,6 +91,11 @@ impl Sessions {
     /// Stores a session that was made elsewhere, for example with another store.
     pub fn add(&self, session: Session) -> AddSession {
         AddSession::new(self.0.clone(), session)
+    }
+
+    /// Removes a session without a logout, after another program has got it as `given`.
+    pub fn hand_over(&self, given: Session) -> HandOver {
+        HandOver::new(given)
     }
 
     /// Loads a session, and renews it if needed.

@@ -2,14 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use atproto_oauth_ureq::store::{Deleted, Expect, Store, StoreError};
+use atproto_oauth_core::{Session, SessionError};
 use clap::Args;
 
-use crate::account::{accounts, store};
+use crate::account::accounts;
 use crate::arguments::Folder;
-use crate::failure::{CONFIGURATION, Failure, SESSION_OVER};
-use crate::output;
+use crate::failure::Failure;
 use crate::private_file::Draft;
+use crate::{network, output};
 
 #[derive(Args, Debug)]
 pub(crate) struct Export {
@@ -31,13 +31,7 @@ pub(crate) struct Export {
 }
 
 pub(super) fn run(options: &Export) -> Result<(), Failure> {
-    let folder = &options.folder;
-    let stored = accounts::newest(folder, options.account.as_deref())?;
-    let (store, record) = (store::open(folder)?, format!("session/{}", stored.key));
-    let failed = |error: StoreError| Failure::new(CONFIGURATION, error.to_string());
-    let before = store.load(&record).map_err(failed)?;
-    // The tokens are read after the version: if they are renewed meanwhile, nothing is removed.
-    let stored = accounts::newest(folder, options.account.as_deref())?;
+    let stored = accounts::newest(&options.folder, options.account.as_deref())?;
     let json = stored.session.to_json()?;
     let name = accounts::name(&stored.session);
     if options.output == Path::new("-") {
@@ -50,15 +44,15 @@ pub(super) fn run(options: &Export) -> Result<(), Failure> {
         eprintln!("The session of {name} stays here, too: use it in one place only.");
         return Ok(());
     }
-    let expect = before.map_or(Expect::Absent, |before| Expect::Version(before.version));
-    match store.delete(&record, expect).map_err(failed)? {
-        Deleted::Conflict => Err(Failure::new(
-            SESSION_OVER,
-            format!("another process has renewed the session of {name} meanwhile: export it again"),
-        )),
-        _ => {
-            eprintln!("The session of {name} is no longer here. `sessions import` brings it back.");
-            Ok(())
-        }
-    }
+    // The file is written first, so that the session is in one place at least.
+    let given = Session::clone(&stored.session);
+    network::offline(&options.folder)?.hand_over(given).map_err(|error| {
+        let clause = match error.error == SessionError::Renewed.into() {
+            true => "what was written is of no use; run `sessions refresh`, and export it again",
+            false => "the session may still be here, too: use it in one place only",
+        };
+        Failure::from(error).and(clause)
+    })?;
+    eprintln!("The session of {name} is no longer here. `sessions import` brings it back.");
+    Ok(())
 }

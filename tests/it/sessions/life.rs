@@ -202,7 +202,7 @@ fn a_refused_token_is_not_given_again_to_an_asker_among_others_who_can_use_it() 
     managed.sandbox.advance(Duration::from_secs(60 * 60 - 5));
     let name = format!("session/{key}");
     let mut record = managed.sandbox.records()[&name].clone();
-    let mut value: serde_json::Value = serde_json::from_slice(&record.value.0).unwrap();
+    let mut value: Value = serde_json::from_slice(&record.value.0).unwrap();
     let until = managed.sandbox.now().as_secs() + 3;
     value["lease"] = serde_json::json!({"id": "another process", "until": until});
     record.value = SecretBytes(value.to_string().into());

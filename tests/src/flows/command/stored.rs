@@ -1,0 +1,232 @@
+//! Stored sessions: several accounts, and sessions that come from elsewhere or go there.
+
+use std::fs::read_to_string;
+
+use serde_json::Value;
+use url::Url;
+
+use super::Command;
+use crate::flows::Seen;
+
+pub fn several_accounts_are_kept_and_logged_out(command: &Command<'_>) {
+    let folder = tempfile::tempdir().unwrap();
+    let sessions = folder.path().join("sessions");
+    let accounts = ["alice", "rita"].map(|name| command.stage.account(name));
+    for account in &accounts {
+        // Each client id has its own scopes, and all are in one store.
+        let scope = match account.handle == accounts[0].handle {
+            true => "atproto transition:generic",
+            false => "atproto",
+        };
+        let arguments = [&account.handle[..], "--scope", scope];
+        let approve = |url: &Url| command.stage.approve(url, &account.handle);
+        let (code, printed, _) = command.log_in_with(&sessions, &arguments, approve);
+        assert_eq!(code, Some(0), "{printed}");
+    }
+    let [alice, rita] = &accounts;
+    let who = "com.atproto.server.getSession";
+    let (code, told) = command.call(&sessions, &[who]);
+    assert_eq!(code, Some(2), "{told}");
+    let (first, second) = (&alice.handle, &rita.handle);
+    assert!(told.contains(&format!("{first}, {second}; name one of them")), "{told}");
+    for account in &accounts {
+        for name in [&account.handle, &account.did] {
+            let (code, answer) = command.call(&sessions, &[who, "--account", name]);
+            assert_eq!(code, Some(0), "{answer}");
+            assert!(answer.contains(&account.did), "{answer}");
+        }
+    }
+    let (code, told) = command.call(&sessions, &[who, "--account", "nobody.test"]);
+    assert_eq!(code, Some(6), "{told}");
+
+    command.stage.clear_log();
+    let (code, told) = command.run(&sessions, &["logout", &alice.handle]);
+    assert_eq!((code, told), (Some(0), format!("Logged out of {}.\n", alice.handle)));
+    let log = command.stage.log(&alice.issuer);
+    let is_revoked = |seen: &Seen| seen.path == "/oauth/revoke" && seen.status == Some(200);
+    assert!(log.iter().any(is_revoked), "{log:?}");
+    let (code, told) = command.run(&sessions, &["logout", &alice.handle]);
+    assert_eq!(code, Some(6), "{told}");
+    // Only rita is left.
+    let (code, answer) = command.call(&sessions, &[who]);
+    assert!(code == Some(0) && answer.contains(&rita.did), "{answer}");
+    let (code, told) = command.run(&sessions, &["logout", "--all"]);
+    assert_eq!((code, told), (Some(0), format!("Logged out of {}.\n", rita.handle)));
+    let (code, told) = command.call(&sessions, &[who]);
+    assert_eq!(code, Some(6), "{told}");
+    assert!(told.contains("no account is logged in; run `atproto-oauth login` first"), "{told}");
+}
+
+pub fn sessions_are_shown_renewed_and_moved(command: &Command<'_>) {
+    let alice = command.stage.account("alice");
+    let folder = tempfile::tempdir().unwrap();
+    let [here, there] = ["here", "there"].map(|name| folder.path().join(name));
+    let (code, told) = command.run_offline(&here, &["sessions", "list"]);
+    assert_eq!((code, &told[..]), (Some(0), "No account is logged in.\n"));
+    let (code, printed, _) = command.log_in(&here, |url| command.approve(url));
+    assert_eq!(code, Some(0), "{printed}");
+
+    let (_, listed) = command.run_offline(&here, &["sessions", "list"]);
+    let begins = format!("{}  {}  valid for ", alice.handle, alice.pds);
+    assert!(listed.starts_with(&begins) && listed.lines().count() == 1, "{listed}");
+    let (_, listed) = command.run_offline(&here, &["sessions", "list", "--json"]);
+    let listed: Value = serde_json::from_str(&listed).unwrap();
+    let (_, shown) = command.run_offline(&here, &["sessions", "show", "--json"]);
+    let shown: Value = serde_json::from_str(&shown).unwrap();
+    assert_eq!(listed["sessions"], serde_json::json!([shown]));
+    let members: Vec<_> = shown.as_object().unwrap().keys().cloned().collect();
+    let expected = [
+        "can_refresh",
+        "client_id",
+        "created_at",
+        "did",
+        "expires_at",
+        "handle",
+        "issuer",
+        "kid",
+        "pds",
+        "scopes",
+        "session_id",
+        "updated_at",
+    ];
+    assert_eq!(members, expected);
+    let (_, shown) = command.run_offline(&here, &["sessions", "show", &alice.handle]);
+    let names: Vec<_> = shown.lines().filter_map(|line| line.split(':').next()).collect();
+    let expected = [
+        "account",
+        "DID",
+        "session",
+        "PDS",
+        "issuer",
+        "client",
+        "client key",
+        "scopes",
+        "logged in",
+        "renewed",
+        "access token",
+    ];
+    assert_eq!(names, expected);
+
+    let (code, told) = command.run(&here, &["whoami"]);
+    let expected = format!("{} ({}) at {}\n", alice.handle, alice.did, alice.pds);
+    assert_eq!((code, told), (Some(0), expected));
+    let (_, told) = command.run(&here, &["whoami", "--json"]);
+    let told: Value = serde_json::from_str(&told).unwrap();
+    assert_eq!(
+        told,
+        serde_json::json!({"did": alice.did, "handle": alice.handle, "pds": alice.pds})
+    );
+
+    command.stage.clear_log();
+    let (code, told) = command.run(&here, &["sessions", "refresh"]);
+    assert!(code == Some(0) && told.contains("valid for"), "{told}");
+    let log = command.stage.log(&alice.issuer);
+    assert!(
+        log.iter().any(|seen| seen.path == "/oauth/token" && seen.status == Some(200)),
+        "{log:?}"
+    );
+
+    // The session moves to another store.
+    let file = folder.path().join("alice.json");
+    let file = file.to_str().unwrap();
+    let (code, told) = command.run_offline(&here, &["sessions", "export", "--output", file]);
+    assert!(code == Some(0) && told.starts_with(&format!("Wrote: {file}\n")), "{told}");
+    let (code, told) = command.call(&here, &["com.atproto.server.getSession"]);
+    assert_eq!(code, Some(6), "{told}");
+    let (code, told) = command.run(&there, &["sessions", "import", file]);
+    let expected = format!("The session of {} is stored.\n", alice.handle);
+    assert_eq!((code, told), (Some(0), expected));
+    let (code, told) = command.call(&there, &["com.atproto.server.getSession"]);
+    assert_eq!(code, Some(0), "{told}");
+    // A file is not overwritten, and what is no session is refused without a word of it.
+    let (code, told) = command.run_offline(&there, &["sessions", "export", "--output", file]);
+    assert!(code == Some(3) && told.contains("exists"), "{told}");
+    std::fs::write(file, r#"{"refresh_token": "hunter2"}"#).unwrap();
+    let (code, told) = command.run(&there, &["sessions", "import", file]);
+    assert!(code == Some(3) && !told.contains("hunter2"), "{told}");
+    let (code, told) = command.run(&there, &["sessions", "revoke"]);
+    assert_eq!((code, told), (Some(0), format!("Logged out of {}.\n", alice.handle)));
+}
+
+/// Sessions in the forms of other libraries: each is made of the one before, whose refresh token it spends.
+pub fn sessions_of_other_libraries_are_imported(command: &Command<'_>) {
+    let alice = command.stage.account("alice");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("session.json");
+    let path = file.to_str().unwrap();
+    let mut sessions = folder.path().join("0");
+    let (code, printed, _) = command.log_in(&sessions, |url| command.approve(url));
+    assert_eq!(code, Some(0), "{printed}");
+    for form in 0..4 {
+        let export = ["sessions", "export", "--output", "-"];
+        let (code, exported) = command.run_offline(&sessions, &export);
+        assert_eq!(code, Some(0), "{exported}");
+        let own: Value = serde_json::from_str(exported.lines().next().unwrap()).unwrap();
+        let mut foreign = foreign(&own, form);
+        if form == 0 {
+            // A session with an unknown curve is told, and the others are imported all the same.
+            let mut broken = foreign[&alice.did].clone();
+            broken["dpopJwk"]["crv"] = "secp256k1".into();
+            foreign["another"] = broken;
+        }
+        std::fs::write(&file, foreign.to_string()).unwrap();
+        sessions = folder.path().join((form + 1).to_string());
+        let (code, told) = command.run(&sessions, &["sessions", "import", path]);
+        assert!(code == Some(2) && told.contains("--client-id"), "{told}");
+        let client_id = own["client_id"].as_str().unwrap();
+        let import = ["sessions", "import", path, "--client-id", client_id];
+        let (code, told) = command.run(&sessions, &import);
+        let stored = format!("The session of {} is stored.\n", alice.did);
+        assert!(told.starts_with(&stored), "{told}");
+        assert_eq!(code, Some(if form == 0 { 3 } else { 0 }), "{told}");
+        assert_eq!(told.contains("secp256k1"), form == 0, "{told}");
+        let (code, told) = command.call(&sessions, &["com.atproto.server.getSession"]);
+        assert!(code == Some(0) && told.contains(&alice.did), "{told}");
+    }
+    // The token of the last file is spent.
+    let client_id = "http://localhost?scope=atproto";
+    let (code, told) =
+        command.run(&sessions, &["sessions", "import", path, "--client-id", client_id]);
+    assert!(code != Some(0) && told.contains(&alice.did), "{told}");
+    let secret = read_to_string(&file).unwrap();
+    let secret: Value = serde_json::from_str(&secret).unwrap();
+    assert!(!told.contains(secret["refresh_token"].as_str().unwrap()), "{told}");
+}
+
+/// A session of this project in the form of another library.
+fn foreign(own: &Value, form: usize) -> Value {
+    let token_set = serde_json::json!({
+        "iss": own["issuer"], "sub": own["did"], "aud": own["pds"], "scope": own["scopes"],
+        "access_token": own["access_token"], "refresh_token": own["refresh_token"], "token_type": "DPoP",
+    });
+    let did = own["did"].as_str().unwrap();
+    match form {
+        0 => serde_json::json!({ did: {"dpopJwk": own["dpop_key"], "tokenSet": token_set} }),
+        1 => serde_json::json!({"dpop_key": own["dpop_key"], "token_set": token_set}),
+        2 => serde_json::json!({ format!("{did}_1"): {
+            "account_did": did, "session_id": "1", "host_url": own["pds"],
+            "dpop_data": {"dpop_key": own["dpop_key"]}, "token_set": token_set,
+        }}),
+        _ => serde_json::json!({
+            "did": did, "pds_url": own["pds"], "refresh_token": own["refresh_token"],
+            "access_token": own["access_token"], "dpop_private_key_pem": own["dpop_key"].to_string(),
+        }),
+    }
+}
+
+pub fn a_session_of_another_key_is_an_error_and_stays(command: &Command<'_>) {
+    let folder = tempfile::tempdir().unwrap();
+    let (sessions, key) = (folder.path().join("sessions"), folder.path().join("sessions.key"));
+    let (code, printed, _) = command.log_in(&sessions, |url| command.approve(url));
+    assert_eq!(code, Some(0), "{printed}");
+    let first = folder.path().join("first.key");
+    std::fs::rename(&key, &first).unwrap();
+    let who = "com.atproto.server.getSession";
+    let (code, told) = command.call(&sessions, &[who]);
+    assert_eq!(code, Some(6), "{told}");
+    assert!(told.contains("warning: the session did:"), "{told}");
+    // With its own key, the session is there.
+    std::fs::rename(&first, &key).unwrap();
+    let (code, answer) = command.call(&sessions, &[who]);
+    assert_eq!(code, Some(0), "{answer}");
+}

@@ -41,6 +41,7 @@ struct Run {
 struct Ending<'a> {
     shared: &'a Shared,
     key: &'a SharedKey,
+    result: Option<SharedResult>,
 }
 
 /// Guard that removes the note that the run `waiting` waits for the run `awaited`.
@@ -78,13 +79,11 @@ impl Shared {
             drop(state);
             return run.wait(timeout);
         }
-        let running = Running::default();
-        let run = Arc::clone(&running.run);
-        state.runs.insert(key.clone(), running);
+        state.runs.insert(key.clone(), Running::default());
         drop(state);
-        let _ending = Ending { shared: self, key };
+        let mut ending = Ending { shared: self, key, result: None };
         let result = work();
-        let _ = run.end.set(Some(result.clone()));
+        ending.result = Some(result.clone());
         Ok(result)
     }
 
@@ -138,7 +137,8 @@ impl Drop for Ending<'_> {
         let ended = self.shared.lock().runs.remove(self.key);
         self.shared.ended.notify_all();
         if let Some(Running { run, waiting }) = ended {
-            run.end.get_or_init(|| None);
+            // The end is told after the run is removed: whoever asks again begins a new run.
+            let _ = run.end.set(self.result.take());
             for thread in waiting {
                 thread.unpark();
             }

@@ -69,6 +69,38 @@ pub(crate) fn counts(work: &Work) -> (usize, usize) {
     (work.begun.load(Ordering::SeqCst), work.ended.load(Ordering::SeqCst))
 }
 
+/// Ends with the number of its runs.
+#[derive(Clone)]
+struct Counts(Arc<AtomicUsize>);
+
+impl Machine for Counts {
+    type Output = usize;
+    type Error = Infallible;
+
+    fn poll(&mut self, _: &mut Cx<'_>) -> Poll<Result<usize, Infallible>> {
+        Poll::Ready(Ok(self.0.fetch_add(1, Ordering::SeqCst)))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_caller_that_asks_again_gets_a_later_run() {
+    let (driver, counts) = (driver(), Counts(Arc::default()));
+    let ask = |_| {
+        let (driver, counts) = (driver.clone(), counts.clone());
+        tokio::spawn(async move {
+            let mut last = None;
+            for _ in 0..2_000 {
+                let run = Some(driver.run(Asks::new("key", counts.clone())).await.unwrap());
+                assert!(run > last, "{run:?} after {last:?}");
+                last = run;
+            }
+        })
+    };
+    for task in (0..8).map(ask).collect::<Vec<_>>() {
+        task.await.unwrap();
+    }
+}
+
 #[test]
 fn ten_thousand_tasks_share_one_run() {
     /// Ends when all 10 000 callers have made their shared call.

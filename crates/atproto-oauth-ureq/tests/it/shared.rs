@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::panic::{self, AssertUnwindSafe};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Barrier};
 use std::task::Poll;
 use std::thread;
@@ -46,6 +46,36 @@ fn fifty_threads_share_one_run() {
         }
     });
     assert_eq!(work.begun.load(Ordering::SeqCst), 1);
+}
+
+/// Ends with the number of its runs.
+#[derive(Clone)]
+struct Counts(Arc<AtomicU64>);
+
+impl Machine for Counts {
+    type Output = u64;
+    type Error = Infallible;
+
+    fn poll(&mut self, _: &mut Cx<'_>) -> Poll<Result<u64, Infallible>> {
+        Poll::Ready(Ok(self.0.fetch_add(1, Ordering::SeqCst)))
+    }
+}
+
+#[test]
+fn a_caller_that_asks_again_gets_a_later_run() {
+    let (driver, counts) = (driver(), Counts(Arc::default()));
+    thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                let mut last = None;
+                for _ in 0..5_000 {
+                    let run = Some(driver.run(Asks::new("key", counts.clone())).unwrap());
+                    assert!(run > last, "{run:?} after {last:?}");
+                    last = run;
+                }
+            });
+        }
+    });
 }
 
 #[test]

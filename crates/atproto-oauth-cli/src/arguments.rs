@@ -10,6 +10,7 @@ use crate::account::call::Call;
 use crate::account::login::Login;
 use crate::account::logout::Logout;
 use crate::account::sessions::Sessions;
+use crate::account::store::Place;
 use crate::account::upload::Upload;
 use crate::account::whoami::Whoami;
 use crate::documents::check_metadata::CheckMetadata;
@@ -100,10 +101,15 @@ pub(crate) struct Common {
 /// Option of each verb that reads or writes stored sessions.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Folder {
-    /// Folder of the sessions, which are encrypted with the key in FOLDER.key; by default,
-    /// atproto-oauth/sessions in the user's state directory
+    /// Folder of the sessions, which are encrypted; by default, atproto-oauth/sessions in the user's state
+    /// directory
     #[arg(long, env = "ATPROTO_OAUTH_SESSIONS", value_name = "FOLDER")]
     pub(crate) sessions: Option<PathBuf>,
+
+    /// Place of the key that encrypts the sessions, for a new folder; by default, the keyring if there is one.
+    /// The choice is recorded in the folder and never changes
+    #[arg(long, env = "ATPROTO_OAUTH_SEALING_KEY", value_name = "PLACE", hide_env_values = true)]
+    pub(crate) sealing_key: Option<Place>,
 }
 
 /// Options of each verb that sends requests.
@@ -223,13 +229,17 @@ mod tests {
         ];
         let network =
             ["--plc-directory", "--nameserver", "--development", "--ca-certificate", "--trace"];
-        for option in network.into_iter().chain(["--connect-to", "--sessions"]) {
+        for option in network.into_iter().chain(["--connect-to", "--sealing-key", "--sessions"]) {
             for (verb, needed, sends, has_sessions) in verbs {
-                let is_listed = if option == "--sessions" { has_sessions } else { sends };
+                let is_listed = match option {
+                    "--sealing-key" | "--sessions" => has_sessions,
+                    _ => sends,
+                };
                 assert_eq!(help(verb).contains(option), is_listed, "{verb} {option}");
                 let given: &[&str] = match option {
                     "--development" | "--trace" => &[option],
                     "--connect-to" => &["--development", "--connect-to", "a.test=127.0.0.1:80"],
+                    "--sealing-key" => &[option, "file"],
                     "--plc-directory" => &["--plc-directory", "https://plc.example.com"],
                     _ => &[option, "127.0.0.1:53"],
                 };

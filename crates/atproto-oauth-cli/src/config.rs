@@ -16,7 +16,7 @@ use crate::failure::{CONFIGURATION, Failure};
 const VARIABLE: &str = "ATPROTO_OAUTH_CONFIG";
 
 /// Options that a file may set. The others are about one call, or weaken a check.
-const NAMES: [&str; 8] = [
+const NAMES: [&str; 9] = [
     "account",
     "ca-certificate",
     "client-id",
@@ -24,6 +24,7 @@ const NAMES: [&str; 8] = [
     "nameserver",
     "plc-directory",
     "scope",
+    "sealing-key",
     "sessions",
 ];
 

@@ -2,9 +2,8 @@
 //! ports.
 #![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a failed test panics")]
 
-use std::process::Command;
-
 use atproto_oauth_sandbox::{Dns, Fault, HandleAnswers};
+use atproto_oauth_tests::flows::command::isolated;
 use atproto_oauth_tests::flows::{OnSockets, Sandboxed, Stage};
 use serde_json::{Value, json};
 
@@ -13,7 +12,7 @@ const CLIENT_ID: &str = "https://app.client.dev/client.json";
 /// Exit code, standard output and standard error. Names stand for the origins of rita's servers, whose
 /// ports differ from run to run.
 fn run(stage: &OnSockets, arguments: &[&str]) -> (Option<i32>, String, String) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_atproto-oauth"));
+    let mut command = isolated(env!("CARGO_BIN_EXE_atproto-oauth"));
     command.args(arguments).arg("--development");
     command.args(["--plc-directory", stage.directory().as_str()]);
     command.args(["--nameserver", &stage.nameserver().to_string()]);

@@ -148,7 +148,7 @@ fn a_request_that_fails_is_named() {
 
 #[test]
 fn a_pasted_profile_page_is_answered_with_its_handle() {
-    let mut login = std::process::Command::new(env!("CARGO_BIN_EXE_atproto-oauth"));
+    let mut login = command::isolated(env!("CARGO_BIN_EXE_atproto-oauth"));
     let page = "https://bsky.app/profile/alice.bsky.social";
     let output = login.args(["login", "--no-browser", page]).output().unwrap();
     let told = String::from_utf8(output.stderr).unwrap();

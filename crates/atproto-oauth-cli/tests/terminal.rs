@@ -6,6 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use atproto_oauth_sandbox::Fault;
+use atproto_oauth_tests::flows::command::isolated;
 use atproto_oauth_tests::flows::{OnSockets, Sandboxed, Stage};
 use rexpect::process::WaitStatus;
 use rexpect::session::{PtySession, spawn_command};
@@ -67,7 +68,7 @@ impl Waiting {
 }
 
 fn command(folder: &TempDir, program: &str) -> Command {
-    let mut command = Command::new(program);
+    let mut command = isolated(program);
     command.env("ATPROTO_OAUTH_SESSIONS", folder.path().join("sessions"));
     command
 }

@@ -3,6 +3,7 @@
 mod logins;
 mod stored;
 
+use std::ffi::OsStr;
 use std::fs::read_to_string;
 use std::io::{BufRead, BufReader, Lines, Read, Write};
 use std::net::SocketAddr;
@@ -27,6 +28,13 @@ pub struct Command<'a> {
     pub binary: PathBuf,
 }
 
+/// A process of the command `binary` that has neither the configuration nor the keyring of a developer.
+pub fn isolated(binary: impl AsRef<OsStr>) -> process::Command {
+    let mut command = process::Command::new(binary);
+    command.env("ATPROTO_OAUTH_CONFIG", "").env("ATPROTO_OAUTH_SEALING_KEY", "file");
+    command
+}
+
 impl Command<'_> {
     fn start(&self, sessions: &Path, arguments: &[&str]) -> process::Command {
         let mut command = self.process(arguments);
@@ -36,9 +44,8 @@ impl Command<'_> {
 
     /// The command with the options of the network.
     pub(crate) fn process(&self, arguments: &[&str]) -> process::Command {
-        let mut command = process::Command::new(&self.binary);
-        // The configuration file of a developer has no effect.
-        command.args(arguments).arg("--development").env("ATPROTO_OAUTH_CONFIG", "");
+        let mut command = isolated(&self.binary);
+        command.args(arguments).arg("--development");
         command.args(["--plc-directory", self.stage.directory().as_str()]);
         command.args(["--nameserver", &self.nameserver.to_string()]);
         command
@@ -78,7 +85,7 @@ impl Command<'_> {
 
     /// Runs a verb that uses no network, and returns its exit code and its output.
     fn run_offline(&self, sessions: &Path, arguments: &[&str]) -> (Option<i32>, String) {
-        let mut command = process::Command::new(&self.binary);
+        let mut command = isolated(&self.binary);
         let output = command.args(arguments).arg("--sessions").arg(sessions).output().unwrap();
         let text = [output.stdout, output.stderr].concat();
         (output.status.code(), String::from_utf8(text).unwrap())
@@ -271,7 +278,7 @@ pub fn the_option_for_a_network_on_this_machine_is_named(command: &Command<'_>) 
     let folder = tempfile::tempdir().unwrap();
     let session = folder.path().join("sessions");
     let run = |arguments: &[&str]| {
-        let mut process = process::Command::new(&command.binary);
+        let mut process = isolated(&command.binary);
         let output = process.args(arguments).arg("--sessions").arg(&session).output().unwrap();
         (output.status.code(), String::from_utf8(output.stderr).unwrap())
     };

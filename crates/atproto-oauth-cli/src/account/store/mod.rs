@@ -1,30 +1,24 @@
-//! The store of the command: encrypted files in a folder, whose key is in a file beside it.
+//! The store of the command: encrypted files in a folder.
 
-use std::ffi::OsString;
+mod keyring;
+mod sealing;
+
 use std::fs::DirBuilder;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use atproto_oauth_ureq::store::{
-    FileStore, Sealed, SealingKey, SealingKeys, StoreError, secret_file,
-};
+use atproto_oauth_ureq::store::{FileStore, Sealed, SealingKeys, StoreError};
 
+pub(crate) use self::sealing::Place;
 use crate::arguments::Folder;
 use crate::failure::{CONFIGURATION, Failure};
 
 /// Opens the store. The folder and the key are created if they are missing.
 pub(crate) fn open(folder: &Folder) -> Result<Sealed<FileStore>, Failure> {
-    let folder = path(folder)?;
-    let failed = |error: StoreError| {
-        let clause = "name another folder with --sessions, or mend this one";
-        Failure::new(CONFIGURATION, format!("the sessions in {}: {error}", folder.display()))
-            .and(clause)
-    };
-    create_parent(&folder)
-        .map_err(|error| Failure::file("the folder of the sessions", &folder, &error))?;
-    let files = FileStore::open(&folder).map_err(failed)?;
-    let new = SealingKey::generate().map_err(failed)?.to_text();
-    let key = secret_file(key_file(&folder), &new).map_err(failed)?;
-    let key = SealingKey::from_text(key.expose()).map_err(failed)?;
+    let path = path(folder)?;
+    create_parent(&path)
+        .map_err(|error| Failure::file("the folder of the sessions", &path, &error))?;
+    let files = FileStore::open(&path).map_err(|error| failed(&path, &error))?;
+    let key = sealing::key(&files, &path, folder.sealing_key)?;
     Ok(Sealed::new(files, SealingKeys::new(key)))
 }
 
@@ -44,15 +38,13 @@ pub(crate) fn path(folder: &Folder) -> Result<PathBuf, Failure> {
     }
 }
 
-/// `sessions.key` beside the folder `sessions`.
-fn key_file(folder: &std::path::Path) -> PathBuf {
-    let mut name = OsString::from(folder);
-    name.push(".key");
-    name.into()
+fn failed(folder: &Path, error: &StoreError) -> Failure {
+    Failure::new(CONFIGURATION, format!("the sessions in {}: {error}", folder.display()))
+        .and("name another folder with --sessions, or mend this one")
 }
 
 /// Creates the folders above the store and its key, accessible by their owner only.
-fn create_parent(folder: &std::path::Path) -> std::io::Result<()> {
+fn create_parent(folder: &Path) -> std::io::Result<()> {
     let Some(parent) = folder.parent().filter(|parent| !parent.as_os_str().is_empty()) else {
         return Ok(());
     };

@@ -1,12 +1,15 @@
 //! An XRPC method with its parameters, as the verbs take it that call one.
 
+use std::fs;
+use std::io::{self, Read as _};
+
 use atproto_oauth_core::xrpc;
 use atproto_sansio::Body;
 use clap::Args;
 use http::Request;
 use serde_json::{Map, Value};
 
-use crate::failure::{Failure, USAGE};
+use crate::failure::{CONFIGURATION, Failure, USAGE};
 
 /// Options of the verbs that call a method.
 #[derive(Args, Debug)]
@@ -26,6 +29,15 @@ pub(crate) struct Method {
     #[arg(long)]
     pub(crate) query: bool,
 
+    /// Body of the procedure: JSON, or the contents of a file, or of standard input with @-; the parameters are
+    /// then in the URL
+    #[arg(long, value_name = "JSON|@FILE", conflicts_with = "query")]
+    pub(crate) data: Option<String>,
+
+    /// Media type of the body, for example image/png; by default, application/json
+    #[arg(long, value_name = "TYPE", requires = "data")]
+    pub(crate) content_type: Option<String>,
+
     /// Service to which the account's server forwards the call, for example
     /// did:web:api.bsky.app#bsky_appview
     #[arg(long, value_name = "DID#SERVICE")]
@@ -33,22 +45,18 @@ pub(crate) struct Method {
 }
 
 impl Method {
-    /// Builds the request of a query or procedure.
+    /// Builds the request of a query or procedure. The file of the body is read.
     pub(crate) fn request(&self) -> Result<Request<Body>, Failure> {
         let is_procedure = self.procedure || (!self.query && !is_query(&self.nsid));
-        self.forwarded(match is_procedure {
-            true => xrpc::procedure(&self.nsid, &[], &input(&self.params)?)?,
-            false => xrpc::query(&self.nsid, &params(&self.params)?)?,
+        self.forwarded(match &self.data {
+            Some(data) => {
+                let content_type = self.content_type.as_deref().unwrap_or(JSON);
+                let body = body(data, content_type)?;
+                xrpc::blob(&self.nsid, &params(&self.params)?, content_type, body)?
+            }
+            None if is_procedure => xrpc::procedure(&self.nsid, &[], &input(&self.params)?)?,
+            None => xrpc::query(&self.nsid, &params(&self.params)?)?,
         })
-    }
-
-    /// Builds the request that uploads `bytes`.
-    pub(crate) fn upload(
-        &self,
-        content_type: &str,
-        bytes: Vec<u8>,
-    ) -> Result<Request<Body>, Failure> {
-        self.forwarded(xrpc::blob(&self.nsid, &params(&self.params)?, content_type, bytes)?)
     }
 
     fn forwarded(&self, request: Request<Body>) -> Result<Request<Body>, Failure> {
@@ -56,6 +64,37 @@ impl Method {
             Some(service) => Ok(xrpc::with_proxy(request, service)?),
             None => Ok(request),
         }
+    }
+}
+
+const JSON: &str = "application/json";
+
+/// Reads the body of a procedure.
+fn body(data: &str, content_type: &str) -> Result<Vec<u8>, Failure> {
+    let (bytes, name) = match data.strip_prefix('@') {
+        None => (data.as_bytes().to_vec(), "--data".to_owned()),
+        Some("-") => {
+            let mut bytes = Vec::new();
+            let read = io::stdin().lock().read_to_end(&mut bytes);
+            read.map_err(|error| {
+                Failure::new(CONFIGURATION, format!("can't read standard input: {error}"))
+            })?;
+            (bytes, "standard input".to_owned())
+        }
+        Some(path) => {
+            let read = fs::read(path);
+            let bytes =
+                read.map_err(|error| Failure::file("the data file", path.as_ref(), &error))?;
+            (bytes, path.to_owned())
+        }
+    };
+    match serde_json::from_slice::<Value>(&bytes) {
+        Err(error) if content_type == JSON => {
+            let message = format!("the data of {name} is not JSON: {error}");
+            Err(Failure::new(USAGE, message)
+                .and("write @FILE for the contents of a file, and --content-type for other data"))
+        }
+        _ => Ok(bytes),
     }
 }
 
@@ -132,6 +171,25 @@ mod tests {
         for refused in ["a", "a:=1"] {
             assert!(params(&[refused.to_owned()]).is_err(), "{refused}");
         }
+    }
+
+    #[test]
+    fn a_body_is_json_unless_its_type_is_another() {
+        // Rule L-22
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("body");
+        let at = format!("@{}", file.display());
+        assert_eq!(body("{\"a\": 1}", JSON).unwrap(), b"{\"a\": 1}");
+        for (data, words) in
+            [("file.json", "--data is not JSON"), (&at[..], "can't access the data file")]
+        {
+            let error = body(data, JSON).unwrap_err().to_string();
+            assert!(error.contains(words), "{error}");
+        }
+        fs::write(&file, [0xff, 0xd8]).unwrap();
+        assert_eq!(body(&at, "image/jpeg").unwrap(), [0xff, 0xd8]);
+        let error = body(&at, JSON).unwrap_err().to_string();
+        assert!(error.contains(&at[1..]) && error.contains("--content-type"), "{error}");
     }
 
     #[test]

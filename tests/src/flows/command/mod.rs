@@ -4,14 +4,14 @@ mod logins;
 mod stored;
 
 use std::ffi::OsStr;
-use std::fs::read_to_string;
+use std::fs::{self, read_to_string};
 use std::io::{BufRead, BufReader, Lines, Read, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{self, ChildStderr, Stdio};
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use url::Url;
 
 pub use self::logins::*;
@@ -182,6 +182,7 @@ pub fn the_command_logs_in_and_calls(command: &Command<'_>) {
     let write = ["com.atproto.repo.createRecord", &repo, "collection=com.example.note", record];
     let (code, answer) = command.call(&session, &write);
     assert_eq!(code, Some(0), "{answer}");
+    writes_of_data_are_the_body(command, &session, &alice.did);
 
     let (code, answer) = command.call(&session, &["com.atproto.server.getSession", "x"]);
     assert_eq!(code, Some(2), "{answer}");
@@ -191,6 +192,33 @@ pub fn the_command_logs_in_and_calls(command: &Command<'_>) {
     assert_eq!(code, Some(1), "{answer}");
     let (code, answer) = command.call(&folder.path().join("none"), &["a.b.getC"]);
     assert_eq!(code, Some(6), "{answer}");
+}
+
+/// A body comes from an argument, from a file and from standard input.
+fn writes_of_data_are_the_body(command: &Command<'_>, session: &Path, did: &str) {
+    let record = json!({ "$type": "com.example.note", "text": "with --data" });
+    let input = json!({ "repo": did, "collection": "com.example.note", "record": record });
+    let input = input.to_string();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("input.json");
+    fs::write(&file, &input).unwrap();
+    for data in [&input, &format!("@{}", file.display()), "@-"] {
+        let write = ["call", "com.atproto.repo.createRecord", "--data", data];
+        let mut process = command.start(session, &write);
+        process.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut process = process.spawn().unwrap();
+        let mut stdin = process.stdin.take().unwrap();
+        if data == "@-" {
+            stdin.write_all(input.as_bytes()).unwrap();
+        }
+        drop(stdin);
+        let output = process.wait_with_output().unwrap();
+        let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert!(answer["uri"].as_str().unwrap().starts_with(&format!("at://{did}/")), "{answer}");
+    }
+    let query = ["com.atproto.server.getSession", "--query", "--data", "{}"];
+    let (code, told) = command.call(session, &query);
+    assert_eq!(code, Some(2), "{told}");
 }
 
 pub fn an_expired_token_is_refreshed_and_stored(command: &Command<'_>) {
@@ -263,7 +291,7 @@ pub fn a_file_is_uploaded(command: &Command<'_>) {
     let (code, printed, _) = command.log_in(&sessions, |url| command.approve(url));
     assert_eq!(code, Some(0), "{printed}");
     let file = folder.path().join("note.txt");
-    std::fs::write(&file, vec![b'a'; 300_000]).unwrap();
+    fs::write(&file, vec![b'a'; 300_000]).unwrap();
     let file = file.to_str().unwrap();
     let (code, told) =
         command.run(&sessions, &["upload-blob", file, "--content-type", "text/plain"]);
@@ -347,7 +375,7 @@ pub fn the_store_is_opened_before_anything_is_sent(command: &Command<'_>) {
 
     // The folder, or one above it, is a file.
     let file = folder.path().join("file");
-    std::fs::write(&file, "notes").unwrap();
+    fs::write(&file, "notes").unwrap();
     for sessions in [file.clone(), file.join("sessions")] {
         let (code, told) = refused(command, &sessions);
         assert_eq!(code, Some(3), "{told}");
@@ -358,7 +386,7 @@ pub fn the_store_is_opened_before_anything_is_sent(command: &Command<'_>) {
     let (sessions, key) = (folder.path().join("sessions"), folder.path().join("sessions.key"));
     let (code, told) = command.call(&sessions, &["a.b.getC"]);
     assert_eq!(code, Some(6), "{told}");
-    std::fs::set_permissions(&key, PermissionsExt::from_mode(0o644)).unwrap();
+    fs::set_permissions(&key, PermissionsExt::from_mode(0o644)).unwrap();
     for (code, told) in [refused(command, &sessions), command.call(&sessions, &["a.b.getC"])] {
         assert_eq!(code, Some(3), "{told}");
         assert!(told.contains("chmod 600") && told.contains("sessions.key"), "{told}");

@@ -381,14 +381,15 @@ fn the_lint_finds_all_mistakes_at_once() {
 #[test]
 fn the_lint_of_a_request_tells_another_spelling_from_a_missing_scope() {
     // Rule I-32
-    let declared = Scopes::parse("atproto repo?collection=a.b.c").unwrap();
+    let declared = "atproto repo?collection=a.b.c";
     let asked = Scopes::parse("atproto repo:a.b.c blob:*/*").unwrap();
-    let findings = asked.lint_request(&declared);
+    let findings = asked.lint_request(declared);
     assert_eq!(findings.len(), 2);
     assert!(findings.iter().all(|finding| finding.code == ScopeFindingCode::NotDeclared));
     assert!(findings[0].message.contains("`repo?collection=a.b.c`"), "{}", findings[0]);
     assert!(findings[1].message.contains("add it there"), "{}", findings[1]);
-    assert!(declared.lint_request(&declared).is_empty());
+    assert!(asked.lint_request("blob:*/* repo:a.b.c atproto").is_empty());
+    assert_eq!(asked.lint_request("").len(), 3);
 }
 
 /// Text near the grammar.

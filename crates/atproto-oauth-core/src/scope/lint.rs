@@ -1,6 +1,6 @@
 //! Findings in a list of scopes: mistakes, and scopes that ask for more than most applications need.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use atproto_sansio::printable;
@@ -138,22 +138,40 @@ impl Scopes {
         findings
     }
 
-    /// Findings in the scopes of a login, which servers compare with the client's metadata as text.
-    pub fn lint_request(&self, declared: &Self) -> Vec<ScopeFinding> {
-        let missing = self.iter().filter(|scope| !declared.contains(scope));
-        let missing = missing.map(|scope| {
-            let canonical = |text: &str| Permission::parse(text).ok().map(|known| known.to_string());
-            let same = |other: &&str| canonical(other).is_some_and(|other| Some(other) == canonical(scope));
-            let why = match declared.iter().find(same) {
+    /// The scopes that the client's metadata lack, of which servers refuse a request. `declared` is the member
+    /// `scope` of the metadata, which servers compare as text.
+    ///
+    /// ```
+    /// use atproto_oauth_core::Scopes;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let findings = Scopes::parse("atproto repo:a.b.c")?.lint_request("atproto");
+    /// assert_eq!(findings[0].scope, "repo:a.b.c");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn lint_request(&self, declared: &str) -> Vec<ScopeFinding> {
+        let listed: BTreeSet<_> = declared.split(' ').collect();
+        let missing: Vec<_> = self.iter().filter(|scope| !listed.contains(scope)).collect();
+        if missing.is_empty() {
+            return Vec::new();
+        }
+        let canonical = |text: &str| Permission::parse(text).ok().map(|known| known.to_string());
+        let spellings = listed.iter().filter_map(|text| Some((canonical(text)?, *text)));
+        let spellings: BTreeMap<_, _> = spellings.collect();
+        let found = missing.into_iter().map(|scope| {
+            let other = canonical(scope).and_then(|canonical| spellings.get(&canonical));
+            let why = match other {
                 Some(other) => format!(
-                    "`{scope}` is declared in another spelling, `{other}`: servers compare the text, so use \
-                     one of them in both places"
+                    "`{scope}` is declared in another spelling, `{}`: servers compare the text, so use one of \
+                     them in both places",
+                    printable(other)
                 ),
                 None => format!("`{scope}` is not in the client's metadata: add it there, or do not ask for it"),
             };
             finding(ScopeFindingCode::NotDeclared, scope, why)
         });
-        missing.collect()
+        found.collect()
     }
 }
 

@@ -59,10 +59,8 @@ impl Config {
     fn compare_scopes(&self, document: &Document, findings: &mut Findings) {
         let member = "scope";
         let text = document.text(member, &mut Findings::default()).unwrap_or_default();
-        let listed: BTreeSet<_> = text.split(' ').collect();
-        for scope in self.scopes.iter().filter(|scope| !listed.contains(scope)) {
-            let why = format!("the client requests {}, which is not listed: add it", quoted(scope));
-            findings.add(FindingCode::ScopeNotDeclared, member, why);
+        for missing in self.scopes.lint_request(text) {
+            findings.add(FindingCode::ScopeNotDeclared, member, missing.message);
         }
     }
 

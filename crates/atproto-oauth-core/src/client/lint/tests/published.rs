@@ -3,8 +3,9 @@
 use serde_json::{Value, json};
 use url::Url;
 
-use super::{confidential, document, patched, places, web};
-use crate::{Client, ClientBuilder};
+use super::{CLIENT_ID, confidential, document, patched, places, web};
+use crate::client::lint::code::FindingCode;
+use crate::{Client, ClientBuilder, Scopes};
 
 /// The codes that have a case here.
 pub(super) const COVERED: [&str; 4] = [
@@ -42,6 +43,20 @@ fn a_difference_from_the_settings_of_the_client_is_found() {
     ] {
         assert_eq!(compared(&client, &patched(published.clone(), &patch), None), expected);
     }
+}
+
+#[test]
+fn a_scope_that_is_published_in_another_spelling_is_named() {
+    // Rules I-32, I-44
+    let scopes = Scopes::parse("atproto repo:a.b.c").unwrap();
+    let client = Client::web(CLIENT_ID, scopes).redirect_uri("https://app.client.dev/cb");
+    let client = client.build().unwrap();
+    let document = json!({"scope": "atproto repo?collection=a.b.c"}).to_string();
+    let findings = client.lint_published(document.as_bytes(), None);
+    let differs = findings.iter().filter(|found| found.code == FindingCode::ScopeNotDeclared);
+    let told: Vec<_> = differs.map(|found| found.message.as_str()).collect();
+    assert_eq!(told.len(), 1);
+    assert!(told[0].contains("`repo?collection=a.b.c`"), "{told:?}");
 }
 
 #[test]

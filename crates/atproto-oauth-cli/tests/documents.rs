@@ -128,6 +128,7 @@ client_uri = "https://app.example.com/"
 logo_uri = "https://cdn.example.com/logo.png"
 tos_uri = "https://app.example.com/terms"
 policy_uri = "https://app.example.com/privacy"
+contacts = ["ops@example.com"]
 private_key_path = "../key.pem"
 "#,
     )
@@ -153,6 +154,7 @@ private_key_path = "../key.pem"
             "logo_uri": "https://cdn.example.com/logo.png",
             "tos_uri": "https://app.example.com/terms",
             "policy_uri": "https://app.example.com/privacy",
+            "contacts": ["ops@example.com"],
             "grant_types": ["authorization_code", "refresh_token"],
             "response_types": ["code"],
             "redirect_uris": ["https://app.example.com/cb", "https://app.example.com/link"],
@@ -322,6 +324,7 @@ fn each_problem_of_a_configuration_names_its_key_and_the_way_out() {
             "tos_uri: it is not a URL (relative URL without a base); correct",
         ),
         (("policy_uri", "\"https://10.0.0.1/\""), "policy_uri: the `policy_uri` https://10.0.0.1/"),
+        (("contacts", "\"ops\""), "contacts: `contacts[0]` can't be published in the client"),
         (
             ("jwks_uri", "\"http://app.example.com/j\""),
             "jwks_uri: the `jwks_uri` http://app.exampl",

@@ -7,7 +7,7 @@
 
 mod tables;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use atproto_dpop::P256Keys;
 use atproto_oauth_core::{
@@ -62,6 +62,13 @@ fn described(builder: ClientBuilder) -> ClientBuilder {
         logo_uri: Some(url("https://cdn.client.dev/logo.png")),
         tos_uri: Some(url("https://client.dev/tos")),
         policy_uri: Some(url("https://client.dev/policy")),
+        contacts: vec!["ops@client.dev".to_owned()],
+        other_members: BTreeMap::from([
+            ("client_name#ja".to_owned(), "アプリ".into()),
+            ("policy_uri#ja".to_owned(), "https://client.dev/ja/policy".into()),
+            ("software_id".to_owned(), "judged-client".into()),
+            ("software_version".to_owned(), "2.1".into()),
+        ]),
     })
 }
 
@@ -204,7 +211,7 @@ fn metadata_of(client: &Client) -> Value {
 
 #[test]
 fn the_server_accepts_the_documents_of_the_builders() {
-    // Rules C-10, C-21, C-32, C-35, C-37, C-47, C-48
+    // Rules C-10, C-21, C-24, C-32, C-35, C-37, C-47, C-48
     let stage = Reference::blocking();
     for (name, builder, redirect_uris) in accepted() {
         let client = stage.configure(builder).build().unwrap();

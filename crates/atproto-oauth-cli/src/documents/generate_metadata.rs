@@ -101,4 +101,5 @@ Keys of the configuration:
   private_key_paths  further keys to publish, a list (optional)
   kind               confidential (the default), or public or native: a client without a key
   client_uri, logo_uri, tos_uri, policy_uri, jwks_uri
-                     https URLs (optional)";
+                     https URLs (optional)
+  contacts           e-mail address, or list of them, of the people who run the client (optional)";

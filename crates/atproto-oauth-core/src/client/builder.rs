@@ -13,6 +13,7 @@ use crate::client::description::{self, Description};
 use crate::client::id;
 use crate::client::key::{ClientKey, check_kid};
 use crate::client::loopback;
+use crate::client::other_members;
 use crate::client::redirect_rules::Declarer;
 use crate::client::redirect_uri::{self, ApplicationType, RedirectUri};
 use crate::error::{ConfigError, Error};
@@ -151,7 +152,7 @@ impl ClientBuilder {
     }
 
     /// Name and web pages of a web or native client, which the authorization server shows on its
-    /// consent page.
+    /// consent page, its contacts, and further members of its metadata.
     pub fn description(self, description: Description) -> Self {
         self.with_published("description", |published| published.description = description)
     }
@@ -297,6 +298,7 @@ impl Published {
         }
         self.check_keys()?;
         self.description.check(&client_id)?;
+        other_members::check(&self.description)?;
         Ok(redirect_uris)
     }
 

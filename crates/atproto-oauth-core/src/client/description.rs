@@ -1,17 +1,39 @@
-//! The members of the metadata document that a consent page shows.
+//! The members of the metadata document that describe a client: those that a consent page shows, and
+//! those that the protocol does not use.
 //!
-//! RFC 7591 section 2; atproto OAuth, «Client ID Metadata Document».
+//! RFC 7591 sections 2 and 2.2; atproto OAuth, «Client ID Metadata Document».
 
+use std::collections::BTreeMap;
+
+use serde_json::Value;
 use url::Url;
 
 use crate::client::lint::code::{Broken, FindingCode};
 use crate::error::ConfigError;
 use crate::origin::{is_public, shown};
 
-/// Name and web pages of a client, for the consent page of the authorization server.
+/// Name and web pages of a client, for the consent page of the authorization server; its contacts; and
+/// further members of its metadata.
 ///
 /// [`ClientBuilder::build`](crate::ClientBuilder::build) fails with
-/// [`ConfigError::Page`] if authorization servers would reject a URL.
+/// [`ConfigError::Page`] if authorization servers would reject a URL, and with
+/// [`ConfigError::Member`] if they would reject a contact or a further member.
+///
+/// ```
+/// use std::collections::BTreeMap;
+///
+/// use atproto_oauth_core::Description;
+///
+/// let description = Description {
+///     client_name: Some("Notes".to_owned()),
+///     contacts: vec!["ops@example.com".to_owned()],
+///     other_members: BTreeMap::from([
+///         ("client_name#de".to_owned(), "Notizen".into()),
+///         ("software_version".to_owned(), "2.1".into()),
+///     ]),
+///     ..Description::default()
+/// };
+/// ```
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[expect(clippy::exhaustive_structs, reason = "callers write it as a literal")]
 pub struct Description {
@@ -26,6 +48,12 @@ pub struct Description {
     pub tos_uri: Option<Url>,
     /// Page with the privacy policy.
     pub policy_uri: Option<Url>,
+    /// E-mail addresses of the people who run the client.
+    pub contacts: Vec<String>,
+    /// Members for which there is no field, by their names in the document, such as `software_id`, or
+    /// `client_name#ja` for the name in another language (RFC 7591 section 2.2). A member that follows
+    /// from other settings can't be among them.
+    pub other_members: BTreeMap<String, Value>,
 }
 
 impl Description {

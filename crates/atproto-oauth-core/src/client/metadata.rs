@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use crate::client::config::Config;
 use crate::client::key::ClientKey;
+use crate::client::other_members;
 use crate::client::redirect_uri::ApplicationType;
 
 impl Config {
@@ -51,6 +52,9 @@ impl Config {
             if let Some(url) = url {
                 set(name, json!(url));
             }
+        }
+        for (name, value) in other_members::all(&self.description) {
+            set(&name, value);
         }
         Some(format!("{:#}\n", Value::Object(document)))
     }

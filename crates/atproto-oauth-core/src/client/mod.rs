@@ -9,6 +9,7 @@ pub(crate) mod key;
 pub(crate) mod lint;
 pub(crate) mod loopback;
 pub(crate) mod metadata;
+pub(crate) mod other_members;
 pub(crate) mod redirect_rules;
 pub(crate) mod redirect_uri;
 

@@ -87,6 +87,15 @@ pub enum ConfigError {
         /// The broken rule.
         why: OriginError,
     },
+    /// A contact or a further member of the [`Description`](crate::Description) breaks a rule that
+    /// authorization servers check, or follows from other settings. Correct or remove it.
+    #[error("`{name}` can't be published in the client metadata: {why}")]
+    Member {
+        /// The member of the client metadata, such as `contacts[0]`.
+        name: String,
+        /// The broken rule.
+        why: String,
+    },
     /// A URL of the [`Description`](crate::Description), or the `jwks_uri`, breaks a rule that
     /// authorization servers check. Correct the URL.
     #[error("the `{name}` {url} can't be published in the client metadata: {why}")]

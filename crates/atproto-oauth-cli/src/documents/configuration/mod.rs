@@ -6,6 +6,7 @@
 mod nearest;
 mod settings;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
@@ -153,7 +154,24 @@ fn description(settings: &mut Settings, id: Option<&str>) -> Description {
     let logo_uri = page(settings, "logo_uri", id, with(|d, url| d.logo_uri = Some(url)));
     let tos_uri = page(settings, "tos_uri", id, with(|d, url| d.tos_uri = Some(url)));
     let policy_uri = page(settings, "policy_uri", id, with(|d, url| d.policy_uri = Some(url)));
-    Description { client_name, client_uri, logo_uri, tos_uri, policy_uri }
+    let contacts = contacts(settings);
+    let other_members = BTreeMap::new();
+    Description { client_name, client_uri, logo_uri, tos_uri, policy_uri, contacts, other_members }
+}
+
+fn contacts(settings: &mut Settings) -> Vec<String> {
+    let mut contacts = settings.texts("contacts");
+    contacts.retain(|contact| {
+        let contacts = vec![contact.clone()];
+        let description = Description { contacts, ..Description::default() };
+        any_scopes().is_some_and(|scopes| {
+            let client = Client::web(ANY_CLIENT_ID, scopes)
+                .redirect_uri("https://app.example.com/")
+                .description(description);
+            is_accepted(settings, "contacts", client)
+        })
+    });
+    contacts
 }
 
 /// The URL of a page that the metadata names, tried in a description that has no other page.
@@ -299,7 +317,7 @@ fn any_scopes() -> Option<Scopes> {
 const KINDS: [Kind; 3] = [Kind::Confidential, Kind::Public, Kind::Native];
 
 /// Every key of a configuration.
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 13] = [
     "kind",
     "client_id",
     "redirect_uri",
@@ -311,6 +329,7 @@ const KEYS: [&str; 12] = [
     "logo_uri",
     "tos_uri",
     "policy_uri",
+    "contacts",
     "jwks_uri",
 ];
 

@@ -73,6 +73,11 @@ impl Document {
         Some(Self(members))
     }
 
+    /// The document with these members alone.
+    pub(super) fn of_members(members: BTreeMap<String, Value>) -> Self {
+        Self(members)
+    }
+
     /// Reads a JSON object whose problems have been found already; `None` if it can't be read.
     pub(super) fn readable(document: &[u8]) -> Option<Self> {
         Self::read(document, &METADATA, &mut Findings::default())

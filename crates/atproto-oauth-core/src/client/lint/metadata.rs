@@ -1,7 +1,8 @@
 //! The lint of a metadata document: the members, one after another.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::Value;
 use url::Url;
 
 use crate::client::id;
@@ -44,6 +45,13 @@ pub fn lint_metadata(client_id: &str, document: &[u8]) -> Vec<Finding> {
         others::check(&document, &mut findings);
     }
     findings.finish()
+}
+
+/// The first finding in members of which no other setting of a client decides.
+pub(crate) fn first_finding(members: BTreeMap<String, Value>) -> Option<Finding> {
+    let mut findings = Findings::default();
+    others::check(&Document::of_members(members), &mut findings);
+    findings.finish().into_iter().next()
 }
 
 /// The findings in a `client_id` from which no document can be fetched.

@@ -56,6 +56,11 @@ fn sessions_are_shown_renewed_and_moved() {
 }
 
 #[test]
+fn an_import_ends_when_the_store_fails() {
+    run(command::an_import_ends_when_the_store_fails);
+}
+
+#[test]
 fn sessions_of_other_libraries_are_imported() {
     run(command::sessions_of_other_libraries_are_imported);
 }

@@ -1,6 +1,7 @@
 //! Stored sessions: several accounts, and sessions that come from elsewhere or go there.
 
 use std::fs::read_to_string;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use url::Url;
@@ -191,6 +192,87 @@ pub fn sessions_of_other_libraries_are_imported(command: &Command<'_>) {
     let secret = read_to_string(&file).unwrap();
     let secret: Value = serde_json::from_str(&secret).unwrap();
     assert!(!told.contains(secret["refresh_token"].as_str().unwrap()), "{told}");
+}
+
+/// The store fails at the second of three sessions: the first is stored, the second is revoked, because
+/// nobody has its tokens, and the token of the third is not spent.
+pub fn an_import_ends_when_the_store_fails(command: &Command<'_>) {
+    let folder = tempfile::tempdir().unwrap();
+    let [here, there] = ["here", "there"].map(|name| folder.path().join(name));
+    let accounts = ["alice", "carol", "rita"].map(|name| command.stage.account(name));
+    let mut known = Vec::new();
+    let mut places = Vec::new();
+    let mut sessions = Vec::new();
+    for account in &accounts {
+        let approve = |url: &Url| command.stage.approve(url, &account.handle);
+        let (code, printed, _) = command.log_in_with(&here, &[&account.did], approve);
+        assert_eq!(code, Some(0), "{printed}");
+        // The folder of the account has the same name in every store.
+        let folders = folders_of_records(&here);
+        places.push(folders.iter().find(|place| !known.contains(*place)).unwrap().clone());
+        known = folders;
+    }
+    for account in &accounts {
+        let export = ["sessions", "export", &account.did, "--output", "-"];
+        let (code, exported) = command.run_offline(&here, &export);
+        assert_eq!(code, Some(0), "{exported}");
+        let own: Value = serde_json::from_str(exported.lines().next().unwrap()).unwrap();
+        sessions.push((foreign(&own, 1), own["client_id"].as_str().unwrap().to_owned()));
+    }
+    let all: Vec<_> = sessions.iter().map(|(session, _)| session.clone()).collect();
+    let client_id = sessions[0].1.as_str();
+    let import = |sessions: &[Value]| {
+        let file = folder.path().join("sessions.json");
+        std::fs::write(&file, Value::from(sessions).to_string()).unwrap();
+        let import = ["sessions", "import", file.to_str().unwrap(), "--client-id", client_id];
+        command.run(&there, &import)
+    };
+
+    // The folder of the second account can't be made, because a file has its name.
+    let (code, told) = command.run_offline(&there, &["sessions", "list"]);
+    assert_eq!(code, Some(0), "{told}");
+    let blocked = there.join(&places[1]);
+    std::fs::create_dir_all(blocked.parent().unwrap()).unwrap();
+    std::fs::write(&blocked, "").unwrap();
+    command.stage.clear_log();
+    let (code, told) = import(&all);
+    let [alice, carol, rita] = &accounts;
+    assert_eq!(code, Some(3), "{told}");
+    assert!(told.starts_with(&format!("The session of {} is stored.\n", alice.did)), "{told}");
+    assert!(told.contains(&format!("{} could not be stored and is revoked", carol.did)), "{told}");
+    assert!(!told.contains(&rita.did) && !told.contains("revocation failed"), "{told}");
+    let count = |issuer: &str, path: &str| {
+        let is_meant = |seen: &&Seen| seen.path == path && seen.status == Some(200);
+        command.stage.log(issuer).iter().filter(is_meant).count()
+    };
+    assert_eq!(alice.issuer, carol.issuer);
+    assert_eq!(count(&alice.issuer, "/oauth/token"), 2);
+    assert!(count(&alice.issuer, "/oauth/revoke") > 0);
+    assert_eq!(count(&rita.issuer, "/oauth/token"), 0);
+
+    // With a whole store, the third session is imported as it was, and the first one is there.
+    std::fs::remove_file(&blocked).unwrap();
+    let (code, told) = import(&all[2..]);
+    assert_eq!((code, told), (Some(0), format!("The session of {} is stored.\n", rita.did)));
+    for account in [alice, rita] {
+        let who = ["com.atproto.server.getSession", "--account", &account.did];
+        let (code, told) = command.call(&there, &who);
+        assert!(code == Some(0) && told.contains(&account.did), "{told}");
+    }
+    let (code, told) = import(&all[1..2]);
+    assert!(code != Some(0) && told.contains(&carol.did), "{told}");
+}
+
+/// The folders of the accounts in a store of files, relative to its own folder.
+fn folders_of_records(store: &Path) -> Vec<PathBuf> {
+    let below = |folder: &Path| {
+        let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        entries.filter(|path| path.is_dir()).collect::<Vec<_>>()
+    };
+    // The segments of a key: all sessions, two digits, the account.
+    let kinds = below(&store.join("records"));
+    let accounts = kinds.iter().flat_map(|kind| below(kind)).flat_map(|digits| below(&digits));
+    accounts.map(|path| path.strip_prefix(store).unwrap().to_owned()).collect()
 }
 
 /// A session of this project in the form of another library.

@@ -39,6 +39,11 @@ fn a_denied_login_has_its_own_exit_code() {
     run(command::a_denied_login_has_its_own_exit_code);
 }
 
+#[test]
+fn a_server_without_loopback_clients_is_told_with_the_way_out() {
+    run_at(Habits::pegasus(), command::a_server_without_loopback_clients_is_told_with_the_way_out);
+}
+
 #[cfg(unix)]
 #[test]
 fn the_store_is_opened_before_anything_is_sent() {

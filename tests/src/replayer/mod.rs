@@ -27,7 +27,7 @@
 //!
 //! | step | meaning |
 //! |---|---|
-//! | `client [nonce=strict]  [fallback]` | configures the client; only as the first step |
+//! | `client [published]  [nonce=strict]  [fallback]` | configures the client, which is a loopback client or else has a published document; only as the first step |
 //! | `after <folder/file>` | plays another transcript first, in the blocking order |
 //! | `login <subject>  options…` | begins a login |
 //! | `callback <parameters or URL>` | finishes the login that was begun last |

@@ -41,6 +41,12 @@ impl Outcome {
         outcome.field("status", status.unwrap_or_else(|| "(none)".to_owned()));
         let retry_after = error.retry_after().map(|time| time.as_secs().to_string());
         outcome.field("retry_after", retry_after.unwrap_or_else(|| "(none)".to_owned()));
+        let loopback_rejected = match error {
+            Error::Refused(refusal) => refusal.loopback_rejected,
+            Error::Denied(denied) => denied.loopback_rejected,
+            _ => false,
+        };
+        outcome.field("loopback_rejected", loopback_rejected);
         if let Error::Denied(denied) = error {
             outcome.field("unverified", denied.unverified);
         }

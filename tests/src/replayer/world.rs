@@ -45,11 +45,13 @@ impl World {
     ///
     /// Panics if an option is unknown.
     pub fn new(options: &[String]) -> Self {
-        let mut builder = Client::loopback(Scopes::parse("atproto transition:generic").unwrap())
-            .redirect_path("/callback");
+        let scopes = || Scopes::parse("atproto transition:generic").unwrap();
+        let mut builder = Client::loopback(scopes()).redirect_path("/callback");
         for option in options {
             builder = match option.as_str() {
                 "nonce=strict" => builder.nonce_policy(NoncePolicy::Strict),
+                "published" => Client::web("https://app.client.dev/client.json", scopes())
+                    .redirect_uri("https://app.client.dev/callback"),
                 "fallback" => builder.resource_metadata_fallback(),
                 other => panic!("unknown option of the `client` line: {other}"),
             };

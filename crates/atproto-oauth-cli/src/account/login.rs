@@ -7,7 +7,7 @@ use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
-use atproto_oauth_core::{Binding, CallbackParams, Session, Subject};
+use atproto_oauth_core::{Binding, CallbackParams, Error, Session, Subject};
 use atproto_oauth_ureq::OAuthClient;
 use atproto_sansio::System;
 use clap::Args;
@@ -77,7 +77,7 @@ pub(crate) fn run(login: &Login) -> Result<(), Failure> {
     let name = subject.to_string();
     let begun = app
         .authorize_unbound(subject, |login| login.redirect_uri(redirect_uri.clone()))
-        .map_err(|error| network::explain(error, &login.network, &[&name]))?;
+        .map_err(|error| not_begun(error, login, &name))?;
 
     let arrivals = Arrivals::new();
     arrivals.handle_signals().map_err(|error| {
@@ -154,6 +154,16 @@ fn report(login: &Login, session: &Session, earlier: &Earlier) -> Result<(), Fai
         "scopes": session.scopes(),
     });
     login.format.print(&text, &json)
+}
+
+/// The failure of a login that was not begun, with the way out if the server rejects loopback clients.
+fn not_begun(error: Error, login: &Login, name: &str) -> Failure {
+    let rejected = matches!(&error, Error::Refused(refusal) if refusal.loopback_rejected);
+    let failure = network::explain(error, &login.network, &[name]);
+    match rejected {
+        true => failure.and("`atproto-oauth init --client-id URL` logs in with a published client"),
+        false => failure,
+    }
 }
 
 fn cannot_listen(why: impl Display) -> Failure {

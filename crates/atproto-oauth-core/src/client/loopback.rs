@@ -16,6 +16,11 @@ use crate::error::{ConfigError, Error};
 use crate::origin::shown;
 use crate::scope::Scopes;
 
+/// Whether `client_id` is that of a loopback client; any other is an https URL.
+pub(crate) fn is_loopback(client_id: &str) -> bool {
+    client_id.starts_with("http://")
+}
+
 /// Builds the `client_id`: `http://localhost?redirect_uri=…&scope=…`
 pub(crate) fn client_id(redirect_uris: &[RedirectUri], scopes: &Scopes) -> String {
     let mut query = Serializer::new(String::new());

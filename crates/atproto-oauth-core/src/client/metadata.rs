@@ -9,13 +9,14 @@ use serde_json::{Map, Value, json};
 
 use crate::client::config::Config;
 use crate::client::key::ClientKey;
+use crate::client::loopback;
 use crate::client::other_members;
 use crate::client::redirect_uri::ApplicationType;
 
 impl Config {
     /// Builds the document of [`Client::metadata`](crate::Client::metadata).
     pub(crate) fn metadata(&self) -> Option<String> {
-        if self.client_id.starts_with("http://") {
+        if loopback::is_loopback(&self.client_id) {
             return None;
         }
         let confidential = !self.keys.is_empty();

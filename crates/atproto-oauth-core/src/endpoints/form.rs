@@ -2,12 +2,14 @@
 
 use atproto_sansio::{Body, Fresh, How, Reach, SecretString, ToSign};
 use bytes::Bytes;
-use http::{Request, header};
+use http::{Request, Response, header};
 use url::Url;
 use url::form_urlencoded::Serializer;
 
 use crate::client::auth::ClientAuth;
-use crate::error::{Error, InputError};
+use crate::client::loopback;
+use crate::endpoints::refusal::Refusal;
+use crate::error::{EndpointName, Error, InputError};
 
 /// URL of an endpoint of an authorization server, and the client's authentication for it.
 #[derive(Clone, Debug)]
@@ -44,6 +46,19 @@ impl FormEndpoint {
             .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
             .body(Body::Bytes(Bytes::from(form.0.finish())))
             .map_err(|_| InputError::Request("the URL of the endpoint is not a URI").into())
+    }
+
+    /// The error of an error response, which the server may have sent because the client is a loopback client.
+    pub(crate) fn refused(
+        &self,
+        endpoint: EndpointName,
+        response: &Response<Bytes>,
+        secrets: &[&str],
+    ) -> Error {
+        let refusal = Refusal::of_response(endpoint, response, secrets);
+        let is_loopback = loopback::is_loopback(&self.auth.client_id);
+        let loopback_rejected = is_loopback && refusal.is_about_client();
+        Refusal { loopback_rejected, ..refusal }.into()
     }
 
     /// Limits of each request: ten seconds, and 64 KiB of response.

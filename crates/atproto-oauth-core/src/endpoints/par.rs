@@ -17,7 +17,6 @@ use serde::Deserialize;
 use url::Url;
 
 use crate::endpoints::form::FormEndpoint;
-use crate::endpoints::refusal::Refusal;
 use crate::error::{EndpointName, Error};
 use crate::json;
 
@@ -72,7 +71,7 @@ impl Endpoint for Par {
         if !matches!(response.status(), StatusCode::CREATED | StatusCode::OK) {
             let state = self.parameters.iter().filter(|(name, _)| name == "state");
             let secrets: Vec<_> = state.map(|(_, value)| value.as_str()).collect();
-            return Err(Refusal::of_response(endpoint, &response, &secrets).into());
+            return Err(self.endpoint.refused(endpoint, &response, &secrets));
         }
         let malformed = |what: String| Error::Malformed { endpoint, what };
         let Document { request_uri, expires_in } =

@@ -40,6 +40,11 @@ pub struct Refusal {
     /// Seconds by which the server's clock is ahead of the local clock (negative if it is behind), if
     /// the difference is more than five seconds. It may be the reason of the refusal.
     pub clock_offset: Option<i64>,
+    /// True if the server rejected the client itself, and it is a loopback client, whose `client_id` begins
+    /// with `http://localhost`. Servers need not support loopback clients (atproto OAuth, «Localhost Client
+    /// Development»): use [`Client::native`](crate::Client::native) or
+    /// [`Client::web`](crate::Client::web), whose metadata document is published.
+    pub loopback_rejected: bool,
     /// Time to wait before a retry, from the `Retry-After` header.
     pub retry_after: Option<Duration>,
 }
@@ -76,6 +81,7 @@ impl Refusal {
                 .map(shown),
             uri: text(|document| &document.error_uri).filter(|uri| is_web_page(uri, secrets)),
             clock_offset: response.extensions().get().map(|offset: &ClockOffset| offset.seconds()),
+            loopback_rejected: false,
             retry_after: retry_after(response.headers()),
         }
     }
@@ -102,10 +108,27 @@ impl Refusal {
 
     /// Whether the server rejected the client itself: its metadata, its key or its configuration.
     pub(crate) fn is_about_client(&self) -> bool {
-        matches!(
-            self.error.as_deref(),
-            Some("invalid_client" | "invalid_client_metadata" | "unauthorized_client")
-        )
+        self.error.as_deref().is_some_and(is_about_client)
+    }
+}
+
+/// Whether a server rejects the client itself with this error code.
+pub(crate) fn is_about_client(error: &str) -> bool {
+    matches!(
+        error,
+        "invalid_client" | "invalid_client_id" | "invalid_client_metadata" | "unauthorized_client"
+    )
+}
+
+/// Frequent cause for which a loopback client is rejected, in parentheses, for the end of the error text;
+/// otherwise an empty string.
+pub(crate) fn loopback_hint(loopback_rejected: bool) -> &'static str {
+    match loopback_rejected {
+        true => {
+            " (the server may not support loopback clients, whose client_id is http://localhost: use a \
+             client with a published metadata document, `Client::native` or `Client::web`)"
+        }
+        false => "",
     }
 }
 
@@ -177,6 +200,7 @@ pub(crate) fn clock(offset: Option<i64>) -> String {
 /// empty string.
 fn hint(refusal: &Refusal) -> &'static str {
     match refusal.error.as_deref() {
+        _ if refusal.loopback_rejected => loopback_hint(true),
         Some("invalid_client_metadata") => {
             " (the server could not fetch the client metadata, or does not accept it: it must be \
              served at exactly the client_id, as application/json, without a redirect, and not at \

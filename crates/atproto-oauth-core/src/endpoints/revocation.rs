@@ -15,7 +15,6 @@ use http::{Request, Response};
 use url::Url;
 
 use crate::endpoints::form::FormEndpoint;
-use crate::endpoints::refusal::Refusal;
 use crate::error::{EndpointName, Error};
 
 /// One revocation request.
@@ -53,7 +52,7 @@ impl Endpoint for RevocationRequest {
             return Ok(());
         }
         let secrets = [self.token.expose()];
-        Err(Refusal::of_response(EndpointName::Revocation, &response, &secrets).into())
+        Err(self.endpoint.refused(EndpointName::Revocation, &response, &secrets))
     }
 }
 

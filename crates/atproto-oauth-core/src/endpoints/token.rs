@@ -20,7 +20,6 @@ use serde_json::value::RawValue;
 use url::Url;
 
 use crate::endpoints::form::FormEndpoint;
-use crate::endpoints::refusal::Refusal;
 use crate::error::{EndpointName, Error};
 use crate::json::Members;
 use crate::scope::Scopes;
@@ -122,7 +121,7 @@ impl Endpoint for Token {
         let status = response.status();
         if !status.is_success() {
             let secrets = self.grant.secrets();
-            return Err(Refusal::of_response(EndpointName::Token, &response, &secrets).into());
+            return Err(self.endpoint.refused(EndpointName::Token, &response, &secrets));
         }
         let (members, problem) = Members::salvage(response.body());
         // A refresh token may survive an answer that can't be read, so the session is kept. A code is

@@ -3,6 +3,7 @@
 use atproto_identity::Did;
 use thiserror::Error;
 
+use crate::endpoints::refusal::loopback_hint;
 use crate::error::colon;
 use crate::login::prompt::ResponseMode;
 use crate::origin::Origin;
@@ -82,7 +83,8 @@ pub enum CallbackProblem {
 /// `error`, `description` and `uri` are untrusted text of the server. A user interface must escape
 /// them.
 #[derive(Clone, Debug, Error, Eq, PartialEq)]
-#[error("the authorization server answered {error}{}", colon(.description.as_deref()))]
+#[error("the authorization server answered {error}{}{}", colon(.description.as_deref()),
+    loopback_hint(*loopback_rejected))]
 #[non_exhaustive]
 pub struct Denied {
     /// The OAuth error code, such as `access_denied`.
@@ -91,6 +93,9 @@ pub struct Denied {
     pub description: Option<String>,
     /// The `error_uri`, a web page about the error; only an http or https URL.
     pub uri: Option<String>,
+    /// True if the server rejected the client itself, and it is a loopback client, which servers need not
+    /// support: use a client with a published metadata document.
+    pub loopback_rejected: bool,
     /// True if the callback has no `iss`, so that its sender is unknown (RFC 9207).
     pub unverified: bool,
 }

@@ -152,7 +152,7 @@ pub enum Error {
 #[non_exhaustive]
 pub enum ErrorKind {
     /// [`Error::Config`], or a server that rejects the client itself (`invalid_client`,
-    /// `invalid_client_metadata`, `unauthorized_client`): a mistake of the program or its operator.
+    /// `invalid_client_id`, `invalid_client_metadata`, `unauthorized_client`): a mistake of the program or its operator.
     Config,
     /// [`Error::Input`]: a mistake of the user or of the calling program.
     Input,

@@ -12,7 +12,8 @@ use atproto_sansio::{SecretString, UnixTime, printable};
 use url::Url;
 use url::form_urlencoded;
 
-use crate::endpoints::refusal::is_web_page;
+use crate::client::loopback::is_loopback;
+use crate::endpoints::refusal::{is_about_client, is_web_page};
 use crate::error::{AuthorityError, CallbackProblem, Denied, Error};
 use crate::login::pending::Pending;
 use crate::login::prompt::ResponseMode;
@@ -205,6 +206,7 @@ impl CallbackParams {
                 error: printable(error),
                 description: description.as_ref().map(printable),
                 uri: uri.as_ref().filter(|uri| is_web_page(uri, &[])).cloned(),
+                loopback_rejected: is_loopback(&pending.client_id) && is_about_client(error),
                 unverified: self.iss.is_none(),
             }
             .into()),

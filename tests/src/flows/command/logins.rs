@@ -182,6 +182,17 @@ fn break_files(folder: &Path) {
     }
 }
 
+/// Rule C-50: the message of a server without loopback clients names the verb for other clients.
+pub fn a_server_without_loopback_clients_is_told_with_the_way_out(command: &Command<'_>) {
+    let folder = tempfile::tempdir().unwrap();
+    let handle = command.stage.account("alice").handle;
+    let login = ["login", "--no-browser", &handle];
+    let (code, told) = command.run(&folder.path().join("sessions"), &login);
+    assert_eq!(code, Some(3), "{told}");
+    assert!(told.contains("may not support loopback clients"), "{told}");
+    assert!(told.contains("`atproto-oauth init --client-id URL`"), "{told}");
+}
+
 pub fn a_denied_login_has_its_own_exit_code(command: &Command<'_>) {
     let folder = tempfile::tempdir().unwrap();
     let session = folder.path().join("sessions");

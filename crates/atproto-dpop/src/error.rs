@@ -12,6 +12,10 @@ pub enum DpopError {
     Key(KeyError),
     /// A text is not the JWK of a P-256 key. The value names the rule that is violated.
     Jwk(String),
+    /// The private key is encrypted, and was read without a passphrase.
+    Encrypted,
+    /// The passphrase does not decrypt the private key.
+    Passphrase,
     /// A PEM text does not hold a P-256 private key. The value names its content.
     Pem(String),
     /// The request has no absolute `http` or `https` URL, so its proof can't have an `htu`.
@@ -32,6 +36,13 @@ impl fmt::Display for DpopError {
             Self::Jwk(what) => {
                 write!(f, "not the JWK of a P-256 key (RFC 7518 section 6.2): {what}")
             }
+            Self::Encrypted => f.write_str(
+                "the private key is encrypted; read it with its passphrase (`parse_with_passphrase`, feature \
+                 `encrypted-keys`), or decrypt it with `openssl pkey -in key.pem -out plain.pem`",
+            ),
+            Self::Passphrase => f.write_str(
+                "the passphrase does not decrypt the private key; correct the passphrase, or give its own key",
+            ),
             Self::Pem(what) => write!(f, "not a P-256 private key in PEM: {what}"),
             Self::Htu => f.write_str(
                 "a DPoP proof needs a request with an absolute http or https URL \

@@ -31,7 +31,8 @@ impl PrivateKey {
     /// # Errors
     ///
     /// [`DpopError::Pem`] or [`DpopError::Jwk`] if the text has another format, or if the key is
-    /// encrypted, public, not a P-256 key, or not for signatures with `ES256`.
+    /// public, not a P-256 key, or not for signatures with `ES256`. [`DpopError::Encrypted`] if the key
+    /// is encrypted.
     pub fn parse(text: &str) -> Result<Self, DpopError> {
         let text = text.trim_start_matches('\u{feff}').trim();
         if text.starts_with('{') {
@@ -43,21 +44,19 @@ impl PrivateKey {
     }
 
     fn from_pem(pem: &str) -> Result<Self, DpopError> {
-        // Other blocks, such as certificates or `EC PARAMETERS`, may be before and after the key.
-        let block = |label: &str| {
-            let (_, from) = pem.split_at(pem.find(&format!("-----BEGIN {label}-----"))?);
-            let end = format!("-----END {label}-----");
-            Some(from.find(&end).map_or(from, |at| from.split_at(at + end.len()).0))
-        };
         let refused = |what: &str| Err(DpopError::Pem(what.to_owned()));
-        if pem.contains("-----BEGIN ENCRYPTED") || pem.contains("Proc-Type: 4,ENCRYPTED") {
+        if pem.contains("Proc-Type: 4,ENCRYPTED") {
             return refused(
-                "it is encrypted; decrypt it first, with `openssl pkey -in key.pem -out plain.pem`",
+                "it is encrypted in a format of old versions of OpenSSL; convert it with \
+                 `openssl pkcs8 -topk8 -in key.pem -out new.pem`",
             );
         }
-        let (block, key) = if let Some(block) = block("PRIVATE KEY") {
+        if pem.contains("-----BEGIN ENCRYPTED") {
+            return Err(DpopError::Encrypted);
+        }
+        let (block, key) = if let Some(block) = block(pem, "PRIVATE KEY") {
             (block, p256::SecretKey::from_pkcs8_pem(block).ok())
-        } else if let Some(block) = block("EC PRIVATE KEY") {
+        } else if let Some(block) = block(pem, "EC PRIVATE KEY") {
             (block, p256::SecretKey::from_sec1_pem(block).ok())
         } else if pem.contains("-----BEGIN RSA PRIVATE KEY-----") {
             return refused(&format!("it is an RSA key; {MAKE_ONE}"));
@@ -69,10 +68,14 @@ impl PrivateKey {
             return refused("it is neither `PRIVATE KEY` (PKCS#8) nor `EC PRIVATE KEY` (SEC 1)");
         };
         let Some(key) = key else { return Err(DpopError::Pem(fault(block))) };
+        Ok(Self::of_p256(&key))
+    }
+
+    pub(crate) fn of_p256(key: &p256::SecretKey) -> Self {
         let mut bytes: [u8; 32] = key.to_bytes().into();
         let scalar = SecretKey::new(bytes);
         bytes.zeroize();
-        Ok(Self { scalar, kid: None })
+        Self { scalar, kid: None }
     }
 }
 
@@ -133,8 +136,16 @@ pub(crate) fn read_jwk(json: &str) -> Result<(Jwk, SecretKey, Option<String>), D
     Ok((public, scalar, jwk.kid))
 }
 
+/// The first block with this label. Other blocks, such as certificates or `EC PARAMETERS`, may be before and
+/// after it.
+pub(crate) fn block<'a>(pem: &'a str, label: &str) -> Option<&'a str> {
+    let (_, from) = pem.split_at(pem.find(&format!("-----BEGIN {label}-----"))?);
+    let end = format!("-----END {label}-----");
+    Some(from.find(&end).map_or(from, |at| from.split_at(at + end.len()).0))
+}
+
 /// Copy of `pem` in which each `\n` of two characters is a line break.
-fn with_line_breaks(pem: &str) -> Zeroizing<String> {
+pub(crate) fn with_line_breaks(pem: &str) -> Zeroizing<String> {
     // A string that grew would leave a copy of the key behind.
     let mut text = Zeroizing::new(String::with_capacity(pem.len() + 1));
     for line in pem.split("\\n") {
@@ -145,7 +156,7 @@ fn with_line_breaks(pem: &str) -> Zeroizing<String> {
 }
 
 /// The reason why a PEM block with the right label is not a P-256 key.
-fn fault(block: &str) -> String {
+pub(crate) fn fault(block: &str) -> String {
     let Ok((_, der)) = SecretDocument::from_pem(block) else {
         return if block.trim().contains('\n') {
             "it is malformed".to_owned()
@@ -153,7 +164,12 @@ fn fault(block: &str) -> String {
             "its line breaks are missing; write each as a line break, or as \\n".to_owned()
         };
     };
-    let has = |oid: &[u8]| der.as_bytes().windows(oid.len()).any(|window| window == oid);
+    kind(der.as_bytes())
+}
+
+/// The reason why a private key in DER is not a P-256 key.
+pub(crate) fn kind(der: &[u8]) -> String {
+    let has = |oid: &[u8]| der.windows(oid.len()).any(|window| window == oid);
     match KINDS.iter().find(|(oid, _)| has(oid)) {
         Some((_, kind)) => format!("it is {kind}, not of P-256; {MAKE_ONE}"),
         None if has(EC) && !has(P_256) => {

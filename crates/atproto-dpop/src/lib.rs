@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
 mod challenge;
+#[cfg(feature = "encrypted-keys")]
+mod encrypted;
 mod error;
 mod es256;
 mod export;

@@ -92,7 +92,29 @@ impl ClientKey {
     /// [`Error::Dpop`] if the text has another format, or if the key is encrypted, public, not a
     /// P-256 key, or a JWK for another algorithm or use than `ES256` signatures.
     pub fn parse(text: &str, keys: &dyn Keys) -> Result<Self, Error> {
-        let PrivateKey { scalar, kid, .. } = PrivateKey::parse(text)?;
+        Self::imported(PrivateKey::parse(text)?, keys)
+    }
+
+    /// Reads a private key like [`parse`](Self::parse), and also one that is encrypted with a passphrase: PEM
+    /// with `ENCRYPTED PRIVATE KEY`, as `openssl pkcs8 -topk8` writes it. The work for it is bounded, and may
+    /// take some seconds ([`PrivateKey::parse_with_passphrase`]).
+    ///
+    /// # Errors
+    ///
+    /// [`DpopError::Passphrase`](atproto_dpop::DpopError::Passphrase) as [`Error::Dpop`] if the passphrase is
+    /// wrong. [`Error::Dpop`] if the key is encrypted in another way, and for the reasons of
+    /// [`parse`](Self::parse).
+    #[cfg(feature = "encrypted-keys")]
+    pub fn parse_with_passphrase(
+        text: &str,
+        passphrase: &SecretString,
+        keys: &dyn Keys,
+    ) -> Result<Self, Error> {
+        Self::imported(PrivateKey::parse_with_passphrase(text, passphrase)?, keys)
+    }
+
+    fn imported(key: PrivateKey, keys: &dyn Keys) -> Result<Self, Error> {
+        let PrivateKey { scalar, kid, .. } = key;
         let key = Self::new(keys.import(&scalar).map_err(DpopError::from)?)?;
         Ok(match kid {
             Some(kid) => key.with_kid(kid),

@@ -13,6 +13,7 @@ use crate::account::sessions::Sessions;
 use crate::account::store::Place;
 use crate::account::upload::Upload;
 use crate::account::whoami::Whoami;
+use crate::client_key::KeyFile;
 use crate::documents::check_metadata::CheckMetadata;
 use crate::documents::generate_metadata::GenerateMetadata;
 use crate::documents::keygen::Keygen;
@@ -90,9 +91,8 @@ pub(crate) struct Common {
     #[command(flatten)]
     pub(crate) folder: Folder,
 
-    /// File with the private key of a confidential client, as PEM or JWK, for sessions of such a client
-    #[arg(long, env = "ATPROTO_OAUTH_CLIENT_KEY", value_name = "FILE")]
-    pub(crate) client_key: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) key: KeyFile,
 
     #[command(flatten)]
     pub(crate) network: Network,

@@ -1,14 +1,10 @@
 //! Clients by their `client_id`.
 
-use std::fs;
-use std::path::Path;
-
-use atproto_dpop::P256Keys;
-use atproto_oauth_core::{Client, ClientBuilder, ClientKey, Error, Scopes};
-use atproto_sansio::SecretString;
+use atproto_oauth_core::{Client, ClientBuilder, Error, Scopes};
 use url::Url;
 
 use crate::arguments::Network;
+use crate::client_key::KeyFile;
 use crate::failure::{CONFIGURATION, Failure};
 use crate::network::configure;
 
@@ -30,11 +26,11 @@ pub(crate) fn of_login(
 }
 
 /// Builds the client of a session that exists. A refresh sends neither scopes nor a redirect URI, so the
-/// root of the `client_id`'s origin stands for the redirect URI that a builder requires. `key` is the file
-/// of a confidential client's private key.
+/// root of the `client_id`'s origin stands for the redirect URI that a builder requires. `key` names the
+/// private key of a confidential client.
 pub(crate) fn of_session(
     client_id: &str,
-    key: Option<&Path>,
+    key: &KeyFile,
     network: &Network,
 ) -> Result<Client, Failure> {
     let mut root = Url::parse(client_id).map_err(|_| {
@@ -45,18 +41,14 @@ pub(crate) fn of_session(
     root.set_path("/");
     root.set_query(None);
     let scopes = Scopes::parse("atproto").map_err(|error| Error::Input(error.into()))?;
+    let key = if is_loopback(client_id) { None } else { key.read()? };
     match key {
-        Some(path) if !is_loopback(client_id) => {
-            let text = fs::read_to_string(path).map(SecretString::new);
-            let text = text.map_err(|error| Failure::file("the client's key", path, &error))?;
-            let key = ClientKey::parse(text.expose(), &P256Keys).map_err(|error| {
-                Failure::new(CONFIGURATION, format!("{}: {error}", path.display()))
-            })?;
+        Some(key) => {
             let builder = Client::web(client_id, scopes).redirect_uri(root).key(key);
             // A session that was begun before the client had a key goes on with it.
             Ok(configure(builder.upgrade_public_sessions(), network).build()?)
         }
-        _ => of_login(client_id, &root, scopes, network),
+        None => of_login(client_id, &root, scopes, network),
     }
 }
 
@@ -98,10 +90,13 @@ mod tests {
                 metadata.map(|json| serde_json::from_str(&json).unwrap());
             let found = metadata.as_ref().map(|json| json["application_type"].as_str().unwrap());
             assert_eq!(found, kind, "{client_id} {redirect_uri}");
-            assert_eq!(of_session(client_id, None, &network()).unwrap().client_id(), client_id);
+            assert_eq!(
+                of_session(client_id, &KeyFile::default(), &network()).unwrap().client_id(),
+                client_id
+            );
         }
         for client_id in ["http://localhost.client.dev/", "http://app.client.dev/c.json", "x"] {
-            assert!(of_session(client_id, None, &network()).is_err(), "{client_id}");
+            assert!(of_session(client_id, &KeyFile::default(), &network()).is_err(), "{client_id}");
         }
     }
 }

@@ -21,6 +21,7 @@ const NAMES: [&str; 9] = [
     "ca-certificate",
     "client-id",
     "client-key",
+    "client-key-passphrase",
     "nameserver",
     "plc-directory",
     "scope",

@@ -3,6 +3,7 @@
 mod account;
 mod arguments;
 mod client;
+mod client_key;
 mod config;
 mod demo;
 mod documents;

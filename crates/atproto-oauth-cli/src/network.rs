@@ -32,7 +32,7 @@ fn new_client(login: &Login) -> Result<Client, Failure> {
 
 /// Builds the client of a stored session, from the `client_id` of the session.
 pub(crate) fn client_of(session: &Session, common: &Common) -> Result<Client, Failure> {
-    client::of_session(session.client_id(), common.client_key.as_deref(), &common.network)
+    client::of_session(session.client_id(), &common.key, &common.network)
 }
 
 /// Sets the options of the network.

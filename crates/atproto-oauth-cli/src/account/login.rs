@@ -20,6 +20,7 @@ use crate::account::listener::Listener;
 use crate::account::paste::{self, Expected};
 use crate::account::store;
 use crate::arguments::{Common, Folder, Network};
+use crate::client_key::KeyFile;
 use crate::failure::{CONFIGURATION, DENIED, Failure, INTERRUPTED};
 use crate::network::{self, CALLBACK};
 use crate::output::Format;
@@ -138,7 +139,7 @@ fn finish(app: &OAuthClient, params: CallbackParams) -> Result<Arc<Session>, Fai
 /// Prints the result, after the earlier sessions are settled.
 fn report(login: &Login, session: &Session, earlier: &Earlier) -> Result<(), Failure> {
     let (folder, network) = (login.folder.clone(), login.network.clone());
-    earlier.settle(session, &Common { folder, client_key: None, network });
+    earlier.settle(session, &Common { folder, key: KeyFile::default(), network });
     let text = format!(
         "Logged in as {} ({}) at {}.\nThe session is stored in {}.\n",
         accounts::name(session),

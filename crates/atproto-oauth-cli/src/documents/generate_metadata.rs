@@ -6,6 +6,7 @@ use atproto_oauth_core::Client;
 use clap::Args;
 use serde_json::{Value, json};
 
+use crate::client_key::Passphrase;
 use crate::documents::{configuration, files};
 use crate::failure::{CONFIGURATION, Failure};
 use crate::output::Format;
@@ -22,6 +23,9 @@ pub(crate) struct GenerateMetadata {
     output: PathBuf,
 
     #[command(flatten)]
+    passphrase: Passphrase,
+
+    #[command(flatten)]
     form: Format,
 }
 
@@ -33,7 +37,8 @@ struct Document {
 }
 
 pub(crate) fn run(generate: &GenerateMetadata) -> Result<(), Failure> {
-    let client = configuration::client(&configuration_file(&generate.config)?)?;
+    let client =
+        configuration::client(&configuration_file(&generate.config)?, &generate.passphrase)?;
     let documents = documents(&client, &generate.output)?;
     files::replace(documents.iter().map(|document| (document.file.as_path(), &*document.text)))?;
 
@@ -97,7 +102,8 @@ Keys of the configuration:
   redirect_uri       URL, or list of URLs, to which the browser returns; the first is the default
   scope              scopes that the client may request, separated by spaces
   client_name        name that users see
-  private_key_path   file of the private key (`keygen` makes one); relative to the configuration
+  private_key_path   file of the private key (`keygen` makes one), which may be encrypted with a
+                     passphrase; relative to the configuration
   private_key_paths  further keys to publish, a list (optional)
   kind               confidential (the default), or public or native: a client without a key
   client_uri, logo_uri, tos_uri, policy_uri, jwks_uri

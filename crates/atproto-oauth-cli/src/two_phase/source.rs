@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 
 use crate::arguments::Network;
 use crate::client;
+use crate::client_key::KeyFile;
 use crate::failure::{CONFIGURATION, Failure, SESSION_OVER, USAGE};
 use crate::network;
 use crate::private_file::{Draft, PrivateFile};
@@ -63,7 +64,10 @@ pub(crate) fn renew(source: &Source) -> Result<Renewed, Failure> {
     let client_id = source.client_id.clone().map(SecretString::new).or_else(|| value(CLIENT_ID));
     let client_id = client_id.or_else(|| env::var(CLIENT_ID).ok().map(SecretString::new));
     let client_id = client_id.ok_or_else(|| missing(source, CLIENT_ID))?;
-    let app = network::stateless(client::of_session(client_id.expose(), None, network)?, network)?;
+    let app = network::stateless(
+        client::of_session(client_id.expose(), &KeyFile::default(), network)?,
+        network,
+    )?;
     // Before the token is spent, the new file exists.
     let place = match &kept {
         Some(kept) => Place::Back(Draft::create(FILE, &kept.path)?, kept),

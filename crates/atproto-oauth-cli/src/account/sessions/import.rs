@@ -1,6 +1,6 @@
 //! `sessions import`: stores sessions that this command, or another client library, has written.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -15,6 +15,7 @@ use crate::account::accounts;
 use crate::account::sessions::foreign;
 use crate::arguments::Common;
 use crate::client;
+use crate::client_key::read_passphrase;
 use crate::failure::{CONFIGURATION, Failure, USAGE};
 use crate::{network, output};
 
@@ -62,7 +63,7 @@ fn add_own(text: &SecretString, common: &Common) -> Result<(), Failure> {
 
 /// Makes sessions of those of another library. Each spends its refresh token, and is stored before the next.
 fn adopt_all(text: &SecretString, options: &Import) -> Result<(), Failure> {
-    let passphrase = options.passphrase.as_deref().map(passphrase).transpose()?;
+    let passphrase = options.passphrase.as_deref().map(read_passphrase).transpose()?;
     let text = foreign::decrypted(text, passphrase.as_ref())?;
     let all = Credentials::from_foreign(text.expose(), &P256Keys)
         .map_err(|error| Failure::new(CONFIGURATION, error.to_string()))?;
@@ -72,7 +73,7 @@ fn adopt_all(text: &SecretString, options: &Import) -> Result<(), Failure> {
             "the sessions of another library do not name their client: name it with --client-id";
         Failure::new(USAGE, message)
     })?;
-    let client = client::of_session(client_id, common.client_key.as_deref(), &common.network)?;
+    let client = client::of_session(client_id, &common.key, &common.network)?;
     let app = network::app(client.clone(), common)?;
     let adopting = network::stateless(client, &common.network)?;
     let mut result = Ok(());
@@ -138,12 +139,6 @@ fn fate(effect: SessionEffect) -> &'static str {
 
 fn stored(name: &str) -> Result<(), Failure> {
     output::write(format!("The session of {name} is stored.\n").as_bytes())
-}
-
-fn passphrase(path: &Path) -> Result<SecretString, Failure> {
-    let text = fs::read_to_string(path);
-    let text = text.map_err(|error| Failure::file("the passphrase", path, &error))?;
-    Ok(SecretString::new(text.trim_end_matches(['\r', '\n'])))
 }
 
 fn read(path: &Path) -> Result<SecretString, Failure> {

@@ -15,6 +15,7 @@ use atproto_oauth_core::{Client, ClientBuilder, ClientKey, Description, Error, S
 use atproto_sansio::{SecretString, SystemEntropy};
 use url::Url;
 
+use crate::client_key::Passphrase;
 use crate::documents::configuration::settings::Settings;
 use crate::failure::{CONFIGURATION, Failure};
 
@@ -30,9 +31,9 @@ enum Kind {
 }
 
 /// Reads the configuration, and builds its client. Fails with every problem of the configuration.
-pub(crate) fn client(file: &Path) -> Result<Client, Failure> {
+pub(crate) fn client(file: &Path, passphrase: &Passphrase) -> Result<Client, Failure> {
     let mut settings = Settings::read(file)?;
-    let client = build(&mut settings);
+    let client = build(&mut settings, passphrase);
     settings.report_unknown(&KEYS);
     settings.finish()?;
     // Without a problem, there is a client.
@@ -40,13 +41,13 @@ pub(crate) fn client(file: &Path) -> Result<Client, Failure> {
 }
 
 /// Builds the client; `None` if there is a problem.
-fn build(settings: &mut Settings) -> Option<Client> {
+fn build(settings: &mut Settings, passphrase: &Passphrase) -> Option<Client> {
     let kind = kind(settings);
     let id = client_id(settings);
     let redirect_uris = redirect_uris(settings, kind, id.as_deref());
     let scopes = scopes(settings);
     let description = description(settings, id.as_deref());
-    let keys = keys(settings, kind);
+    let keys = keys(settings, kind, passphrase);
     let jwks_uri = jwks_uri(settings, kind);
 
     let mut builder = kind?.client(&id?, scopes?).description(description);
@@ -210,7 +211,7 @@ fn jwks_uri(settings: &mut Settings, kind: Option<Kind>) -> Option<Url> {
 }
 
 /// The keys of a confidential client, `private_key_path` first.
-fn keys(settings: &mut Settings, kind: Option<Kind>) -> Vec<ClientKey> {
+fn keys(settings: &mut Settings, kind: Option<Kind>, passphrase: &Passphrase) -> Vec<ClientKey> {
     let first = settings.text("private_key_path");
     let others = settings.texts("private_key_paths");
     let is_without = ["private_key_path", "private_key_paths"]
@@ -231,7 +232,7 @@ fn keys(settings: &mut Settings, kind: Option<Kind>) -> Vec<ClientKey> {
     let paths = paths.chain(others.into_iter().map(|path| ("private_key_paths", path)));
     let mut keys: Vec<(String, ClientKey)> = Vec::new();
     for (name, path) in paths {
-        let Some(key) = key(settings, name, &path) else { continue };
+        let Some(key) = key(settings, name, &path, passphrase) else { continue };
         match keys.iter().find(|(_, known)| known.kid() == key.kid()) {
             Some((other, _)) => {
                 let problem =
@@ -260,7 +261,12 @@ fn has_no_key(settings: &mut Settings, kind: Option<Kind>, name: &str) -> bool {
 }
 
 /// Reads the private key in the file at `path`.
-fn key(settings: &mut Settings, name: &str, path: &str) -> Option<ClientKey> {
+fn key(
+    settings: &mut Settings,
+    name: &str,
+    path: &str,
+    passphrase: &Passphrase,
+) -> Option<ClientKey> {
     if path.contains("-----BEGIN") || path.trim_start().starts_with('{') {
         settings.problem(name, "it is a key; write the key into a file, and the file's path here");
         return None;
@@ -280,7 +286,7 @@ fn key(settings: &mut Settings, name: &str, path: &str) -> Option<ClientKey> {
             return None;
         }
     };
-    match ClientKey::parse(text.expose(), &P256Keys) {
+    match passphrase.parse(&text) {
         Ok(key) if key.kid().trim().is_empty() => {
             settings.problem(name, format!("{shown} has an empty kid; remove it from the JWK"));
             None

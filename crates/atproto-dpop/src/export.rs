@@ -60,7 +60,7 @@ mod tests {
     use atproto_sansio::{Entropy, Keys};
 
     use super::*;
-    use crate::es256::P256Keys;
+    use crate::curve::es256::P256Keys;
 
     struct Fixed(u8);
 

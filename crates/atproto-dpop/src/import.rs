@@ -8,8 +8,8 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use zeroize::{Zeroize, Zeroizing};
 
+use crate::curve::es256::P256Keys;
 use crate::error::DpopError;
-use crate::es256::P256Keys;
 use crate::jwk::{Jwk, decode_32};
 
 /// Private P-256 key read from a text, with its `kid` if the text has one.

@@ -9,8 +9,8 @@ use base64ct::{Base64UrlUnpadded, Encoding};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser::SerializeStruct};
 use sha2::{Digest, Sha256};
 
+use crate::curve::es256;
 use crate::error::DpopError;
-use crate::es256;
 
 /// Public P-256 key with the members `kty`, `crv`, `x` and `y`, never `d`.
 ///

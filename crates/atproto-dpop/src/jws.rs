@@ -96,7 +96,7 @@ mod tests {
     use atproto_sansio::{Keys, SecretKey};
 
     use super::*;
-    use crate::es256::{P256Keys, verify};
+    use crate::curve::es256::{P256Keys, verify};
     use crate::jwk::decode_32;
 
     #[test]

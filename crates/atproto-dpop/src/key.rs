@@ -12,8 +12,8 @@ use serde::ser::SerializeStruct;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 use zeroize::{Zeroize, Zeroizing};
 
+use crate::curve::es256::P256Keys;
 use crate::error::DpopError;
-use crate::es256::P256Keys;
 use crate::import::read_jwk;
 use crate::jwk::{Jwk, decode_32};
 use crate::jws::JwsHeader;

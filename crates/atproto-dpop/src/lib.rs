@@ -1,10 +1,10 @@
 #![doc = include_str!("../README.md")]
 
 mod challenge;
+mod curve;
 #[cfg(feature = "encrypted-keys")]
 mod encrypted;
 mod error;
-mod es256;
 mod export;
 mod import;
 mod jwk;
@@ -17,8 +17,8 @@ mod skew;
 mod token;
 
 pub use challenge::{Challenge, challenges};
+pub use curve::es256::{P256Keys, verify};
 pub use error::DpopError;
-pub use es256::{P256Keys, verify};
 pub use import::PrivateKey;
 pub use jwk::Jwk;
 pub use jws::{JwsHeader, Unsigned};

@@ -10,12 +10,15 @@ use atproto_sansio::KeyError;
 pub enum DpopError {
     /// The crypto backend can't import the key or can't sign with it.
     Key(KeyError),
-    /// A text is not the JWK of a P-256 key. The value names the rule that is violated.
+    /// A text is not the JWK of a usable key. The value names the rule that is violated.
     Jwk(String),
     /// The private key is encrypted, and was read without a passphrase.
     Encrypted,
     /// The passphrase does not decrypt the private key.
     Passphrase,
+    /// The JWK is of a secp256k1 key (`ES256K`), and this program is built without the feature
+    /// `es256k`. Enable the feature in this crate, or in the adapter.
+    Es256kDisabled,
     /// A PEM text does not hold a P-256 private key. The value names its content.
     Pem(String),
     /// The request has no absolute `http` or `https` URL, so its proof can't have an `htu`.
@@ -32,9 +35,9 @@ pub enum DpopError {
 impl fmt::Display for DpopError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Key(error) => write!(f, "the P-256 key can't be used: {error}"),
+            Self::Key(error) => write!(f, "the key can't be used: {error}"),
             Self::Jwk(what) => {
-                write!(f, "not the JWK of a P-256 key (RFC 7518 section 6.2): {what}")
+                write!(f, "not the JWK of a usable key (RFC 7518 section 6.2): {what}")
             }
             Self::Encrypted => f.write_str(
                 "the private key is encrypted; read it with its passphrase (`parse_with_passphrase`, feature \
@@ -42,6 +45,10 @@ impl fmt::Display for DpopError {
             ),
             Self::Passphrase => f.write_str(
                 "the passphrase does not decrypt the private key; correct the passphrase, or give its own key",
+            ),
+            Self::Es256kDisabled => f.write_str(
+                "the key is of secp256k1 (ES256K), which this program is built without: enable the \
+                 Cargo feature `es256k`",
             ),
             Self::Pem(what) => write!(f, "not a P-256 private key in PEM: {what}"),
             Self::Htu => f.write_str(

@@ -2,12 +2,13 @@
 //!
 //! RFC 5208, RFC 5915, RFC 7518 section 6.2.
 
-use atproto_sansio::{Keys, SecretKey, printable};
+use atproto_sansio::{SecretKey, printable};
 use p256::pkcs8::{DecodePrivateKey, SecretDocument};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use zeroize::{Zeroize, Zeroizing};
 
+use crate::curve::Curve;
 use crate::curve::es256::P256Keys;
 use crate::error::DpopError;
 use crate::jwk::{Jwk, decode_32};
@@ -36,10 +37,21 @@ impl PrivateKey {
     pub fn parse(text: &str) -> Result<Self, DpopError> {
         let text = text.trim_start_matches('\u{feff}').trim();
         if text.starts_with('{') {
-            let (_, scalar, kid) = read_jwk(text)?;
-            Ok(Self { scalar, kid })
+            Self::from_jwk(text)
         } else {
             Self::from_pem(with_line_breaks(text).trim())
+        }
+    }
+
+    /// A DPoP key may be of another curve, which servers need not accept from a client key.
+    fn from_jwk(json: &str) -> Result<Self, DpopError> {
+        match read_jwk(json) {
+            Ok((jwk, scalar, kid)) if jwk.curve() == Curve::P256 => Ok(Self { scalar, kid }),
+            Ok(_) | Err(DpopError::Es256kDisabled) => {
+                let what = "`crv` must be P-256, not secp256k1, which only a DPoP key may have";
+                Err(DpopError::Jwk(what.to_owned()))
+            }
+            Err(error) => Err(error),
         }
     }
 
@@ -82,7 +94,7 @@ impl PrivateKey {
 /// Reads a private JWK: its public part, its scalar and its `kid`.
 ///
 /// A `d` that is not the private key of `x` and `y` is an error, and so is a JWK that is not for
-/// signatures with `ES256`.
+/// signatures with the algorithm of its curve.
 pub(crate) fn read_jwk(json: &str) -> Result<(Jwk, SecretKey, Option<String>), DpopError> {
     /// Members of a JWK. `d` borrows from the JSON, so that no copy of the secret stays in memory.
     #[derive(Deserialize)]
@@ -116,8 +128,8 @@ pub(crate) fn read_jwk(json: &str) -> Result<(Jwk, SecretKey, Option<String>), D
     let Some(d) = jwk.d else {
         return refused("it has no `d`, so it is a public key; give the private key".to_owned());
     };
-    if let Some(alg) = jwk.alg.filter(|alg| alg != "ES256") {
-        return refused(format!("its `alg` must be ES256, not {}", printable(alg)));
+    if let Some(alg) = jwk.alg.filter(|alg| alg != public.alg()) {
+        return refused(format!("its `alg` must be {}, not {}", public.alg(), printable(alg)));
     }
     if let Some(other) = jwk.used_for.filter(|used_for| used_for != "sig") {
         return refused(format!("its `use` must be sig, not {}", printable(other)));
@@ -130,7 +142,7 @@ pub(crate) fn read_jwk(json: &str) -> Result<(Jwk, SecretKey, Option<String>), D
     };
     let scalar = SecretKey::new(bytes);
     bytes.zeroize();
-    if P256Keys.import(&scalar)?.public() != public.point() {
+    if public.curve().import(&scalar, &P256Keys)?.public() != public.point() {
         return refused("`d` is not the private key of `x` and `y`".to_owned());
     }
     Ok((public, scalar, jwk.kid))
@@ -197,6 +209,8 @@ const P_256: &[u8] = &[6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7];
 
 #[cfg(test)]
 mod tests {
+    use atproto_sansio::Keys;
+
     use super::*;
 
     // One P-256 key in three formats, and a P-384 key.

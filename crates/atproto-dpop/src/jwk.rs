@@ -1,46 +1,48 @@
-//! Public P-256 keys in JWK format, and their thumbprints.
+//! Public keys in JWK format, and their thumbprints.
 //!
-//! RFC 7517; RFC 7518 section 6.2; RFC 7638.
+//! RFC 7517; RFC 7518 section 6.2; RFC 7638; RFC 8812 section 3.1.
 
 use std::fmt;
 
-use atproto_sansio::printable;
 use base64ct::{Base64UrlUnpadded, Encoding};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser::SerializeStruct};
 use sha2::{Digest, Sha256};
 
-use crate::curve::es256;
+use crate::curve::Curve;
 use crate::error::DpopError;
 
-/// Public P-256 key with the members `kty`, `crv`, `x` and `y`, never `d`.
+/// Public key with the members `kty`, `crv`, `x` and `y`, never `d`: of P-256 or, with the feature
+/// `es256k`, of secp256k1.
 ///
 /// [`Jwk::new`] and `Deserialize` reject points that are not on the curve.
 #[derive(Clone, Copy, Eq, PartialEq)]
 pub struct Jwk {
+    curve: Curve,
     point: [u8; 64],
 }
 
 impl Jwk {
-    /// Creates the key with the public point `point`: `x` and `y`, 32 bytes each.
+    /// Creates the P-256 key with the public point `point`: `x` and `y`, 32 bytes each.
     ///
     /// # Errors
     ///
     /// [`DpopError::Jwk`] if the point is not on the P-256 curve.
     pub fn new(point: [u8; 64]) -> Result<Self, DpopError> {
-        if es256::is_on_curve(&point) {
-            Ok(Self { point })
+        Self::on_curve(Curve::P256, point)
+    }
+
+    fn on_curve(curve: Curve, point: [u8; 64]) -> Result<Self, DpopError> {
+        if curve.has_point(&point) {
+            Ok(Self { curve, point })
         } else {
-            Err(DpopError::Jwk("`x` and `y` are not a point on the curve".to_owned()))
+            let name = curve.name();
+            Err(DpopError::Jwk(format!("`x` and `y` are not a point on the curve {name}")))
         }
     }
 
     /// Creates the key from the members of a JWK, and checks that its point is on the curve.
     pub(crate) fn from_members(kty: &str, crv: &str, x: &str, y: &str) -> Result<Self, DpopError> {
-        if kty != "EC" || crv != "P-256" {
-            let (kty, crv) = (printable(kty), printable(crv));
-            let what = format!("`kty` must be EC and `crv` P-256, not {kty} and {crv}");
-            return Err(DpopError::Jwk(what));
-        }
+        let curve = Curve::of_members(kty, crv)?;
         let (Some(x), Some(y)) = (decode_32(x), decode_32(y)) else {
             let what = "`x` and `y` must be 32 bytes each, in base64url without padding";
             return Err(DpopError::Jwk(what.to_owned()));
@@ -48,12 +50,12 @@ impl Jwk {
         let mut point = [0; 64];
         point[..32].copy_from_slice(&x);
         point[32..].copy_from_slice(&y);
-        Self::new(point)
+        Self::on_curve(curve, point)
     }
 
-    /// Creates the key of a signer without checking its point, because a signer has a valid key.
+    /// Creates the P-256 key of a signer without checking its point, because a signer has a valid key.
     pub(crate) fn of_signer(point: &[u8; 64]) -> Self {
-        Self { point: *point }
+        Self { curve: Curve::P256, point: *point }
     }
 
     /// Public point: `x` and `y`, 32 bytes each.
@@ -61,11 +63,23 @@ impl Jwk {
         &self.point
     }
 
+    /// Algorithm of signatures by this key, the `alg` of a JOSE header: `ES256` or `ES256K`.
+    pub fn alg(&self) -> &'static str {
+        self.curve.alg()
+    }
+
+    /// Returns whether `signature` (`r` and `s`, 32 bytes each) is the signature of `message` by this
+    /// key, with its [`alg`](Self::alg).
+    pub fn verify(&self, message: &[u8], signature: &[u8; 64]) -> bool {
+        self.curve.verify(&self.point, message, signature)
+    }
+
     /// Returns the JWK as JSON with its members in alphabetical order and without white space,
     /// which is the input of the thumbprint (RFC 7638 section 3.3).
     pub fn to_json(&self) -> String {
         let [x, y] = self.coordinates();
-        format!(r#"{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}"#)
+        let crv = self.curve.name();
+        format!(r#"{{"crv":"{crv}","kty":"EC","x":"{x}","y":"{y}"}}"#)
     }
 
     /// Returns the SHA-256 thumbprint of the JWK in base64url (RFC 7638): the `jkt` of RFC 9449,
@@ -74,13 +88,17 @@ impl Jwk {
         Base64UrlUnpadded::encode_string(&Sha256::digest(self.to_json()))
     }
 
+    pub(crate) fn curve(&self) -> Curve {
+        self.curve
+    }
+
     pub(crate) fn coordinates(&self) -> [String; 2] {
         let (x, y) = self.point.split_at(32);
         [Base64UrlUnpadded::encode_string(x), Base64UrlUnpadded::encode_string(y)]
     }
 }
 
-/// Decodes a coordinate or a private scalar of P-256; `None` unless `text` is 32 bytes in
+/// Decodes a coordinate or a private scalar; `None` unless `text` is 32 bytes in
 /// base64url.
 pub(crate) fn decode_32(text: &str) -> Option<[u8; 32]> {
     let mut bytes = [0; 32];
@@ -93,7 +111,7 @@ impl Serialize for Jwk {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let [x, y] = self.coordinates();
         let mut jwk = serializer.serialize_struct("Jwk", 4)?;
-        jwk.serialize_field("crv", "P-256")?;
+        jwk.serialize_field("crv", self.curve.name())?;
         jwk.serialize_field("kty", "EC")?;
         jwk.serialize_field("x", &x)?;
         jwk.serialize_field("y", &y)?;

@@ -1,6 +1,7 @@
 //! DPoP keys, which sign DPoP proofs. A login generates a new key, and its session keeps the key.
 //!
-//! The public JWK and the JOSE header are encoded once per key. RFC 9449 section 4.2.
+//! The public JWK and the JOSE header are encoded once per key. RFC 9449 section 4.2; RFC 8812
+//! section 3.2.
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -19,8 +20,11 @@ use crate::jwk::{Jwk, decode_32};
 use crate::jws::JwsHeader;
 use crate::proof::Proof;
 
-/// P-256 key of one session, to which the tokens are bound. Clones share one key in memory. `Debug`
-/// shows the thumbprint only.
+/// Key of one session, to which the tokens are bound. Clones share one key in memory. `Debug` shows
+/// the thumbprint only.
+///
+/// A new key is of P-256 (`ES256`). With the feature `es256k`, a key of secp256k1 (`ES256K`) that
+/// another client has made can be read, so that its session goes on.
 #[derive(Clone)]
 pub struct DpopKey(Arc<Parts>);
 
@@ -37,33 +41,40 @@ impl DpopKey {
         Self::new(keys.generate(entropy))
     }
 
-    /// Wraps a key of a crypto backend. The public point of `signer` is not checked.
+    /// Wraps a P-256 key of a crypto backend. The public point of `signer` is not checked.
     pub fn new(signer: Arc<dyn Signer>) -> Self {
-        let jwk = Jwk::of_signer(signer.public());
+        Self::of(Jwk::of_signer(signer.public()), signer)
+    }
+
+    /// Wraps the signer whose public key is `jwk`.
+    fn of(jwk: Jwk, signer: Arc<dyn Signer>) -> Self {
         let header = JwsHeader::new(&format!(
-            r#"{{"typ":"dpop+jwt","alg":"ES256","jwk":{}}}"#,
+            r#"{{"typ":"dpop+jwt","alg":"{}","jwk":{}}}"#,
+            jwk.alg(),
             jwk.to_json()
         ));
         Self(Arc::new(Parts { thumbprint: jwk.thumbprint(), signer, jwk, header }))
     }
 
-    /// Reads a private JWK with `kty`, `crv`, `x`, `y` and `d` into the crypto backend `keys`.
+    /// Reads a private JWK with `kty`, `crv`, `x`, `y` and `d` into the crypto backend `keys`. With
+    /// the feature `es256k`, a key of secp256k1 is held by this crate instead.
     ///
     /// # Errors
     ///
-    /// Fails if `json` is not the private JWK of a P-256 key for `ES256`, or if `d` does not match
-    /// `x` and `y`.
+    /// Fails if `json` is not the private JWK of a P-256 key for `ES256`, or of a secp256k1 key for
+    /// `ES256K`, or if `d` does not match `x` and `y`. [`DpopError::Es256kDisabled`] for a key of
+    /// secp256k1 without the feature `es256k`.
     pub fn from_jwk(json: &str, keys: &dyn Keys) -> Result<Self, DpopError> {
         let (jwk, scalar, _) = read_jwk(json)?;
         Self::import(&jwk, &scalar, keys)
     }
 
     fn import(jwk: &Jwk, scalar: &SecretKey, keys: &dyn Keys) -> Result<Self, DpopError> {
-        let key = Self::new(keys.import(scalar)?);
-        if key.0.jwk != *jwk {
+        let signer = jwk.curve().import(scalar, keys)?;
+        if signer.public() != jwk.point() {
             return Err(DpopError::Jwk("`d` is not the private key of `x` and `y`".to_owned()));
         }
-        Ok(key)
+        Ok(Self::of(*jwk, signer))
     }
 
     /// Returns the private JWK; `None` if the crypto backend can't export the key.
@@ -72,9 +83,19 @@ impl DpopKey {
         let d = Zeroizing::new(Base64UrlUnpadded::encode_string(scalar.expose()));
         let [x, y] = self.0.jwk.coordinates();
         let d = d.as_str();
+        let crv = self.0.jwk.curve().name();
         // A string that grew would leave a copy of `d` behind.
-        let parts =
-            [r#"{"crv":"P-256","d":""#, d, r#"","kty":"EC","x":""#, &x, r#"","y":""#, &y, r#""}"#];
+        let parts = [
+            r#"{"crv":""#,
+            crv,
+            r#"","d":""#,
+            d,
+            r#"","kty":"EC","x":""#,
+            &x,
+            r#"","y":""#,
+            &y,
+            r#""}"#,
+        ];
         Some(SecretString::new(parts.concat()))
     }
 
@@ -114,7 +135,7 @@ impl Serialize for DpopKey {
         let d = Zeroizing::new(Base64UrlUnpadded::encode_string(scalar.expose()));
         let [x, y] = self.0.jwk.coordinates();
         let mut jwk = serializer.serialize_struct("DpopKey", 5)?;
-        jwk.serialize_field("crv", "P-256")?;
+        jwk.serialize_field("crv", self.0.jwk.curve().name())?;
         jwk.serialize_field("d", d.as_str())?;
         jwk.serialize_field("kty", "EC")?;
         jwk.serialize_field("x", &x)?;
@@ -124,8 +145,8 @@ impl Serialize for DpopKey {
 }
 
 impl<'de> Deserialize<'de> for DpopKey {
-    /// Reads a private JWK into a key of [`P256Keys`]. If `d` does not match `x` and `y`, the key can't
-    /// sign.
+    /// Reads a private JWK into a key of [`P256Keys`], or of secp256k1. If `d` does not match `x` and
+    /// `y`, the key can't sign.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
         struct Members {
@@ -143,19 +164,15 @@ impl<'de> Deserialize<'de> for DpopKey {
             decode_32(&d).ok_or_else(|| de::Error::custom("`d` must be 32 bytes in base64url"))?;
         let secret = SecretKey::new(scalar);
         scalar.zeroize();
-        Ok(Self::new(Arc::new(StoredKey {
-            public: *jwk.point(),
-            secret,
-            imported: OnceLock::new(),
-        })))
+        Ok(Self::of(jwk, Arc::new(StoredKey { jwk, secret, imported: OnceLock::new() })))
     }
 }
 
 /// A key that was read from a store, and is imported when it signs for the first time: most stored
 /// sessions are read without a signature, and an import costs as much as one.
 struct StoredKey {
-    /// The point as it was stored, which is on the curve.
-    public: [u8; 64],
+    /// The public key as it was stored, whose point is on its curve.
+    jwk: Jwk,
     secret: SecretKey,
     imported: OnceLock<Result<Arc<dyn Signer>, KeyError>>,
 }
@@ -163,8 +180,8 @@ struct StoredKey {
 impl StoredKey {
     fn signer(&self) -> Result<&dyn Signer, KeyError> {
         let import = || {
-            let signer = P256Keys.import(&self.secret)?;
-            match *signer.public() == self.public {
+            let signer = self.jwk.curve().import(&self.secret, &P256Keys)?;
+            match signer.public() == self.jwk.point() {
                 true => Ok(signer),
                 false => Err(KeyError("the stored `d` is not the private key of `x` and `y`")),
             }
@@ -175,7 +192,7 @@ impl StoredKey {
 
 impl Signer for StoredKey {
     fn public(&self) -> &[u8; 64] {
-        &self.public
+        self.jwk.point()
     }
 
     fn sign(&self, message: &[u8]) -> Result<[u8; 64], KeyError> {
@@ -234,6 +251,22 @@ mod tests {
         let stored: DpopKey = serde_json::from_str(&json).unwrap();
         let signature = stored.0.signer.sign(b"message").unwrap();
         assert!(crate::verify(key.jwk().point(), b"message", &signature));
+    }
+
+    #[cfg(not(feature = "es256k"))]
+    #[test]
+    fn without_the_feature_es256k_a_key_of_secp256k1_is_refused_with_the_way_out() {
+        let jwk = EXAMPLE.replace("P-256", "secp256k1");
+        let refused = DpopKey::from_jwk(&jwk, &P256Keys).unwrap_err();
+        assert_eq!(refused, DpopError::Es256kDisabled);
+        let stored = serde_json::from_str::<DpopKey>(&jwk).unwrap_err().to_string();
+        let public = serde_json::from_str::<Jwk>(&jwk).unwrap_err().to_string();
+        for told in [refused.to_string(), stored, public] {
+            assert!(told.contains("feature `es256k`") && !told.contains("jpsQ"), "{told}");
+        }
+        // No feature helps a client key.
+        let told = crate::PrivateKey::parse(&jwk).unwrap_err().to_string();
+        assert!(told.contains("must be P-256") && !told.contains("feature"), "{told}");
     }
 
     #[test]

@@ -93,7 +93,8 @@ pub trait Keys: Send + Sync {
     fn import(&self, scalar: &SecretKey) -> Result<Arc<dyn Signer>, KeyError>;
 }
 
-/// A P-256 key that signs with ECDSA and SHA-256 (`ES256`, RFC 7518 section 3.4).
+/// A key that signs with ECDSA and SHA-256: one of P-256 (`ES256`, RFC 7518 section 3.4), unless the
+/// type that holds the signer names another curve.
 pub trait Signer: Send + Sync {
     /// The public point as `x` and `y`, 32 bytes each.
     fn public(&self) -> &[u8; 64];

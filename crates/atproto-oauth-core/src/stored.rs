@@ -4,7 +4,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use atproto_dpop::AccessToken;
+use atproto_dpop::{AccessToken, DpopError};
 use atproto_sansio::{SecretString, UnixTime, json_text};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
@@ -31,15 +31,23 @@ pub(crate) fn from_json<T: DeserializeOwned, const N: u64>(
     let json = json_text(json.as_bytes()).map_err(|why| InputError::Stored { what, why })?;
 
     // The error text of serde_json is not used, because it quotes strings, which may be secrets.
-    let unreadable = |error: serde_json::Error| InputError::Stored {
-        what,
-        why: format!("it is malformed at line {}, column {}", error.line(), error.column()),
+    let unreadable = |error: serde_json::Error| match is_es256k_disabled(&error) {
+        true => InputError::Es256kDisabled { what },
+        false => InputError::Stored {
+            what,
+            why: format!("it is malformed at line {}, column {}", error.line(), error.column()),
+        },
     };
     let Versioned { version: Whole(version) } = serde_json::from_str(json).map_err(unreadable)?;
     if version != N {
         return Err(InputError::UnsupportedVersion { what, version });
     }
     serde_json::from_str(json).map_err(unreadable)
+}
+
+/// Whether the DPoP key was refused because of its curve. serde keeps only the text of the error.
+fn is_es256k_disabled(error: &serde_json::Error) -> bool {
+    error.is_data() && error.to_string().starts_with(&DpopError::Es256kDisabled.to_string())
 }
 
 /// Serializes a value for storage; fails if its private key can't be exported.

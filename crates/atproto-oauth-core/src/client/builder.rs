@@ -313,6 +313,9 @@ impl Published {
         let mut kids = BTreeSet::new();
         for key in self.keys.iter().chain(&self.retired_keys) {
             check_kid(key.kid(), &mut kids)?;
+            if key.jwk().alg() != "ES256" {
+                return Err(ConfigError::KeyCurve(printable(key.kid())));
+            }
             if self.revoked_kids.iter().any(|kid| kid == key.kid()) {
                 return Err(ConfigError::RevokedKey(printable(key.kid())));
             }
@@ -361,6 +364,21 @@ mod tests {
             let expected = Error::from(ConfigError::Misplaced(option));
             assert_eq!(error.to_string(), expected.to_string());
         }
+    }
+
+    #[cfg(feature = "es256k")]
+    #[test]
+    fn a_client_key_is_never_of_secp256k1() {
+        // Rule F-14; the generator of the curve is a valid public key.
+        let public = r#"{"kty":"EC","crv":"secp256k1",
+            "x":"eb5mfvncu6xVoGKVzocLBwKb_NstzijZWfKBWxb4F5g",
+            "y":"SDradyajxGVdpPv8DhEIqP0XtEimhVQZnEfQj_sQ1Lg"}"#;
+        let key = ClientKey::remote("safe", serde_json::from_str(public).unwrap()).with_kid("k1");
+        let client =
+            Client::web("https://app.client.dev/c.json", Scopes::parse("atproto").unwrap());
+        let client = client.redirect_uri("https://app.client.dev/callback").key(key);
+        let refused = client.build().map(drop).unwrap_err();
+        assert_eq!(refused, ConfigError::KeyCurve("k1".to_owned()).into());
     }
 
     #[test]

@@ -135,7 +135,8 @@ impl ClientKey {
     /// A key whose private part this process does not hold: in a hardware module, or at a signing
     /// service. `key_id` is the name of the key at that remote signer. Each signature is a
     /// [`Call::Sign`](atproto_sansio::Call::Sign) with this `key_id`, which the driver passes to
-    /// its remote signer.
+    /// its remote signer. [`ClientBuilder::build`](crate::ClientBuilder::build) rejects a `public` of
+    /// another curve than P-256.
     pub fn remote(key_id: impl Into<String>, public: Jwk) -> Self {
         let holder = Holder::Remote { key_id: key_id.into() };
         Self { kid: public.thumbprint(), jwk: public, holder }

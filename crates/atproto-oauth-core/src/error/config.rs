@@ -66,6 +66,10 @@ pub enum ConfigError {
     /// The `kid` named here belongs to a key of the client and is revoked, too. Remove the key.
     #[error("the key {0} is revoked: remove it from the keys of the client")]
     RevokedKey(String),
+    /// The key named here by its `kid` is not of P-256, so that some servers can't verify its
+    /// signatures. Make a P-256 key.
+    #[error("the key {0} is not of P-256, which all servers know: make a P-256 key")]
+    KeyCurve(String),
     /// All keys of the client are retired, so new sessions have none. Add one with
     /// [`ClientBuilder::key`](crate::ClientBuilder::key).
     #[error(

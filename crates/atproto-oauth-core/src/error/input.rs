@@ -97,6 +97,16 @@ pub enum InputError {
         /// The reason, without any part of the JSON, because the JSON contains secrets.
         why: String,
     },
+    /// The DPoP key of a stored session or pending login is of secp256k1 (`ES256K`), and the program is
+    /// built without the feature `es256k`. Nothing is wrong with the session: enable the feature.
+    #[error(
+        "the stored {what} has a DPoP key of secp256k1 (ES256K), which this program is built without: \
+         enable the Cargo feature `es256k`"
+    )]
+    Es256kDisabled {
+        /// `session` or `pending login`.
+        what: &'static str,
+    },
     /// The JSON of a stored session or pending login has a version that this version of the crate
     /// does not support. Upgrade the crate, or let the user log in again.
     #[error("the stored {what} has version {version}, which this release does not support")]

@@ -76,8 +76,9 @@ impl Pending {
     ///
     /// # Errors
     ///
-    /// [`InputError::Stored`] if the JSON is malformed, [`InputError::UnsupportedVersion`] if its
-    /// format version is another one. Neither error quotes the JSON.
+    /// [`InputError::Stored`] if the JSON is malformed; [`InputError::UnsupportedVersion`] if its
+    /// format version is another one; [`InputError::Es256kDisabled`] if its DPoP key needs the
+    /// feature `es256k`. No error quotes the JSON.
     pub fn from_json(json: &str) -> Result<Self, InputError> {
         stored::from_json::<_, 1>("pending login", json)
     }

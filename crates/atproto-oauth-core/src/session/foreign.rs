@@ -8,8 +8,9 @@
 //! | `jacquard-oauth` (Rust) | `account_did`, `host_url`, `dpop_data`, `token_set` |
 //! | `atproto-php` | `pds_url`, `dpop_private_key_pem` |
 //!
-//! A session is bound to its DPoP key, which must be of P-256. On Node, the TypeScript client makes keys of
-//! secp256k1 (ES256K) if the authorization server supports them. These sessions can't be read.
+//! A session is bound to its DPoP key. On Node, the TypeScript client makes keys of secp256k1 (`ES256K`) if the
+//! authorization server supports them. The feature `es256k` reads these sessions. Without it, they are refused
+//! with [`DpopError::Es256kDisabled`].
 
 use std::fmt;
 
@@ -185,6 +186,10 @@ fn named(did: Option<&Did>) -> &str {
 
 /// Imports a JWK or PEM.
 fn import(text: &str, keys: &dyn Keys) -> Result<DpopKey, DpopError> {
+    let text = text.trim_start_matches('\u{feff}').trim();
+    if text.starts_with('{') {
+        return DpopKey::from_jwk(text, keys);
+    }
     let PrivateKey { scalar, .. } = PrivateKey::parse(text)?;
     Ok(DpopKey::new(keys.import(&scalar)?))
 }
@@ -334,10 +339,44 @@ mod tests {
         }
         // A session whose key can't be used does not keep the others from being read.
         let mut broken = typescript();
-        broken["dpopJwk"]["crv"] = json!("secp256k1");
+        broken["dpopJwk"]["crv"] = json!("P-384");
         let all = json!([session, broken, others()[0]]).to_string();
         let all = Credentials::from_foreign(&all, &P256Keys).unwrap();
         assert_eq!(all.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, true]);
+    }
+
+    /// The session with a key of secp256k1, in the form of the TypeScript client.
+    fn with_secp256k1() -> Value {
+        let mut session = typescript();
+        // The generator of the curve is the public key of the private key one.
+        session["dpopJwk"] = json!({
+            "kty": "EC", "crv": "secp256k1",
+            "x": "eb5mfvncu6xVoGKVzocLBwKb_NstzijZWfKBWxb4F5g",
+            "y": "SDradyajxGVdpPv8DhEIqP0XtEimhVQZnEfQj_sQ1Lg",
+            "d": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE",
+        });
+        session
+    }
+
+    #[cfg(feature = "es256k")]
+    #[test]
+    fn a_session_with_the_preferred_key_of_the_typescript_client_is_read() {
+        let stored = with_secp256k1();
+        let read = one(&stored);
+        let written = read.dpop_key.to_jwk().unwrap();
+        assert_eq!(serde_json::from_str::<Value>(written.expose()).unwrap(), stored["dpopJwk"]);
+    }
+
+    #[cfg(not(feature = "es256k"))]
+    #[test]
+    fn without_the_feature_es256k_a_session_with_such_a_key_is_refused_with_the_way_out() {
+        let stored = json!([with_secp256k1(), typescript()]).to_string();
+        let read = Credentials::from_foreign(&stored, &P256Keys).unwrap();
+        let Err(ForeignError::Key { error, .. }) = &read[0] else { panic!("{:?}", read[0]) };
+        assert_eq!(*error, DpopError::Es256kDisabled);
+        let told = read[0].as_ref().unwrap_err().to_string();
+        assert!(told.contains("feature `es256k`") && !told.contains("AAAA"), "{told}");
+        assert!(read[1].is_ok());
     }
 
     #[test]

@@ -129,3 +129,59 @@ impl AsRef<[u8]> for Wiped {
         self.0.expose().as_bytes()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// A stored session whose DPoP key is of secp256k1: the public key is the generator of the curve.
+    fn with_secp256k1() -> Value {
+        json!({"version": 1, "session": {
+            "version": 1, "session_id": "s", "did": "did:plc:z72i7hdynmk6r22z27h6tvur",
+            "client_id": "http://localhost", "auth": {"method": "none"}, "issuer": "https://auth.example.com",
+            "pds": "https://pds.example.com", "scopes": "atproto", "access_token": "acc-1",
+            "refresh_token": "ref-1", "created_at": 1, "updated_at": 1, "last_verified_at": 1,
+            "dpop_key": {
+                "crv": "secp256k1", "kty": "EC",
+                "x": "eb5mfvncu6xVoGKVzocLBwKb_NstzijZWfKBWxb4F5g",
+                "y": "SDradyajxGVdpPv8DhEIqP0XtEimhVQZnEfQj_sQ1Lg",
+                "d": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE",
+            },
+        }})
+    }
+
+    fn read_json(json: &Value) -> Result<SessionRecord, InputError> {
+        let value = SecretBytes(Bytes::from(json.to_string()));
+        read("session record", &Record { value, version: RecordVersion(1), expires_at: None })
+    }
+
+    #[cfg(feature = "es256k")]
+    #[test]
+    fn a_key_of_secp256k1_is_stored_with_its_curve() {
+        let stored = with_secp256k1();
+        let written = read_json(&stored).unwrap().to_value().unwrap();
+        let written: Value = serde_json::from_slice(&written.0).unwrap();
+        assert_eq!(written["session"]["dpop_key"], stored["session"]["dpop_key"]);
+    }
+
+    #[cfg(not(feature = "es256k"))]
+    #[test]
+    fn without_the_feature_es256k_a_stored_key_of_secp256k1_is_an_error_of_its_own() {
+        // Rule K-09
+        let mut stored = with_secp256k1();
+        let error = read_json(&stored).map(drop).unwrap_err();
+        assert_eq!(error, InputError::Es256kDisabled { what: "session record" });
+        assert_eq!(
+            Session::from_json(&stored["session"].to_string()).map(drop),
+            Err(InputError::Es256kDisabled { what: "session" })
+        );
+        let told = error.to_string();
+        assert!(told.contains("feature `es256k`") && !told.contains("AAAA"), "{told}");
+        // A text of the record does not pass for this error.
+        stored["session"]["dpop_key"]["crv"] = error.to_string().into();
+        let error = read_json(&stored).map(drop).unwrap_err();
+        assert!(matches!(error, InputError::Stored { .. }), "{error:?}");
+    }
+}

@@ -3,36 +3,75 @@
 use std::sync::Arc;
 
 use atproto_dpop::{Jwk, P256Keys};
-use atproto_sansio::{Entropy, Keys, Signer, SystemEntropy};
+use atproto_sansio::{Entropy, KeyError, Keys, SecretKey, Signer, SystemEntropy};
 use base64ct::{Base64UrlUnpadded, Encoding};
+use k256::ecdsa::signature::Signer as _;
+use k256::ecdsa::{Signature, SigningKey};
 use serde_json::{Map, Value, json};
 
-/// A P-256 key of the client.
+/// A key of the client.
 #[derive(Clone)]
-pub(crate) struct Key(Arc<dyn Signer>);
+pub(crate) struct Key {
+    signer: Arc<dyn Signer>,
+    jwk: Jwk,
+}
 
 impl Key {
+    /// A new P-256 key.
     pub(crate) fn new() -> Self {
-        Self(P256Keys.generate(&mut SystemEntropy))
+        let signer = P256Keys.generate(&mut SystemEntropy);
+        Self { jwk: Jwk::new(*signer.public()).unwrap(), signer }
+    }
+
+    /// A new secp256k1 key, whose signatures have a high `s` if `is_high`, else a low one.
+    pub(crate) fn secp256k1(is_high: bool) -> Self {
+        let mut scalar = [0; 32];
+        SystemEntropy.fill(&mut scalar);
+        let key = SigningKey::from_slice(&scalar).unwrap();
+        let point = key.verifying_key().to_sec1_point(false);
+        let public: [u8; 64] = point.as_bytes()[1..].try_into().unwrap();
+        let [x, y] = [&public[..32], &public[32..]].map(Base64UrlUnpadded::encode_string);
+        let jwk = json!({"kty": "EC", "crv": "secp256k1", "x": x, "y": y});
+        let jwk = serde_json::from_value(jwk).unwrap();
+        Self { signer: Arc::new(Secp256k1 { key, public, is_high }), jwk }
     }
 
     pub(crate) fn public_jwk(&self) -> Value {
-        serde_json::from_str(&self.jwk().to_json()).unwrap()
+        serde_json::from_str(&self.jwk.to_json()).unwrap()
     }
 
     pub(crate) fn private_jwk(&self) -> Value {
         let mut jwk = self.public_jwk();
-        let scalar = self.0.export().unwrap();
+        let scalar = self.signer.export().unwrap();
         jwk["d"] = Base64UrlUnpadded::encode_string(scalar.expose()).into();
         jwk
     }
 
     pub(crate) fn thumbprint(&self) -> String {
-        self.jwk().thumbprint()
+        self.jwk.thumbprint()
+    }
+}
+
+struct Secp256k1 {
+    key: SigningKey,
+    public: [u8; 64],
+    is_high: bool,
+}
+
+impl Signer for Secp256k1 {
+    fn public(&self) -> &[u8; 64] {
+        &self.public
     }
 
-    fn jwk(&self) -> Jwk {
-        Jwk::new(*self.0.public()).unwrap()
+    fn sign(&self, message: &[u8]) -> Result<[u8; 64], KeyError> {
+        let low: Signature = self.key.sign(message);
+        let (r, s) = low.split_scalars();
+        let high = || Signature::from_scalars(r, -s).unwrap();
+        Ok(if self.is_high { high() } else { low }.to_bytes().into())
+    }
+
+    fn export(&self) -> Option<SecretKey> {
+        Some(SecretKey::new(self.key.to_bytes().into()))
     }
 }
 
@@ -47,7 +86,7 @@ pub(crate) struct Jwt {
 impl Jwt {
     /// Returns a DPoP proof without `nonce` and `ath` (RFC 9449 section 4.2).
     pub(crate) fn proof(key: &Key, method: &str, url: &str, now: u64) -> Self {
-        let header = json!({"typ": "dpop+jwt", "alg": "ES256", "jwk": key.public_jwk()});
+        let header = json!({"typ": "dpop+jwt", "alg": key.jwk.alg(), "jwk": key.public_jwk()});
         let claims = json!({"jti": random(), "htm": method, "htu": url, "iat": now});
         Self::new(header, claims, key)
     }
@@ -90,7 +129,7 @@ impl Jwt {
             Base64UrlUnpadded::encode_string(Value::from(part.clone()).to_string().as_bytes())
         };
         let signed = format!("{}.{}", encode(&self.header), encode(&self.claims));
-        let signature = self.key.0.sign(signed.as_bytes()).unwrap();
+        let signature = self.key.signer.sign(signed.as_bytes()).unwrap();
         format!("{signed}.{}", Base64UrlUnpadded::encode_string(&signature))
     }
 

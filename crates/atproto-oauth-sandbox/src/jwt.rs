@@ -1,6 +1,6 @@
 //! Parsing and signature checks of JSON Web Tokens (RFC 7519, RFC 7515 section 7.1).
 
-use atproto_dpop::verify;
+use atproto_dpop::Jwk;
 use base64ct::{Base64UrlUnpadded, Encoding};
 use serde_json::{Map, Value};
 
@@ -45,13 +45,13 @@ impl Jwt {
         }
     }
 
-    /// Whether `alg` is `ES256` and the signature is valid for the public key `point`. A JWS with
-    /// `crit` is rejected, because no critical extension is supported (RFC 7515 section 4.1.11).
-    pub(crate) fn is_signed_by(&self, point: &[u8; 64]) -> bool {
+    /// Whether `alg` is the algorithm of `key`, and the signature is valid for it. A JWS with `crit` is
+    /// rejected, because no critical extension is supported (RFC 7515 section 4.1.11).
+    pub(crate) fn is_signed_by(&self, key: &Jwk) -> bool {
         let Ok(signature) = <&[u8; 64]>::try_from(&self.signature[..]) else { return false };
-        self.header("alg") == Some("ES256")
+        self.header("alg") == Some(key.alg())
             && !self.header.contains_key("crit")
-            && verify(point, self.message.as_bytes(), signature)
+            && key.verify(self.message.as_bytes(), signature)
     }
 }
 

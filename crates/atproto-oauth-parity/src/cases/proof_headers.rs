@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::Case;
-use crate::flow::Client;
+use crate::flow::{Client, Login};
 use crate::jwt::Key;
 use crate::lab::Lab;
 
@@ -99,6 +99,37 @@ pub(super) const CASES: &[Case] = &[
         POST par 401 invalid_dpop_proof nonce DPoP (symmetric)
         POST par 401 invalid_dpop_proof nonce DPoP (not on the curve)
         POST par 401 invalid_dpop_proof nonce DPoP (no y)
+        ",
+    ),
+    Case::new(
+        "a DPoP key may be of secp256k1, and its signatures may have a low or a high s",
+        |lab| {
+            for is_high in [false, true] {
+                let key = Key::secp256k1(is_high);
+                let login = Login { key, ..Client::loopback().login() };
+                let code = login.code(lab, "alice");
+                let tokens = login.code_grant(lab, &code).send(lab);
+                login.get_session(lab, &tokens.text("access_token")).send(lab);
+                login.refresh_grant(lab, &tokens.text("refresh_token")).send(lab);
+                login.par(lab).jose("alg", "ES256").label("ES256").send(lab);
+                let another = Key::secp256k1(is_high).public_jwk();
+                login.par(lab).jose("jwk", another).label("another key").send(lab);
+            }
+            let login = Client::loopback().login();
+            login.par(lab).jose("alg", "ES256K").label("ES256K with P-256").send(lab);
+        },
+        "
+        POST token 200 - nonce
+        GET getSession 200 - nonce
+        POST token 200 - nonce
+        POST par 401 invalid_dpop_proof nonce DPoP (ES256)
+        POST par 401 invalid_dpop_proof nonce DPoP (another key)
+        POST token 200 - nonce
+        GET getSession 200 - nonce
+        POST token 200 - nonce
+        POST par 401 invalid_dpop_proof nonce DPoP (ES256)
+        POST par 401 invalid_dpop_proof nonce DPoP (another key)
+        POST par 401 invalid_dpop_proof nonce DPoP (ES256K with P-256)
         ",
     ),
     Case::new(

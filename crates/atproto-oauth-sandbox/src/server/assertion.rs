@@ -90,7 +90,7 @@ fn verify(
     let [key] = of_name[..] else {
         return Err(bad("The client must have exactly one key with the kid of its assertion"));
     };
-    if !jwt.is_signed_by(key.point()) {
+    if !jwt.is_signed_by(key) {
         return Err(bad("The client assertion is not signed by the key with its kid"));
     }
     if jwt.claim("iss") != Some(&client.id) || jwt.claim("sub") != Some(&client.id) {

@@ -40,8 +40,8 @@ fn usable(key: &Value) -> Option<(String, Jwk)> {
     let alg = key.get("alg").is_none_or(|value| value == "ES256");
     let operations = key.get("key_ops").and_then(Value::as_array);
     let verifies = operations.is_none_or(|all| all.iter().any(|operation| operation == "verify"));
-    let jwk = serde_json::from_value(key.clone()).ok()?;
-    (for_signatures && alg && verifies).then_some((kid, jwk))
+    let jwk: Jwk = serde_json::from_value(key.clone()).ok()?;
+    (for_signatures && alg && jwk.alg() == "ES256" && verifies).then_some((kid, jwk))
 }
 
 /// Checks that `key_ops` is a non-empty list of different operations of a public key (RFC 7517

@@ -52,7 +52,7 @@ pub(crate) fn server(sandbox: &Sandbox, at: ServerId) -> Value {
         "revocation_endpoint": format!("{issuer}/oauth/revoke"),
         "pushed_authorization_request_endpoint": format!("{issuer}/oauth/par"),
         "require_pushed_authorization_requests": true,
-        "dpop_signing_alg_values_supported": ["ES256"],
+        "dpop_signing_alg_values_supported": ["ES256", "ES256K"],
         "protected_resources": resources,
         "client_id_metadata_document_supported": true,
     })

@@ -119,10 +119,10 @@ fn signing_key(jwt: &Jwt, habits: &Habits) -> Result<Jwk, Refusal> {
         return Err(bad("The jwk of the DPoP proof is a private key"));
     }
     let jwk: Jwk = serde_json::from_value(jwk.clone())
-        .map_err(|_| bad("The jwk of the DPoP proof is not a key on P-256"))?;
-    match !habits.verifies_proofs || jwt.is_signed_by(jwk.point()) {
+        .map_err(|_| bad("The jwk of the DPoP proof is not a key on P-256 or secp256k1"))?;
+    match !habits.verifies_proofs || jwt.is_signed_by(&jwk) {
         true => Ok(jwk),
-        false => Err(bad("The DPoP proof is not signed by its jwk with ES256")),
+        false => Err(bad("The DPoP proof is not signed by its jwk with ES256 or ES256K")),
     }
 }
 

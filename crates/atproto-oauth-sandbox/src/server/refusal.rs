@@ -93,7 +93,7 @@ impl Refusal {
 
     fn challenged(&self, mut response: Response<Bytes>) -> Response<Bytes> {
         if self.challenge {
-            let mut value = format!(r#"DPoP algs="ES256", error="{}""#, self.error);
+            let mut value = format!(r#"DPoP algs="ES256 ES256K", error="{}""#, self.error);
             if !self.description.contains(['"', '\\']) {
                 value.push_str(&format!(r#", error_description="{}""#, self.description));
             }

@@ -5,7 +5,8 @@ use atproto_oauth_core::ClientKey;
 
 use crate::parsers::text;
 
-/// A key is read by all parsers alike, and its export is read as the same key.
+/// A key is read by all parsers alike, and its export is read as the same key. Only a DPoP key may be of
+/// secp256k1.
 pub(crate) fn key_import(data: &[u8]) -> bool {
     let text = text(data);
     let client = ClientKey::parse(&text, &P256Keys);
@@ -18,7 +19,8 @@ pub(crate) fn key_import(data: &[u8]) -> bool {
         let again: DpopKey = serde_json::from_str(&stored).expect("a stored key is read");
         assert_eq!(again.thumbprint(), key.thumbprint());
     }
-    let Ok(key) = client else { return false };
+    let Ok(key) = client else { return session.is_ok() };
+    assert_eq!(key.jwk().alg(), "ES256");
     assert!(PrivateKey::parse(&text).is_ok());
     if let Ok(session) = &session {
         assert_eq!(key.jwk(), session.jwk(), "both parsers read the same key");

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use atproto_oauth_sandbox::{Fault, Habits, NonceOnSuccess};
 use atproto_oauth_tests::flows::command::{self, Command};
-use atproto_oauth_tests::flows::{OnSockets, Sandboxed};
+use atproto_oauth_tests::flows::{OnSockets, Sandboxed, imported};
 
 fn run(flow: fn(&Command<'_>)) {
     run_at(Habits::reference(), flow);
@@ -68,6 +68,11 @@ fn an_import_ends_when_the_store_fails() {
 #[test]
 fn sessions_of_other_libraries_are_imported() {
     run(command::sessions_of_other_libraries_are_imported);
+}
+
+#[test]
+fn a_session_with_a_key_of_secp256k1_is_used() {
+    run(imported::a_session_with_a_key_of_secp256k1_is_used);
 }
 
 #[test]

@@ -2,12 +2,22 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::time::Duration;
 
-use serde_json::Value;
+use atproto_dpop::{Dpop, DpopKey, P256Keys};
+use atproto_oauth_core::{Client, Error};
+use atproto_sansio::{Answer, Body, Endpoint, Entropy, Fresh, How, Reach, SystemEntropy};
+use base64ct::{Base64UrlUnpadded, Encoding};
+use bytes::Bytes;
+use http::{Request, Response};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use url::Url;
+use url::form_urlencoded::Serializer;
 
 use crate::flows::command::Command;
 use crate::flows::two_phase::{Desk, WHO, values};
-use crate::flows::{Account, Seen};
+use crate::flows::{Account, CALLBACK, Plain, Seen, Stage, Transport};
 
 /// Imports the stored sessions of another client, in which `account` is logged in, and uses, refreshes
 /// and revokes the session.
@@ -34,36 +44,107 @@ pub fn a_session_of_another_client_is_used(
     let (code, told) = command.run(&sessions, &["sessions", "refresh"]);
     assert!(code == Some(0) && told.contains("valid for"), "{told}");
     let log = command.stage.log(&account.issuer);
-    let is_refresh = |seen: &Seen| seen.path == "/oauth/token" && seen.status == Some(200);
-    assert!(log.iter().any(is_refresh), "{log:?}");
+    let is_refresh = |seen: &&Seen| seen.path == "/oauth/token" && seen.status == Some(200);
+    let refresh = log.iter().find(is_refresh).unwrap_or_else(|| panic!("{log:?}"));
+    let json: Value = serde_json::from_str(stored).unwrap();
+    let curve = &json[&account.did]["dpopJwk"]["crv"];
+    let alg = if curve == "secp256k1" { "ES256K" } else { "ES256" };
+    let proof = refresh.proof.as_ref().unwrap();
+    assert_eq!((&proof.header["alg"], &proof.header["jwk"]["crv"]), (&alg.into(), curve));
+    assert!(refresh.proof_is_signed);
     is_theirs();
 
     let (code, told) = command.run(&sessions, &["sessions", "revoke"]);
     assert!(code == Some(0) && told.starts_with("Logged out of "), "{told}");
 }
 
-/// A session whose DPoP key is not of P-256 is refused before anything is sent. The message names the
-/// curve, and contains no secret.
-pub fn a_session_with_another_curve_is_refused(
-    command: &Command<'_>,
-    account: &Account,
-    stored: &str,
-    client_id: &str,
-) {
-    let folder = tempfile::tempdir().unwrap();
-    let (file, sessions) = (folder.path().join("stored.json"), folder.path().join("sessions"));
-    fs::write(&file, stored).unwrap();
-    command.stage.clear_log();
-    let import = ["sessions", "import", file.to_str().unwrap(), "--client-id", client_id];
-    let (code, told) = command.run(&sessions, &import);
-    assert!(code == Some(3) && told.contains("secp256k1"), "{code:?} {told}");
-    let json: Value = serde_json::from_str(stored).unwrap();
-    let session = &json[&account.did];
-    for secret in ["/tokenSet/refresh_token", "/tokenSet/access_token", "/dpopJwk/d"] {
-        assert!(!told.contains(session.pointer(secret).unwrap().as_str().unwrap()), "{told}");
+/// Logs in with a DPoP key of secp256k1, and uses the session as the stored one of another client.
+pub fn a_session_with_a_key_of_secp256k1_is_used(command: &Command<'_>) {
+    for name in ["alice", "rita"] {
+        let (account, client) = (command.stage.account(name), command.stage.loopback());
+        let stored = log_in_with_secp256k1(command.stage, &account, &client);
+        a_session_of_another_client_is_used(command, &account, &stored, client.client_id());
     }
-    let log = command.stage.log(&account.issuer);
-    assert!(log.iter().all(|seen| seen.path != "/oauth/token"), "{log:?}");
+}
+
+/// Returns the session in the form of the TypeScript client. New keys of this project are never of
+/// secp256k1, so that the requests of the login are made here.
+fn log_in_with_secp256k1(stage: &dyn Stage, account: &Account, client: &Client) -> String {
+    const JWK: &str = r#"{"crv":"secp256k1","d":"QpCidh42TKdwz5mE9ROHl8bbiZh0MoPXlgM-U0VHFf0","kty":"EC",
+        "x":"X5dTFWb4032MtqQziZtWcIcVBc9KSmb_UZyvRr80nlc","y":"fEftxO6IQSjds_Z75m9c88d4aP9SxJTH80b-trZRG1Q"}"#;
+    let mut random = [0; 32];
+    SystemEntropy.fill(&mut random);
+    let verifier = Base64UrlUnpadded::encode_string(&random);
+    let challenge = Base64UrlUnpadded::encode_string(&Sha256::digest(&verifier));
+    let key = DpopKey::from_jwk(JWK, &P256Keys).unwrap();
+    let issuer = &account.issuer;
+    let send = |path: &str, fields: &[(&str, &str)]| -> Value {
+        let mut form = Serializer::new(String::new());
+        form.append_pair("client_id", client.client_id()).extend_pairs(fields);
+        let form = Form { url: format!("{issuer}{path}"), fields: form.finish() };
+        let reply = Plain::new().run(Dpop::new(form, &key)).unwrap();
+        serde_json::from_slice(reply.output.body()).unwrap()
+    };
+    let pushed = send(
+        "/oauth/par",
+        &[
+            ("response_type", "code"),
+            ("redirect_uri", CALLBACK),
+            ("scope", "atproto transition:generic"),
+            ("state", "a-state-of-this-login"),
+            ("code_challenge", &challenge),
+            ("code_challenge_method", "S256"),
+        ],
+    );
+    let request = [
+        ("client_id", client.client_id()),
+        ("request_uri", pushed["request_uri"].as_str().unwrap()),
+    ];
+    let url = Url::parse_with_params(&format!("{issuer}/oauth/authorize"), request).unwrap();
+    let back: Url = stage.approve(&url, &account.handle).parse().unwrap();
+    let (_, code) = back.query_pairs().find(|(name, _)| name == "code").unwrap();
+    let tokens = send(
+        "/oauth/token",
+        &[
+            ("grant_type", "authorization_code"),
+            ("code", &code),
+            ("redirect_uri", CALLBACK),
+            ("code_verifier", &verifier),
+        ],
+    );
+    let jwk: Value = serde_json::from_str(JWK).unwrap();
+    let mut set = tokens.clone();
+    set["iss"] = issuer.as_str().into();
+    set["aud"] = account.pds.as_str().into();
+    json!({ &account.did: {"dpopJwk": jwk, "tokenSet": set} }).to_string()
+}
+
+/// A form that is posted to an authorization server.
+struct Form {
+    url: String,
+    fields: String,
+}
+
+impl Endpoint for Form {
+    type Output = Response<Bytes>;
+    type Error = Error;
+
+    fn request(&self, _: Fresh<'_>) -> Result<Request<Body>, Error> {
+        let request = Request::post(&self.url)
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(Body::Bytes(self.fields.clone().into()));
+        Ok(request.unwrap())
+    }
+
+    fn how(&self) -> How {
+        let (timeout, answer) = (Duration::from_secs(10), Answer::Buffered(64 * 1024));
+        let reach = Reach::Development;
+        How { timeout, answer, reach, start_by: None, least_time: Duration::ZERO }
+    }
+
+    fn response(&self, response: Response<Bytes>) -> Result<Response<Bytes>, Error> {
+        Ok(response)
+    }
 }
 
 /// Uses the lines `NAME=VALUE` that another client has printed as credentials in the environment.

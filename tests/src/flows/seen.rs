@@ -1,6 +1,6 @@
 //! A logged request, in the form that the reference network and the sandbox have in common.
 
-use atproto_dpop::{Jwk, verify};
+use atproto_dpop::Jwk;
 use base64ct::{Base64UrlUnpadded, Encoding};
 use serde_json::{Map, Value};
 
@@ -83,7 +83,7 @@ impl Jws {
         let jwk =
             jws.header.get("jwk").and_then(|jwk| serde_json::from_value::<Jwk>(jwk.clone()).ok());
         let is_signed = match (jwk, <[u8; 64]>::try_from(signature)) {
-            (Some(jwk), Ok(signature)) => verify(jwk.point(), message.as_bytes(), &signature),
+            (Some(jwk), Ok(signature)) => jwk.verify(message.as_bytes(), &signature),
             _ => false,
         };
         Some((jws, is_signed))

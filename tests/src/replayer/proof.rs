@@ -1,7 +1,7 @@
 //! Parses and verifies a DPoP proof like a strict server (RFC 9449 section 4.3; Rules E-01 to
 //! E-10).
 
-use atproto_dpop::{Jwk, verify};
+use atproto_dpop::Jwk;
 use base64ct::{Base64UrlUnpadded, Encoding};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
@@ -27,8 +27,7 @@ impl Proof {
         };
         let fields = object(header)?;
         let names: Vec<_> = fields.keys().map(String::as_str).collect();
-        if names != ["alg", "jwk", "typ"] || fields["alg"] != "ES256" || fields["typ"] != "dpop+jwt"
-        {
+        if names != ["alg", "jwk", "typ"] || fields["typ"] != "dpop+jwt" {
             return Err(format!("the proof's header is {fields:?}"));
         }
         let jwk = fields["jwk"].as_object().ok_or("the proof's jwk is not an object")?;
@@ -38,11 +37,14 @@ impl Proof {
         }
         let jwk: Jwk =
             serde_json::from_value(fields["jwk"].clone()).map_err(|error| error.to_string())?;
+        if fields["alg"] != jwk.alg() {
+            return Err(format!("the proof's header is {fields:?}"));
+        }
         let signed = format!("{header}.{payload}");
         let signature: [u8; 64] = decode(signature)?
             .try_into()
             .map_err(|_| "the proof's signature is not 64 bytes".to_owned())?;
-        if !verify(jwk.point(), signed.as_bytes(), &signature) {
+        if !jwk.verify(signed.as_bytes(), &signature) {
             return Err("the proof's signature does not match its jwk".to_owned());
         }
         let claims = object(payload)?;

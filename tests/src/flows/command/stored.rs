@@ -165,7 +165,7 @@ pub fn sessions_of_other_libraries_are_imported(command: &Command<'_>) {
         let own: Value = serde_json::from_str(exported.lines().next().unwrap()).unwrap();
         let mut foreign = foreign(&own, form);
         if form == 0 {
-            // A session with an unknown curve is told, and the others are imported all the same.
+            // A session whose key is not on its curve is told, and the others are imported all the same.
             let mut broken = foreign[&alice.did].clone();
             broken["dpopJwk"]["crv"] = "secp256k1".into();
             foreign["another"] = broken;

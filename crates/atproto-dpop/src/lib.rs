@@ -2,8 +2,6 @@
 
 mod challenge;
 mod curve;
-#[cfg(feature = "encrypted-keys")]
-mod encrypted;
 mod error;
 mod export;
 mod import;

@@ -2,6 +2,9 @@
 //!
 //! RFC 5208, RFC 5915, RFC 7518 section 6.2.
 
+#[cfg(feature = "encrypted-keys")]
+mod encrypted;
+
 use atproto_sansio::{SecretKey, printable};
 use p256::pkcs8::{DecodePrivateKey, SecretDocument};
 use serde::Deserialize;
@@ -83,7 +86,7 @@ impl PrivateKey {
         Ok(Self::of_p256(&key))
     }
 
-    pub(crate) fn of_p256(key: &p256::SecretKey) -> Self {
+    fn of_p256(key: &p256::SecretKey) -> Self {
         let mut bytes: [u8; 32] = key.to_bytes().into();
         let scalar = SecretKey::new(bytes);
         bytes.zeroize();
@@ -150,14 +153,14 @@ pub(crate) fn read_jwk(json: &str) -> Result<(Jwk, SecretKey, Option<String>), D
 
 /// The first block with this label. Other blocks, such as certificates or `EC PARAMETERS`, may be before and
 /// after it.
-pub(crate) fn block<'a>(pem: &'a str, label: &str) -> Option<&'a str> {
+fn block<'a>(pem: &'a str, label: &str) -> Option<&'a str> {
     let (_, from) = pem.split_at(pem.find(&format!("-----BEGIN {label}-----"))?);
     let end = format!("-----END {label}-----");
     Some(from.find(&end).map_or(from, |at| from.split_at(at + end.len()).0))
 }
 
 /// Copy of `pem` in which each `\n` of two characters is a line break.
-pub(crate) fn with_line_breaks(pem: &str) -> Zeroizing<String> {
+fn with_line_breaks(pem: &str) -> Zeroizing<String> {
     // A string that grew would leave a copy of the key behind.
     let mut text = Zeroizing::new(String::with_capacity(pem.len() + 1));
     for line in pem.split("\\n") {
@@ -168,7 +171,7 @@ pub(crate) fn with_line_breaks(pem: &str) -> Zeroizing<String> {
 }
 
 /// The reason why a PEM block with the right label is not a P-256 key.
-pub(crate) fn fault(block: &str) -> String {
+fn fault(block: &str) -> String {
     let Ok((_, der)) = SecretDocument::from_pem(block) else {
         return if block.trim().contains('\n') {
             "it is malformed".to_owned()
@@ -180,7 +183,7 @@ pub(crate) fn fault(block: &str) -> String {
 }
 
 /// The reason why a private key in DER is not a P-256 key.
-pub(crate) fn kind(der: &[u8]) -> String {
+fn kind(der: &[u8]) -> String {
     let has = |oid: &[u8]| der.windows(oid.len()).any(|window| window == oid);
     match KINDS.iter().find(|(oid, _)| has(oid)) {
         Some((_, kind)) => format!("it is {kind}, not of P-256; {MAKE_ONE}"),

@@ -103,29 +103,29 @@ mod tests {
     use pkcs8::pkcs5::pbes2::ScryptParams;
 
     use super::*;
-    use crate::es256::P256Keys;
+    use crate::curve::es256::P256Keys;
 
     // `tests/encrypted_keys/README.md` says how each file was made.
-    const DEFAULT: &str = include_str!("../tests/encrypted_keys/default.pem");
-    const SCRYPT: &str = include_str!("../tests/encrypted_keys/scrypt.pem");
-    const LEGACY: &str = include_str!("../tests/encrypted_keys/legacy.pem");
-    const EMPTY: &str = include_str!("../tests/encrypted_keys/empty_passphrase.pem");
-    const UTF8: &str = include_str!("../tests/encrypted_keys/utf8.pem");
+    const DEFAULT: &str = include_str!("../../tests/encrypted_keys/default.pem");
+    const SCRYPT: &str = include_str!("../../tests/encrypted_keys/scrypt.pem");
+    const LEGACY: &str = include_str!("../../tests/encrypted_keys/legacy.pem");
+    const EMPTY: &str = include_str!("../../tests/encrypted_keys/empty_passphrase.pem");
+    const UTF8: &str = include_str!("../../tests/encrypted_keys/utf8.pem");
     const OTHERS: [&str; 3] = [
-        include_str!("../tests/encrypted_keys/aes128_sha512.pem"),
-        include_str!("../tests/encrypted_keys/aes192_sha384.pem"),
-        include_str!("../tests/encrypted_keys/scrypt_parallel.pem"),
+        include_str!("../../tests/encrypted_keys/aes128_sha512.pem"),
+        include_str!("../../tests/encrypted_keys/aes192_sha384.pem"),
+        include_str!("../../tests/encrypted_keys/scrypt_parallel.pem"),
     ];
     const REFUSED: [(&str, &str); 5] = [
-        (include_str!("../tests/encrypted_keys/des3.pem"), "not with AES"),
-        (include_str!("../tests/encrypted_keys/sha1.pem"), "not with AES"),
-        (include_str!("../tests/encrypted_keys/pbes1.pem"), "not with AES"),
-        (include_str!("../tests/encrypted_keys/pbkdf2_costly.pem"), "out of bounds"),
+        (include_str!("../../tests/encrypted_keys/des3.pem"), "not with AES"),
+        (include_str!("../../tests/encrypted_keys/sha1.pem"), "not with AES"),
+        (include_str!("../../tests/encrypted_keys/pbes1.pem"), "not with AES"),
+        (include_str!("../../tests/encrypted_keys/pbkdf2_costly.pem"), "out of bounds"),
         (LEGACY, "`openssl pkcs8 -topk8 -in key.pem -out new.pem`"),
     ];
-    const P384: &str = include_str!("../tests/encrypted_keys/p384.pem");
+    const P384: &str = include_str!("../../tests/encrypted_keys/p384.pem");
     /// The key of all files but `p384.pem`.
-    const PLAIN: &str = include_str!("../tests/encrypted_keys/plain.pem");
+    const PLAIN: &str = include_str!("../../tests/encrypted_keys/plain.pem");
 
     const PASSPHRASE: &str = "correct-horse";
 

@@ -34,9 +34,9 @@ pub(crate) fn of_session(
     network: &Network,
 ) -> Result<Client, Failure> {
     let mut root = Url::parse(client_id).map_err(|_| {
-        let message =
-            format!("the client_id {client_id} is not a URL; set ATPROTO_OAUTH_CLIENT_ID");
-        Failure::new(CONFIGURATION, message)
+        let message = format!("the client_id {client_id} is not a URL");
+        let help = "give the client_id with --client-id, or set ATPROTO_OAUTH_CLIENT_ID";
+        Failure::new(CONFIGURATION, message, help)
     })?;
     root.set_path("/");
     root.set_query(None);

@@ -39,10 +39,10 @@ impl KeyFile {
         let Some(path) = &self.client_key else { return Ok(None) };
         let text = fs::read_to_string(path).map(SecretString::new);
         let text = text.map_err(|error| Failure::file("the client's key", path, &error))?;
-        let key = self
-            .passphrase
-            .parse(&text)
-            .map_err(|why| Failure::new(CONFIGURATION, format!("{}: {why}", path.display())))?;
+        let key = self.passphrase.parse(&text).map_err(|why| {
+            let help = "name the private key of the client, as PEM or JWK, with --client-key";
+            Failure::new(CONFIGURATION, format!("{}: {why}", path.display()), help)
+        })?;
         Ok(Some(key))
     }
 }
@@ -72,7 +72,10 @@ impl Passphrase {
         let Some(passphrase) = env::var_os(VARIABLE) else { return Ok(None) };
         match passphrase.into_string() {
             Ok(passphrase) => Ok(Some(SecretString::new(passphrase))),
-            Err(_) => Err(Failure::new(CONFIGURATION, format!("{VARIABLE} is not UTF-8"))),
+            Err(_) => {
+                let help = "give the passphrase in a file, with --client-key-passphrase";
+                Err(Failure::new(CONFIGURATION, format!("{VARIABLE} is not UTF-8"), help))
+            }
         }
     }
 }

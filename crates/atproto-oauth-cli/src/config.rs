@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
 use clap::builder::OsStr;
-use clap::{ArgAction, Command};
+use clap::{Arg, ArgAction, ArgMatches, Command};
 use toml::{Table, Value};
 
 use crate::failure::{CONFIGURATION, Failure};
@@ -16,7 +16,7 @@ use crate::failure::{CONFIGURATION, Failure};
 const VARIABLE: &str = "ATPROTO_OAUTH_CONFIG";
 
 /// Options that a file may set. The others are about one call, or weaken a check.
-const NAMES: [&str; 9] = [
+const NAMES: [&str; 10] = [
     "account",
     "ca-certificate",
     "client-id",
@@ -41,7 +41,8 @@ pub(crate) fn apply(command: Command) -> Result<Command, Failure> {
     };
     match fs::read_to_string(&path) {
         Ok(text) => with_defaults(command, &text).map_err(|why| {
-            Failure::new(CONFIGURATION, format!("the configuration file {}: {why}", path.display()))
+            let message = format!("the configuration file {}: {why}", path.display());
+            Failure::new(CONFIGURATION, message, mend())
         }),
         Err(error) if error.kind() == io::ErrorKind::NotFound && !is_named => Ok(command),
         Err(error) => Err(unread(&path, &error)),
@@ -50,7 +51,11 @@ pub(crate) fn apply(command: Command) -> Result<Command, Failure> {
 
 fn unread(path: &Path, error: &io::Error) -> Failure {
     let failure = Failure::file("the configuration file", path, error);
-    failure.and(&format!("mend it, or set {VARIABLE} to another file"))
+    failure.help(mend())
+}
+
+fn mend() -> String {
+    format!("mend it, or set {VARIABLE} to another file")
 }
 
 fn with_defaults(command: Command, text: &str) -> Result<Command, String> {
@@ -64,6 +69,15 @@ fn with_defaults(command: Command, text: &str) -> Result<Command, String> {
         }
         Ok(with_default(command, name, &texts(name, value)?))
     })
+}
+
+/// Whether the verb of `matches` has an option that a file may set.
+pub(crate) fn is_used(command: &Command, matches: &ArgMatches) -> bool {
+    let mut names = command.get_arguments().filter_map(Arg::get_long);
+    names.any(|name| NAMES.contains(&name))
+        || matches.subcommand().is_some_and(|(name, below)| {
+            command.find_subcommand(name).is_some_and(|verb| is_used(verb, below))
+        })
 }
 
 /// The texts of a value. A list sets an option that may be repeated.

@@ -1,21 +1,42 @@
-//! Error message and exit code of the command.
+//! The failure of the command: what has happened, what to do about it, and the exit code.
+//!
+//! On standard error it is two lines, `error: …` and `help: …`, or one line of JSON for a program.
 
 use std::fmt;
 use std::io;
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
+use anstyle::{AnsiColor, Style};
 use atproto_oauth_core::xrpc::XrpcError;
 use atproto_oauth_core::{
     CallbackError, Denied, Error, ErrorKind, FinishLoginError, InputError, RefreshError,
     SessionError, SessionsError,
 };
+use atproto_sansio::is_printable;
+use serde_json::{Value, json};
 
-/// Failure of the command: the message on stderr, and the exit code.
-#[derive(Debug)]
+use crate::{remedy, words};
+
+/// Failure of the command: the messages on stderr, and the exit code.
+#[derive(Clone, Debug)]
 pub(crate) struct Failure {
-    message: String,
+    kind: &'static str,
     code: u8,
+    message: String,
+    details: Vec<String>,
+    help: String,
+    answer: Answer,
+}
+
+/// The error response that a failure is about, if it is about one.
+#[derive(Clone, Debug, Default)]
+struct Answer {
+    status: Option<u16>,
+    /// Error code of OAuth, or error name of XRPC.
+    error: Option<String>,
+    retry_after: Option<Duration>,
 }
 
 pub(crate) const REFUSED: u8 = 1;
@@ -30,46 +51,200 @@ pub(crate) const SECURITY: u8 = 8;
 pub(crate) const INTERRUPTED: u8 = 130;
 
 impl Failure {
-    pub(crate) fn new(code: u8, message: impl Into<String>) -> Self {
-        Self { message: message.into(), code }
+    /// `message` says what has happened, and to which value; `help` what to do, in terms of the command.
+    pub(crate) fn new(code: u8, message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self {
+            kind: kind_of_code(code),
+            code,
+            message: words::of_command(&message.into()),
+            details: Vec::new(),
+            help: help.into(),
+            answer: Answer::default(),
+        }
     }
 
     /// Failure to read, write or lock a file; `what` names the file, for example `the session
     /// file`.
     pub(crate) fn file(what: &str, path: &Path, error: &io::Error) -> Self {
-        Self::new(CONFIGURATION, format!("can't access {what} {}: {error}", path.display()))
+        let help = match error.kind() {
+            io::ErrorKind::NotFound => "check the path; a missing folder has to be created first",
+            io::ErrorKind::PermissionDenied => "check the permissions of the file and its folder",
+            io::ErrorKind::AlreadyExists => "name another file",
+            io::ErrorKind::InvalidData => "name a file of text in UTF-8",
+            _ => "check the path, and the disk that it is on",
+        };
+        let message = format!("can't access {what} {}: {error}", path.display());
+        Self::new(CONFIGURATION, message, help)
     }
 
-    /// Adds a clause to the message.
+    /// Adds a fact to the message.
     pub(crate) fn and(mut self, clause: &str) -> Self {
         self.message.push_str("; ");
-        self.message.push_str(clause);
+        self.message.push_str(&words::of_command(clause));
+        self
+    }
+
+    /// Replaces the advice.
+    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = help.into();
+        self
+    }
+
+    /// Adds lines below the message, such as the problems of a file.
+    pub(crate) fn details(mut self, details: Vec<String>) -> Self {
+        self.details = details;
         self
     }
 
     pub(crate) fn exit_code(&self) -> ExitCode {
         ExitCode::from(self.code)
     }
+
+    /// Prints the two lines on standard error, with colours on a terminal.
+    pub(crate) fn print(&self) {
+        let mut text = labelled(ERROR, "error", &self.message);
+        for detail in &self.details {
+            text.push_str(&format!("  {}\n", escaped(detail)));
+        }
+        text.push_str(&labelled(HELP, "help", &self.help));
+        anstream::eprint!("{text}");
+    }
+
+    /// The failure for programs. All members are always there.
+    pub(crate) fn to_json(&self) -> Value {
+        json!({
+            "kind": self.kind,
+            "code": self.code,
+            "message": escaped(&self.message),
+            "details": self.details.iter().map(|detail| escaped(detail)).collect::<Vec<_>>(),
+            "help": escaped(&self.help),
+            "status": self.answer.status,
+            "server_error": self.answer.error,
+            "retry_after": self.answer.retry_after.map(|time| time.as_secs()),
+        })
+    }
+
+    /// Prints one line of JSON on standard error.
+    pub(crate) fn print_json(&self) {
+        eprintln!("{}", json!({ "error": self.to_json() }));
+    }
+
+    /// A failure of the library; `text` tells more than the text of `error`.
+    fn of_library(error: &Error, text: &str) -> Self {
+        Self {
+            kind: kind(error.kind()),
+            answer: Answer {
+                status: error.http_status().map(|status| status.as_u16()),
+                error: error.oauth_error_code().map(str::to_owned).or_else(|| match error {
+                    Error::Xrpc(error) => error.error.clone(),
+                    _ => None,
+                }),
+                retry_after: error.retry_after(),
+            },
+            ..Self::new(code(error), text, remedy::of(error))
+        }
+    }
+}
+
+fn code(error: &Error) -> u8 {
+    match error.kind() {
+        _ if error.is_security() => SECURITY,
+        _ if matches!(error, Error::Xrpc(_)) => REFUSED,
+        _ if matches!(error, Error::Denied(Denied { .. })) => DENIED,
+        _ if error.is_retryable() => NETWORK,
+        _ if error.http_status().is_some_and(|status| status.is_server_error()) => NETWORK,
+        _ if matches!(error, Error::Session(SessionError::NotSaved(_))) => CONFIGURATION,
+        ErrorKind::Config | ErrorKind::Store => CONFIGURATION,
+        ErrorKind::Input => USAGE,
+        ErrorKind::Identity | ErrorKind::Discovery => NOT_FOUND,
+        ErrorKind::Authorization | ErrorKind::Token | ErrorKind::Dpop => DENIED,
+        ErrorKind::Session => SESSION_OVER,
+        ErrorKind::Policy => SECURITY,
+        ErrorKind::Resource => REFUSED,
+        _ => NETWORK,
+    }
+}
+
+/// Name of a kind in JSON.
+fn kind(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::Config => "config",
+        ErrorKind::Input => "input",
+        ErrorKind::Identity => "identity",
+        ErrorKind::Discovery => "discovery",
+        ErrorKind::Network => "network",
+        ErrorKind::Policy => "policy",
+        ErrorKind::Authorization => "authorization",
+        ErrorKind::Token => "token",
+        ErrorKind::Dpop => "dpop",
+        ErrorKind::Session => "session",
+        ErrorKind::Resource => "resource",
+        ErrorKind::Store => "store",
+        _ => "other",
+    }
+}
+
+/// Kind of a failure of the command itself. `check` and `interrupted` are no kinds of the library.
+fn kind_of_code(code: u8) -> &'static str {
+    match code {
+        REFUSED => "check",
+        USAGE => kind(ErrorKind::Input),
+        CONFIGURATION => kind(ErrorKind::Config),
+        NOT_FOUND => kind(ErrorKind::Identity),
+        DENIED => kind(ErrorKind::Authorization),
+        SESSION_OVER => kind(ErrorKind::Session),
+        NETWORK => kind(ErrorKind::Network),
+        SECURITY => kind(ErrorKind::Policy),
+        INTERRUPTED => "interrupted",
+        _ => "other",
+    }
+}
+
+const ERROR: Style = AnsiColor::Red.on_default().bold();
+const HELP: Style = AnsiColor::Cyan.on_default().bold();
+
+fn labelled(style: Style, label: &str, text: &str) -> String {
+    format!("{style}{label}:{style:#} {}\n", escaped(text))
+}
+
+/// The text on one line. Characters that could move the cursor of a terminal, or hide words, are
+/// escaped.
+fn escaped(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for char in text.chars() {
+        match is_printable(char) {
+            true => line.push(char),
+            false => line.extend(char.escape_default()),
+        }
+    }
+    line
+}
+
+/// A mistake in the arguments, which clap has found.
+impl From<clap::Error> for Failure {
+    fn from(error: clap::Error) -> Self {
+        let text = error.render().to_string();
+        let (mut message, mut help) = (String::new(), Vec::new());
+        for paragraph in text.split("\n\n") {
+            // A paragraph is one line for us, and its first word says what it is.
+            let line = paragraph.split_whitespace().collect::<Vec<_>>().join(" ");
+            if let Some(error) = line.strip_prefix("error: ") {
+                message = error.to_owned();
+            } else if let Some(usage) = line.strip_prefix("Usage: ") {
+                help.push(format!("the usage is `{usage}`"));
+            } else if let Some(tip) = line.strip_prefix("tip: ") {
+                help.push(tip.replace(" tip: ", "; "));
+            } else if let Some(more) = line.strip_prefix("For more information, try ") {
+                help.push(format!("more is in {}", more.trim_end_matches('.')));
+            }
+        }
+        Self::new(USAGE, message, help.join("; "))
+    }
 }
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        let code = match error.kind() {
-            _ if error.is_security() => SECURITY,
-            _ if matches!(error, Error::Denied(Denied { .. })) => DENIED,
-            _ if error.is_retryable() => NETWORK,
-            _ if error.http_status().is_some_and(|status| status.is_server_error()) => NETWORK,
-            _ if matches!(error, Error::Session(SessionError::NotSaved(_))) => CONFIGURATION,
-            ErrorKind::Config | ErrorKind::Store => CONFIGURATION,
-            ErrorKind::Input => USAGE,
-            ErrorKind::Identity | ErrorKind::Discovery => NOT_FOUND,
-            ErrorKind::Authorization | ErrorKind::Token | ErrorKind::Dpop => DENIED,
-            ErrorKind::Session => SESSION_OVER,
-            ErrorKind::Policy => SECURITY,
-            ErrorKind::Resource => REFUSED,
-            _ => NETWORK,
-        };
-        Self::new(code, error.to_string())
+        Self::of_library(&error, &error.to_string())
     }
 }
 
@@ -82,22 +257,19 @@ impl From<InputError> for Failure {
 impl From<FinishLoginError> for Failure {
     fn from(error: FinishLoginError) -> Self {
         // Its text says, too, whether tokens that had to be revoked were revoked.
-        let message = error.to_string();
-        Self { message, ..error.error.into() }
+        Self::of_library(&error.error, &error.to_string())
     }
 }
 
 impl From<CallbackError> for Failure {
     fn from(error: CallbackError) -> Self {
-        let message = error.to_string();
-        Self { message, ..error.error.into() }
+        Self::of_library(&error.error, &error.to_string())
     }
 }
 
 impl From<RefreshError> for Failure {
     fn from(error: RefreshError) -> Self {
-        let message = error.to_string();
-        Self { message, ..error.error.into() }
+        Self::of_library(&error.error, &error.to_string())
     }
 }
 
@@ -109,12 +281,13 @@ impl From<SessionsError> for Failure {
 
 impl From<XrpcError> for Failure {
     fn from(error: XrpcError) -> Self {
-        Self::new(REFUSED, error.to_string())
+        Error::from(error).into()
     }
 }
 
+/// The message alone, for texts that tell it together with others.
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
+        f.write_str(&escaped(&self.message))
     }
 }

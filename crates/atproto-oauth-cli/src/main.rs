@@ -13,12 +13,16 @@ mod method;
 mod network;
 mod output;
 mod private_file;
+mod remedy;
 mod sandbox;
 mod servers;
 mod two_phase;
+mod words;
 
+use std::env;
 use std::process::ExitCode;
 
+use clap::error::ErrorKind as ClapError;
 use clap::{CommandFactory, FromArgMatches};
 
 use crate::account::{call, login, logout, sessions, upload, whoami};
@@ -29,13 +33,20 @@ use crate::servers::{check_server, doctor};
 use crate::two_phase::{complete, credentials, init, templates};
 
 fn main() -> ExitCode {
-    let arguments = match config::apply(Arguments::command()) {
-        Ok(command) => {
-            Arguments::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            match output::is_json_wanted(env::args_os()) {
+                true => failure.print_json(),
+                false => failure.print(),
+            }
+            failure.exit_code()
         }
-        Err(failure) => return fail(&failure),
-    };
-    let result = match &arguments.command {
+    }
+}
+
+fn run() -> Result<(), Failure> {
+    match &parse()?.command {
         Command::Login(options) => login::run(options),
         Command::Call(options) => call::run(options),
         Command::Logout(options) => logout::run(options),
@@ -57,14 +68,29 @@ fn main() -> ExitCode {
         Command::GenerateMetadata(options) => generate_metadata::run(options),
         Command::Demo => demo::run(),
         Command::Sandbox(options) => sandbox::run(options),
-    };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => fail(&failure),
     }
 }
 
-fn fail(failure: &Failure) -> ExitCode {
-    eprintln!("error: {failure}");
-    failure.exit_code()
+/// Parses the arguments, with the values of the configuration file as defaults. A file that can't be
+/// used is an error of the verbs that would use it, so that help is printed all the same.
+fn parse() -> Result<Arguments, Failure> {
+    let (mut command, broken) = match config::apply(Arguments::command()) {
+        Ok(command) => (command, None),
+        Err(failure) => (Arguments::command(), Some(failure)),
+    };
+    let matches = match (command.try_get_matches_from_mut(env::args_os()), broken) {
+        (Ok(matches), Some(failure)) if config::is_used(&command, &matches) => return Err(failure),
+        (Ok(matches), _) => matches,
+        // The file may have the option that is missing.
+        (Err(error), Some(failure)) if error.kind() == ClapError::MissingRequiredArgument => {
+            return Err(failure);
+        }
+        (Err(error), _) => match error.kind() {
+            ClapError::DisplayHelp
+            | ClapError::DisplayHelpOnMissingArgumentOrSubcommand
+            | ClapError::DisplayVersion => error.exit(),
+            _ => return Err(error.into()),
+        },
+    };
+    Ok(Arguments::from_arg_matches(&matches)?)
 }

@@ -26,7 +26,10 @@ pub(crate) fn man() -> Result<(), Failure> {
     let mut page = Vec::new();
     let mut command = Arguments::command();
     command.build();
-    let failed = |error| Failure::new(CONFIGURATION, format!("can't write the manual: {error}"));
+    let failed = |error| {
+        let message = format!("can't write the manual: {error}");
+        Failure::new(CONFIGURATION, message, "--help of each verb has the same texts")
+    };
     clap_mangen::Man::new(command.clone()).render(&mut page).map_err(failed)?;
     for verb in command.get_subcommands().filter(|verb| verb.get_name() != "help") {
         section(verb, &mut page).map_err(failed)?;

@@ -77,7 +77,8 @@ fn body(data: &str, content_type: &str) -> Result<Vec<u8>, Failure> {
             let mut bytes = Vec::new();
             let read = io::stdin().lock().read_to_end(&mut bytes);
             read.map_err(|error| {
-                Failure::new(CONFIGURATION, format!("can't read standard input: {error}"))
+                let help = "write --data @FILE for the contents of a file";
+                Failure::new(CONFIGURATION, format!("can't read standard input: {error}"), help)
             })?;
             (bytes, "standard input".to_owned())
         }
@@ -91,8 +92,8 @@ fn body(data: &str, content_type: &str) -> Result<Vec<u8>, Failure> {
     match serde_json::from_slice::<Value>(&bytes) {
         Err(error) if content_type == JSON => {
             let message = format!("the data of {name} is not JSON: {error}");
-            Err(Failure::new(USAGE, message)
-                .and("write @FILE for the contents of a file, and --content-type for other data"))
+            let help = "write @FILE for the contents of a file, and --content-type for other data";
+            Err(Failure::new(USAGE, message, help))
         }
         _ => Ok(bytes),
     }
@@ -122,7 +123,8 @@ fn text_param(param: &str) -> Result<(&str, &str), Failure> {
         None => Ok((key, text)),
         Some(key) => Err(Failure::new(
             USAGE,
-            format!("`{param}`: only the input of a procedure takes JSON; write {key}={text}"),
+            format!("`{param}`: only the input of a procedure takes JSON"),
+            format!("write {key}={text}"),
         )),
     }
 }
@@ -135,7 +137,8 @@ fn input(params: &[String]) -> Result<Value, Failure> {
         let (key, value) = match key.strip_suffix(':') {
             Some(key) => {
                 let value = serde_json::from_str(text).map_err(|error| {
-                    Failure::new(USAGE, format!("the value of `{key}` is not JSON: {error}"))
+                    let help = format!("write JSON after `{key}:=`, or a text as {key}=TEXT");
+                    Failure::new(USAGE, format!("the value of `{key}` is not JSON: {error}"), help)
                 })?;
                 (key, value)
             }
@@ -147,7 +150,8 @@ fn input(params: &[String]) -> Result<Value, Failure> {
 }
 
 fn no_value(param: &str) -> Failure {
-    Failure::new(USAGE, format!("the parameter `{param}` is not KEY=VALUE"))
+    let help = "write KEY=TEXT, or KEY:=JSON for the input of a procedure";
+    Failure::new(USAGE, format!("the parameter `{param}` is not KEY=VALUE"), help)
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ use crate::account::store;
 use crate::arguments::{Common, Folder, Network};
 use crate::client;
 use crate::failure::{CONFIGURATION, Failure};
+use crate::words;
 
 /// Path of the redirect URI, which the listener accepts.
 pub(crate) const CALLBACK: &str = "/callback";
@@ -73,22 +74,26 @@ pub(crate) fn places(session: &Session) -> [String; 2] {
 fn warn(event: &SessionEvent) {
     match &event.change {
         SessionChange::NonceMissing(endpoint) => {
-            eprintln!("warning: {}", Error::NonceMissing(*endpoint));
+            let error = Error::NonceMissing(*endpoint).to_string();
+            eprintln!("warning: {}", words::of_command(&error));
         }
         SessionChange::LateTokensRevoked(Err(error)) | SessionChange::LoggedOut(Err(error)) => {
-            eprintln!("warning: tokens could not be revoked: {error}");
+            let why = words::of_command(&error.to_string());
+            eprintln!("warning: tokens could not be revoked: {why}");
         }
         _ => {}
     }
 }
 
-/// Adds the option `--development` to a failure of the library if the option is missing, and if one
-/// of these names belongs to a network on this machine. A name is a handle, a DID or a URL.
+/// Advises the option `--development` if it is missing, and if one of these names belongs to a network
+/// on this machine. A name is a handle, a DID or a URL.
 pub(crate) fn explain(failure: impl Into<Failure>, network: &Network, names: &[&str]) -> Failure {
     let directories = network.plc_directory.iter().map(Url::as_str);
     let mut names = names.iter().copied().chain(directories);
     match !network.development && names.any(|name| is_development_host(host_of(name))) {
-        true => failure.into().and("a network on this machine needs the option --development"),
+        true => {
+            failure.into().help("give --development: the names are of a network on this machine")
+        }
         false => failure.into(),
     }
 }
@@ -151,9 +156,10 @@ fn drive(mut driver: DriverBuilder, network: &Network) -> Result<DriverBuilder, 
     let Some(path) = &network.ca_certificate else { return Ok(driver) };
     let pem =
         fs::read(path).map_err(|error| Failure::file("the certificate file", path, &error))?;
-    driver
-        .root_certificate(&pem)
-        .map_err(|error| Failure::new(CONFIGURATION, format!("{}: {error}", path.display())))
+    driver.root_certificate(&pem).map_err(|error| {
+        let help = "name a PEM file with certificates with --ca-certificate";
+        Failure::new(CONFIGURATION, format!("{}: {error}", path.display()), help)
+    })
 }
 
 /// Prints the log entries of the adapter from now on. A second call changes nothing.

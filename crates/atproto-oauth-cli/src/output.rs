@@ -1,5 +1,6 @@
 //! Results on standard output: text for people, or JSON for programs.
 
+use std::ffi::OsString;
 use std::io::{self, Write};
 
 use clap::Args;
@@ -25,6 +26,12 @@ impl Format {
     }
 }
 
+/// Whether these arguments have the option `--json`, so that a failure is JSON, too, even one of the
+/// arguments.
+pub(crate) fn is_json_wanted(arguments: impl Iterator<Item = OsString>) -> bool {
+    arguments.take_while(|argument| argument != "--").any(|argument| argument == "--json")
+}
+
 /// Prints a reply: JSON with line breaks, anything else as it is.
 pub(crate) fn print(body: &[u8]) -> Result<(), Failure> {
     match serde_json::from_slice::<Value>(body) {
@@ -38,6 +45,12 @@ pub(crate) fn write(bytes: &[u8]) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     out.write_all(bytes).and_then(|()| out.flush()).or_else(|error| match error.kind() {
         io::ErrorKind::BrokenPipe => Ok(()),
-        _ => Err(Failure::new(CONFIGURATION, format!("can't write to stdout: {error}"))),
+        _ => Err(unwritten(&error)),
     })
+}
+
+/// Standard output could not be written.
+pub(crate) fn unwritten(error: &io::Error) -> Failure {
+    let help = "check the disk or the program that standard output goes to";
+    Failure::new(CONFIGURATION, format!("can't write to stdout: {error}"), help)
 }

@@ -177,11 +177,8 @@ fn check_access(what: &str, path: &Path, found: &Metadata) -> Result<(), Failure
         0 => Ok(()),
         _ => Err(Failure::new(
             CONFIGURATION,
-            format!(
-                "other users may access {what} {}; make it private (chmod 600), and log in again if \
-                 they may have read it",
-                path.display()
-            ),
+            format!("other users may access {what} {}", path.display()),
+            "make it private (chmod 600), and log in again if they may have read it",
         )),
     }
 }

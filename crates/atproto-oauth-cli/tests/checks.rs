@@ -79,7 +79,7 @@ fn the_published_metadata_of_a_client_are_checked() {
     assert_eq!(code, Some(1));
     assert!(text.contains("error redirect_uri_localhost: `redirect_uris[0]`: "), "{text}");
     assert!(text.ends_with("Authorization servers refuse this client.\n"), "{text}");
-    assert!(told.contains("findings are errors: correct them"), "{told}");
+    assert!(told.contains("findings are errors\nhelp: correct them"), "{told}");
 
     // A document that nobody serves
     let (code, json) = run_json(&stage, &["check-metadata", "https://localhost/client.json"]);

@@ -345,7 +345,8 @@ fn each_problem_of_a_configuration_names_its_key_and_the_way_out() {
         assert_eq!(first, "error: the configuration client.toml has a problem:", "{told}");
         let key = if change == ("kind", "\"public\"") { "private_key_path" } else { change.0 };
         assert!(rest.starts_with(&format!("  {key}: ")) && rest.contains(line), "{told}");
-        assert_eq!(rest.lines().count(), 1, "{told}");
+        assert_eq!(rest.lines().count(), 2, "{told}");
+        assert!(rest.contains("\nhelp: correct the file"), "{told}");
         assert!(!rest.contains("Client::") && !rest.contains("secret"), "{told}");
     }
 }
@@ -379,6 +380,7 @@ fn all_problems_of_a_configuration_are_reported_at_once() {
   private_key_path: there is no file none.pem; correct the path, or run `atproto-oauth keygen --output none.pem`
   private_key_paths: there is no file nor.pem; correct the path, or run `atproto-oauth keygen --output nor.pem`
   cliet_name: there is no such key; write client_name
+help: correct the file, and run the command again; --help has all keys
 "
     );
 }
@@ -391,15 +393,18 @@ fn a_configuration_that_cannot_be_read_is_named() {
     let refused = |config: &str, message: &str| {
         let (code, printed, told) = told(&run(path, &["generate-metadata", "--config", config]));
         assert_eq!((code, printed.as_str()), (Some(3), ""), "{told}");
-        assert!(told.contains(message) && told.lines().count() == 1, "{told}");
+        assert!(told.contains(message) && told.lines().count() == 2, "{told}");
         assert!(!told.contains("secret"), "{told}");
     };
     refused("none.toml", "can't access the configuration none.toml: ");
-    refused(".", "the folder . has no client.toml or client.json; write one, or name another");
+    refused(".", "the folder . has no client.toml or client.json\nhelp: write one");
     fs::write(path.join("client.toml"), "a = 1\nkey = \"secret\nb = 2").unwrap();
     refused(".", "the configuration ./client.toml: line 2 is not TOML: ");
     fs::write(path.join("client.json"), "{\"a\": 1,\n\"key\": \"secret").unwrap();
-    refused(".", "the folder . has client.toml and client.json; name one with --config");
+    refused(
+        ".",
+        "the folder . has client.toml and client.json\nhelp: name one of them with --config",
+    );
     refused("client.json", "the configuration client.json: line 2 is not JSON: ");
     fs::write(path.join("client.json"), "[\"secret\"]").unwrap();
     refused("client.json", "the configuration client.json: it must be a JSON object, not a list");

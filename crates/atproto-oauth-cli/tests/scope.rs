@@ -83,7 +83,7 @@ fn scopes_are_checked() {
     let (code, text, told) = run(&[&check[..], &asked].concat());
     assert_eq!(code, Some(1));
     assert_eq!(text, "repo:app.example.post?action=create: yes\nblob:image/png: no\n");
-    assert!(told.contains("add that to them"), "{told}");
+    assert!(told.contains("help: add blob:image/png to them"), "{told}");
     let (code, json) = run_json(&[&check[..], &asked].concat());
     assert_eq!(code, Some(1));
     assert_eq!(

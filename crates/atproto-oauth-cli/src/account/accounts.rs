@@ -10,7 +10,7 @@ use http::Request;
 
 use crate::arguments::{Common, Folder};
 use crate::failure::{Failure, SESSION_OVER, USAGE};
-use crate::network;
+use crate::{network, words};
 
 /// A stored session, of any client.
 #[derive(Clone, Debug)]
@@ -76,7 +76,10 @@ pub(crate) fn all(app: &OAuthClient) -> Result<Vec<Stored>, Failure> {
         for stored in page.sessions {
             match stored.session {
                 Ok(session) => found.push(Stored { key: stored.key, session }),
-                Err(error) => eprintln!("warning: the session {}: {error}", stored.key),
+                Err(error) => {
+                    let why = words::of_command(&error.to_string());
+                    eprintln!("warning: the session {}: {why}", stored.key);
+                }
             }
         }
         match page.next {
@@ -98,16 +101,15 @@ pub(crate) fn of_account(all: Vec<Stored>, named: Option<&str>) -> Result<Vec<St
     found.sort_by_key(|stored| std::cmp::Reverse(stored.session.created_at()));
     let Some(first) = found.first() else {
         let message = match (named, accounts.is_empty()) {
-            (Some(named), false) => format!(
-                "{named} is not logged in, only {accounts}; run `atproto-oauth login {named}` first"
-            ),
-            _ => "no account is logged in; run `atproto-oauth login` first".to_owned(),
+            (Some(named), false) => format!("{named} is not logged in, only {accounts}"),
+            _ => "no account is logged in".to_owned(),
         };
-        return Err(Failure::new(SESSION_OVER, message));
+        let help = "log in with `atproto-oauth login` and the handle of the account";
+        return Err(Failure::new(SESSION_OVER, message, help));
     };
     if found.iter().any(|stored| stored.key.did() != first.key.did()) {
-        let message = format!("several accounts are logged in: {accounts}; name one of them");
-        return Err(Failure::new(USAGE, message));
+        let message = format!("several accounts are logged in: {accounts}");
+        return Err(Failure::new(USAGE, message, "name one of them"));
     }
     Ok(found)
 }

@@ -82,14 +82,16 @@ pub(crate) fn run(login: &Login) -> Result<(), Failure> {
 
     let arrivals = Arrivals::new();
     arrivals.handle_signals().map_err(|error| {
-        Failure::new(CONFIGURATION, format!("can't handle the signals of this process: {error}"))
+        let message = format!("can't handle the signals of this process: {error}");
+        Failure::new(CONFIGURATION, message, "try again in another terminal")
     })?;
     let _listening = arrivals.listen(listener, &begun.state).map_err(cannot_listen)?;
     show(begun.url.as_str(), login.no_browser);
     if paste::is_wanted(login.paste) {
         let expected = Expected { redirect_uri, state: begun.state };
         arrivals.prompt(expected).map_err(|error| {
-            Failure::new(CONFIGURATION, format!("can't read standard input: {error}"))
+            let message = format!("can't read standard input: {error}");
+            Failure::new(CONFIGURATION, message, "leave out --paste, or give another input")
         })?;
     }
 
@@ -111,15 +113,14 @@ pub(crate) fn run(login: &Login) -> Result<(), Failure> {
         }
         Some(Arrival::Pasted(params)) => finish(&app, params)?,
         Some(Arrival::Interrupted) => {
-            let message = "the login was interrupted before the browser came back; log in again";
-            return Err(Failure::new(INTERRUPTED, message));
+            let message = "the login was interrupted before the browser came back";
+            return Err(Failure::new(INTERRUPTED, message, "log in again"));
         }
         None => {
-            let message = format!(
-                "the browser did not return from the login within {}; log in again",
-                length(time)
-            );
-            return Err(Failure::new(DENIED, message));
+            let message =
+                format!("the browser did not return from the login within {}", length(time));
+            let help = "log in again; --paste takes the URL of a browser on another computer";
+            return Err(Failure::new(DENIED, message, help));
         }
     };
     report(login, &session, &earlier)
@@ -162,13 +163,16 @@ fn not_begun(error: Error, login: &Login, name: &str) -> Failure {
     let rejected = matches!(&error, Error::Refused(refusal) if refusal.loopback_rejected);
     let failure = network::explain(error, &login.network, &[name]);
     match rejected {
-        true => failure.and("`atproto-oauth init --client-id URL` logs in with a published client"),
+        true => {
+            failure.help("log in with a published client: `atproto-oauth init --client-id URL`")
+        }
         false => failure,
     }
 }
 
 fn cannot_listen(why: impl Display) -> Failure {
-    Failure::new(CONFIGURATION, format!("can't listen on 127.0.0.1: {why}"))
+    let help = "allow this program to listen on a loopback port, and log in again";
+    Failure::new(CONFIGURATION, format!("can't listen on 127.0.0.1: {why}"), help)
 }
 
 fn show(url: &str, no_browser: bool) {

@@ -37,7 +37,7 @@ pub(crate) fn run(logout: &Logout) -> Result<(), Failure> {
         if let Err(failure) = ended {
             match result {
                 Ok(()) => result = Err(failure),
-                Err(_) => eprintln!("error: {failure}"),
+                Err(_) => failure.print(),
             }
         }
     }
@@ -60,9 +60,12 @@ pub(crate) fn end(stored: &Stored, common: &Common) -> Result<String, Failure> {
             "Logged out of {name}. Its tokens stay valid until they expire, because {server} can't \
              revoke tokens."
         )),
-        Some(Err(error)) => Err(network::explain(error, &common.network, &places).and(&format!(
-            "the session of {name} is removed here, but its tokens stay valid until they expire: remove \
-             the access of this command in the settings of the account at {server}"
-        ))),
+        Some(Err(error)) => Err(Failure::from(error)
+            .and(&format!(
+                "the session of {name} is removed here, but its tokens stay valid until they expire"
+            ))
+            .help(format!(
+                "remove the access of this command in the settings of the account at {server}"
+            ))),
     }
 }

@@ -47,8 +47,8 @@ pub(crate) fn run(upload: &Upload) -> Result<(), Failure> {
     let failed = |error: &io::Error| Failure::file("the file", &upload.file, error);
     let length = std::fs::metadata(&upload.file).map_err(|error| failed(&error))?;
     if !length.is_file() {
-        let message = format!("{} is no file: name a file to upload", upload.file.display());
-        return Err(Failure::new(CONFIGURATION, message));
+        let message = format!("{} is no file", upload.file.display());
+        return Err(Failure::new(CONFIGURATION, message, "name a file to upload"));
     }
     let request = xrpc::upload("com.atproto.repo.uploadBlob", &[], &upload.content_type)?;
     let stored = accounts::newest(&common.folder, upload.account.as_deref())?;
@@ -69,7 +69,8 @@ pub(crate) fn run(upload: &Upload) -> Result<(), Failure> {
     let Some(blob) = answer.get("blob") else {
         return Err(Failure::new(
             NETWORK,
-            "the server has answered without a `blob`: upload it again",
+            "the server has answered without a `blob`",
+            "upload the file again",
         ));
     };
     output::write(format!("{blob:#}\n").as_bytes())

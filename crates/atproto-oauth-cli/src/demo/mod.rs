@@ -23,7 +23,7 @@ const HANDLE: &str = "alice.test";
 pub(crate) fn run() -> Result<(), Failure> {
     let started = Instant::now();
     let network = Served::start(1)
-        .map_err(|error| Failure::new(CONFIGURATION, format!("can't listen: {error}")))?;
+        .map_err(|error| Failure::new(CONFIGURATION, format!("can't listen: {error}"), LISTEN))?;
     let client = client(&network)?;
     let mut report = Report::new(&network);
 
@@ -94,7 +94,7 @@ fn consent(
     report: &mut Report<'_>,
 ) -> Result<String, Failure> {
     let back = network.sandbox().approve(&login.url, HANDLE);
-    let back = back.map_err(|stuck| Failure::new(REFUSED, stuck.to_string()))?;
+    let back = back.map_err(|stuck| Failure::new(REFUSED, stuck.to_string(), BUG))?;
     report.step("Alice signs in and consents");
     report.url("browser opens", login.url.as_str());
     report.url("redirected to", &back);
@@ -171,13 +171,13 @@ fn revoke(
     report: &mut Report<'_>,
 ) -> Result<(), Failure> {
     if client.revoke(session.clone())? != Revocation::Revoked {
-        return Err(Failure::new(REFUSED, "the server has no revocation endpoint"));
+        return Err(Failure::new(REFUSED, "the server has no revocation endpoint", BUG));
     }
     let refused = client.request(session, get_session()?)?.response;
     report.step("Log out: revoke the tokens");
     report.requests();
     if refused.status() != StatusCode::UNAUTHORIZED || !xrpc::is_token_refused(&refused) {
-        return Err(Failure::new(REFUSED, "the server still accepts the revoked token"));
+        return Err(Failure::new(REFUSED, "the server still accepts the revoked token", BUG));
     }
     report.explain(
         "The last response shows the effect: the server rejects the revoked access token.",
@@ -192,3 +192,6 @@ fn get_session() -> Result<Request<Body>, Failure> {
 fn text<'a>(answer: &'a Value, name: &str) -> &'a str {
     answer.get(name).and_then(Value::as_str).unwrap_or_default()
 }
+
+const LISTEN: &str = "allow this program to listen on loopback ports";
+const BUG: &str = "tell it to the developers of this command: the demonstration has a bug";

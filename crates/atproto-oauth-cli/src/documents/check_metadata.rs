@@ -69,10 +69,10 @@ pub(crate) fn run(options: &CheckMetadata) -> Result<(), Failure> {
     options.format.print(&text, &json)?;
     match errors {
         0 => Ok(()),
-        1 => Err(Failure::new(REFUSED, "one finding is an error: correct it, and check again")),
+        1 => Err(Failure::new(REFUSED, "one finding is an error", "correct it, and check again")),
         count => {
-            let message = format!("{count} findings are errors: correct them, and check again");
-            Err(Failure::new(REFUSED, message))
+            let message = format!("{count} findings are errors");
+            Err(Failure::new(REFUSED, message, "correct them, and check again"))
         }
     }
 }

@@ -72,12 +72,12 @@ fn refused(path: &Path, error: &io::Error) -> Failure {
         io::ErrorKind::AlreadyExists => Failure::new(
             CONFIGURATION,
             format!(
-                "{} exists already, and no key is overwritten, because sessions may need it; name \
-                 another file with --output",
+                "{} exists already, and no key is overwritten, because sessions may need it",
                 path.display()
             ),
+            "name another file with --output",
         ),
-        io::ErrorKind::NotFound => failure.and("create its folder first"),
+        io::ErrorKind::NotFound => failure.help("create its folder first"),
         _ => failure,
     }
 }

@@ -119,7 +119,7 @@ impl Found {
     }
 
     /// The steps as JSON. All members are always there; a step that was not reached is `null`.
-    pub(crate) fn to_json(&self, error: Option<&str>) -> Value {
+    pub(crate) fn to_json(&self, error: Option<Value>) -> Value {
         let server = self.discovered.as_ref().map(|discovered| &discovered.server);
         let endpoints = server.map(|server| {
             let list = endpoints(server).map(|(name, url)| (name.to_owned(), json!(url)));

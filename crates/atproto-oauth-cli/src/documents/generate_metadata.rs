@@ -45,7 +45,9 @@ pub(crate) fn run(generate: &GenerateMetadata) -> Result<(), Failure> {
     let wrote = |document: &Document| format!("Wrote: {}\n", document.file.display());
     let text: String = documents.iter().map(wrote).collect();
     let json: Result<Vec<Value>, _> = documents.iter().map(Document::to_json).collect();
-    let json = json.map_err(|error| Failure::new(CONFIGURATION, error.to_string()))?;
+    let json = json.map_err(|error| {
+        Failure::new(CONFIGURATION, format!("the documents are malformed: {error}"), CORRECT)
+    })?;
     generate.form.print(&text, &json!({ "wrote": json }))
 }
 
@@ -53,7 +55,11 @@ pub(crate) fn run(generate: &GenerateMetadata) -> Result<(), Failure> {
 fn documents(client: &Client, folder: &Path) -> Result<Vec<Document>, Failure> {
     let named = |name, text| Document { name, file: folder.join(name), text };
     let metadata = client.metadata().ok_or_else(|| {
-        Failure::new(CONFIGURATION, "a client without a published client_id has no metadata")
+        Failure::new(
+            CONFIGURATION,
+            "a client without a published client_id has no metadata",
+            CORRECT,
+        )
     })?;
     let mut documents = vec![named("client-metadata.json", metadata)];
     if client.is_confidential() {
@@ -82,17 +88,18 @@ fn configuration_file(given: &Path) -> Result<PathBuf, Failure> {
         (Some(file), None) => Ok(file),
         (None, _) => Err(Failure::new(
             CONFIGURATION,
-            format!(
-                "the folder {folder} has no client.toml or client.json; write one, or name another \
-                 file with --config"
-            ),
+            format!("the folder {folder} has no client.toml or client.json"),
+            "write one (--help has its keys), or name another file with --config",
         )),
         (Some(_), Some(_)) => Err(Failure::new(
             CONFIGURATION,
-            format!("the folder {folder} has client.toml and client.json; name one with --config"),
+            format!("the folder {folder} has client.toml and client.json"),
+            "name one of them with --config",
         )),
     }
 }
+
+const CORRECT: &str = "correct the client_id of the configuration";
 
 const NAMES: [&str; 2] = ["client.toml", "client.json"];
 

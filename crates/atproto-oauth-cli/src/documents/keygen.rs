@@ -40,13 +40,13 @@ enum KeyFormat {
 pub(crate) fn run(keygen: &Keygen) -> Result<(), Failure> {
     let is_printed = keygen.output == Path::new("-");
     if is_printed && keygen.form.json {
-        let message = "with --output -, the output is the private key alone; leave out --json";
-        return Err(Failure::new(USAGE, message));
+        let message = "with --output -, the output is the private key alone";
+        return Err(Failure::new(USAGE, message, "leave out --json, or name a file"));
     }
     let key = ClientKey::generate(&P256Keys, &mut SystemEntropy)?;
     let private = keygen.format.write(&key)?;
     let public: Value = serde_json::from_str(&key.public_jwk())
-        .map_err(|error| Failure::new(CONFIGURATION, format!("the public key: {error}")))?;
+        .map_err(|error| Failure::new(CONFIGURATION, format!("the public key: {error}"), BUG))?;
     let text = format!("kid: {}\nPublic JWK: {public}\n", key.kid());
     if is_printed {
         output::write(private.expose().as_bytes())?;
@@ -70,6 +70,8 @@ impl KeyFormat {
             // A string that grew would leave a copy of the private key behind.
             Self::Jwk => key.to_jwk().map(|jwk| SecretString::new([jwk.expose(), "\n"].concat())),
         };
-        text.ok_or_else(|| Failure::new(CONFIGURATION, "the new key can't be exported"))
+        text.ok_or_else(|| Failure::new(CONFIGURATION, "the new key can't be exported", BUG))
     }
 }
+
+const BUG: &str = "try again; if it fails again, tell it to the developers of this command";

@@ -41,9 +41,9 @@ pub(crate) fn run(resolve: &Resolve) -> Result<(), Failure> {
         let pds = found.pds.as_ref().map(ToString::to_string).unwrap_or_default();
         network::explain(error, network, &[&found.input, &pds])
     });
-    let message = result.as_ref().err().map(ToString::to_string);
+    let error = result.as_ref().err().map(Failure::to_json);
     // The steps before a failure are shown, too, because they help to find its cause.
-    resolve.form.print(&found.to_text(), &found.to_json(message.as_deref()))?;
+    resolve.form.print(&found.to_text(), &found.to_json(error))?;
     result
 }
 

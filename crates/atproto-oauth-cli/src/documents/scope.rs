@@ -84,7 +84,7 @@ fn normalize(options: &List) -> Result<(), Failure> {
     let findings: Vec<_> =
         Scopes::lint(&list).into_iter().filter(|finding| finding.code.is_error()).collect();
     fail_on_errors(&findings)?;
-    let scopes = Scopes::parse(&list).map_err(|error| Failure::new(REFUSED, error.to_string()))?;
+    let scopes = Scopes::parse(&list).map_err(|error| mistaken(error.to_string()))?;
     let normalized = scopes.normalized();
     options.format.print(&format!("{normalized}\n"), &json!({ "scope": normalized }))
 }
@@ -119,10 +119,8 @@ fn check(options: &Check) -> Result<(), Failure> {
         true => Ok(()),
         false => {
             let lacking = lacking.join(" ");
-            Err(Failure::new(
-                REFUSED,
-                format!("the scopes do not allow {lacking}: add that to them"),
-            ))
+            let message = format!("the scopes do not allow {lacking}");
+            Err(Failure::new(REFUSED, message, format!("add {lacking} to them")))
         }
     }
 }
@@ -136,10 +134,8 @@ fn allows(list: &str, operation: &Operation) -> Allowed {
 /// The operations that a permission is for.
 fn operations(permission: &Permission) -> Result<Vec<Operation>, Failure> {
     let vague = || {
-        let message = format!(
-            "`{permission}` is for no certain operation: name collections, methods or types"
-        );
-        Failure::new(USAGE, message)
+        let message = format!("`{permission}` is for no certain operation");
+        Failure::new(USAGE, message, "name collections, methods or types in --allows")
     };
     Ok(match permission {
         Permission::Repo(repo) => {
@@ -189,8 +185,13 @@ fn fail_on_errors(findings: &[ScopeFinding]) -> Result<(), Failure> {
     let errors: Vec<_> = findings.iter().filter(|finding| finding.code.is_error()).collect();
     match errors.first() {
         None => Ok(()),
-        Some(first) => Err(Failure::new(REFUSED, first.to_string())),
+        Some(first) => Err(mistaken(first.to_string())),
     }
+}
+
+fn mistaken(why: String) -> Failure {
+    let help = "correct the scopes; `scope check` tells all mistakes of a list";
+    Failure::new(REFUSED, why, help)
 }
 
 /// The meaning of a permission, as a phrase.

@@ -15,6 +15,7 @@ use serde_json::{Map, Value, json};
 use url::Url;
 
 use crate::failure::{CONFIGURATION, Failure};
+use crate::output;
 
 #[derive(Args, Debug)]
 pub(crate) struct Sandbox {
@@ -60,13 +61,17 @@ pub(crate) fn run(options: &Sandbox) -> Result<(), Failure> {
     let network = Served::builder(options.seed)
         .first_port(options.port.unwrap_or_default())
         .start()
-        .map_err(|error| Failure::new(CONFIGURATION, format!("can't listen: {error}")))?;
+        .map_err(|error| {
+            let help = "name the first of nine free ports with --port, or leave it out";
+            Failure::new(CONFIGURATION, format!("can't listen: {error}"), help)
+        })?;
     set_habits(&network, options.like);
     for (url, file) in &options.client {
         let text = fs::read_to_string(file)
             .map_err(|error| Failure::file("the client's file", file, &error))?;
         let json = serde_json::from_str::<Value>(&text).map_err(|error| {
-            Failure::new(CONFIGURATION, format!("{} is not JSON: {error}", file.display()))
+            let message = format!("{} is not JSON: {error}", file.display());
+            Failure::new(CONFIGURATION, message, "name a JSON file with --client URL=FILE")
         })?;
         let named = json.get("client_id").and_then(Value::as_str);
         if let Some(named) = named.filter(|named| *named != url.as_str()) {
@@ -76,6 +81,7 @@ pub(crate) fn run(options: &Sandbox) -> Result<(), Failure> {
                     "the client_id in {} is {named}, but it is to be published at {url}",
                     file.display()
                 ),
+                format!("publish it with --client {named}=FILE, or correct the file"),
             ));
         }
         network.sandbox().publish_json(url.as_str(), &text);
@@ -83,7 +89,7 @@ pub(crate) fn run(options: &Sandbox) -> Result<(), Failure> {
     let ended = if options.json { serve_with_json(&network) } else { serve_with_text(&network) };
     ended.or_else(|error| match error.kind() {
         io::ErrorKind::BrokenPipe => Ok(()),
-        _ => Err(Failure::new(CONFIGURATION, format!("can't write to stdout: {error}"))),
+        _ => Err(output::unwritten(&error)),
     })
 }
 

@@ -37,7 +37,8 @@ pub(super) struct Checker {
 pub(crate) fn run(options: &CheckServer) -> Result<(), Failure> {
     let network = &options.network;
     let server = Origin::parse(&options.server, network.development).map_err(|error| {
-        let failure = Failure::new(USAGE, format!("{}: {error}", options.server));
+        let help = "give the URL of the server alone, such as https://bsky.social";
+        let failure = Failure::new(USAGE, format!("{}: {error}", options.server), help);
         network::explain(failure, network, &[&options.server])
     })?;
     let checker = Checker::new(network)?;

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::failure::{Failure, REFUSED};
 use crate::output::Format;
+use crate::words;
 
 /// The result of one check.
 #[derive(Debug)]
@@ -51,6 +52,7 @@ impl Verdict {
         message: impl Into<String>,
         remedy: impl Into<String>,
     ) -> Self {
+        let message = words::of_command(&message.into());
         Self { status: Status::Bad, remedy: Some(remedy.into()), ..Self::good(check, message) }
     }
 }
@@ -73,7 +75,8 @@ pub(super) fn print(verdicts: &[Verdict], format: Format) -> Result<(), Failure>
         None => Ok(()),
         Some(bad) => Err(Failure::new(
             REFUSED,
-            format!("the check `{}` has failed: see its remedy", bad.check),
+            format!("the check `{}` has failed: {}", bad.check, bad.message),
+            bad.remedy.clone().unwrap_or_default(),
         )),
     }
 }

@@ -69,7 +69,7 @@ const MAX_INPUT: u64 = 64 * 1024;
 pub(crate) fn run(complete: &Complete) -> Result<(), Failure> {
     if complete.format == Printed::None && complete.output.is_some() {
         let message = "with --format none there is nothing to write to the file of --output";
-        return Err(Failure::new(USAGE, message));
+        return Err(Failure::new(USAGE, message, "leave out one of the two options"));
     }
     let params = callback(complete.url.as_deref())?;
     let state = complete.state.path.as_path();
@@ -115,13 +115,12 @@ fn waiting(state: &Path, params: &CallbackParams) -> Result<Waiting, Failure> {
             "no login waits in {}: it was completed, or `atproto-oauth init` was run in another folder",
             state.display()
         );
-        return Err(
-            Failure::new(DENIED, message).and("begin a new login with `atproto-oauth init`")
-        );
+        return Err(Failure::new(DENIED, message, "begin a new login with `atproto-oauth init`"));
     };
     let json = file.read()?;
     let pending = Pending::from_json(json.expose()).map_err(|error| {
-        Failure::new(CONFIGURATION, format!("the state file {}: {error}", state.display()))
+        let message = format!("the state file {}: {error}", state.display());
+        Failure::new(CONFIGURATION, message, "begin a new login with `atproto-oauth init --force`")
     })?;
     if params.state() != pending.state() {
         let failure = Failure::from(Error::from(CallbackProblem::UnknownState));
@@ -136,14 +135,15 @@ fn callback(url: Option<&str>) -> Result<CallbackParams, Failure> {
     let text = match url {
         Some(url) if url != "-" => url.to_owned(),
         _ => from_stdin().map_err(|error| {
-            Failure::new(USAGE, format!("can't read the URL from standard input: {error}"))
+            let message = format!("can't read the URL from standard input: {error}");
+            Failure::new(USAGE, message, "give the URL as the argument, in quotes")
         })?,
     };
     CallbackParams::parse(&text).map_err(|problem| match problem {
         CallbackProblem::Unreadable | CallbackProblem::Missing(_) => {
-            let message = "this is not the URL that the browser ended on: copy the whole URL, with \
-                           everything behind `?` or `#`, and put it in quotes";
-            Failure::new(USAGE, message)
+            let help =
+                "copy the whole URL, with everything behind `?` or `#`, and put it in quotes";
+            Failure::new(USAGE, "this is not the URL that the browser ended on", help)
         }
         problem => Error::from(problem).into(),
     })
@@ -178,7 +178,9 @@ fn is_unused(failed: &CallbackError) -> bool {
 fn put_back(state: &Path, json: &SecretString, failure: Failure) -> Failure {
     let stored = Draft::create(STATE, state).and_then(|draft| draft.add(json.expose()));
     match stored {
-        Ok(()) => failure.and("the code was not used, so you can try again"),
+        Ok(()) => failure.and("the code was not used, so you can try again").help(
+            "run `complete` with the URL that the browser ended on, or when the network is back",
+        ),
         Err(error) => failure.and(&error.to_string()),
     }
 }

@@ -86,17 +86,16 @@ pub(crate) fn run(init: &Init) -> Result<(), Failure> {
 /// Returns whether there is a state file that may be replaced. Fails if it must not be.
 fn check_earlier(state: &Path, force: bool) -> Result<bool, Failure> {
     let Some(file) = PrivateFile::open(STATE, state)? else { return Ok(false) };
-    let refused = |why: String| {
-        Failure::new(CONFIGURATION, format!("the state file {} {why}", state.display()))
+    let refused = |why: String, help: &str| {
+        Failure::new(CONFIGURATION, format!("the state file {} {why}", state.display()), help)
     };
     let pending = Pending::from_json(file.read()?.expose()).map_err(|_| {
-        refused("is not the state of a login; remove it, or name another one with --state".into())
+        let help = "remove it, or name another one with --state";
+        refused("is not the state of a login".to_owned(), help)
     })?;
     if force || pending.expires_at() <= System::now() {
         return Ok(true);
     }
-    Err(refused(format!(
-        "is of a login of {} that has not expired; complete that login, or replace it with --force",
-        pending.subject()
-    )))
+    let why = format!("is of a login of {} that has not expired", pending.subject());
+    Err(refused(why, "complete that login, or replace it with --force"))
 }

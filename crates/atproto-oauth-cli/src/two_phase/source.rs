@@ -103,7 +103,8 @@ fn credentials(
     let (refresh_token, jwk) = (value(REFRESH_TOKEN)?, value(DPOP_PRIVATE_JWK)?);
     let (pds, did) = (value(PDS_ISSUER)?, value(DID)?);
     let wrong = |name: &str, why: &dyn std::fmt::Display| {
-        Failure::new(CONFIGURATION, format!("the value of {name} can't be used: {why}"))
+        let help = format!("set {name} to the value that `atproto-oauth complete` gave");
+        Failure::new(CONFIGURATION, format!("the value of {name} can't be used: {why}"), help)
     };
     let pds = Origin::parse(pds.expose().trim(), source.network.development)
         .map_err(|error| wrong(PDS_ISSUER, &error))?;
@@ -119,14 +120,13 @@ fn credentials(
 fn missing(source: &Source, name: &str) -> Failure {
     match &source.file {
         Some(file) => {
-            Failure::new(CONFIGURATION, format!("{} has no value of {name}", file.display()))
+            let message = format!("{} has no value of {name}", file.display());
+            Failure::new(CONFIGURATION, message, "log in again with `atproto-oauth init`")
         }
         None => Failure::new(
             USAGE,
-            format!(
-                "{name} is not set: set the values that `atproto-oauth complete` printed, or name \
-                 their file with --file"
-            ),
+            format!("{name} is not set"),
+            "set the values that `atproto-oauth complete` printed, or name their file with --file",
         ),
     }
 }
@@ -134,17 +134,18 @@ fn missing(source: &Source, name: &str) -> Failure {
 /// Tells the fate of the refresh token, too.
 fn explain(error: RefreshError, network: &Network, names: &[&str]) -> Failure {
     let again = "log in again with `atproto-oauth init`";
-    let (effect, is_security) = (error.effect, error.error.is_security());
-    let failure = match effect {
-        SessionEffect::Dead if !is_security => Failure::new(SESSION_OVER, error.to_string()),
-        _ => network::explain(error, network, names),
-    };
-    match effect {
-        SessionEffect::Keep => failure.and("the refresh token was not spent"),
-        SessionEffect::Ambiguous => {
-            failure.and(&format!("try once more, and if that fails, {again}"))
+    let is_security = error.error.is_security();
+    match error.effect {
+        SessionEffect::Dead if !is_security => Failure::new(SESSION_OVER, error.to_string(), again),
+        SessionEffect::Keep => {
+            network::explain(error, network, names).and("the refresh token was not spent")
         }
-        SessionEffect::NeedsReauth | SessionEffect::Dead => failure.and(again),
+        SessionEffect::Ambiguous => network::explain(error, network, names)
+            .and("the refresh token may be spent")
+            .help(format!("try once more, and if that fails, {again}")),
+        SessionEffect::NeedsReauth | SessionEffect::Dead => {
+            network::explain(error, network, names).help(again)
+        }
     }
 }
 
@@ -174,6 +175,7 @@ impl Kept {
             Failure::new(
                 CONFIGURATION,
                 format!("the credentials file {}: {why}", self.path.display()),
+                "correct the file, or name another one with --file",
             )
         };
         if self.is_json() {

@@ -68,7 +68,8 @@ fn metadata(templates: &Templates) -> Result<(String, String, String), Failure> 
         let domain = &templates.domain;
         Failure::new(
             USAGE,
-            format!("--domain {domain}: give a host name, such as app.example.com: {why}"),
+            format!("--domain {domain}: {why}"),
+            "give a public host name alone, such as app.client.dev",
         )
     };
     let origin =
@@ -86,7 +87,8 @@ fn metadata(templates: &Templates) -> Result<(String, String, String), Failure> 
     })?;
     let metadata = client.metadata().unwrap_or_default();
     let metadata: Value = serde_json::from_str(&metadata).map_err(|error| {
-        Failure::new(CONFIGURATION, format!("the metadata is malformed: {error}"))
+        let message = format!("the metadata is malformed: {error}");
+        Failure::new(CONFIGURATION, message, "correct --domain and --scope")
     })?;
     Ok((client_id, redirect_uri, format!("{metadata:#}\n")))
 }
@@ -124,7 +126,8 @@ fn write(path: &Path, text: &str, force: bool) -> Result<(), Failure> {
 }
 
 fn exists(path: &Path) -> Failure {
-    Failure::new(CONFIGURATION, format!("{} exists; overwrite it with --force", path.display()))
+    let message = format!("{} exists", path.display());
+    Failure::new(CONFIGURATION, message, "overwrite it with --force")
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use clap::ValueEnum;
 use serde_json::{Map, Value};
 
 use crate::failure::{CONFIGURATION, Failure};
+use crate::output;
 use crate::private_file::Draft;
 use crate::two_phase::dotenv;
 
@@ -40,12 +41,13 @@ pub(crate) struct Values([(&'static str, SecretString); 5]);
 impl Values {
     /// Returns the values of a session.
     pub(crate) fn of(session: &Session) -> Result<Self, Failure> {
-        let message = "the authorization server issued no refresh token: the `grant_types` of the \
-                       client metadata must have `refresh_token`";
+        let message = "the authorization server issued no refresh token";
+        let help = "add `refresh_token` to the `grant_types` of the client metadata";
         let credentials =
-            Credentials::of(session).ok_or_else(|| Failure::new(CONFIGURATION, message))?;
+            Credentials::of(session).ok_or_else(|| Failure::new(CONFIGURATION, message, help))?;
         let jwk = credentials.dpop_key.to_jwk().ok_or_else(|| {
-            Failure::new(CONFIGURATION, "the private key can't be exported from its backend")
+            let message = "the private key can't be exported from its backend";
+            Failure::new(CONFIGURATION, message, "log in again with `atproto-oauth init`")
         })?;
         Ok(Self([
             (REFRESH_TOKEN, credentials.refresh_token),
@@ -111,8 +113,9 @@ pub(crate) fn save(draft: Draft, text: &SecretString, values: &Values) -> Result
 fn print(text: &SecretString) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     out.write_all(text.expose().as_bytes()).and_then(|()| out.flush()).map_err(|error| {
-        let lost = "the new credentials are lost: log in again with `atproto-oauth init`";
-        Failure::new(CONFIGURATION, format!("can't write to stdout: {error}; {lost}"))
+        output::unwritten(&error)
+            .and("the new credentials are lost")
+            .help("log in again with `atproto-oauth init`")
     })
 }
 

@@ -83,7 +83,10 @@ pub fn a_login_times_out(command: &Command<'_>) {
         let (mut login, _) = LoginProcess::begin(command, &sessions, &arguments);
         let (code, printed, told) = login.end();
         assert_eq!((code, printed.as_str()), (Some(5), ""), "{told}");
-        assert!(told.contains("did not return from the login within 1 second;"), "{told}");
+        assert!(
+            told.contains("did not return from the login within 1 second\nhelp: log in again;"),
+            "{told}"
+        );
     }
     let (code, told) = command.run(&sessions, &["login", "--timeout", "0"]);
     assert_eq!(code, Some(2), "{told}");

@@ -310,7 +310,7 @@ pub fn the_option_for_a_network_on_this_machine_is_named(command: &Command<'_>) 
         let output = process.args(arguments).arg("--sessions").arg(&session).output().unwrap();
         (output.status.code(), String::from_utf8(output.stderr).unwrap())
     };
-    let option = "a network on this machine needs the option --development";
+    let option = "help: give --development: the names are of a network on this machine";
     let pds = command.stage.account("alice").pds;
     for subject in ["alice.test", &pds, "did:web:localhost%3A2583"] {
         let (code, told) = run(&["login", "--no-browser", subject]);

@@ -29,7 +29,7 @@ pub fn several_accounts_are_kept_and_logged_out(command: &Command<'_>) {
     let (code, told) = command.call(&sessions, &[who]);
     assert_eq!(code, Some(2), "{told}");
     let (first, second) = (&alice.handle, &rita.handle);
-    assert!(told.contains(&format!("{first}, {second}; name one of them")), "{told}");
+    assert!(told.contains(&format!("{first}, {second}\nhelp: name one of them")), "{told}");
     for account in &accounts {
         for name in [&account.handle, &account.did] {
             let (code, answer) = command.call(&sessions, &[who, "--account", name]);
@@ -55,7 +55,10 @@ pub fn several_accounts_are_kept_and_logged_out(command: &Command<'_>) {
     assert_eq!((code, told), (Some(0), format!("Logged out of {}.\n", rita.handle)));
     let (code, told) = command.call(&sessions, &[who]);
     assert_eq!(code, Some(6), "{told}");
-    assert!(told.contains("no account is logged in; run `atproto-oauth login` first"), "{told}");
+    assert!(
+        told.contains("no account is logged in\nhelp: log in with `atproto-oauth login`"),
+        "{told}"
+    );
 }
 
 pub fn sessions_are_shown_renewed_and_moved(command: &Command<'_>) {

@@ -47,11 +47,13 @@ pub(super) fn run(options: &Export) -> Result<(), Failure> {
     // The file is written first, so that the session is in one place at least.
     let given = Session::clone(&stored.session);
     network::offline(&options.folder)?.hand_over(given).map_err(|error| {
-        let clause = match error.error == SessionError::Renewed.into() {
-            true => "what was written is of no use; run `sessions refresh`, and export it again",
-            false => "the session may still be here, too: use it in one place only",
+        let (fate, help) = match error.error == SessionError::Renewed.into() {
+            true => {
+                ("the written session is of no use", "run `sessions refresh`, and export it again")
+            }
+            false => ("the session may still be here, too", "use it in one place only"),
         };
-        Failure::from(error).and(clause)
+        Failure::from(error).and(fate).help(help)
     })?;
     eprintln!("The session of {name} is no longer here. `sessions import` brings it back.");
     Ok(())

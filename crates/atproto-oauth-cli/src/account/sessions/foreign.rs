@@ -22,10 +22,10 @@ pub(super) fn decrypted(
 ) -> Result<SecretString, Failure> {
     let Some(passphrase) = passphrase else { return Ok(text.clone()) };
     let mut json: Value = serde_json::from_str(text.expose())
-        .map_err(|_| Failure::new(CONFIGURATION, "the encrypted sessions are not JSON"))?;
+        .map_err(|_| unreadable("the encrypted sessions are not JSON".to_owned()))?;
     let key = Blake2b::<U32>::digest(passphrase.expose());
     let cipher = XSalsa20Poly1305::new_from_slice(&key)
-        .map_err(|_| Failure::new(CONFIGURATION, "the passphrase makes no key"))?;
+        .map_err(|_| unreadable("the passphrase makes no key".to_owned()))?;
     open_all(&mut json, &cipher)?;
     Ok(SecretString::new(json.to_string()))
 }
@@ -40,8 +40,9 @@ fn open_all(json: &mut Value, cipher: &XSalsa20Poly1305) -> Result<(), Failure> 
                     continue;
                 }
                 *text = open(text, cipher).ok_or_else(|| {
-                    let why = format!("`{name}` can't be decrypted: the passphrase is another one");
-                    Failure::new(CONFIGURATION, why)
+                    unreadable(format!(
+                        "`{name}` can't be decrypted: the passphrase is another one"
+                    ))
                 })?;
             }
             object.remove("encrypted");
@@ -50,6 +51,11 @@ fn open_all(json: &mut Value, cipher: &XSalsa20Poly1305) -> Result<(), Failure> 
         Value::Object(object) => object.values_mut().try_for_each(|value| open_all(value, cipher)),
         _ => Ok(()),
     }
+}
+
+fn unreadable(why: String) -> Failure {
+    let help = "name the file of the passphrase of atproto-php's sessions with --passphrase";
+    Failure::new(CONFIGURATION, why, help)
 }
 
 fn open(text: &str, cipher: &XSalsa20Poly1305) -> Option<String> {

@@ -53,8 +53,8 @@ fn is_own(text: &SecretString) -> bool {
 }
 
 fn add_own(text: &SecretString, common: &Common) -> Result<(), Failure> {
-    let session = Session::from_json(text.expose())
-        .map_err(|error| Failure::new(CONFIGURATION, error.to_string()))?;
+    let session =
+        Session::from_json(text.expose()).map_err(|error| unreadable(error.to_string()))?;
     let app = network::app(network::client_of(&session, common)?, common)?;
     let name = accounts::name(&session).to_owned();
     app.add(session)?;
@@ -66,12 +66,11 @@ fn adopt_all(text: &SecretString, options: &Import) -> Result<(), Failure> {
     let passphrase = options.passphrase.as_deref().map(read_passphrase).transpose()?;
     let text = foreign::decrypted(text, passphrase.as_ref())?;
     let all = Credentials::from_foreign(text.expose(), &P256Keys)
-        .map_err(|error| Failure::new(CONFIGURATION, error.to_string()))?;
+        .map_err(|error| unreadable(error.to_string()))?;
     let common = &options.common;
     let client_id = options.client_id.as_deref().ok_or_else(|| {
-        let message =
-            "the sessions of another library do not name their client: name it with --client-id";
-        Failure::new(USAGE, message)
+        let message = "the sessions of another library do not name their client";
+        Failure::new(USAGE, message, "name it with --client-id")
     })?;
     let client = client::of_session(client_id, &common.key, &common.network)?;
     let app = network::app(client.clone(), common)?;
@@ -80,10 +79,10 @@ fn adopt_all(text: &SecretString, options: &Import) -> Result<(), Failure> {
     // The others are imported all the same.
     let mut note = |failure: Failure| match result {
         Ok(()) => result = Err(failure),
-        Err(_) => eprintln!("error: {failure}"),
+        Err(_) => failure.print(),
     };
     for credentials in all {
-        let adopted = credentials.map_err(|error| Failure::new(CONFIGURATION, error.to_string()));
+        let adopted = credentials.map_err(|error| unreadable(error.to_string()));
         let adopted = adopted.and_then(|credentials| adopt(&adopting, credentials, common));
         let session = match adopted {
             Ok(session) => session,
@@ -98,10 +97,9 @@ fn adopt_all(text: &SecretString, options: &Import) -> Result<(), Failure> {
             Err(error) => {
                 // The next one would be lost, too. Nobody has the tokens of this one, so they are revoked.
                 let revoked = adopting.revoke(session).err();
-                let failure = Failure::from(error).and(&format!(
-                    "the new session of {name} could not be stored and is revoked; those after it were \
-                     not touched"
-                ));
+                let fate = "could not be stored and is revoked; those after it were not touched";
+                let failure =
+                    Failure::from(error).and(&format!("the new session of {name} {fate}"));
                 note(match revoked {
                     None => failure,
                     Some(error) => failure.and(&format!("the revocation failed: {error}")),
@@ -121,20 +119,27 @@ fn adopt(
 ) -> Result<Session, Failure> {
     let (pds, did) = (credentials.pds.to_string(), credentials.did.to_string());
     let adopted = app.adopt(credentials).map_err(|error| {
-        let fate = format!("{did}: {}", fate(error.effect));
-        network::explain(error, &common.network, &[&pds, &did]).and(&fate)
+        let (fate, help) = fate(error.effect);
+        let failure = Failure::from(error).and(&format!("{did}: {fate}")).help(help);
+        network::explain(failure, &common.network, &[&pds, &did])
     });
     Ok(adopted?.session)
 }
 
-fn fate(effect: SessionEffect) -> &'static str {
+/// The fate of the refresh token, and the advice.
+fn fate(effect: SessionEffect) -> (&'static str, &'static str) {
     match effect {
-        SessionEffect::Keep => "its refresh token was not spent, so import it again later",
+        SessionEffect::Keep => ("its refresh token was not spent", "import it again later"),
         SessionEffect::Ambiguous => {
-            "its refresh token may be spent: import it once more, or log in again"
+            ("its refresh token may be spent", "import it once more, or log in again")
         }
-        _ => "log in again",
+        _ => ("the session is over", "log in again with `atproto-oauth login`"),
     }
+}
+
+fn unreadable(why: String) -> Failure {
+    let help = "name a file of `sessions export`, or the JSON that the other library has stored";
+    Failure::new(CONFIGURATION, why, help)
 }
 
 fn stored(name: &str) -> Result<(), Failure> {
@@ -149,7 +154,11 @@ fn read(path: &Path) -> Result<SecretString, Failure> {
     };
     read.map_err(|error| Failure::file("the session in", path, &error))?;
     match text.trim().is_empty() {
-        true => Err(Failure::new(USAGE, format!("{} is empty", path.display()))),
+        true => Err(Failure::new(
+            USAGE,
+            format!("{} is empty", path.display()),
+            "name the file of a session",
+        )),
         false => Ok(SecretString::new(text)),
     }
 }

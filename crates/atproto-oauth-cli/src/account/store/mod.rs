@@ -30,7 +30,8 @@ pub(crate) fn path(folder: &Folder) -> Result<PathBuf, Failure> {
             let home = dirs::state_dir().or_else(dirs::data_local_dir).ok_or_else(|| {
                 Failure::new(
                     CONFIGURATION,
-                    "there is no home directory; name the folder of the sessions with --sessions",
+                    "there is no home directory",
+                    "name the folder of the sessions with --sessions",
                 )
             })?;
             Ok(home.join("atproto-oauth").join("sessions"))
@@ -39,8 +40,8 @@ pub(crate) fn path(folder: &Folder) -> Result<PathBuf, Failure> {
 }
 
 fn failed(folder: &Path, error: &StoreError) -> Failure {
-    Failure::new(CONFIGURATION, format!("the sessions in {}: {error}", folder.display()))
-        .and("name another folder with --sessions, or mend this one")
+    let help = "name another folder with --sessions, or mend this one";
+    Failure::new(CONFIGURATION, format!("the sessions in {}: {error}", folder.display()), help)
 }
 
 /// Creates the folders above the store and its key, accessible by their owner only.

@@ -52,7 +52,9 @@ pub(super) fn key(
             folder.display(),
             described(recorded.place, folder)
         );
-        return Err(Failure::new(CONFIGURATION, message).and(
+        return Err(Failure::new(
+            CONFIGURATION,
+            message,
             "leave out --sealing-key, or name another folder with --sessions and move the sessions \
              there with `sessions export` and `sessions import`",
         ));
@@ -85,8 +87,11 @@ fn choose(files: &FileStore, folder: &Path, wished: Option<Place>) -> Result<Rec
             Ok(()) => Place::Keyring,
             Err(why) => {
                 let message = format!("the keyring can't be used: {why}");
-                return Err(Failure::new(CONFIGURATION, message)
-                    .and("unlock it, or keep the key in a file with --sealing-key file"));
+                return Err(Failure::new(
+                    CONFIGURATION,
+                    message,
+                    "unlock it, or keep the key in a file with --sealing-key file",
+                ));
             }
         },
         None => match keyring::add(new.id(), &new.to_text()) {
@@ -132,7 +137,7 @@ fn recorded(files: &FileStore, folder: &Path) -> Result<Option<Recorded>, Failur
              of this command",
             folder.display()
         );
-        Failure::new(CONFIGURATION, message).and("use the newest version of this command")
+        Failure::new(CONFIGURATION, message, "use the newest version of this command")
     })
 }
 
@@ -150,7 +155,7 @@ fn from_keyring(id: &str, folder: &Path) -> Result<Option<SealingKey>, Failure> 
     let found = keyring::load(id).map_err(|why| {
         let message =
             format!("the key of the sessions in {} can't be read: {why}", folder.display());
-        Failure::new(CONFIGURATION, message).and("unlock the keyring, and try again")
+        Failure::new(CONFIGURATION, message, "unlock the keyring, and try again")
     })?;
     // An entry that is no key is as good as none.
     Ok(found.and_then(|text| SealingKey::from_text(text.expose()).ok()))
@@ -172,8 +177,7 @@ fn lost(place: Place, folder: &Path) -> Failure {
         folder.display(),
         described(place, folder)
     );
-    Failure::new(CONFIGURATION, message)
-        .and("restore it there, or remove the folder and log in again")
+    Failure::new(CONFIGURATION, message, "restore it there, or remove the folder and log in again")
 }
 
 fn described(place: Place, folder: &Path) -> String {

@@ -18,6 +18,7 @@ use url::Url;
 use crate::client_key::Passphrase;
 use crate::documents::configuration::settings::Settings;
 use crate::failure::{CONFIGURATION, Failure};
+use crate::words;
 
 /// Kind of client, the value of `kind`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -37,7 +38,7 @@ pub(crate) fn client(file: &Path, passphrase: &Passphrase) -> Result<Client, Fai
     settings.report_unknown(&KEYS);
     settings.finish()?;
     // Without a problem, there is a client.
-    client.ok_or_else(|| Failure::new(CONFIGURATION, "no client was configured"))
+    client.ok_or_else(|| Failure::new(CONFIGURATION, "no client was configured", CORRECT))
 }
 
 /// Builds the client; `None` if there is a problem.
@@ -312,13 +313,14 @@ fn is_accepted(settings: &mut Settings, key: &str, client: ClientBuilder) -> boo
 
 /// The text of an error, whose advice names functions of the library for programs in Rust.
 fn in_plain_words(error: &Error) -> String {
-    let loopback = "a loopback client (which has no metadata)";
-    error.to_string().replace("`Client::loopback`", loopback)
+    words::of_command(&error.to_string())
 }
 
 fn any_scopes() -> Option<Scopes> {
     Scopes::parse("atproto").ok()
 }
+
+const CORRECT: &str = "correct the configuration; --help has its keys";
 
 const KINDS: [Kind; 3] = [Kind::Confidential, Kind::Public, Kind::Native];
 

@@ -27,7 +27,8 @@ impl Settings {
             _ => Err("its name must end in .toml or .json, the two formats".to_owned()),
         };
         let malformed = |why| {
-            Failure::new(CONFIGURATION, format!("the configuration {}: {why}", file.display()))
+            let message = format!("the configuration {}: {why}", file.display());
+            Failure::new(CONFIGURATION, message, "correct the file, or name another with --config")
         };
         let values = values.map_err(malformed)?;
         Ok(Self { file: file.to_owned(), values, problems: Vec::new() })
@@ -108,14 +109,14 @@ impl Settings {
 
     /// Fails with all problems, one a line.
     pub(crate) fn finish(self) -> Result<(), Failure> {
-        let lines: String = self.problems.iter().map(|problem| format!("\n  {problem}")).collect();
         let count = match self.problems.len() {
             0 => return Ok(()),
             1 => "a problem".to_owned(),
             count => format!("{count} problems"),
         };
-        let message = format!("the configuration {} has {count}:{lines}", self.file.display());
-        Err(Failure::new(CONFIGURATION, message))
+        let message = format!("the configuration {} has {count}:", self.file.display());
+        let help = "correct the file, and run the command again; --help has all keys";
+        Err(Failure::new(CONFIGURATION, message, help).details(self.problems))
     }
 }
 

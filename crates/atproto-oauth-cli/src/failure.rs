@@ -17,6 +17,7 @@ use atproto_oauth_core::{
 use atproto_sansio::is_printable;
 use serde_json::{Value, json};
 
+use crate::output::Format;
 use crate::{remedy, words};
 
 /// Failure of the command: the messages on stderr, and the exit code.
@@ -67,7 +68,7 @@ impl Failure {
     /// file`.
     pub(crate) fn file(what: &str, path: &Path, error: &io::Error) -> Self {
         let help = match error.kind() {
-            io::ErrorKind::NotFound => "check the path; a missing folder has to be created first",
+            io::ErrorKind::NotFound => "check the path, and whether its folder exists",
             io::ErrorKind::PermissionDenied => "check the permissions of the file and its folder",
             io::ErrorKind::AlreadyExists => "name another file",
             io::ErrorKind::InvalidData => "name a file of text in UTF-8",
@@ -102,7 +103,8 @@ impl Failure {
 
     /// Prints the two lines on standard error, with colours on a terminal.
     pub(crate) fn print(&self) {
-        let mut text = labelled(ERROR, "error", &self.message);
+        let colon = if self.details.is_empty() { "" } else { ":" };
+        let mut text = labelled(ERROR, "error", &format!("{}{colon}", self.message));
         for detail in &self.details {
             text.push_str(&format!("  {}\n", escaped(detail)));
         }
@@ -143,6 +145,25 @@ impl Failure {
             },
             ..Self::new(code(error), text, remedy::of(error))
         }
+    }
+}
+
+/// The failures of a verb that does several things. The first becomes the verb's own.
+#[derive(Debug, Default)]
+pub(crate) struct Failures(Option<Failure>);
+
+impl Failures {
+    /// Keeps the first failure, and prints a later one at once. In JSON, the result has all of them.
+    pub(crate) fn add(&mut self, failure: Failure, format: Format) {
+        match &self.0 {
+            None => self.0 = Some(failure),
+            Some(_) if format.json => {}
+            Some(_) => failure.print(),
+        }
+    }
+
+    pub(crate) fn first(self) -> Result<(), Failure> {
+        self.0.map_or(Ok(()), Err)
     }
 }
 
@@ -234,10 +255,9 @@ impl From<clap::Error> for Failure {
                 help.push(format!("the usage is `{usage}`"));
             } else if let Some(tip) = line.strip_prefix("tip: ") {
                 help.push(tip.replace(" tip: ", "; "));
-            } else if let Some(more) = line.strip_prefix("For more information, try ") {
-                help.push(format!("more is in {}", more.trim_end_matches('.')));
             }
         }
+        help.push("--help tells more".to_owned());
         Self::new(USAGE, message, help.join("; "))
     }
 }

@@ -14,6 +14,7 @@ mod network;
 mod output;
 mod private_file;
 mod remedy;
+mod reply;
 mod sandbox;
 mod servers;
 mod two_phase;

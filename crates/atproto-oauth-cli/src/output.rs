@@ -8,15 +8,23 @@ use serde_json::Value;
 
 use crate::failure::{CONFIGURATION, Failure};
 
-/// Option of the verbs whose result has two forms.
+/// Option of each verb with a result for programs.
 #[derive(Args, Clone, Copy, Debug)]
 pub(crate) struct Format {
-    /// Print the result as one JSON document
+    /// Print the result as one JSON document, and a failure as one line of JSON on standard error
     #[arg(long)]
     pub(crate) json: bool,
 }
 
 impl Format {
+    /// Prints lines for people while a verb is at work. The JSON document comes at its end.
+    pub(crate) fn tell(self, text: &str) -> Result<(), Failure> {
+        match self.json {
+            true => Ok(()),
+            false => write(text.as_bytes()),
+        }
+    }
+
     /// Prints the form that the user has chosen. `text` is complete lines.
     pub(crate) fn print(self, text: &str, json: &Value) -> Result<(), Failure> {
         match self.json {

@@ -81,6 +81,11 @@ fn a_trace_shows_each_request_and_no_secret() {
 }
 
 #[test]
+fn results_of_sessions_are_json() {
+    run(command::results_of_sessions_are_json);
+}
+
+#[test]
 fn a_file_is_uploaded() {
     run(command::a_file_is_uploaded);
 }

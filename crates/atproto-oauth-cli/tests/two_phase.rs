@@ -32,6 +32,11 @@ fn a_login_in_two_processes_is_used_by_others() {
 }
 
 #[test]
+fn a_login_in_two_processes_is_told_as_json() {
+    run(two_phase::a_login_in_two_processes_is_told_as_json);
+}
+
+#[test]
 fn the_credentials_may_be_in_the_environment() {
     run(two_phase::the_credentials_may_be_in_the_environment);
 }

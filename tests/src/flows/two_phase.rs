@@ -271,3 +271,38 @@ pub fn a_tested_login_leaves_no_tokens(command: &Command<'_>) {
     let is_revoked = |seen: &Seen| seen.path == "/oauth/revoke" && seen.status == Some(200);
     assert!(command.stage.log(&issuer).iter().any(is_revoked));
 }
+
+pub fn a_login_in_two_processes_is_told_as_json(command: &Command<'_>) {
+    // Rules L-01, L-02, L-03, L-25
+    let desk = Desk::web(command);
+    let json = |ended: &Ended, names: &[&str]| {
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        let json: Value = serde_json::from_str(&ended.out).unwrap();
+        let found: Vec<_> = json.as_object().unwrap().keys().cloned().collect();
+        assert_eq!(found, names, "{ended:?}");
+        json
+    };
+    let begin = || {
+        let begun = json(&desk.init(&["--json"]), &["expires_at", "state_file", "url"]);
+        command.approve(&begun["url"].as_str().unwrap().parse().unwrap())
+    };
+    let names = ["credentials", "did", "file", "handle", "pds", "scopes"];
+    let printed = json(&desk.run(&["complete", &begin(), "--json"]), &names);
+    let credentials = printed["credentials"].as_object().unwrap();
+    assert!(credentials.contains_key("ATPROTO_OAUTH_REFRESH_TOKEN"), "{printed}");
+    let tested = desk.run(&["complete", &begin(), "--json", "--format", "none"]);
+    assert_eq!(json(&tested, &names)["credentials"], Value::Null);
+    let written = desk.run(&["complete", &begin(), "--json", "--output", "credentials.env"]);
+    let written = json(&written, &names);
+    assert_eq!(
+        (&written["file"], &written["credentials"]),
+        (&"credentials.env".into(), &Value::Null)
+    );
+
+    let source = ["--file", "credentials.env", "--json"];
+    let renewed = desk.run(&[&["credentials", "refresh"][..], &source].concat());
+    assert_eq!(json(&renewed, &names)["credentials"], Value::Null);
+    let reply = desk.run(&[&["credentials", "call", WHO][..], &source].concat());
+    let reply = json(&reply, &["body", "encoding", "headers", "status"]);
+    assert_eq!(reply["body"]["did"], written["did"]);
+}

@@ -6,7 +6,7 @@ use crate::account::accounts;
 use crate::arguments::Common;
 use crate::failure::Failure;
 use crate::method::Method;
-use crate::output;
+use crate::reply::Reply;
 
 #[derive(Args, Debug)]
 pub(crate) struct Call {
@@ -18,6 +18,9 @@ pub(crate) struct Call {
     pub(crate) account: Option<String>,
 
     #[command(flatten)]
+    pub(crate) format: Reply,
+
+    #[command(flatten)]
     pub(crate) common: Common,
 }
 
@@ -26,5 +29,5 @@ pub(crate) fn run(call: &Call) -> Result<(), Failure> {
     let request = call.method.request()?;
     let stored = accounts::newest(&common.folder, call.account.as_deref())?;
     let (_, reply) = accounts::send(stored, request, common)?;
-    output::print(reply.response.body())
+    call.format.print(&reply.response)
 }

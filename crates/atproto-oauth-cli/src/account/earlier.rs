@@ -47,7 +47,10 @@ impl Earlier {
         for stored in self.all.iter().filter(|stored| stored.session.did() == new.did()) {
             if self.is_replaced {
                 match logout::end(stored, common) {
-                    Ok(told) => eprintln!("The earlier session {}: {told}", id(&stored.session)),
+                    Ok(ended) => {
+                        let told = logout::told(stored, ended);
+                        eprintln!("The earlier session {}: {told}", id(&stored.session));
+                    }
                     Err(failure) => {
                         eprintln!(
                             "warning: the earlier session {}: {failure}",

@@ -2,11 +2,13 @@
 
 use atproto_oauth_core::Revocation;
 use clap::Args;
+use serde_json::json;
 
 use crate::account::accounts::{self, Stored};
 use crate::arguments::Common;
-use crate::failure::Failure;
-use crate::{network, output};
+use crate::failure::{Failure, Failures};
+use crate::network;
+use crate::output::Format;
 
 #[derive(Args, Debug)]
 pub(crate) struct Logout {
@@ -19,7 +21,19 @@ pub(crate) struct Logout {
     pub(crate) all: bool,
 
     #[command(flatten)]
+    pub(crate) format: Format,
+
+    #[command(flatten)]
     pub(crate) common: Common,
+}
+
+/// The end of a session at its server.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Ended {
+    /// Its tokens are revoked, or were not valid any more.
+    Revoked,
+    /// Its tokens stay valid until they expire, because the server can't revoke tokens.
+    NotSupported,
 }
 
 pub(crate) fn run(logout: &Logout) -> Result<(), Failure> {
@@ -29,23 +43,40 @@ pub(crate) fn run(logout: &Logout) -> Result<(), Failure> {
         true => all,
         false => accounts::of_account(all, logout.account.as_deref())?,
     };
-    let mut result = Ok(());
+    let (mut list, mut failures) = (Vec::new(), Failures::default());
     for stored in &sessions {
         // The others are logged out all the same.
-        let ended =
-            end(stored, common).and_then(|told| output::write(format!("{told}\n").as_bytes()));
-        if let Err(failure) = ended {
-            match result {
-                Ok(()) => result = Err(failure),
-                Err(_) => failure.print(),
-            }
+        let ended = end(stored, common);
+        list.push(json!({
+            "did": stored.session.did(),
+            "handle": stored.session.handle(),
+            "session_id": stored.session.session_id(),
+            "revoked": matches!(ended, Ok(Ended::Revoked)),
+            "error": ended.as_ref().err().map(Failure::to_json),
+        }));
+        match ended {
+            Ok(ended) => logout.format.tell(&format!("{}\n", told(stored, ended)))?,
+            Err(failure) => failures.add(failure, logout.format),
         }
     }
-    result
+    logout.format.print("", &json!({ "sessions": list }))?;
+    failures.first()
 }
 
-/// Logs a session out. Returns the sentences to tell.
-pub(crate) fn end(stored: &Stored, common: &Common) -> Result<String, Failure> {
+/// The sentences to tell after a logout.
+pub(crate) fn told(stored: &Stored, ended: Ended) -> String {
+    let (name, server) = (accounts::name(&stored.session), stored.session.issuer());
+    match ended {
+        Ended::Revoked => format!("Logged out of {name}."),
+        Ended::NotSupported => format!(
+            "Logged out of {name}. Its tokens stay valid until they expire, because {server} can't \
+             revoke tokens."
+        ),
+    }
+}
+
+/// Logs a session out.
+pub(crate) fn end(stored: &Stored, common: &Common) -> Result<Ended, Failure> {
     let session = &stored.session;
     let (name, server) = (accounts::name(session), session.issuer());
     let app = network::app(network::client_of(session, common)?, common)?;
@@ -55,11 +86,8 @@ pub(crate) fn end(stored: &Stored, common: &Common) -> Result<String, Failure> {
         .revoke(&stored.key)
         .map_err(|error| network::explain(error, &common.network, &places))?;
     match out.revocation {
-        None | Some(Ok(Revocation::Revoked)) => Ok(format!("Logged out of {name}.")),
-        Some(Ok(_)) => Ok(format!(
-            "Logged out of {name}. Its tokens stay valid until they expire, because {server} can't \
-             revoke tokens."
-        )),
+        None | Some(Ok(Revocation::Revoked)) => Ok(Ended::Revoked),
+        Some(Ok(_)) => Ok(Ended::NotSupported),
         Some(Err(error)) => Err(Failure::from(error)
             .and(&format!(
                 "the session of {name} is removed here, but its tokens stay valid until they expire"

@@ -14,7 +14,7 @@ use serde_json::Value;
 use crate::account::accounts;
 use crate::arguments::Common;
 use crate::failure::{CONFIGURATION, Failure, NETWORK};
-use crate::output;
+use crate::output::Format;
 
 #[derive(Args, Debug)]
 pub(crate) struct Upload {
@@ -37,6 +37,9 @@ pub(crate) struct Upload {
     /// Minutes for the whole upload
     #[arg(long, default_value_t = 30, value_name = "MINUTES")]
     timeout: u32,
+
+    #[command(flatten)]
+    format: Format,
 
     #[command(flatten)]
     common: Common,
@@ -73,7 +76,7 @@ pub(crate) fn run(upload: &Upload) -> Result<(), Failure> {
             "upload the file again",
         ));
     };
-    output::write(format!("{blob:#}\n").as_bytes())
+    upload.format.print(&format!("{blob:#}\n"), blob)
 }
 
 /// A file whose progress is shown.

@@ -13,9 +13,10 @@ use crate::arguments::Network;
 use crate::client;
 use crate::failure::{CONFIGURATION, DENIED, Failure, USAGE};
 use crate::network;
+use crate::output;
 use crate::private_file::{Draft, PrivateFile};
 use crate::two_phase::init::{STATE, StateFile};
-use crate::two_phase::values::{Format, Output, Values};
+use crate::two_phase::values::{self, Format, Output, Values};
 
 #[derive(Args, Debug)]
 pub(crate) struct Complete {
@@ -34,6 +35,9 @@ pub(crate) struct Complete {
     /// File to write the credentials to, for its owner only, instead of standard output
     #[arg(long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) form: output::Format,
 
     #[command(flatten)]
     pub(crate) network: Network,
@@ -198,10 +202,11 @@ fn finish(
         session.did(),
         session.pds()
     );
+    let described = values::described(&session, complete.output.as_deref(), None);
     let Some(format) = complete.format.format() else {
         app.revoke(session).map_err(|error| network::explain(error, &complete.network, &[]))?;
         eprintln!("{told} Its tokens are revoked again.");
-        return Ok(());
+        return complete.form.print("", &described);
     };
     let values = match Values::of(&session) {
         Ok(values) => values,
@@ -213,10 +218,16 @@ fn finish(
             });
         }
     };
-    output.write(&values, format)?;
+    let printed = values::printed(&session, &values, values::Printed::new(format, complete.form));
+    output.write(&values, format, &printed)?;
     match &complete.output {
-        Some(file) => eprintln!("{told} The credentials are in {}.", file.display()),
-        None => eprintln!("{told} Keep these credentials secret."),
+        Some(file) => {
+            eprintln!("{told} The credentials are in {}.", file.display());
+            complete.form.print("", &described)
+        }
+        None => {
+            eprintln!("{told} Keep these credentials secret.");
+            Ok(())
+        }
     }
-    Ok(())
 }

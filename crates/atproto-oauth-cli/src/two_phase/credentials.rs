@@ -3,10 +3,13 @@
 use atproto_oauth_core::xrpc;
 use clap::{Args, Subcommand};
 
-use crate::failure::Failure;
+use crate::failure::{Failure, USAGE};
 use crate::method::Method;
+use crate::network;
+use crate::output::Format;
+use crate::reply::Reply;
 use crate::two_phase::source::{Source, renew};
-use crate::{network, output};
+use crate::two_phase::values;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Credentials {
@@ -19,6 +22,9 @@ pub(crate) enum Credentials {
 #[derive(Args, Debug)]
 pub(crate) struct Refresh {
     #[command(flatten)]
+    pub(crate) form: Format,
+
+    #[command(flatten)]
     pub(crate) source: Source,
 }
 
@@ -28,13 +34,25 @@ pub(crate) struct Call {
     pub(crate) method: Method,
 
     #[command(flatten)]
+    pub(crate) reply: Reply,
+
+    #[command(flatten)]
     pub(crate) source: Source,
 }
 
 pub(crate) fn run(verb: &Credentials) -> Result<(), Failure> {
     match verb {
-        Credentials::Refresh(refresh) => renew(&refresh.source).map(drop),
+        Credentials::Refresh(options) => refresh(options),
         Credentials::Call(call) => send(call),
+    }
+}
+
+fn refresh(options: &Refresh) -> Result<(), Failure> {
+    let session = renew(&options.source, options.form)?.session;
+    match options.source.destination() {
+        // Without a file, the result has been printed.
+        None => Ok(()),
+        Some(file) => options.form.print("", &values::described(&session, Some(file), None)),
     }
 }
 
@@ -42,7 +60,12 @@ pub(crate) fn run(verb: &Credentials) -> Result<(), Failure> {
 /// the call.
 fn send(call: &Call) -> Result<(), Failure> {
     let request = call.method.request()?;
-    let renewed = renew(&call.source)?;
+    if call.reply.json && call.source.destination().is_none() {
+        let message =
+            "with --json, the reply is the only output, so the renewed credentials need a file";
+        return Err(Failure::new(USAGE, message, "name it with --file or --output"));
+    }
+    let renewed = renew(&call.source, Format { json: call.reply.json })?;
     let places = network::places(&renewed.session);
     let places = places.each_ref().map(String::as_str);
     let reply = renewed
@@ -50,5 +73,5 @@ fn send(call: &Call) -> Result<(), Failure> {
         .request(&renewed.session, request)
         .map_err(|error| network::explain(error, &call.source.network, &places))?;
     xrpc::check(&reply.response)?;
-    output::print(reply.response.body())
+    call.reply.print(&reply.response)
 }

@@ -5,13 +5,15 @@ use std::path::{Path, PathBuf};
 use atproto_oauth_core::{InputError, Pending, Scopes, Subject};
 use atproto_sansio::System;
 use clap::Args;
+use serde_json::json;
 use url::Url;
 
 use crate::arguments::Network;
 use crate::client;
 use crate::failure::{CONFIGURATION, Failure};
+use crate::network;
+use crate::output::Format;
 use crate::private_file::{Draft, PrivateFile};
-use crate::{network, output};
 
 #[derive(Args, Debug)]
 pub(crate) struct Init {
@@ -37,6 +39,9 @@ pub(crate) struct Init {
     /// Replace the state of an earlier login that has not expired
     #[arg(long)]
     pub(crate) force: bool,
+
+    #[command(flatten)]
+    pub(crate) format: Format,
 
     #[command(flatten)]
     pub(crate) network: Network,
@@ -75,12 +80,18 @@ pub(crate) fn run(init: &Init) -> Result<(), Failure> {
         true => draft.replace(json.expose())?,
         false => draft.add(json.expose())?,
     }
-    let minutes = begun.pending.expires_at().since(System::now()).as_secs().div_ceil(60);
+    let expires_at = begun.pending.expires_at();
+    let minutes = expires_at.since(System::now()).as_secs().div_ceil(60);
     eprintln!(
         "Open this URL in a browser within {minutes} minutes. Then copy the whole URL of the page \
          that the browser\nends on, and give it to `atproto-oauth complete`.\n"
     );
-    output::write(format!("{}\n", begun.url).as_bytes())
+    let described = json!({
+        "url": begun.url.as_str(),
+        "state_file": state.display().to_string(),
+        "expires_at": expires_at.as_secs(),
+    });
+    init.format.print(&format!("{}\n", begun.url), &described)
 }
 
 /// Returns whether there is a state file that may be replaced. Fails if it must not be.

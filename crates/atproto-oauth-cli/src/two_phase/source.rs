@@ -15,10 +15,12 @@ use crate::client;
 use crate::client_key::KeyFile;
 use crate::failure::{CONFIGURATION, Failure, SESSION_OVER, USAGE};
 use crate::network;
+use crate::output;
 use crate::private_file::{Draft, PrivateFile};
 use crate::two_phase::dotenv;
 use crate::two_phase::values::{
-    self, CLIENT_ID, DID, DPOP_PRIVATE_JWK, FILE, Format, Output, PDS_ISSUER, REFRESH_TOKEN, Values,
+    self, CLIENT_ID, DID, DPOP_PRIVATE_JWK, FILE, Format, Output, PDS_ISSUER, Printed,
+    REFRESH_TOKEN, Values,
 };
 
 /// Options of the verbs that use credentials.
@@ -53,7 +55,7 @@ pub(crate) struct Renewed {
 
 /// Spends the refresh token, and stores or prints the renewed credentials before anything else is
 /// done with them.
-pub(crate) fn renew(source: &Source) -> Result<Renewed, Failure> {
+pub(crate) fn renew(source: &Source, form: output::Format) -> Result<Renewed, Failure> {
     let network = &source.network;
     let kept = source.file.as_deref().map(Kept::open).transpose()?;
     let value = |name: &str| match &kept {
@@ -79,12 +81,13 @@ pub(crate) fn renew(source: &Source) -> Result<Renewed, Failure> {
     let adopted = app.adopt(credentials);
     let session = adopted.map_err(|error| explain(error, network, &names))?.session;
     let values = Values::of(&session)?;
+    let printed = values::printed(&session, &values, Printed::new(source.format, form));
     match place {
         Place::Back(draft, kept) => {
             let token = session.refresh_token().map_or("", SecretString::expose);
-            values::save(draft, &kept.with_refresh_token(token), &values)?;
+            values::save(draft, &kept.with_refresh_token(token), &printed)?;
         }
-        Place::Output(output) => output.write(&values, source.format)?,
+        Place::Output(output) => output.write(&values, source.format, &printed)?,
     }
     Ok(Renewed { app, session })
 }
@@ -155,6 +158,13 @@ struct Kept {
     path: PathBuf,
     text: SecretString,
     _lock: PrivateFile,
+}
+
+impl Source {
+    /// The file that the renewed credentials are written to.
+    pub(crate) fn destination(&self) -> Option<&Path> {
+        self.file.as_deref().or(self.output.as_deref())
+    }
 }
 
 impl Kept {

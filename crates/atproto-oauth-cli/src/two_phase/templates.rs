@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use atproto_oauth_core::{Client, Description, Error, InputError, Scopes};
 use base64ct::{Base64, Encoding};
 use clap::Args;
-use serde_json::Value;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use url::Url;
 
 use crate::failure::{CONFIGURATION, Failure, USAGE};
-use crate::output;
+use crate::output::Format;
 
 #[derive(Args, Debug)]
 pub(crate) struct Templates {
@@ -31,6 +31,9 @@ pub(crate) struct Templates {
     /// Overwrite files that exist
     #[arg(long)]
     pub(crate) force: bool,
+
+    #[command(flatten)]
+    pub(crate) format: Format,
 }
 
 const METADATA: &str = "client-metadata.json";
@@ -48,10 +51,15 @@ pub(crate) fn run(templates: &Templates) -> Result<(), Failure> {
     }
     fs::create_dir_all(&templates.output)
         .map_err(|error| Failure::file("the folder", &templates.output, &error))?;
+    let mut list = Vec::new();
     for (path, text) in &files {
         write(path, text, templates.force)?;
-        output::write(format!("Wrote: {}\n", path.display()).as_bytes())?;
+        templates.format.tell(&format!("Wrote: {}\n", path.display()))?;
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        list.push(json!({ "name": name, "file": path.display().to_string() }));
     }
+    let described = json!({ "wrote": list, "client_id": client_id, "redirect_uri": redirect_uri });
+    templates.format.print("", &described)?;
     eprintln!(
         "Serve both files at https://{}/. Then log in with\n\n  \
          export ATPROTO_OAUTH_CLIENT_ID={client_id}\n  \
@@ -177,6 +185,7 @@ mod tests {
             output: PathBuf::from("."),
             scope: "atproto".to_owned(),
             force: false,
+            format: Format { json: false },
         };
         let (client_id, redirect_uri, json) = metadata(&templates("app.client.dev")).unwrap();
         let json: Value = serde_json::from_str(&json).unwrap();

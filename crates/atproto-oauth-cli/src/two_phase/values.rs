@@ -6,7 +6,7 @@ use std::path::Path;
 use atproto_oauth_core::{Credentials, Session};
 use atproto_sansio::SecretString;
 use clap::ValueEnum;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::failure::{CONFIGURATION, Failure};
 use crate::output;
@@ -58,6 +58,13 @@ impl Values {
         ]))
     }
 
+    /// The values as one object of strings.
+    fn to_object(&self) -> Value {
+        let pairs = self.0.iter();
+        let pairs = pairs.map(|(name, value)| ((*name).to_owned(), value.expose().into()));
+        Value::Object(pairs.collect::<Map<_, _>>())
+    }
+
     /// The text to print or to store.
     pub(crate) fn to_text(&self, format: Format) -> SecretString {
         let lines = |line: &dyn Fn(&str, &str) -> String| {
@@ -70,12 +77,44 @@ impl Values {
             Format::Dotenv => {
                 lines(&|name, value| format!("{name}={}\n", dotenv::quote_for_dotenv(value)))
             }
-            Format::Json => {
-                let pairs = self.0.iter();
-                let pairs = pairs.map(|(name, value)| ((*name).to_owned(), value.expose().into()));
-                format!("{:#}\n", Value::Object(pairs.collect::<Map<_, _>>()))
-            }
+            Format::Json => format!("{:#}\n", self.to_object()),
         })
+    }
+}
+
+/// The result for programs: the account, and its credentials if they are not in `file`.
+pub(crate) fn described(session: &Session, file: Option<&Path>, values: Option<&Values>) -> Value {
+    json!({
+        "did": session.did(),
+        "handle": session.handle(),
+        "pds": session.pds(),
+        "scopes": session.scopes(),
+        "file": file.map(|file| file.display().to_string()),
+        "credentials": values.map(Values::to_object),
+    })
+}
+
+/// The text that standard output gets.
+pub(crate) fn printed(session: &Session, values: &Values, format: Printed) -> SecretString {
+    match format {
+        Printed::Text(format) => values.to_text(format),
+        Printed::Json => {
+            SecretString::new(format!("{:#}\n", described(session, None, Some(values))))
+        }
+    }
+}
+
+/// Form of the credentials on standard output.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Printed {
+    Text(Format),
+    /// The whole result, with `--json`.
+    Json,
+}
+
+impl Printed {
+    pub(crate) fn new(format: Format, form: output::Format) -> Self {
+        if form.json { Self::Json } else { Self::Text(format) }
     }
 }
 
@@ -91,19 +130,27 @@ impl Output {
 
     /// Writes the credentials. If the file can't be written, prints them and fails, because the
     /// former ones are spent.
-    pub(crate) fn write(self, values: &Values, format: Format) -> Result<(), Failure> {
-        let text = values.to_text(format);
+    pub(crate) fn write(
+        self,
+        values: &Values,
+        format: Format,
+        printed: &SecretString,
+    ) -> Result<(), Failure> {
         match self.0 {
-            Some(draft) => save(draft, &text, values),
-            None => print(&text),
+            Some(draft) => save(draft, &values.to_text(format), printed),
+            None => print(printed),
         }
     }
 }
 
-/// Moves the new text of a credentials file to its place. If that fails, prints the credentials, and
-/// fails.
-pub(crate) fn save(draft: Draft, text: &SecretString, values: &Values) -> Result<(), Failure> {
-    draft.replace(text.expose()).map_err(|failure| match print(&values.to_text(Format::Env)) {
+/// Moves the new text of a credentials file to its place. If that fails, prints `printed`, which has the
+/// credentials, and fails.
+pub(crate) fn save(
+    draft: Draft,
+    text: &SecretString,
+    printed: &SecretString,
+) -> Result<(), Failure> {
+    draft.replace(text.expose()).map_err(|failure| match print(printed) {
         Ok(()) => failure.and("the new credentials are on standard output instead"),
         Err(lost) => failure.and(&lost.to_string()),
     })

@@ -315,3 +315,71 @@ pub fn a_session_of_another_key_is_an_error_and_stays(command: &Command<'_>) {
     let (code, answer) = command.call(&sessions, &[who]);
     assert_eq!(code, Some(0), "{answer}");
 }
+
+/// The verbs that use a session tell their results, and their failures, as JSON.
+pub fn results_of_sessions_are_json(command: &Command<'_>) {
+    // Rules L-25, L-26
+    let alice = command.stage.account("alice");
+    let folder = tempfile::tempdir().unwrap();
+    let sessions = folder.path().join("sessions");
+    let (code, printed, _) = command.log_in(&sessions, |url| command.approve(url));
+    assert_eq!(code, Some(0), "{printed}");
+    // Exit code, and the members `names` of the document.
+    let run = |arguments: &[&str], names: &[&str]| {
+        let mut process = command.start(&sessions, &[arguments, &["--json"]].concat());
+        let output = process.output().unwrap();
+        let (out, err) = (output.stdout, String::from_utf8(output.stderr).unwrap());
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {err}");
+        let json: Value = serde_json::from_slice(&out).unwrap();
+        let found: Vec<_> = json.as_object().unwrap().keys().cloned().collect();
+        assert_eq!(found, names, "{arguments:?}");
+        json
+    };
+    let who = ["call", "com.atproto.server.getSession"];
+    let reply = run(&who, &["body", "encoding", "headers", "status"]);
+    assert_eq!((&reply["status"], &reply["encoding"]), (&200.into(), &"json".into()), "{reply}");
+    assert_eq!(reply["body"]["did"], alice.did.as_str());
+    let headers = reply["headers"].as_object().unwrap();
+    assert!(headers.contains_key("content-type") && !headers.contains_key("dpop-nonce"), "{reply}");
+
+    let note = folder.path().join("note.txt");
+    std::fs::write(&note, "a note").unwrap();
+    let upload = ["upload-blob", note.to_str().unwrap(), "--content-type", "text/plain"];
+    let blob = run(&upload, &["$type", "mimeType", "ref", "size"]);
+    assert_eq!(blob["size"], 6);
+
+    let file = folder.path().join("alice.json");
+    let file = file.to_str().unwrap();
+    let described = ["did", "file", "handle", "session_id"];
+    let mut process = command.process(&["sessions", "export", "--output", file, "--json"]);
+    let output = process.arg("--sessions").arg(&sessions).output().unwrap();
+    // `export` sends no request, so it has no options of the network.
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    let error = String::from_utf8(output.stderr).unwrap();
+    let error: Value = serde_json::from_str(&error).unwrap();
+    assert_eq!((&error["error"]["code"], &error["error"]["kind"]), (&2.into(), &"input".into()));
+    let export = ["sessions", "export", "--output", file, "--json"];
+    let (code, told) = command.run_offline(&sessions, &export);
+    let exported: Value =
+        serde_json::Deserializer::from_str(&told).into_iter().next().unwrap().unwrap();
+    let found: Vec<_> = exported.as_object().unwrap().keys().cloned().collect();
+    assert_eq!((code, &found[..]), (Some(0), &described.map(str::to_owned)[..]), "{told}");
+
+    let imported = run(&["sessions", "import", file], &["sessions"]);
+    assert_eq!(imported["sessions"][0]["did"], alice.did.as_str());
+    assert_eq!(imported["sessions"][0]["error"], Value::Null);
+    let ended = run(&["logout"], &["sessions"]);
+    assert_eq!(ended["sessions"][0]["did"], alice.did.as_str());
+    assert_eq!(ended["sessions"][0]["revoked"], true);
+
+    // A call that the server refuses
+    let (code, printed, _) = command.log_in(&sessions, |url| command.approve(url));
+    assert_eq!(code, Some(0), "{printed}");
+    let refused = ["call", "com.atproto.repo.getRecord", "--json"];
+    let output = command.start(&sessions, &refused).output().unwrap();
+    let error: Value = serde_json::from_slice(&output.stderr).unwrap();
+    assert_eq!((output.status.code(), &output.stdout[..]), (Some(1), &b""[..]), "{error}");
+    let error = &error["error"];
+    assert_eq!((&error["kind"], &error["status"]), (&"resource".into(), &400.into()), "{error}");
+    assert_eq!(error["server_error"], "InvalidRequest");
+}

@@ -4,10 +4,12 @@ use std::path::{Path, PathBuf};
 
 use atproto_oauth_core::{Session, SessionError};
 use clap::Args;
+use serde_json::json;
 
 use crate::account::accounts;
 use crate::arguments::Folder;
-use crate::failure::Failure;
+use crate::failure::{Failure, USAGE};
+use crate::output::Format;
 use crate::private_file::Draft;
 use crate::{network, output};
 
@@ -27,18 +29,33 @@ pub(crate) struct Export {
     keep: bool,
 
     #[command(flatten)]
+    format: Format,
+
+    #[command(flatten)]
     folder: Folder,
 }
 
 pub(super) fn run(options: &Export) -> Result<(), Failure> {
+    let is_printed = options.output == Path::new("-");
+    if is_printed && options.format.json {
+        let message = "with --output -, the output is the session alone";
+        return Err(Failure::new(USAGE, message, "leave out --json, or name a file"));
+    }
     let stored = accounts::newest(&options.folder, options.account.as_deref())?;
     let json = stored.session.to_json()?;
     let name = accounts::name(&stored.session);
-    if options.output == Path::new("-") {
+    if is_printed {
         output::write(format!("{}\n", json.expose()).as_bytes())?;
     } else {
         Draft::create("the session file", &options.output)?.add(json.expose())?;
-        output::write(format!("Wrote: {}\n", options.output.display()).as_bytes())?;
+        let file = options.output.display().to_string();
+        let described = json!({
+            "did": stored.session.did(),
+            "handle": stored.session.handle(),
+            "session_id": stored.session.session_id(),
+            "file": file,
+        });
+        options.format.print(&format!("Wrote: {file}\n"), &described)?;
     }
     if options.keep {
         eprintln!("The session of {name} stays here, too: use it in one place only.");

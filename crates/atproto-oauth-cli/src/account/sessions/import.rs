@@ -9,15 +9,16 @@ use atproto_oauth_core::{Credentials, Session, SessionEffect};
 use atproto_oauth_ureq::StatelessClient;
 use atproto_sansio::SecretString;
 use clap::Args;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::account::accounts;
 use crate::account::sessions::foreign;
 use crate::arguments::Common;
 use crate::client;
 use crate::client_key::read_passphrase;
-use crate::failure::{CONFIGURATION, Failure, USAGE};
-use crate::{network, output};
+use crate::failure::{CONFIGURATION, Failure, Failures, USAGE};
+use crate::network;
+use crate::output::Format;
 
 #[derive(Args, Debug)]
 pub(crate) struct Import {
@@ -35,13 +36,16 @@ pub(crate) struct Import {
     passphrase: Option<PathBuf>,
 
     #[command(flatten)]
+    format: Format,
+
+    #[command(flatten)]
     common: Common,
 }
 
 pub(super) fn run(options: &Import) -> Result<(), Failure> {
     let text = read(&options.file)?;
     match is_own(&text) {
-        true => add_own(&text, &options.common),
+        true => add_own(&text, options),
         false => adopt_all(&text, options),
     }
 }
@@ -52,13 +56,50 @@ fn is_own(text: &SecretString) -> bool {
     json.is_ok_and(|json| json.get("version").is_some() && json.get("session_id").is_some())
 }
 
-fn add_own(text: &SecretString, common: &Common) -> Result<(), Failure> {
+fn add_own(text: &SecretString, options: &Import) -> Result<(), Failure> {
+    let common = &options.common;
     let session =
         Session::from_json(text.expose()).map_err(|error| unreadable(error.to_string()))?;
     let app = network::app(network::client_of(&session, common)?, common)?;
-    let name = accounts::name(&session).to_owned();
-    app.add(session)?;
-    stored(&name)
+    app.add(session.clone())?;
+    let mut imported = Imported::new(options.format);
+    imported.stored(&session)?;
+    imported.print()
+}
+
+/// The results of an import, one for each session.
+struct Imported {
+    format: Format,
+    list: Vec<Value>,
+    failures: Failures,
+}
+
+impl Imported {
+    fn new(format: Format) -> Self {
+        Self { format, list: Vec::new(), failures: Failures::default() }
+    }
+
+    fn stored(&mut self, session: &Session) -> Result<(), Failure> {
+        self.list.push(json!({
+            "did": session.did(),
+            "handle": session.handle(),
+            "session_id": session.session_id(),
+            "error": null,
+        }));
+        self.format.tell(&format!("The session of {} is stored.\n", accounts::name(session)))
+    }
+
+    /// Notes that a session was not imported; `did` is its account, if it is known.
+    fn failed(&mut self, did: Option<&str>, failure: Failure) {
+        let error = failure.to_json();
+        self.list.push(json!({ "did": did, "handle": null, "session_id": null, "error": error }));
+        self.failures.add(failure, self.format);
+    }
+
+    fn print(self) -> Result<(), Failure> {
+        self.format.print("", &json!({ "sessions": self.list }))?;
+        self.failures.first()
+    }
 }
 
 /// Makes sessions of those of another library. Each spends its refresh token, and is stored before the next.
@@ -75,40 +116,38 @@ fn adopt_all(text: &SecretString, options: &Import) -> Result<(), Failure> {
     let client = client::of_session(client_id, &common.key, &common.network)?;
     let app = network::app(client.clone(), common)?;
     let adopting = network::stateless(client, &common.network)?;
-    let mut result = Ok(());
-    // The others are imported all the same.
-    let mut note = |failure: Failure| match result {
-        Ok(()) => result = Err(failure),
-        Err(_) => failure.print(),
-    };
+    let mut imported = Imported::new(options.format);
     for credentials in all {
+        let did = credentials.as_ref().ok().map(|credentials| credentials.did.to_string());
         let adopted = credentials.map_err(|error| unreadable(error.to_string()));
         let adopted = adopted.and_then(|credentials| adopt(&adopting, credentials, common));
         let session = match adopted {
             Ok(session) => session,
             Err(failure) => {
-                note(failure);
+                // The others are imported all the same.
+                imported.failed(did.as_deref(), failure);
                 continue;
             }
         };
         let name = accounts::name(&session).to_owned();
         match app.add(session.clone()) {
-            Ok(_) => stored(&name)?,
+            Ok(_) => imported.stored(&session)?,
             Err(error) => {
                 // The next one would be lost, too. Nobody has the tokens of this one, so they are revoked.
                 let revoked = adopting.revoke(session).err();
                 let fate = "could not be stored and is revoked; those after it were not touched";
                 let failure =
                     Failure::from(error).and(&format!("the new session of {name} {fate}"));
-                note(match revoked {
+                let failure = match revoked {
                     None => failure,
                     Some(error) => failure.and(&format!("the revocation failed: {error}")),
-                });
+                };
+                imported.failed(did.as_deref(), failure);
                 break;
             }
         }
     }
-    result
+    imported.print()
 }
 
 /// Spends the refresh token of the other library's session for a session of this one.
@@ -140,10 +179,6 @@ fn fate(effect: SessionEffect) -> (&'static str, &'static str) {
 fn unreadable(why: String) -> Failure {
     let help = "name a file of `sessions export`, or the JSON that the other library has stored";
     Failure::new(CONFIGURATION, why, help)
-}
-
-fn stored(name: &str) -> Result<(), Failure> {
-    output::write(format!("The session of {name} is stored.\n").as_bytes())
 }
 
 fn read(path: &Path) -> Result<SecretString, Failure> {

@@ -114,7 +114,7 @@ impl Settings {
             1 => "a problem".to_owned(),
             count => format!("{count} problems"),
         };
-        let message = format!("the configuration {} has {count}:", self.file.display());
+        let message = format!("the configuration {} has {count}", self.file.display());
         let help = "correct the file, and run the command again; --help has all keys";
         Err(Failure::new(CONFIGURATION, message, help).details(self.problems))
     }

@@ -19,6 +19,8 @@ pub(crate) struct Snapshot {
     text: String,
 }
 
+const ANEW: &str = "UPDATE_SNAPSHOTS=1 writes the file anew";
+
 impl Snapshot {
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -59,7 +61,8 @@ impl Snapshot {
     pub(crate) fn run(&mut self, arguments: &[&str]) -> String {
         let mut command = Command::new(env!("CARGO_BIN_EXE_atproto-oauth"));
         command.current_dir(self.folder()).env_clear().env("HOME", self.folder());
-        command.env("ATPROTO_OAUTH_CONFIG", "").envs(self.environment.iter().cloned());
+        command.env("ATPROTO_OAUTH_CONFIG", "").env("ATPROTO_OAUTH_SEALING_KEY", "file");
+        command.envs(self.environment.iter().cloned());
         let output = command.args(arguments).args(&self.options).output().unwrap();
         let told = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
         let (out, err) = (told(&output.stdout), told(&output.stderr));
@@ -97,6 +100,9 @@ impl Snapshot {
             fs::write(&file, &self.text).unwrap();
         }
         let expected = fs::read_to_string(&file).unwrap_or_default();
-        assert_eq!(self.text, expected, "{name}: UPDATE_SNAPSHOTS=1 writes the file anew");
+        for (at, (line, expected)) in self.text.lines().zip(expected.lines()).enumerate() {
+            assert_eq!(line, expected, "{name}, line {}; {ANEW}", at + 1);
+        }
+        assert_eq!(self.text.lines().count(), expected.lines().count(), "{name}; {ANEW}");
     }
 }

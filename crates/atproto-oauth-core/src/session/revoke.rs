@@ -51,6 +51,7 @@ pub enum Revocation {
 }
 
 enum State {
+    Check,
     Server(FetchDocument<ServerMetadataEndpoint>),
     Tokens(Box<RevokeTokens>),
 }
@@ -74,9 +75,7 @@ struct Revoking {
 
 impl Revoke {
     pub(crate) fn new(config: Arc<Config>, session: Session) -> Self {
-        let (issuer, development) = (session.issuer.clone(), config.development);
-        let state = State::Server(fetch_server(issuer, development, Freshness::Cached));
-        Self { config, session, steps: Steps::begin(state) }
+        Self { config, session, steps: Steps::begin(State::Check) }
     }
 }
 
@@ -92,6 +91,13 @@ impl Machine for Revoke {
         let Self { config, session, steps } = self;
         steps.run(|state| {
             Ok(match state {
+                // If the client has no key for the session, nothing is sent.
+                State::Check => {
+                    session.client_auth(config)?;
+                    let issuer = session.issuer.clone();
+                    let fetch = fetch_server(issuer, config.development, Freshness::Cached);
+                    Step::Next(State::Server(fetch))
+                }
                 State::Server(mut fetch) => match fetch.poll(cx) {
                     Poll::Pending => Step::Wait(State::Server(fetch)),
                     // If the fetch of the metadata fails, the session's own endpoint is used.

@@ -115,7 +115,13 @@ impl Stage for Reference {
 
     fn publish(&self, client: &Client) {
         let metadata: Value = serde_json::from_str(&client.metadata().unwrap()).unwrap();
-        let form = json!({"client_id": client.client_id(), "metadata": metadata});
+        let jwks: Value = serde_json::from_str(&client.jwks()).unwrap();
+        let form = json!({
+            "client_id": client.client_id(),
+            "metadata": metadata,
+            "jwks_uri": metadata["jwks_uri"],
+            "jwks": jwks,
+        });
         self.network.ask("/clients", &form);
     }
 

@@ -25,6 +25,7 @@ pub mod modes;
 pub mod nonces;
 pub mod odd;
 pub mod resolving;
+pub mod rotation;
 pub mod round_trips;
 pub mod two_phase;
 
@@ -103,6 +104,10 @@ macro_rules! flows {
                 each_procedure_sends_as_few_requests_as_possible
                 a_login_behind_an_entryway_sends_three_requests_to_the_issuer
                 the_longest_chain_of_requests_is_as_short_as_possible
+            }
+            rotation {
+                a_session_keeps_its_client_key_until_the_key_is_revoked
+                a_client_key_is_replaced_by_a_remote_one_at_the_jwks_uri
             }
             another_account {
                 tokens_of_another_account_are_revoked_and_not_returned

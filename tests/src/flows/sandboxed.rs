@@ -49,7 +49,13 @@ impl<S: Sandboxed> Stage for S {
     }
 
     fn publish(&self, client: &Client) {
-        self.sandbox().publish_client(client);
+        let mut sandbox = self.sandbox();
+        sandbox.publish_client(client);
+        for name in KINDS {
+            let issuer = account(&sandbox, name).issuer;
+            let at = sandbox.find_server(&issuer).unwrap();
+            sandbox.forget_clients(at);
+        }
     }
 
     fn run(&self, client: Client) -> Box<dyn Adapter + '_> {

@@ -29,7 +29,8 @@ pub trait Stage {
 
     /// Configures the resolver of a client for this network.
     fn configure(&self, client: ClientBuilder) -> ClientBuilder;
-    /// Publishes the metadata document of a client for the servers of this network.
+    /// Publishes the metadata document of a client, and its keys at its `jwks_uri`, for the servers of this
+    /// network. The servers forget earlier documents.
     fn publish(&self, client: &Client);
     /// Returns a driver for `client` with an empty memory.
     fn run(&self, client: Client) -> Box<dyn Adapter + '_>;
@@ -69,7 +70,8 @@ pub struct Account {
 
 /// Redirect URI of loopback clients.
 pub const CALLBACK: &str = "http://127.0.0.1:7777/callback";
-const WEB_CALLBACK: &str = "https://app.client.dev/callback";
+/// Redirect URI of clients with a published metadata document.
+pub(crate) const WEB_CALLBACK: &str = "https://app.client.dev/callback";
 const CLIENT_ID: &str = "https://app.client.dev/oauth-client-metadata.json";
 const OTHER_CLIENT_ID: &str = "https://app.client.dev/other.json";
 

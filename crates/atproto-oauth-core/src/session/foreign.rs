@@ -147,7 +147,7 @@ fn read(
     library: Library,
     keys: &dyn Keys,
 ) -> Result<Credentials, ForeignError> {
-    if object.get("encrypted").and_then(Value::as_bool) == Some(true) {
+    if is_encrypted(object) {
         return Err(ForeignError::Encrypted);
     }
     let paths = library.paths();
@@ -178,6 +178,15 @@ fn read(
         Ok(dpop_key) => Ok(Credentials { did, pds, refresh_token, dpop_key }),
         Err(error) => Err(ForeignError::Key { did, library, error }),
     }
+}
+
+/// Whether `atproto-php` has encrypted the session. Its files say so. A row of its table does not, but its
+/// key is neither PEM nor JWK.
+fn is_encrypted(object: &Map<String, Value>) -> bool {
+    let is_told = object.get("encrypted").and_then(Value::as_bool) == Some(true);
+    let key =
+        object.get("dpop_private_key_pem").and_then(Value::as_str).map_or("", str::trim_start);
+    is_told || !(key.is_empty() || key.contains("-----BEGIN ") || key.starts_with('{'))
 }
 
 fn named(did: Option<&Did>) -> &str {
@@ -399,6 +408,11 @@ mod tests {
         let mut session = others()[2].clone();
         session["encrypted"] = json!(true);
         assert!(error(&session).contains("is encrypted"));
+        // A row of the table is encrypted, too, although it does not say so.
+        let mut row = others()[2].clone();
+        row["dpop_private_key_pem"] = json!("AAAAhunter2");
+        let told = error(&row);
+        assert!(told.contains("is encrypted") && !told.contains("hunter2"), "{told}");
         assert!(whole(&json!({"a": [1, "x"]})).contains("in a form that is known"));
         assert!(Credentials::from_foreign("hunter2", &P256Keys).unwrap_err() == ForeignError::Json);
         // Nesting without end is no session.

@@ -1,6 +1,6 @@
 //! Decrypts the members that `atproto-php` encrypts: each is base64 of a nonce and a NaCl secretbox, whose key
 //! is the unkeyed BLAKE2b-256 hash of a passphrase. Its files have a member `encrypted`; rows of its database
-//! have none.
+//! have none. A file that was written before the passphrase was set is plain.
 
 use atproto_sansio::SecretString;
 use base64ct::{Base64, Encoding};
@@ -13,7 +13,9 @@ use serde_json::Value;
 use crate::failure::{CONFIGURATION, Failure};
 
 /// Members that are encrypted.
-const SECRETS: [&str; 3] = ["access_token", "refresh_token", "dpop_private_key_pem"];
+const SECRETS: [&str; 3] = ["access_token", "refresh_token", KEY];
+
+const KEY: &str = "dpop_private_key_pem";
 
 /// The text with its encrypted sessions decrypted. Without a passphrase it stays as it is.
 pub(super) fn decrypted(
@@ -33,10 +35,14 @@ pub(super) fn decrypted(
 fn open_all(json: &mut Value, cipher: &XSalsa20Poly1305) -> Result<(), Failure> {
     match json {
         Value::Array(values) => values.iter_mut().try_for_each(|value| open_all(value, cipher)),
-        Value::Object(object) if object.contains_key("dpop_private_key_pem") => {
+        Value::Object(object) if object.contains_key(KEY) => {
+            let key = object.get(KEY).and_then(Value::as_str);
+            if key.is_some_and(|key| key.starts_with("-----BEGIN")) {
+                return Ok(());
+            }
             for name in SECRETS {
                 let Some(Value::String(text)) = object.get_mut(name) else { continue };
-                if text.is_empty() || text.starts_with("-----BEGIN") {
+                if text.is_empty() {
                     continue;
                 }
                 *text = open(text, cipher).ok_or_else(|| {
@@ -80,14 +86,18 @@ mod tests {
             "did": "x", "dpop_private_key_pem": SEALED, "refresh_token": SEALED, "access_token": "",
             "encrypted": true,
         });
-        let text = SecretString::new(json!([sealed]).to_string());
+        let plain = json!({
+            "did": "y", "dpop_private_key_pem": "-----BEGIN PRIVATE KEY-----", "refresh_token": "ref-2",
+            "access_token": "acc-2",
+        });
+        let text = SecretString::new(json!([sealed, plain]).to_string());
         let passphrase = SecretString::new("correct horse");
         let opened = decrypted(&text, Some(&passphrase)).unwrap();
         let opened: Value = serde_json::from_str(opened.expose()).unwrap();
         let expected = json!({
             "did": "x", "dpop_private_key_pem": "ref-1", "refresh_token": "ref-1", "access_token": "",
         });
-        assert_eq!(opened, json!([expected]));
+        assert_eq!(opened, json!([expected, plain]));
         let other = decrypted(&text, Some(&SecretString::new("another")));
         assert!(other.unwrap_err().to_string().contains("the passphrase is another one"));
     }

@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use atproto_dpop::P256Keys;
-use atproto_oauth_core::{Credentials, Session, SessionEffect};
+use atproto_oauth_core::{Credentials, ForeignError, Session, SessionEffect};
 use atproto_oauth_ureq::StatelessClient;
 use atproto_sansio::SecretString;
 use clap::Args;
@@ -119,7 +119,7 @@ fn adopt_all(text: &SecretString, options: &Import) -> Result<(), Failure> {
     let mut imported = Imported::new(options.format);
     for credentials in all {
         let did = credentials.as_ref().ok().map(|credentials| credentials.did.to_string());
-        let adopted = credentials.map_err(|error| unreadable(error.to_string()));
+        let adopted = credentials.map_err(of_foreign);
         let adopted = adopted.and_then(|credentials| adopt(&adopting, credentials, common));
         let session = match adopted {
             Ok(session) => session,
@@ -148,6 +148,15 @@ fn adopt_all(text: &SecretString, options: &Import) -> Result<(), Failure> {
         }
     }
     imported.print()
+}
+
+/// A session that can't be read.
+fn of_foreign(error: ForeignError) -> Failure {
+    let failure = unreadable(error.to_string());
+    match error {
+        ForeignError::Encrypted => failure.help("name its passphrase with --passphrase FILE"),
+        _ => failure,
+    }
 }
 
 /// Spends the refresh token of the other library's session for a session of this one.

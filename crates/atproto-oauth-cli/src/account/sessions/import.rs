@@ -193,10 +193,15 @@ fn unreadable(why: String) -> Failure {
 fn read(path: &Path) -> Result<SecretString, Failure> {
     let mut text = String::new();
     let read = match path == Path::new("-") {
-        true => io::stdin().lock().take(MAX).read_to_string(&mut text),
-        false => File::open(path).and_then(|file| file.take(MAX).read_to_string(&mut text)),
+        true => io::stdin().lock().take(MAX + 1).read_to_string(&mut text),
+        false => File::open(path).and_then(|file| file.take(MAX + 1).read_to_string(&mut text)),
     };
-    read.map_err(|error| Failure::file("the session in", path, &error))?;
+    let read = read.map_err(|error| Failure::file("the session in", path, &error))?;
+    if read as u64 > MAX {
+        let path = path.display();
+        let message = format!("{path} has more than {MAX} bytes; import fewer sessions at a time");
+        return Err(Failure::new(USAGE, message));
+    }
     match text.trim().is_empty() {
         true => Err(Failure::new(
             USAGE,
@@ -207,5 +212,5 @@ fn read(path: &Path) -> Result<SecretString, Failure> {
     }
 }
 
-/// Most bytes of a session that is read.
-const MAX: u64 = 1024 * 1024;
+/// Most bytes of sessions that are read: some ten thousand sessions.
+const MAX: u64 = 64 * 1024 * 1024;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use atproto_oauth_sandbox::{Fault, Habits, NonceOnSuccess};
 use atproto_oauth_tests::flows::command::{self, Command};
-use atproto_oauth_tests::flows::{OnSockets, Sandboxed, imported};
+use atproto_oauth_tests::flows::{OnSockets, Sandboxed, imported, php};
 
 fn run(flow: fn(&Command<'_>)) {
     run_at(Habits::reference(), flow);
@@ -73,6 +73,21 @@ fn sessions_of_other_libraries_are_imported() {
 #[test]
 fn a_session_with_a_key_of_secp256k1_is_used() {
     run(imported::a_session_with_a_key_of_secp256k1_is_used);
+}
+
+#[test]
+fn files_of_the_php_library_are_imported() {
+    run(php::files_of_the_php_library_are_imported);
+}
+
+#[test]
+fn rows_of_the_php_library_are_imported() {
+    run(php::rows_of_the_php_library_are_imported);
+}
+
+#[test]
+fn a_mistake_at_an_import_logs_no_php_user_out() {
+    run(php::a_mistake_at_an_import_logs_no_php_user_out);
 }
 
 #[test]

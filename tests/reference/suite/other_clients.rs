@@ -7,7 +7,7 @@ use std::process::Command as Process;
 
 use atproto_oauth_core::{Client, Scopes};
 use atproto_oauth_tests::flows::two_phase::Desk;
-use atproto_oauth_tests::flows::{Stage, imported};
+use atproto_oauth_tests::flows::{Stage, imported, php};
 
 use crate::command::run;
 
@@ -82,4 +82,19 @@ fn credentials_of_the_python_client_are_used() {
         let printed = python(&["complete", &back]);
         imported::credentials_of_another_client_are_used(&desk, &printed, &alice);
     });
+}
+
+#[test]
+fn files_of_the_php_library_are_imported() {
+    run(php::files_of_the_php_library_are_imported);
+}
+
+#[test]
+fn rows_of_the_php_library_are_imported() {
+    run(php::rows_of_the_php_library_are_imported);
+}
+
+#[test]
+fn a_mistake_at_an_import_logs_no_php_user_out() {
+    run(php::a_mistake_at_an_import_logs_no_php_user_out);
 }

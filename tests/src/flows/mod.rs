@@ -24,6 +24,7 @@ pub mod matrix;
 pub mod modes;
 pub mod nonces;
 pub mod odd;
+pub mod php;
 pub mod resolving;
 pub mod rotation;
 pub mod round_trips;

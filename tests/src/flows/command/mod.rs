@@ -84,7 +84,7 @@ impl Command<'_> {
     }
 
     /// Runs a verb that uses no network, and returns its exit code and its output.
-    fn run_offline(&self, sessions: &Path, arguments: &[&str]) -> (Option<i32>, String) {
+    pub(crate) fn run_offline(&self, sessions: &Path, arguments: &[&str]) -> (Option<i32>, String) {
         let mut command = isolated(&self.binary);
         let output = command.args(arguments).arg("--sessions").arg(sessions).output().unwrap();
         let text = [output.stdout, output.stderr].concat();

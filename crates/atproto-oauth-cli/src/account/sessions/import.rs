@@ -198,9 +198,8 @@ fn read(path: &Path) -> Result<SecretString, Failure> {
     };
     let read = read.map_err(|error| Failure::file("the session in", path, &error))?;
     if read as u64 > MAX {
-        let path = path.display();
-        let message = format!("{path} has more than {MAX} bytes; import fewer sessions at a time");
-        return Err(Failure::new(USAGE, message));
+        let message = format!("{} has more than {MAX} bytes", path.display());
+        return Err(Failure::new(USAGE, message, "import fewer sessions at a time"));
     }
     match text.trim().is_empty() {
         true => Err(Failure::new(

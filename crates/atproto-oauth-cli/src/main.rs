@@ -13,6 +13,7 @@ mod method;
 mod network;
 mod output;
 mod private_file;
+mod progress;
 mod remedy;
 mod reply;
 mod sandbox;

@@ -19,6 +19,7 @@ use crate::account::store;
 use crate::arguments::{Common, Folder, Network};
 use crate::client;
 use crate::failure::{CONFIGURATION, Failure};
+use crate::progress::{self, print_beside};
 use crate::words;
 
 /// Path of the redirect URI, which the listener accepts.
@@ -75,11 +76,11 @@ fn warn(event: &SessionEvent) {
     match &event.change {
         SessionChange::NonceMissing(endpoint) => {
             let error = Error::NonceMissing(*endpoint).to_string();
-            eprintln!("warning: {}", words::of_command(&error));
+            print_beside(|| eprintln!("warning: {}", words::of_command(&error)));
         }
         SessionChange::LateTokensRevoked(Err(error)) | SessionChange::LoggedOut(Err(error)) => {
             let why = words::of_command(&error.to_string());
-            eprintln!("warning: tokens could not be revoked: {why}");
+            print_beside(|| eprintln!("warning: tokens could not be revoked: {why}"));
         }
         _ => {}
     }
@@ -144,8 +145,9 @@ fn with_network(builder: OAuthClientBuilder, network: &Network) -> Result<OAuthC
 
 /// Sets the options of the network in a driver.
 fn drive(mut driver: DriverBuilder, network: &Network) -> Result<DriverBuilder, Failure> {
-    if network.trace {
-        print_trace();
+    match network.trace {
+        true => print_trace(),
+        false => progress::name_slow_servers(),
     }
     for (host, address) in &network.connect_to {
         driver = driver.host_override(host, *address);

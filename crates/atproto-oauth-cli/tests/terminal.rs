@@ -101,6 +101,32 @@ fn the_browser_answers_a_login_in_a_terminal() {
 }
 
 #[test]
+fn a_slow_server_is_named_in_a_terminal() {
+    let stage = OnSockets::blocking();
+    let mut login = Waiting::begin(&stage);
+    let back = stage.approve(&login.url, "alice.test");
+    ureq::get(&back).call().unwrap();
+    login.end();
+    let slow = Fault::delay(Duration::from_secs(2)).path("/xrpc/*");
+    for is_terminal in [true, false] {
+        stage.sandbox().fault(slow.clone());
+        let mut process = command(&login.folder, BINARY);
+        process.args(["whoami", "--development"]);
+        process.args(["--plc-directory", stage.directory().as_str()]);
+        process.args(["--nameserver", &stage.nameserver().to_string()]);
+        if is_terminal {
+            let mut terminal = spawn_command(process, Some(30_000)).unwrap();
+            terminal.exp_string("waiting for ").unwrap();
+            let told = terminal.exp_eof().unwrap();
+            assert!(told.contains("alice.test"), "{told}");
+        } else {
+            let output = process.output().unwrap();
+            assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+        }
+    }
+}
+
+#[test]
 fn a_background_job_does_not_read_from_its_terminal() {
     // Rule L-20: the terminal would stop the job.
     let stage = OnSockets::blocking();

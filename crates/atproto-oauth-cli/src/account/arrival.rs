@@ -8,6 +8,7 @@ use atproto_oauth_core::CallbackParams;
 
 use crate::account::listener::{Browser, Listener, Listening};
 use crate::account::paste::Expected;
+use crate::progress::print_beside;
 
 /// The event that ends the wait.
 #[derive(Debug)]
@@ -52,7 +53,8 @@ impl Arrivals {
         let sender = self.sender.clone();
         ctrlc::try_set_handler(move || {
             if sender.send(Arrival::Interrupted).is_err() {
-                eprintln!("The login has its answer. The command ends when the result is stored.");
+                let told = "The login has its answer. The command ends when the result is stored.";
+                print_beside(|| eprintln!("{told}"));
             }
         })
     }

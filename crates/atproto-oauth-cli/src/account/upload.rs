@@ -1,20 +1,21 @@
 //! `upload-blob`: streams a file to the account's server.
 
 use std::fs::File;
-use std::io::{self, IsTerminal, Read};
+use std::io::{self, Read};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use atproto_oauth_core::xrpc;
 use atproto_oauth_ureq::AttachedBody;
 use clap::Args;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::ProgressBar;
 use serde_json::Value;
 
 use crate::account::accounts;
 use crate::arguments::Common;
 use crate::failure::{CONFIGURATION, Failure, NETWORK};
 use crate::output::Format;
+use crate::progress;
 
 #[derive(Args, Debug)]
 pub(crate) struct Upload {
@@ -55,7 +56,7 @@ pub(crate) fn run(upload: &Upload) -> Result<(), Failure> {
     }
     let request = xrpc::upload("com.atproto.repo.uploadBlob", &[], &upload.content_type)?;
     let stored = accounts::newest(&common.folder, upload.account.as_deref())?;
-    let bar = bar(length.len());
+    let bar = progress::bar(length.len());
     // If the server refuses the access token, the file is read again for a second attempt.
     let open = || {
         let file = File::open(&upload.file)?;
@@ -90,19 +91,5 @@ impl Read for Counted {
         let count = self.file.read(buffer)?;
         self.bar.inc(u64::try_from(count).unwrap_or_default());
         Ok(count)
-    }
-}
-
-/// A bar on standard error if that is a terminal.
-fn bar(length: u64) -> ProgressBar {
-    let target = match io::stderr().is_terminal() {
-        true => ProgressDrawTarget::stderr(),
-        false => ProgressDrawTarget::hidden(),
-    };
-    let style = ProgressStyle::with_template("{bar:40} {bytes}/{total_bytes} {eta}");
-    let bar = ProgressBar::with_draw_target(Some(length), target);
-    match style {
-        Ok(style) => bar.with_style(style),
-        Err(_) => bar,
     }
 }

@@ -3,7 +3,7 @@
 //! RFC 7515 section 3.1.
 
 use atproto_sansio::{KeyError, Signer};
-use base64ct::{Base64UrlUnpadded, Encoder, Encoding};
+use data_encoding::BASE64URL_NOPAD;
 
 /// Protected header of a JWS, encoded once. All JWS with the same header share the encoding.
 #[derive(Clone, Debug)]
@@ -25,26 +25,18 @@ const SIGNATURE_LEN: usize = 86; // 64 bytes in base64url
 impl JwsHeader {
     /// Encodes `json` in base64url. The syntax of `json` is not checked.
     pub fn new(json: &str) -> Self {
-        Self { encoded: Base64UrlUnpadded::encode_string(json.as_bytes()) }
+        Self { encoded: BASE64URL_NOPAD.encode(json.as_bytes()) }
     }
 
     /// Encodes `header.payload`. The payload is the concatenation of `pieces`.
     pub fn with_payload(&self, pieces: &[&str]) -> Unsigned {
         let header = self.encoded.as_bytes();
         let payload_len = pieces.iter().map(|piece| piece.len()).sum::<usize>();
-        let message_len = header.len() + 1 + encoded_len(payload_len);
+        let message_len = header.len() + 1 + BASE64URL_NOPAD.encode_len(payload_len);
         let mut buffer = Vec::with_capacity(message_len + 1 + SIGNATURE_LEN);
         buffer.extend_from_slice(header);
         buffer.push(b'.');
-        buffer.resize(message_len, 0);
-        let (_, encoded) = buffer.split_at_mut(header.len() + 1);
-        if payload_len > 0 {
-            let mut encoder = Encoder::<Base64UrlUnpadded>::new(encoded).expect(ROOM);
-            for piece in pieces {
-                encoder.encode(piece.as_bytes()).expect(ROOM);
-            }
-            encoder.finish().expect(ROOM);
-        }
+        append_all(&mut buffer, pieces);
         Unsigned { buffer }
     }
 }
@@ -77,18 +69,42 @@ impl Unsigned {
     /// `header.payload.signature`. The signature is not verified; see [`verify`](crate::verify).
     pub fn finish(self, signature: &[u8; 64]) -> Vec<u8> {
         let Self { mut buffer } = self;
-        let mut encoded = [0; SIGNATURE_LEN];
-        Base64UrlUnpadded::encode(signature, &mut encoded).expect(ROOM);
         buffer.push(b'.');
-        buffer.extend_from_slice(&encoded);
+        append(&mut buffer, signature);
         buffer
     }
 }
 
-const ROOM: &str = "the buffer has exactly the length of the encoded text";
+/// Appends the concatenation of `pieces` in base64url.
+fn append_all(buffer: &mut Vec<u8>, pieces: &[&str]) {
+    // Three bytes become four characters, so the chunks can be encoded one by one.
+    let mut chunk = [0; 192];
+    let mut filled = 0;
+    for piece in pieces {
+        let mut rest = piece.as_bytes();
+        while !rest.is_empty() {
+            let (_, free) = chunk.split_at_mut(filled);
+            let (now, later) = rest.split_at(rest.len().min(free.len()));
+            let (place, _) = free.split_at_mut(now.len());
+            place.copy_from_slice(now);
+            filled += now.len();
+            rest = later;
+            if filled == chunk.len() {
+                append(buffer, &chunk);
+                filled = 0;
+            }
+        }
+    }
+    let (last, _) = chunk.split_at(filled);
+    append(buffer, last);
+}
 
-const fn encoded_len(bytes: usize) -> usize {
-    (bytes * 4).div_ceil(3)
+/// Appends `bytes` in base64url. They are public, so the table of the encoder tells nothing.
+fn append(buffer: &mut Vec<u8>, bytes: &[u8]) {
+    let start = buffer.len();
+    buffer.resize(start + BASE64URL_NOPAD.encode_len(bytes.len()), 0);
+    let (_, encoded) = buffer.split_at_mut(start);
+    BASE64URL_NOPAD.encode_mut(bytes, encoded);
 }
 
 #[cfg(test)]
@@ -111,13 +127,13 @@ mod tests {
             pmWQxfKTUJqPP3-Kg6NU1Q";
         let unsigned = JwsHeader::new(r#"{"alg":"ES256"}"#).with_payload(&[payload]);
         assert_eq!(unsigned.message(), message.as_bytes());
-        let theirs = Base64UrlUnpadded::decode_vec(signature).unwrap();
+        let theirs = BASE64URL_NOPAD.decode(signature.as_bytes()).unwrap();
         assert!(verify(signer.public(), message.as_bytes(), theirs.as_slice().try_into().unwrap()));
 
         let ours = String::from_utf8(unsigned.sign(&*signer).unwrap()).unwrap();
         let (head, signature) = ours.rsplit_once('.').unwrap();
         assert_eq!(head, message);
-        let signature = Base64UrlUnpadded::decode_vec(signature).unwrap();
+        let signature = BASE64URL_NOPAD.decode(signature.as_bytes()).unwrap();
         assert!(verify(signer.public(), head.as_bytes(), signature.as_slice().try_into().unwrap()));
     }
 
@@ -126,7 +142,7 @@ mod tests {
         let header = JwsHeader::new("{}");
         for text in ["", "a", "ab", "abc", "abcd", "abcdefghij"] {
             let whole = header.with_payload(&[text]);
-            let expected = format!("e30.{}", Base64UrlUnpadded::encode_string(text.as_bytes()));
+            let expected = format!("e30.{}", BASE64URL_NOPAD.encode(text.as_bytes()));
             assert_eq!(whole.message(), expected.as_bytes());
             for cut in 0..=text.len() {
                 let (a, b) = text.split_at(cut);

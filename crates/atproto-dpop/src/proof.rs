@@ -6,7 +6,7 @@
 
 use std::io::Write;
 
-use base64ct::{Base64UrlUnpadded, Encoding};
+use data_encoding::BASE64URL_NOPAD;
 use http::Uri;
 use url::Url;
 
@@ -80,9 +80,8 @@ impl Proof<'_> {
                 return Err(DpopError::Claim(name));
             }
         }
-        let mut jti = [0; 22];
-        let jti = Base64UrlUnpadded::encode(&self.jti, &mut jti)
-            .expect("16 bytes are 22 characters in base64url");
+        let mut jti = [0; 22]; // 16 bytes in base64url
+        let jti = BASE64URL_NOPAD.encode_mut_str(&self.jti, &mut jti);
         let mut iat = [0; 20];
         let iat = decimal(self.iat, &mut iat);
         let (nonce_name, nonce) = member(r#","nonce":""#, self.nonce);

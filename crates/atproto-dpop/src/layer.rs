@@ -22,8 +22,8 @@ use std::task::Poll;
 use std::time::Duration;
 
 use atproto_sansio::{
-    Body, Budget, Cx, Draft, Endpoint, Machine, Notice, Step, Steps, Ticket, TransportError,
-    UnixTime, json_text,
+    Body, Budget, Cx, Draft, Endpoint, Machine, Moment, Notice, Step, Steps, Ticket,
+    TransportError, UnixTime, json_text,
 };
 use bytes::Bytes;
 use http::{HeaderName, Request, Response, StatusCode, header};
@@ -32,8 +32,8 @@ use serde::Deserialize;
 use crate::challenge::challenges;
 use crate::error::DpopError;
 use crate::key::DpopKey;
-use crate::nonce::{self, NonceHint};
-use crate::proof::{self, Proof};
+use crate::nonce::{self, Nonce, NonceHint};
+use crate::proof::{Proof, Target};
 use crate::skew::ClockOffset;
 use crate::token::AccessToken;
 
@@ -55,7 +55,16 @@ struct Attempts<E> {
     key: DpopKey,
     token: Option<AccessToken>,
     hint: Option<NonceHint>,
+    /// Nonce of the last response that had one.
+    latest: Option<Latest>,
     retries: Retries,
+}
+
+#[derive(Debug)]
+struct Latest {
+    target: Target,
+    nonce: Nonce,
+    at: UnixTime,
 }
 
 /// Retries that are still allowed. Each field is set to false by the retry for its reason.
@@ -79,8 +88,10 @@ enum State {
 #[derive(Debug)]
 struct Sent {
     ticket: Ticket<Response<Bytes>>,
-    origin: String,
-    nonce: Option<String>,
+    target: Target,
+    nonce: Option<Nonce>,
+    /// Time at which a cached nonce was learned.
+    learned: Option<Moment>,
     /// Local time at which the request was made.
     at: UnixTime,
     /// Offset that the proof was made with.
@@ -133,6 +144,9 @@ enum Demand {
 
 const DPOP: HeaderName = HeaderName::from_static("dpop");
 
+/// Age from which the nonce of the cache gets a new time if a response repeats it.
+const REFRESH: Duration = Duration::from_secs(1);
+
 /// Age of a new proof. A server that is strict about the future allows 5 seconds, and no server
 /// known to us allows less than 60 seconds of age, so that either clock may be off by some seconds.
 const BACKDATED: Duration = Duration::from_secs(10);
@@ -145,6 +159,7 @@ impl<E: Endpoint> Dpop<E> {
             key: key.clone(),
             token: None,
             hint: None,
+            latest: None,
             retries: Retries { first_nonce: true, stale_nonce: true, clock: true },
         };
         Self { attempts, steps: Steps::begin(State::New) }
@@ -171,8 +186,13 @@ impl<E: Endpoint> Dpop<E> {
 
     /// Returns the nonce of the last response that had a nonce, or else the hint of
     /// [`with_hint`](Self::with_hint). Store it for a later process whose cache is empty.
-    pub fn hint(&self) -> Option<&NonceHint> {
-        self.attempts.hint.as_ref()
+    pub fn hint(&self) -> Option<NonceHint> {
+        let latest = self.attempts.latest.as_ref().map(|latest| NonceHint {
+            origin: latest.target.origin().to_owned(),
+            nonce: latest.nonce.as_str().to_owned(),
+            learned_at: latest.at.as_secs(),
+        });
+        latest.or_else(|| self.attempts.hint.clone())
     }
 
     /// Whether a driver has taken the HTTP call and no reply was processed. The server may have
@@ -212,7 +232,7 @@ where
                 }
                 State::Sent(sent) => match cx.take(&sent.ticket) {
                     Poll::Pending => Step::Wait(State::Sent(sent)),
-                    Poll::Ready(response) => attempts.receive(&sent, response?, cx)?,
+                    Poll::Ready(response) => attempts.receive(sent, response?, cx)?,
                 },
             })
         })
@@ -234,16 +254,22 @@ impl<E: Endpoint> Attempts<E> {
         mut request: Request<Body>,
         cx: &mut Cx<'_>,
     ) -> Result<Sent, DpopError> {
-        let target = proof::target(request.uri())?;
-        let origin = target.origin().ascii_serialization();
-        let offset = ClockOffset::recall(cx, &origin);
+        let target = Target::of(request.uri())?;
+        let offset = ClockOffset::recall(cx, target.origin());
         let issued_at = offset.apply(cx.now()) - BACKDATED;
-        let nonce = nonce::recall(cx, &origin)
-            .or_else(|| self.hint.as_ref()?.fresh(&origin, cx.now()).map(str::to_owned));
+        let (learned, nonce) = nonce::recall(cx, target.origin()).unzip();
+        // The cache may have dropped the nonce of the response before.
+        let latest = || {
+            let latest = self.latest.as_ref()?;
+            (latest.target.origin() == target.origin()).then(|| latest.nonce.clone())
+        };
+        let hint = || self.hint.as_ref()?.fresh(target.origin(), cx.now()).map(Nonce::copy);
+        let nonce = nonce.or_else(latest).or_else(hint);
         let repeatable = matches!(request.body(), Body::Bytes(_));
-        self.prove(&mut request, target.as_str(), nonce.as_deref(), issued_at.as_secs(), cx)?;
+        let sent_nonce = nonce.as_ref().map(Nonce::as_str);
+        self.prove(&mut request, target.htu(), sent_nonce, issued_at.as_secs(), cx)?;
         let ticket = draft.send(request, self.endpoint.how(), cx);
-        Ok(Sent { ticket, origin, nonce, at: cx.now(), offset, repeatable })
+        Ok(Sent { ticket, target, nonce, learned, at: cx.now(), offset, repeatable })
     }
 
     /// Sets the `DPoP` header and, if there is an access token, the `Authorization` header. Values
@@ -268,7 +294,7 @@ impl<E: Endpoint> Attempts<E> {
         })?;
         request.headers_mut().insert(DPOP, proof);
         if let Some(token) = &self.token {
-            request.headers_mut().insert(header::AUTHORIZATION, token.authorization()?);
+            request.headers_mut().insert(header::AUTHORIZATION, token.authorization());
         }
         Ok(())
     }
@@ -277,28 +303,33 @@ impl<E: Endpoint> Attempts<E> {
     /// output.
     fn receive(
         &mut self,
-        sent: &Sent,
+        sent: Sent,
         mut response: Response<Bytes>,
         cx: &mut Cx<'_>,
     ) -> Result<Step<State, DpopReply<E::Output>>, E::Error> {
-        let nonce = nonce::of_response(response.headers()).map(str::to_owned);
-        if let Some(nonce) = &nonce {
-            nonce::remember(cx, &sent.origin, nonce);
-            let (origin, nonce) = (sent.origin.clone(), nonce.clone());
-            self.hint = Some(NonceHint { origin, nonce, learned_at: cx.now().as_secs() });
-        }
-        let offset = learn_offset(sent, &response, cx);
-        if let Some(reason) = self.may_retry(sent, &response, nonce.as_deref(), offset) {
+        let nonce = sent.learn_nonce(&response, cx);
+        let offset = learn_offset(&sent, &response, cx);
+        let retry = self.may_retry(&sent, &response, nonce.as_ref(), offset);
+        if let Some(reason) = retry {
             let draft = Draft::again(cx);
-            cx.announce(Notice::new(Retry { origin: sent.origin.clone(), reason }));
+            cx.announce(Notice::new(Retry { origin: sent.target.origin().to_owned(), reason }));
+            self.keep(sent.target, nonce, cx);
             return Ok(Step::Next(State::Unsent(draft)));
         }
         if let Some(offset) = offset.filter(|offset| offset.is_far_from(ClockOffset::default())) {
             response.extensions_mut().insert(offset);
         }
         let nonce_missing = nonce.is_none() && response.status().is_success();
+        self.keep(sent.target, nonce, cx);
         let output = self.endpoint.response(response)?;
         Ok(Step::Done(DpopReply { output, nonce_missing }))
+    }
+
+    /// Keeps the nonce of a response for [`Dpop::hint`].
+    fn keep(&mut self, target: Target, nonce: Option<Nonce>, cx: &Cx<'_>) {
+        if let Some(nonce) = nonce {
+            self.latest = Some(Latest { target, nonce, at: cx.now() });
+        }
     }
 
     /// The reason for a retry that can meet the server's demand, if there is one. The retry is counted.
@@ -306,14 +337,14 @@ impl<E: Endpoint> Attempts<E> {
         &mut self,
         sent: &Sent,
         response: &Response<Bytes>,
-        nonce: Option<&str>,
+        nonce: Option<&Nonce>,
         offset: Option<ClockOffset>,
     ) -> Option<RetryReason> {
         if !sent.repeatable {
             return None;
         }
         let clock = offset.filter(|offset| offset.is_far_from(sent.offset)).map(RetryReason::Clock);
-        let is_new = nonce.is_some() && nonce != sent.nonce.as_deref();
+        let is_new = nonce.is_some() && nonce != sent.nonce.as_ref();
         let nonce = is_new.then_some(match sent.nonce {
             None => RetryReason::NoNonce,
             Some(_) => RetryReason::StaleNonce,
@@ -340,6 +371,20 @@ impl<E: Endpoint> Attempts<E> {
     }
 }
 
+impl Sent {
+    /// Caches the nonce of a response. If the server goes on with a nonce that was learned just now, the cache
+    /// has it already.
+    fn learn_nonce(&self, response: &Response<Bytes>, cx: &Cx<'_>) -> Option<Nonce> {
+        let nonce = nonce::of_response(response.headers())?;
+        let same = self.nonce.as_ref().filter(|sent| sent.as_str() == nonce);
+        let is_recent = |learned: Moment| cx.moment().since(learned) < REFRESH;
+        if same.is_none() || !self.learned.is_some_and(is_recent) {
+            nonce::remember(cx, self.target.origin(), nonce);
+        }
+        Some(same.cloned().unwrap_or_else(|| Nonce::copy(nonce)))
+    }
+}
+
 /// Learns the clock of a server from the response that rejects a request, and returns its offset
 /// from the local clock.
 fn learn_offset(sent: &Sent, response: &Response<Bytes>, cx: &Cx<'_>) -> Option<ClockOffset> {
@@ -348,7 +393,7 @@ fn learn_offset(sent: &Sent, response: &Response<Bytes>, cx: &Cx<'_>) -> Option<
     }
     let offset = ClockOffset::of_response(response.headers(), sent.at, cx.now())?;
     if offset.is_far_from(sent.offset) {
-        offset.remember(cx, &sent.origin);
+        offset.remember(cx, sent.target.origin());
     }
     Some(offset)
 }

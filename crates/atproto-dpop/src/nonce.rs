@@ -70,8 +70,9 @@ pub fn nonce_age(cx: &Cx<'_>, origin: &str) -> Option<Duration> {
     Some(cx.moment().since(learned))
 }
 
-pub(crate) fn recall(cx: &Cx<'_>, origin: &str) -> Option<String> {
-    split(&cx.recall(NONCES, origin)?).map(|(_, nonce)| nonce)
+/// Returns the cached nonce of `origin`, and when it was learned.
+pub(crate) fn recall(cx: &Cx<'_>, origin: &str) -> Option<(Moment, Nonce)> {
+    split(&cx.recall(NONCES, origin)?)
 }
 
 /// Caches a nonce after 16 bytes with the moment when it was learned: milliseconds of
@@ -84,13 +85,29 @@ pub(crate) fn remember(cx: &Cx<'_>, origin: &str, nonce: &str) {
     cx.remember(NONCES, origin, Bytes::from(value), LIFETIME);
 }
 
-fn split(value: &[u8]) -> Option<(Moment, String)> {
+fn split(value: &Bytes) -> Option<(Moment, Nonce)> {
     let millis = |bytes: &[u8; 8]| Duration::from_millis(u64::from_be_bytes(*bytes));
     let (elapsed, rest) = value.split_first_chunk()?;
     let (now, nonce) = rest.split_first_chunk()?;
-    let nonce = std::str::from_utf8(nonce).ok().filter(|nonce| is_valid(nonce))?;
+    std::str::from_utf8(nonce).ok().filter(|nonce| is_valid(nonce))?;
     let learned = Moment { elapsed: millis(elapsed), now: UnixTime::from_epoch(millis(now)) };
-    Some((learned, nonce.to_owned()))
+    Some((learned, Nonce(value.slice_ref(nonce))))
+}
+
+/// A valid nonce. Clones share its text.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Nonce(Bytes);
+
+impl Nonce {
+    /// Copies a nonce that [`is_valid`].
+    pub(crate) fn copy(nonce: &str) -> Self {
+        Self(Bytes::copy_from_slice(nonce.as_bytes()))
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        // A valid nonce is ASCII.
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
 }
 
 #[cfg(test)]

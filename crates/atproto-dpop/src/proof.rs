@@ -6,6 +6,7 @@
 
 use std::io::Write;
 
+use atproto_sansio::is_normal;
 use data_encoding::BASE64URL_NOPAD;
 use http::Uri;
 use url::Url;
@@ -31,17 +32,43 @@ pub struct Proof<'a> {
     pub ath: Option<&'a str>,
 }
 
-/// Parses the URL of a request and removes user information, query and fragment. `htu` and the
-/// origin are read from the result.
-pub(crate) fn target(uri: &Uri) -> Result<Url, DpopError> {
-    let mut url = Url::parse(&uri.to_string()).map_err(|_| DpopError::Htu)?;
-    if !matches!(url.scheme(), "http" | "https") {
-        return Err(DpopError::Htu);
+/// The `htu` of a request, which begins with the origin of its server.
+#[derive(Debug)]
+pub(crate) struct Target {
+    htu: String,
+    /// Length of the origin.
+    origin: usize,
+}
+
+impl Target {
+    /// Reads the URL of a request. A URL in normal form needs no parser.
+    pub(crate) fn of(uri: &Uri) -> Result<Self, DpopError> {
+        if let (true, Some(scheme), Some(authority)) =
+            (is_normal(uri), uri.scheme_str(), uri.authority())
+        {
+            let htu = [scheme, "://", authority.as_str(), uri.path()].concat();
+            let origin = htu.len() - uri.path().len();
+            return Ok(Self { htu, origin });
+        }
+        let mut url = Url::parse(&uri.to_string()).map_err(|_| DpopError::Htu)?;
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(DpopError::Htu);
+        }
+        url.set_query(None);
+        url.set_fragment(None);
+        url.set_username("").and_then(|()| url.set_password(None)).map_err(|()| DpopError::Htu)?;
+        let origin = url.as_str().len() - url.path().len();
+        Ok(Self { htu: url.into(), origin })
     }
-    url.set_query(None);
-    url.set_fragment(None);
-    url.set_username("").and_then(|()| url.set_password(None)).map_err(|()| DpopError::Htu)?;
-    Ok(url)
+
+    pub(crate) fn htu(&self) -> &str {
+        &self.htu
+    }
+
+    /// Scheme, host and port, as the URL standard serializes an origin.
+    pub(crate) fn origin(&self) -> &str {
+        self.htu.split_at(self.origin).0
+    }
 }
 
 /// Returns the `htu` of a request: its URL without user information, query and fragment, normalized
@@ -56,7 +83,7 @@ pub(crate) fn target(uri: &Uri) -> Result<Url, DpopError> {
 ///
 /// [`DpopError::Htu`] if `uri` is not an absolute `http` or `https` URL.
 pub fn htu(uri: &Uri) -> Result<String, DpopError> {
-    target(uri).map(String::from)
+    Target::of(uri).map(|target| target.htu)
 }
 
 impl Proof<'_> {

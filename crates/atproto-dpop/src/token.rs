@@ -4,9 +4,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use atproto_sansio::SecretString;
-use base64ct::{Base64UrlUnpadded, Encoding};
+use bytes::Bytes;
+use data_encoding::BASE64URL_NOPAD;
 use http::HeaderValue;
 use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
 
 use crate::error::DpopError;
 
@@ -16,9 +18,13 @@ use crate::error::DpopError;
 pub struct AccessToken(Arc<Parts>);
 
 struct Parts {
-    token: SecretString,
+    /// Value of the `Authorization` header, `DPoP <token>`. Its bytes are wiped when the last clone is dropped.
+    authorization: HeaderValue,
     ath: String,
 }
+
+/// Prefix of the header (RFC 9449 section 7.1).
+const SCHEME: &str = "DPoP ";
 
 impl AccessToken {
     /// Checks the characters of `token` and computes its hash.
@@ -33,13 +39,18 @@ impl AccessToken {
         if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(DpopError::Token);
         }
-        let ath = Base64UrlUnpadded::encode_string(&Sha256::digest(text));
-        Ok(Self(Arc::new(Parts { token, ath })))
+        let ath = BASE64URL_NOPAD.encode(&Sha256::digest(text));
+        let bytes = Bytes::from_owner(Zeroizing::new([SCHEME, text].concat().into_bytes()));
+        let mut authorization =
+            HeaderValue::from_maybe_shared(bytes).map_err(|_| DpopError::Token)?;
+        authorization.set_sensitive(true);
+        Ok(Self(Arc::new(Parts { authorization, ath })))
     }
 
     /// Returns the token in clear text, a secret.
     pub fn expose(&self) -> &str {
-        self.0.token.expose()
+        let text = self.0.authorization.to_str().unwrap_or_default();
+        text.strip_prefix(SCHEME).unwrap_or_default()
     }
 
     /// SHA-256 hash of the token in base64url, the `ath` claim of proofs that are sent with the
@@ -48,12 +59,9 @@ impl AccessToken {
         &self.0.ath
     }
 
-    /// Builds the value of the `Authorization` header, `DPoP <token>` (RFC 9449 section 7.1).
-    pub(crate) fn authorization(&self) -> Result<HeaderValue, DpopError> {
-        let text = format!("DPoP {}", self.expose());
-        let mut value = HeaderValue::try_from(text).map_err(|_| DpopError::Token)?;
-        value.set_sensitive(true);
-        Ok(value)
+    /// Value of the `Authorization` header, `DPoP <token>`.
+    pub(crate) fn authorization(&self) -> HeaderValue {
+        self.0.authorization.clone()
     }
 }
 

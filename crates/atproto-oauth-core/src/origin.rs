@@ -7,6 +7,7 @@ use std::fmt;
 
 use atproto_sansio::{Reach, is_development_host, printable};
 use http::Uri;
+use http::uri::Authority;
 use serde::{Deserialize, Deserializer, Serialize, de};
 use thiserror::Error;
 use url::{Host, Url};
@@ -138,11 +139,12 @@ impl Origin {
         url.origin().ascii_serialization() == self.0
     }
 
-    /// Returns the URL of `path` at this origin. Fails if `path` does not begin with a slash and
-    /// thereby changes the host or port.
-    pub(crate) fn join(&self, path: &str) -> Result<Url, OriginError> {
-        let url = Url::parse(&format!("{}{path}", self.0)).map_err(|_| OriginError::NotAUrl)?;
-        if self.contains(&url) { Ok(url) } else { Err(OriginError::NotAnOrigin) }
+    /// Whether `uri`, a URL in normal form, has this origin.
+    pub(crate) fn is_origin_of(&self, uri: &Uri) -> bool {
+        let (scheme, authority) = (uri.scheme_str(), uri.authority().map(Authority::as_str));
+        self.0
+            .split_once("://")
+            .is_some_and(|own| (Some(own.0), Some(own.1)) == (scheme, authority))
     }
 }
 
@@ -299,18 +301,6 @@ mod tests {
             "",
         ] {
             assert_eq!(shown(text), text);
-        }
-    }
-
-    #[test]
-    fn no_path_leads_to_another_origin() {
-        // Rule H-02
-        let origin = Origin::parse("https://pds.example.com", false).unwrap();
-        for path in ["/xrpc/a.b.c", "//evil.com/x", "/@evil.com", "/\\evil.com", "/%2F/evil.com"] {
-            assert!(origin.contains(&origin.join(path).unwrap()), "{path}");
-        }
-        for path in ["@evil.com/", ".evil.com/", ":8443/", ":x"] {
-            assert!(origin.join(path).is_err(), "{path}");
         }
     }
 }

@@ -172,7 +172,7 @@ impl<'a> Cx<'a> {
             return self.mailbox.refuse(ticket, TransportError::blocked(rule));
         }
         let How { timeout, answer, reach, start_by, least_time } = how;
-        let target = Some(Box::new((request.method().clone(), request.uri().clone())));
+        let target = Some((request.method().clone(), request.uri().clone()));
         self.mailbox.fill(ticket, place, |respond| {
             let respond = Respond { asked: Asked { target, limit: answer.limit() }, ..respond };
             Call::Http(HttpCall { request, timeout, start_by, least_time, answer, reach, respond })

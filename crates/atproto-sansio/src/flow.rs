@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::Response;
+use smallvec::SmallVec;
 
 use crate::call::{Call, HttpCall, Reply};
 use crate::cx::Cx;
@@ -27,9 +28,9 @@ pub struct Flow<M> {
     mailbox: Mailbox,
     budget: Budget,
     /// HTTP calls that the driver performs.
-    performed: Vec<Performed>,
+    performed: SmallVec<[Performed; 1]>,
     /// HTTP calls that have ended since the last poll, and whether their hosts answered.
-    heard: Vec<(Performed, bool)>,
+    heard: SmallVec<[(Performed, bool); 1]>,
     is_begun: bool,
     ended: bool,
 }
@@ -55,7 +56,7 @@ impl<M: Machine> Flow<M> {
     /// poll.
     pub fn new(machine: M) -> Self {
         let budget = machine.budget();
-        let (performed, heard) = (Vec::new(), Vec::new());
+        let (performed, heard) = (SmallVec::new(), SmallVec::new());
         let mailbox = Mailbox::new();
         Self { machine, mailbox, budget, performed, heard, is_begun: false, ended: false }
     }

@@ -11,12 +11,14 @@
 //! A request that waited in the queue would be out of date when a driver sends it.
 
 use std::any::Any;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+
+use smallvec::SmallVec;
 
 use crate::call::{Address, Asked, Call, Payload, Respond};
 use crate::error::{Phase, TransportError};
@@ -36,8 +38,11 @@ pub struct Ticket<T> {
 pub(crate) struct Mailbox {
     pub(crate) identity: Arc<()>,
     next: u64,
+    /// The queue: its first entry apart, because most flows queue one call at a time.
+    front: Option<Queued>,
     queue: VecDeque<Queued>,
-    slots: BTreeMap<u64, Slot>,
+    /// The slots of the calls that were not redeemed, in the order in which they were opened.
+    slots: SmallVec<[(u64, Slot); 2]>,
     /// Deadline of the calls that are asked for now, on the scale of `Env::elapsed`.
     pub(crate) deadline: Duration,
     /// Whether a reply arrived, or a reservation came due, since the machine was polled last.
@@ -111,8 +116,9 @@ impl Mailbox {
         Self {
             identity: Arc::default(),
             next: 0,
+            front: None,
             queue: VecDeque::new(),
-            slots: BTreeMap::new(),
+            slots: SmallVec::new(),
             deadline: Duration::MAX,
             news: true,
         }
@@ -143,13 +149,13 @@ impl Mailbox {
         assert!(slot < MAX_ASKED, "a machine asked for more than {MAX_ASKED} calls");
         let line: Arc<Line> = Arc::default();
         let (state, lost) = (State::Reserved, lost::<T> as fn() -> _);
-        self.slots.insert(slot, Slot { line: Arc::clone(&line), state, lost });
+        self.slots.push((slot, Slot { line: Arc::clone(&line), state, lost }));
         Ticket { slot, claim: Claim(line), kind: PhantomData }
     }
 
     /// Whether the reservation of `ticket` has come due.
     pub(crate) fn is_due<T>(&self, ticket: &Ticket<T>) -> bool {
-        matches!(self.slots.get(&ticket.slot), Some(Slot { state: State::Due, .. }))
+        matches!(self.slot(ticket.slot), Some(Slot { state: State::Due, .. }))
     }
 
     /// Queues the call of a reservation.
@@ -160,7 +166,7 @@ impl Mailbox {
         call: impl FnOnce(Respond<T>) -> Call,
     ) {
         let call = call(self.respond(ticket));
-        if let Some(slot) = self.slots.get_mut(&ticket.slot) {
+        if let Some(slot) = self.slot_mut(ticket.slot) {
             slot.state = State::Queued;
         }
         self.enqueue(place, ticket.slot, Some(call));
@@ -168,10 +174,10 @@ impl Mailbox {
 
     /// Takes the next entry that was not withdrawn out of the queue.
     pub(crate) fn next(&mut self) -> Next {
-        while let Some(Queued { slot, call, deadline }) = self.queue.pop_front() {
-            let Some(entry) = self.slots.get_mut(&slot) else { continue };
+        while let Some(Queued { slot, call, deadline }) = self.dequeue() {
+            let Some(entry) = self.slot_mut(slot) else { continue };
             match call {
-                _ if entry.line.is_withdrawn() => drop(self.slots.remove(&slot)),
+                _ if entry.line.is_withdrawn() => drop(self.close(slot)),
                 Some(call) => {
                     entry.state = State::HandedOut;
                     return Next::Call(call, deadline);
@@ -188,16 +194,15 @@ impl Mailbox {
 
     /// Whether the call of `ticket` was handed to the driver.
     pub(crate) fn is_handed_out<T>(&self, ticket: &Ticket<T>) -> bool {
-        self.slots
-            .get(&ticket.slot)
+        self.slot(ticket.slot)
             .is_none_or(|slot| matches!(slot.state, State::HandedOut | State::Answered(_)))
     }
 
     /// Whether any call that was not withdrawn is in flight.
     pub(crate) fn is_waiting(&self) -> bool {
         self.slots
-            .values()
-            .any(|slot| matches!(slot.state, State::HandedOut) && !slot.line.is_withdrawn())
+            .iter()
+            .any(|(_, slot)| matches!(slot.state, State::HandedOut) && !slot.line.is_withdrawn())
     }
 
     /// Answers the calls that the driver has dropped. Returns whether there was any.
@@ -222,12 +227,12 @@ impl Mailbox {
     /// Keeps a reply until its ticket takes it. If the ticket was dropped, the reply is dropped,
     /// too.
     pub(crate) fn accept(&mut self, slot: u64, outcome: Box<dyn Any + Send>) {
-        match self.slots.get_mut(&slot) {
-            Some(entry) if !entry.line.is_withdrawn() => {
+        match self.slot_mut(slot) {
+            Some(entry) if entry.line.is_awaited() => {
                 entry.state = State::Answered(outcome);
                 self.news = true;
             }
-            Some(_) | None => drop(self.slots.remove(&slot)),
+            Some(_) | None => drop(self.close(slot)),
         }
     }
 
@@ -238,14 +243,13 @@ impl Mailbox {
 
     pub(crate) fn take<T>(&mut self, ticket: &Ticket<T>) -> Option<Box<dyn Any + Send>> {
         let slot = self
-            .slots
-            .get(&ticket.slot)
+            .slot(ticket.slot)
             .filter(|slot| Arc::ptr_eq(&slot.line, &ticket.claim.0))
             .expect("a ticket is redeemed once, in the flow that issued it");
         if !matches!(slot.state, State::Answered(_)) {
             return None;
         }
-        match self.slots.remove(&ticket.slot)?.state {
+        match self.close(ticket.slot)?.state {
             State::Answered(outcome) => Some(outcome),
             State::Reserved | State::Due | State::Queued | State::HandedOut => None,
         }
@@ -263,9 +267,34 @@ impl Mailbox {
     fn enqueue(&mut self, place: Place, slot: u64, call: Option<Call>) {
         let queued = Queued { slot, call, deadline: self.deadline };
         match place {
-            Place::Front => self.queue.push_front(queued),
+            Place::Front => {
+                if let Some(second) = self.front.replace(queued) {
+                    self.queue.push_front(second);
+                }
+            }
+            Place::Back if self.front.is_none() => self.front = Some(queued),
             Place::Back => self.queue.push_back(queued),
         }
+    }
+
+    fn dequeue(&mut self) -> Option<Queued> {
+        let first = self.front.take();
+        self.front = self.queue.pop_front();
+        first
+    }
+
+    fn slot(&self, number: u64) -> Option<&Slot> {
+        self.slots.iter().find(|(found, _)| *found == number).map(|(_, slot)| slot)
+    }
+
+    fn slot_mut(&mut self, number: u64) -> Option<&mut Slot> {
+        self.slots.iter_mut().find(|(found, _)| *found == number).map(|(_, slot)| slot)
+    }
+
+    /// Removes a slot.
+    fn close(&mut self, number: u64) -> Option<Slot> {
+        let place = self.slots.iter().position(|(found, _)| *found == number)?;
+        Some(self.slots.remove(place).1)
     }
 }
 
@@ -277,6 +306,11 @@ fn lost<T: Payload>() -> Box<dyn Any + Send> {
 impl Line {
     fn is_withdrawn(&self) -> bool {
         self.withdrawn.load(Ordering::Acquire)
+    }
+
+    /// Whether a machine takes the reply.
+    fn is_awaited(&self) -> bool {
+        !self.is_withdrawn() && !self.waived.load(Ordering::Relaxed)
     }
 
     fn is_closed(&self) -> bool {

@@ -1,5 +1,6 @@
 //! [`Reach`]: the network policy of a request, as far as it can be checked without network access.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 use http::Uri;
@@ -7,6 +8,7 @@ use url::Host;
 
 use crate::driver::address::is_public;
 use crate::error::Rule;
+use crate::normal::is_plain_name;
 
 /// Origin of the URL of a request, which decides the hosts and addresses that it may go to.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -92,11 +94,15 @@ impl Reach {
 /// Returns whether a development network may use plain http to `host`: whether it is a loopback
 /// address, or a name whose last label is `localhost` or `test`.
 pub fn is_development_host(host: &str) -> bool {
+    let is_local = |name: &str| {
+        let last = name.rsplit('.').next().unwrap_or_default();
+        last == "localhost" || last == "test"
+    };
+    if is_plain_name(host) {
+        return is_local(host);
+    }
     match Host::parse(host) {
-        Ok(Host::Domain(name)) => {
-            let last = name.rsplit('.').next().unwrap_or_default();
-            last == "localhost" || last == "test"
-        }
+        Ok(Host::Domain(name)) => is_local(&name),
         Ok(Host::Ipv4(address)) => address.is_loopback(),
         Ok(Host::Ipv6(address)) => address.is_loopback(),
         Err(_) => false,
@@ -127,8 +133,12 @@ fn public_rule(uri: &Uri, host: &str) -> Option<&'static str> {
     if uri.scheme_str() != Some("https") {
         return Some("only https URLs are allowed");
     }
-    let Ok(Host::Domain(name)) = Host::parse(host) else {
-        return Some("the host must be a DNS name, not an IP address");
+    let name = match is_plain_name(host) {
+        true => Cow::Borrowed(host),
+        false => match Host::parse(host) {
+            Ok(Host::Domain(name)) => Cow::Owned(name),
+            _ => return Some("the host must be a DNS name, not an IP address"),
+        },
     };
     if uri.port_u16().is_some_and(|port| port != 443 && port < 1024) {
         return Some("only port 443 and ports from 1024 on are allowed");

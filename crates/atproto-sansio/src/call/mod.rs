@@ -221,7 +221,7 @@ pub trait Payload: sealed::Sealed + Send + Sized + 'static {
 #[derive(Debug)]
 pub struct Asked {
     /// Method and URL, for the text of an error.
-    pub(crate) target: Option<Box<(Method, Uri)>>,
+    pub(crate) target: Option<(Method, Uri)>,
     /// Largest body in bytes.
     pub(crate) limit: usize,
 }

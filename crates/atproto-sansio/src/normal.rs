@@ -1,0 +1,131 @@
+//! URLs in normal form, which need no parser: the URL standard serializes them as they are.
+
+use http::Uri;
+
+/// Whether `uri` is a whole http or https URL that [`url::Url`] would not change.
+///
+/// A URL in normal form has a DNS name in lower case, no user name, no default port, no dot segments, and no
+/// character that the URL standard encodes. The result may be false for other URLs in normal form.
+pub fn is_normal(uri: &Uri) -> bool {
+    let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else { return false };
+    let default_port = match scheme {
+        "https" => "443",
+        "http" => "80",
+        _ => return false,
+    };
+    let host = authority.host();
+    let rest = authority.as_str().strip_prefix(host);
+    is_plain_name(host)
+        && rest.is_some_and(|rest| rest.is_empty() || is_normal_port(rest, default_port))
+        && is_normal_path(uri.path())
+        && uri.query().is_none_or(|query| query.bytes().all(is_kept_in_query))
+}
+
+/// Whether `host` is a DNS name in the form in which the URL standard writes it: ASCII in lower case, and no
+/// IP address. It may be false for a name with an encoded label (`xn--`).
+pub(crate) fn is_plain_name(host: &str) -> bool {
+    let is_plain =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.".contains(&byte);
+    let mut last = "";
+    host.bytes().all(is_plain)
+        && host.split('.').all(|label| {
+            last = label;
+            !label.is_empty() && !label.starts_with("xn--")
+        })
+        && last.starts_with(|first: char| first.is_ascii_lowercase())
+}
+
+fn is_normal_port(rest: &str, default_port: &str) -> bool {
+    let is_number = |port: &str| port.parse::<u16>().is_ok();
+    rest.strip_prefix(':').is_some_and(|port| {
+        port != default_port
+            && port.starts_with(|first: char| first.is_ascii_digit())
+            && (port == "0" || !port.starts_with('0'))
+            && is_number(port)
+    })
+}
+
+fn is_normal_path(path: &str) -> bool {
+    // `/.` may begin a dot segment, and `%2e` may be a dot of one.
+    path.starts_with('/')
+        && path.bytes().all(|byte| is_kept(byte) || b"'%".contains(&byte))
+        && !path.contains("/.")
+        && !path.as_bytes().windows(3).any(|window| window.eq_ignore_ascii_case(b"%2e"))
+}
+
+fn is_kept_in_query(byte: u8) -> bool {
+    is_kept(byte) || b"%?".contains(&byte)
+}
+
+fn is_kept(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~!$&()*+,;=:@/".contains(&byte)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use url::Url;
+
+    use super::*;
+
+    #[test]
+    fn the_urls_of_a_pds_are_in_normal_form() {
+        for text in [
+            "https://pds.example.com/",
+            "https://pds.example.com",
+            "https://pds.example.com:8443/xrpc/a.b.c?d=e&f=did:plc:x%2Fy",
+            "http://localhost:2583/xrpc/a.b.c?",
+            "https://a.b/c//d:e@f/(g)'h",
+        ] {
+            assert!(is_normal(&text.parse().unwrap()), "{text}");
+        }
+    }
+
+    #[test]
+    fn other_urls_are_left_to_a_parser() {
+        for text in [
+            "/xrpc/a.b.c",
+            "https://PDS.example.com/",
+            "https://user@pds.example.com/",
+            "https://pds.example.com:443/",
+            "http://pds.example.com:80/",
+            "https://pds.example.com:0443/",
+            "https://pds.example.com:/",
+            "https://pds.example.com./",
+            "https://pds..com/",
+            "https://127.0.0.1/",
+            "https://1/",
+            "https://a.0x7f/",
+            "https://[::1]/",
+            "https://xn--nxasmq6b.com/",
+            "https://a.b/c/../d",
+            "https://a.b/c/./d",
+            "https://a.b/c/%2E%2e/d",
+            "https://a.b/.well-known/x",
+            "https://a.b/c?d='e'",
+            "https://a.b/{c}",
+            "ftp://a.b/c",
+        ] {
+            assert!(!text.parse::<Uri>().is_ok_and(|uri| is_normal(&uri)), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_parser_does_not_change_a_url_in_normal_form(
+            scheme in "https?",
+            host in "[a-z0-9A-Z.-]{1,12}",
+            port in "(:[0-9]{0,5})?",
+            path in "(/[ -~]{0,12}){0,3}",
+            query in "(\\?[ -~]{0,12})?",
+        ) {
+            let text = format!("{scheme}://{host}{port}{path}{query}");
+            if let Ok(uri) = text.parse::<Uri>() && is_normal(&uri) {
+                let text = uri.to_string();
+                let url = Url::parse(&text).unwrap();
+                prop_assert_eq!(url.as_str(), &text);
+                prop_assert_eq!(url.host_str(), uri.host());
+            }
+        }
+    }
+}

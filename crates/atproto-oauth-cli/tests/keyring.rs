@@ -154,12 +154,30 @@ fn the_place_of_the_key_is_chosen_once() {
 
     // A machine without the keyring, and one with another keyring.
     let (code, told) = run(&mut without_keyring(), path, &[]);
-    assert!(code == Some(3) && told.contains("unlock the keyring"), "{told}");
+    assert!(code == Some(3) && told.contains("where the keyring is"), "{told}");
     let other = Keyring::start().unwrap();
     let (code, told) = run(&mut other.command(), path, &[]);
     assert!(code == Some(3) && told.contains("is not in the keyring"), "{told}");
     assert!(!key_file(path).exists(), "no other key is made");
     assert_eq!(run(&mut keyring.command(), path, &[]), (Some(0), String::new()));
+}
+
+#[test]
+fn a_locked_keyring_is_not_given_up_for_a_file() {
+    let Some(keyring) = Keyring::start() else { return eprintln!("skipped: there is no keyring") };
+    let mut lock = Command::new("dbus-send");
+    lock.env("DBUS_SESSION_BUS_ADDRESS", &keyring.address);
+    lock.args(["--session", "--print-reply", "--dest=org.freedesktop.secrets"]);
+    lock.args(["/org/freedesktop/secrets", "org.freedesktop.Secret.Service.Lock"]);
+    lock.arg("array:objpath:/org/freedesktop/secrets/collection/login");
+    assert!(lock.stdout(Stdio::null()).status().unwrap().success());
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let (code, told) = run(&mut keyring.command(), path, &[]);
+    assert!(code == Some(3) && told.contains("--sealing-key file"), "{told}");
+    assert!(!key_file(path).exists());
+    // Nothing was chosen yet.
+    assert_eq!(run(&mut keyring.command(), path, &["--sealing-key", "file"]).0, Some(0));
 }
 
 #[test]

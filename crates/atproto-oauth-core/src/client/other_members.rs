@@ -45,9 +45,14 @@ fn why_not(name: &str, value: &Value) -> Option<String> {
         Some((base, language)) => (base, Some(language)),
         None => (name, None),
     };
-    if base.trim().is_empty() {
-        return Some("the name is empty: write the name of a registered member".to_owned());
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.:/".contains(&byte);
+    if base.is_empty() || !base.bytes().all(is_allowed) {
+        let rule = "a name has ASCII letters, digits and _ - . : / only: write a registered member";
+        return Some(rule.to_owned());
     }
+    // There are parsers that read names without regard to case.
+    let base = base.to_ascii_lowercase();
+    let base = base.as_str();
     if value.is_null() {
         return Some("null stands for an absent member: leave the member out".to_owned());
     }
@@ -181,8 +186,13 @@ mod tests {
         // Rule C-24
         let deep = (0..200).fold(json!(1), |inner, _| json!([inner]));
         for (name, value, why) in [
-            ("", json!("x"), "empty"),
-            ("#ja", json!("x"), "empty"),
+            ("", json!("x"), "ASCII letters"),
+            ("#ja", json!("x"), "ASCII letters"),
+            ("client_id ", json!("x"), "ASCII letters"),
+            ("soft\u{202e}ware", json!("x"), "ASCII letters"),
+            ("Jwks", json!({}), "writes it itself"),
+            ("CLIENT_ID", json!("x"), "writes it itself"),
+            ("Contacts", json!([]), "use the field"),
             ("software_id", json!(null), "absent"),
             ("deep", deep, "nested"),
             ("scope#ja", json!("atproto"), "only client_name"),
@@ -199,7 +209,9 @@ mod tests {
             let error = with(name, value).build().unwrap_err().to_string();
             assert!(error.contains(why), "{name}: {error}");
         }
-        for contact in ["ops", "ops@client", "two words@client.dev", ""] {
+        for contact in
+            ["ops", "ops@client", "two words@client.dev", "", "x\u{1b}[31m@y.de", "mailto:a@b.de"]
+        {
             let contacts = vec![contact.to_owned()];
             let description = Description { contacts, ..Description::default() };
             let error = web().description(description).build().unwrap_err().to_string();

@@ -17,19 +17,28 @@ const NOTICE: Duration = Duration::from_secs(2);
 /// Time in which the user can unlock the keyring. If nobody is there, the command must end.
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// Adds a key. The error is a text for the user.
-pub(super) fn add(id: &str, key: &SecretString) -> Result<(), String> {
+/// The reason why the keyring can't be used, as a text for the user.
+#[derive(Debug)]
+pub(super) enum Trouble {
+    /// There is no keyring, or none that this process can reach.
+    Absent(String),
+    /// There is one, and it gives no access: it is locked, or has refused.
+    Closed(String),
+}
+
+/// Adds a key.
+pub(super) fn add(id: &str, key: &SecretString) -> Result<(), Trouble> {
     let (id, key) = (id.to_owned(), key.clone());
-    wait(move || Entry::new(SERVICE, &id)?.set_password(key.expose())).map_err(described)
+    wait(move || Entry::new(SERVICE, &id)?.set_password(key.expose())).map_err(Trouble::of)
 }
 
 /// Returns a key; `None` if the keyring has no such entry.
-pub(super) fn load(id: &str) -> Result<Option<SecretString>, String> {
+pub(super) fn load(id: &str) -> Result<Option<SecretString>, Trouble> {
     let id = id.to_owned();
     match wait(move || Entry::new(SERVICE, &id)?.get_password().map(SecretString::new)) {
         Ok(key) => Ok(Some(key)),
         Err(Some(Error::NoEntry)) => Ok(None),
-        Err(error) => Err(described(error)),
+        Err(error) => Err(Trouble::of(error)),
     }
 }
 
@@ -56,15 +65,17 @@ fn wait<T: Send + 'static>(
     answer.map_err(|_| None)?.map_err(Some)
 }
 
-/// Says what failed, without the contents of entries.
-fn described(error: Option<Error>) -> String {
-    match error {
-        None => format!("it has not answered within {} seconds", LIMIT.as_secs()),
-        Some(Error::NoDefaultStore) => match Entry::store_status() {
-            Err(error) => reason(error),
-            Ok(()) => "there is none".to_owned(),
-        },
-        Some(error) => reason(&error),
+impl Trouble {
+    /// Says what failed, without the contents of entries.
+    fn of(error: Option<Error>) -> Self {
+        match error {
+            None => Self::Closed(format!("it has not answered within {} seconds", LIMIT.as_secs())),
+            Some(Error::NoDefaultStore) => Self::Absent(match Entry::store_status() {
+                Err(error) => reason(error),
+                Ok(()) => "there is none".to_owned(),
+            }),
+            Some(error) => Self::Closed(reason(&error)),
+        }
     }
 }
 

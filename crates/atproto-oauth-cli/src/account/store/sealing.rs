@@ -12,7 +12,8 @@ use atproto_oauth_ureq::store::{
 use clap::ValueEnum;
 use serde_json::{Value, json};
 
-use super::{failed, keyring};
+use super::failed;
+use super::keyring::{self, Trouble};
 use crate::failure::{CONFIGURATION, Failure};
 
 /// Key of the record. It is not encrypted, and a sealed store does not list it.
@@ -77,31 +78,27 @@ fn choose(files: &FileStore, folder: &Path, wished: Option<Place>) -> Result<Rec
     // A version of this command that had no record, or a process that ended too early, has made the file.
     let is_made = file.exists();
     if !is_made && !files.list("", None).map_err(failed)?.entries.is_empty() {
-        return Err(lost(Place::File, folder));
+        // Another process may have chosen meanwhile.
+        return recorded(files, folder)?.ok_or_else(|| lost(Place::File, folder));
     }
     let new = SealingKey::generate().map_err(failed)?;
     let place = match wished {
         _ if is_made => Place::File,
         Some(Place::File) => Place::File,
-        Some(Place::Keyring) => match keyring::add(new.id(), &new.to_text()) {
+        Some(Place::Keyring) | None => match keyring::add(new.id(), &new.to_text()) {
             Ok(()) => Place::Keyring,
-            Err(why) => {
-                let message = format!("the keyring can't be used: {why}");
-                return Err(Failure::new(
-                    CONFIGURATION,
-                    message,
-                    "unlock it, or keep the key in a file with --sealing-key file",
-                ));
-            }
-        },
-        None => match keyring::add(new.id(), &new.to_text()) {
-            Ok(()) => Place::Keyring,
-            Err(why) => {
+            // A keyring that is only locked is not given up for a file: the choice is for good.
+            Err(Trouble::Absent(why)) if wished.is_none() => {
                 eprintln!(
-                    "note: the key of the sessions is in {}, because the keyring can't be used: {why}",
+                    "note: the key of the sessions is in {}, because there is no keyring: {why}",
                     file.display()
                 );
                 Place::File
+            }
+            Err(Trouble::Absent(why) | Trouble::Closed(why)) => {
+                let message = format!("the keyring can't be used: {why}");
+                let help = "unlock it, or keep the key in a file with --sealing-key file";
+                return Err(Failure::new(CONFIGURATION, message, help));
             }
         },
     };
@@ -152,10 +149,16 @@ fn parse(value: &[u8]) -> Option<Recorded> {
 }
 
 fn from_keyring(id: &str, folder: &Path) -> Result<Option<SealingKey>, Failure> {
-    let found = keyring::load(id).map_err(|why| {
+    let found = keyring::load(id).map_err(|trouble| {
+        let (why, help) = match trouble {
+            Trouble::Absent(why) => {
+                (why, "run the command where the keyring is, such as in the desktop's session")
+            }
+            Trouble::Closed(why) => (why, "unlock the keyring, and try again"),
+        };
         let message =
             format!("the key of the sessions in {} can't be read: {why}", folder.display());
-        Failure::new(CONFIGURATION, message, "unlock the keyring, and try again")
+        Failure::new(CONFIGURATION, message, help)
     })?;
     // An entry that is no key is as good as none.
     Ok(found.and_then(|text| SealingKey::from_text(text.expose()).ok()))

@@ -1,6 +1,6 @@
 //! The lint of members that AT Protocol does not use: some are forbidden, and some must have a type.
 
-use atproto_sansio::printable;
+use atproto_sansio::{is_printable, printable};
 use serde_json::Value;
 
 use crate::client::lint::code::FindingCode;
@@ -30,7 +30,8 @@ pub(crate) fn check(document: &Document, findings: &mut Findings) {
 fn check_contacts(document: &Document, findings: &mut Findings) {
     for (place, contact) in document.texts("contacts", findings).unwrap_or_default() {
         let (name, host) = contact.split_once('@').unwrap_or_default();
-        if name.is_empty() || !host.contains('.') || contact.contains(' ') {
+        let is_odd = |char: char| char.is_whitespace() || char == ':' || !is_printable(char);
+        if name.is_empty() || !host.contains('.') || contact.contains(is_odd) {
             let why = format!(
                 "{} is not an e-mail address: write one, such as contact@example.com",
                 quoted(contact)

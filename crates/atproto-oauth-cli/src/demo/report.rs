@@ -86,13 +86,14 @@ impl<'a> Report<'a> {
         );
     }
 
-    /// Prints a URL that the browser visits, and its query parameters.
+    /// Prints a URL that the browser visits, and its query parameters; the code is left out.
     pub(crate) fn url(&self, what: &str, url: &str) {
         let Ok(url) = Url::parse(url) else { return };
         self.shows(what, url.as_str().split('?').next().unwrap_or_default());
         for (name, value) in url.query_pairs() {
             let room = WIDTH - 30;
             let shown: String = match value.chars().count() > room {
+                _ if name == "code" => "…".to_owned(),
                 true => value.chars().take(room - 1).chain(['…']).collect(),
                 false => value.into_owned(),
             };

@@ -15,7 +15,6 @@ use rustls::pki_types::pem::PemObject;
 
 use crate::agents::Agents;
 use crate::driver::{Driver, Inner};
-use crate::nameservers::Nameservers;
 use crate::notices::Notices;
 use crate::shared::Shared;
 use crate::sign::RemoteSigner;
@@ -32,7 +31,7 @@ pub struct DriverBuilder {
     pub(crate) overrides: Arc<BTreeMap<String, SocketAddr>>,
     pub(crate) resolved: Arc<BTreeMap<String, Vec<IpAddr>>>,
     pub(crate) user_agent: HeaderValue,
-    nameservers: Nameservers,
+    nameserver: Option<SocketAddr>,
     remote_signer: RemoteSigner,
     notices: Notices,
     pub(crate) stores: Stores,
@@ -51,7 +50,7 @@ impl DriverBuilder {
             overrides: Arc::default(),
             resolved: Arc::default(),
             user_agent: HeaderValue::from_static(USER_AGENT),
-            nameservers: Nameservers::System,
+            nameserver: None,
             remote_signer: RemoteSigner::default(),
             notices: Notices::default(),
             stores: Stores::default(),
@@ -115,7 +114,7 @@ impl DriverBuilder {
     ///
     /// The setting does not apply to addresses of hosts: the system's resolver looks them up.
     pub fn nameserver(mut self, address: SocketAddr) -> Self {
-        self.nameservers = Nameservers::Fixed(address);
+        self.nameserver = Some(address);
         self
     }
 
@@ -163,7 +162,7 @@ impl DriverBuilder {
         Driver::from_inner(Inner {
             system: self.system,
             agents,
-            nameservers: self.nameservers,
+            nameserver: self.nameserver,
             shared: Shared::default(),
             remote_signer: self.remote_signer,
             notices: self.notices,

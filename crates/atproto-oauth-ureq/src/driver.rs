@@ -6,18 +6,18 @@
 
 use std::fmt;
 use std::io::Read;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use atproto_sansio::{
     Answer, Body, Call, Flow, HttpCall, Machine, Output, Phase, Reply, SharedCall, SharedKey,
-    SharedMachine, SharedResult, System, TransportError, TxtCall,
+    SharedMachine, SharedResult, System, TransportError, TxtCall, dns,
 };
 
 use crate::agents::Agents;
 use crate::builder::DriverBuilder;
-use crate::nameservers::Nameservers;
 use crate::notices::Notices;
 use crate::outstanding::Outstanding;
 use crate::shared::Shared;
@@ -40,7 +40,7 @@ pub struct Driver {
 pub(crate) struct Inner {
     pub(crate) system: System,
     pub(crate) agents: Agents,
-    pub(crate) nameservers: Nameservers,
+    pub(crate) nameserver: Option<SocketAddr>,
     pub(crate) shared: Shared,
     pub(crate) remote_signer: RemoteSigner,
     pub(crate) notices: Notices,
@@ -163,13 +163,8 @@ impl Driver {
 
     fn look_up(&self, call: TxtCall) -> Reply {
         let TxtCall { name, timeout, respond } = call;
-        respond.with(match self.inner.nameservers.list() {
-            Some(servers) => txt::look_up(&name, timeout, &servers),
-            None => Err(TransportError::new(
-                Phase::Unsupported,
-                "no nameserver is known: set one with `DriverBuilder::nameserver`",
-            )),
-        })
+        let servers = dns::nameservers(self.inner.nameserver);
+        respond.with(servers.and_then(|servers| txt::look_up(&name, timeout, &servers)))
     }
 
     fn share(&self, call: SharedCall, within: Option<&SharedKey>) -> Reply {

@@ -8,7 +8,6 @@ mod driver;
 mod events;
 mod failure;
 mod http_call;
-mod nameservers;
 mod notices;
 mod outstanding;
 mod resolve;

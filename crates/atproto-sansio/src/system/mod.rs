@@ -7,6 +7,8 @@
 )]
 
 pub(crate) mod memory;
+#[cfg(feature = "dns")]
+pub(crate) mod nameservers;
 
 use std::fmt;
 use std::sync::{Arc, LazyLock};

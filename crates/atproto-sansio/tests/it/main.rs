@@ -5,6 +5,8 @@ mod budgets;
 mod ends;
 mod joins;
 mod limits;
+#[cfg(feature = "dns")]
+mod lookups;
 #[cfg(feature = "std")]
 mod memory;
 mod orders;

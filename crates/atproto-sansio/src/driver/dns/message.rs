@@ -1,9 +1,5 @@
 //! DNS messages of a TXT lookup: encodes the question and reads the answer.
 //!
-//! A driver sends [`Question::encode`] to a nameserver and gives each received message to
-//! [`Question::read`]. If a driver uses a resolver library, it needs only [`absolute`], [`records`]
-//! and [`failure`], so that every driver reads answers in the same way.
-//!
 //! RFC 1035; RFC 5452 for the checks that detect a forged answer.
 
 use hickory_proto::op::{Message, MessageType, OpCode, Query, ResponseCode};
@@ -41,7 +37,11 @@ impl Question {
     ///
     /// [`Phase::NotSent`] if DNS cannot hold `name`.
     pub fn new(name: &str, id: u16) -> Result<Self, TransportError> {
-        Ok(Self { id, query: Query::query(absolute(name)?, RecordType::TXT) })
+        Ok(Self::of(absolute(name)?, id))
+    }
+
+    pub(super) fn of(name: Name, id: u16) -> Self {
+        Self { id, query: Query::query(name, RecordType::TXT) }
     }
 
     /// Encodes the message for the nameserver.
@@ -89,7 +89,7 @@ impl Question {
 /// # Errors
 ///
 /// [`Phase::NotSent`] if DNS cannot hold `name`.
-pub fn absolute(name: &str) -> Result<Name, TransportError> {
+pub(super) fn absolute(name: &str) -> Result<Name, TransportError> {
     let mut absolute = Name::from_ascii(name).map_err(|_| no_name(name))?;
     absolute.set_fqdn(true);
     Ok(absolute)
@@ -98,7 +98,7 @@ pub fn absolute(name: &str) -> Result<Name, TransportError> {
 /// Returns the TXT records of `name`. If `name` is an alias (CNAME), returns the records of the
 /// name at the end of the chain of aliases. The strings of one record are joined without a
 /// separator.
-pub fn records(name: &Name, answers: &[Record]) -> Vec<String> {
+fn records(name: &Name, answers: &[Record]) -> Vec<String> {
     let mut owner = name;
     // A chain of aliases has at most one step for each answer, so the loop ends even if the aliases
     // form a circle.
@@ -118,7 +118,7 @@ pub fn records(name: &Name, answers: &[Record]) -> Vec<String> {
 }
 
 /// Returns the error for a response code other than `NoError` and `NXDomain`.
-pub fn failure(code: ResponseCode) -> TransportError {
+fn failure(code: ResponseCode) -> TransportError {
     let name = match code {
         ResponseCode::FormErr => "FORMERR, it does not understand the question",
         ResponseCode::ServFail => "SERVFAIL, it failed to look the name up",

@@ -20,9 +20,9 @@ mod stateless;
 mod stores;
 mod streamed;
 mod streams;
-#[cfg(feature = "hickory")]
+#[cfg(feature = "dns")]
 mod txt;
-#[cfg(not(feature = "hickory"))]
+#[cfg(not(feature = "dns"))]
 #[path = "no_txt.rs"]
 mod txt;
 

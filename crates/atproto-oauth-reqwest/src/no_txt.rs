@@ -1,4 +1,4 @@
-//! Replaces `txt.rs` if the feature `hickory` is off: every TXT lookup fails with `Unsupported`.
+//! Replaces `txt.rs` if the feature `dns` is off: every TXT lookup fails with `Unsupported`.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -10,6 +10,6 @@ pub(crate) async fn look_up(
     _: Duration,
     _: Option<SocketAddr>,
 ) -> Result<Vec<String>, TransportError> {
-    let reason = "TXT lookups need the feature `hickory` of `atproto-oauth-reqwest`";
+    let reason = "TXT lookups need the feature `dns` of `atproto-oauth-reqwest`";
     Err(TransportError::new(Phase::Unsupported, reason))
 }

@@ -1,6 +1,11 @@
 //! TXT lookups: which nameserver is asked, in which order and for how long.
 //!
 //! A network of scripted nameservers takes the place of sockets, and time is a number.
+#![expect(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test helper fails its test by a panic"
+)]
 
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -35,7 +35,8 @@ struct State {
     idle: usize,
 }
 
-type Job = Box<dyn FnOnce() + Send>;
+/// Work, which notes that its thread is idle before it tells its result.
+type Job = Box<dyn FnOnce(&Pool) + Send>;
 
 impl Workers {
     /// Runs `work` in another thread, and waits for its result. If it takes longer than `time`, the thread
@@ -46,14 +47,34 @@ impl Workers {
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, NoResult> {
         let (sender, receiver) = mpsc::sync_channel(1);
-        self.begin(Box::new(move || drop(sender.try_send(work())))).map_err(NoResult::NoThread)?;
+        self.begin(work, move |result| drop(sender.try_send(result)))
+            .map_err(NoResult::NoThread)?;
         receiver.recv_timeout(time).map_err(|error| match error {
             RecvTimeoutError::Timeout => NoResult::TimedOut,
             RecvTimeoutError::Disconnected => NoResult::Panicked,
         })
     }
 
-    fn begin(&self, job: Job) -> io::Result<()> {
+    /// Begins `work` in another thread, which then calls `tell` with the result. `tell` must neither wait
+    /// nor panic.
+    ///
+    /// # Errors
+    ///
+    /// Fails if no thread can be started. `work` and `tell` are dropped then.
+    pub(crate) fn begin<T>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+        tell: impl FnOnce(T) + Send + 'static,
+    ) -> io::Result<()> {
+        self.start(Box::new(move |pool| {
+            let result = work();
+            // If the result were told first, the next work of its receiver could not use this thread.
+            pool.lock().idle += 1;
+            tell(result);
+        }))
+    }
+
+    fn start(&self, job: Job) -> io::Result<()> {
         let mut state = self.pool.lock();
         if state.idle > state.jobs.len() {
             state.jobs.push_back(job);
@@ -64,9 +85,9 @@ impl Workers {
         drop(state);
         let pool = Arc::clone(&self.pool);
         let work = move || {
-            job();
+            job(&pool);
             while let Some(job) = pool.next() {
-                job();
+                job(&pool);
             }
         };
         thread::Builder::new().name("atproto-oauth-ureq worker".to_owned()).spawn(work).map(drop)
@@ -74,10 +95,9 @@ impl Workers {
 }
 
 impl Pool {
-    /// Waits for work. Returns none after some time without, so that the thread ends.
+    /// Waits for work in an idle thread. Returns none after some time without, so that the thread ends.
     fn next(&self) -> Option<Job> {
-        let mut state = self.lock();
-        state.idle += 1;
+        let state = self.lock();
         let without = |state: &mut State| state.jobs.is_empty();
         let waited = self.added.wait_timeout_while(state, MAX_IDLE, without);
         let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
@@ -127,8 +147,7 @@ mod tests {
         let workers = Workers::default();
         let first = thread_of(&workers);
         assert_ne!(first, thread::current().id());
-        for _ in 0..20 {
-            idle(&workers, 1);
+        for _ in 0..1000 {
             assert_eq!(thread_of(&workers), first);
         }
     }

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use atproto_sansio::{HttpCall, Reply, SleepCall};
@@ -43,21 +42,19 @@ impl<'a> Outstanding<'a> {
         self.pauses.push((Instant::now() + call.duration.min(LONGEST), call));
     }
 
-    /// Begins each waiting call in a thread of its own.
+    /// Begins each waiting call in a thread of its own, which may have performed an earlier one.
     ///
-    /// The threads are not scoped: a call that the machine has withdrawn ends by its own timeout,
+    /// No thread is scoped: a call that the machine has withdrawn ends by its own timeout,
     /// and must not delay the result of the run.
     pub(crate) fn begin(&mut self) {
         for call in self.waiting.drain(..).filter(|call| call.respond.is_wanted()) {
             let inner = Arc::clone(self.inner);
             let report = Report { reply: None, answer: self.answer.clone() };
-            let work = move || {
-                report.with(http_call::perform(&inner.agents, call, &mut Streams::default()));
-            };
+            let work = move || http_call::perform(&inner.agents, call, &mut Streams::default());
             // If there is no thread, the call is dropped, and the flow answers it.
-            let thread = thread::Builder::new().name("atproto-oauth-ureq".to_owned()).spawn(work);
+            let begun = self.inner.workers.begin(work, |reply| report.with(reply));
             self.in_flight += 1;
-            drop(thread);
+            drop(begun);
         }
     }
 

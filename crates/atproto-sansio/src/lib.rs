@@ -31,6 +31,7 @@ pub use call::{
 };
 pub use cx::Cx;
 pub use driver::address::is_public;
+pub use driver::address_cache::AddressCache;
 #[cfg(feature = "dns")]
 #[doc(hidden)]
 pub use driver::dns;

@@ -19,7 +19,7 @@ use crate::env::{Entropy, Env, Keys, Memory};
 use crate::flow::{Flow, Output};
 use crate::machine::Machine;
 use crate::system::memory::MapMemory;
-use crate::time::UnixTime;
+use crate::time::{Moment, UnixTime};
 
 /// Supplies an [`Env`] from the operating system's clock and entropy, a [`Memory`] (by default a
 /// [`MapMemory`]) and [`Keys`].
@@ -70,13 +70,19 @@ impl System {
 
     /// Polls `flow` with the present time and this system's entropy, cache and keys.
     pub fn poll<M: Machine>(&self, flow: &mut Flow<M>) -> Output<M::Output, M::Error> {
+        let Moment { now, elapsed } = Self::moment();
         flow.poll_output(&mut Env {
-            now: Self::now(),
-            elapsed: START.elapsed(),
+            now,
+            elapsed,
             entropy: &mut SystemEntropy,
             memory: &*self.memory,
             keys: &*self.keys,
         })
+    }
+
+    /// The present moment on both clocks, as the flows of this process see it.
+    pub fn moment() -> Moment {
+        Moment { now: Self::now(), elapsed: START.elapsed() }
     }
 
     /// Wall-clock time of the operating system; the epoch if its clock is set to a time before

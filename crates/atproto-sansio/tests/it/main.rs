@@ -1,5 +1,6 @@
 //! Tests of the guarantees of the engine to drivers and machines, one module for each group.
 
+mod addresses;
 mod answers;
 mod budgets;
 mod ends;

@@ -50,9 +50,15 @@ async fn exchange(
         return Err(not_sent(LATE));
     }
     let request = outgoing::prepare(request, &reaching.addresses, &clients.user_agent, streams)?;
-    let response = connect::until(deadline, latest, reaching.client.execute(request))
-        .await?
-        .map_err(|error| failure::without_reply(&error))?;
+    let host = request.url().host_str().unwrap_or_default().to_owned();
+    let sending = connect::until(deadline, latest, reaching.client.execute(request));
+    let response =
+        sending.await.and_then(|sent| sent.map_err(|error| failure::without_reply(&error)));
+    if response.as_ref().is_err_and(|error| error.phase == Phase::NotSent) {
+        // Perhaps the host has other addresses now.
+        reaching.addresses.forget(&host);
+    }
+    let response = response?;
     receive(response, how.answer, deadline, streams).await
 }
 

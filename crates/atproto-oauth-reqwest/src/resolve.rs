@@ -1,11 +1,11 @@
 //! Resolves hosts, and checks every resolved address before a connection is made.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{fmt, io};
 
-use atproto_sansio::{Reach, Rule};
+use atproto_sansio::{AddressCache, Moment, Reach, Rule, System};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 use crate::builder::DriverBuilder;
@@ -22,7 +22,14 @@ pub(crate) struct Addresses {
     /// Addresses from [`DriverBuilder::resolve`](crate::DriverBuilder::resolve), by host in lower
     /// case.
     resolved: Arc<BTreeMap<String, Vec<IpAddr>>>,
+    lookup: Lookup,
+    /// Checked addresses, by host in lower case.
+    cache: Arc<Mutex<AddressCache>>,
 }
+
+/// The resolver of a driver: the one of the system, or a function.
+#[derive(Clone, Default)]
+pub(crate) struct Lookup(Option<Arc<Function>>);
 
 /// The rule that a resolved address breaks, wrapped as an error that reqwest passes on.
 #[derive(Debug)]
@@ -34,7 +41,13 @@ impl Addresses {
             Reach::Public => Arc::default(),
             Reach::Configured | Reach::Development => Arc::clone(&settings.overrides),
         };
-        Self { reach, overrides, resolved: Arc::clone(&settings.resolved) }
+        Self {
+            reach,
+            overrides,
+            resolved: Arc::clone(&settings.resolved),
+            lookup: settings.lookup.clone(),
+            cache: Arc::new(Mutex::new(AddressCache::new(settings.addresses_for))),
+        }
     }
 
     pub(crate) fn is_overridden(&self, host: &str) -> bool {
@@ -50,25 +63,68 @@ impl Addresses {
         }
     }
 
-    async fn look_up(&self, host: &str) -> Result<Vec<SocketAddr>, Failure> {
+    /// Forgets the addresses of `host`, because none of them could be connected to.
+    pub(crate) fn forget(&self, host: &str) {
+        self.cache().forget(&host.to_ascii_lowercase());
+    }
+
+    /// Returns addresses of `host`, all of them checked. reqwest replaces port 0 by the port of the URL.
+    async fn find(&self, host: &str) -> Result<Vec<SocketAddr>, Failure> {
         if let Some(&address) = self.overrides.get(host) {
             return Ok(vec![address]);
         }
-        // reqwest replaces port 0 by the port of the URL.
-        let found: Vec<_> = match self.resolved.get(host) {
-            Some(addresses) => addresses.iter().map(|ip| SocketAddr::new(*ip, 0)).collect(),
-            None => tokio::net::lookup_host((host, 0)).await?.collect(),
+        let at = System::moment();
+        let known = self.known(host, at);
+        let is_new = known.is_none();
+        let found = match known {
+            Some(known) => known,
+            None => self.lookup.ask(host.to_owned()).await?,
         };
+        // Remembered addresses are checked again, because a check costs less than a doubt.
+        self.check(host, &found)?;
         if found.is_empty() {
             return Err("the host has no address".into());
         }
-        self.check(host, &found)?;
+        if is_new {
+            self.cache().put(host, &found, at);
+        }
         Ok(found)
+    }
+
+    /// Addresses that need no lookup: set, or remembered.
+    fn known(&self, host: &str, at: Moment) -> Option<Vec<SocketAddr>> {
+        match self.resolved.get(host) {
+            Some(addresses) => Some(with_port_zero(addresses.iter().copied())),
+            None => self.cache().get(host, at).map(<[_]>::to_vec),
+        }
     }
 
     fn check(&self, host: &str, found: &[SocketAddr]) -> Result<(), Forbidden> {
         let addresses: Vec<_> = found.iter().map(SocketAddr::ip).collect();
         self.reach.check_addresses(host, &addresses).map_err(Forbidden)
+    }
+
+    /// Ignores poisoning: no code panics while the lock is held, so the cache is consistent.
+    fn cache(&self) -> MutexGuard<'_, AddressCache> {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Lookup {
+    pub(crate) fn new(
+        lookup: impl Fn(&str) -> io::Result<Vec<IpAddr>> + Send + Sync + 'static,
+    ) -> Self {
+        Self(Some(Arc::new(lookup)))
+    }
+
+    async fn ask(&self, host: String) -> io::Result<Vec<SocketAddr>> {
+        match self.0.clone() {
+            Some(lookup) => {
+                let found = tokio::task::spawn_blocking(move || lookup(&host)).await;
+                Ok(with_port_zero(found.map_err(io::Error::other)??))
+            }
+            None => Ok(tokio::net::lookup_host((host.as_str(), 0)).await?.collect()),
+        }
     }
 }
 
@@ -76,13 +132,19 @@ impl Resolve for Addresses {
     fn resolve(&self, name: Name) -> Resolving {
         let this = self.clone();
         Box::pin(async move {
-            let found = this.look_up(name.as_str()).await?;
+            let found = this.find(name.as_str()).await?;
             let turns = match found.len() {
                 1 => 1,
                 count => count.saturating_mul(connect::rounds()),
             };
             Ok(Box::new(found.into_iter().cycle().take(turns)) as Addrs)
         })
+    }
+}
+
+impl fmt::Debug for Lookup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lookup").field("is_set", &self.0.is_some()).finish()
     }
 }
 
@@ -94,4 +156,9 @@ impl fmt::Display for Forbidden {
 
 impl std::error::Error for Forbidden {}
 
+fn with_port_zero(addresses: impl IntoIterator<Item = IpAddr>) -> Vec<SocketAddr> {
+    addresses.into_iter().map(|address| SocketAddr::new(address, 0)).collect()
+}
+
+type Function = dyn Fn(&str) -> io::Result<Vec<IpAddr>> + Send + Sync;
 type Failure = Box<dyn std::error::Error + Send + Sync>;

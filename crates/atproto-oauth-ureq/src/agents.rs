@@ -12,7 +12,7 @@ use ureq::config::Config;
 
 use crate::builder::DriverBuilder;
 use crate::connect::Connect;
-use crate::resolve::Addresses;
+use crate::resolve::{Addresses, Deferred};
 use crate::workers::Workers;
 
 pub(crate) struct Agents {
@@ -28,7 +28,8 @@ impl Agents {
         let tls = Arc::new(tls_config(settings));
         let agent = |reach| {
             let addresses = Addresses::new(reach, settings, workers.clone());
-            Agent::with_parts(config.clone(), Connect { tls: Arc::clone(&tls) }, addresses)
+            let connect = Connect { tls: Arc::clone(&tls), addresses };
+            Agent::with_parts(config.clone(), connect, Deferred)
         };
         Self {
             public: agent(Reach::Public),

@@ -1,13 +1,14 @@
 //! [`DriverBuilder`]: reach, trusted roots, DNS, remote signer and `User-Agent` of a driver.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
+use std::{fmt, io};
 
 use atproto_oauth_core::exports::P256Keys;
 use atproto_oauth_store::Store;
-use atproto_sansio::{Notice, System};
+use atproto_sansio::{AddressCache, Notice, System};
 use http::HeaderValue;
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
@@ -16,6 +17,7 @@ use rustls::pki_types::pem::PemObject;
 use crate::agents::Agents;
 use crate::driver::{Driver, Inner};
 use crate::notices::Notices;
+use crate::resolve::Lookup;
 use crate::shared::Shared;
 use crate::sign::RemoteSigner;
 use crate::stores::Stores;
@@ -30,6 +32,9 @@ pub struct DriverBuilder {
     pub(crate) roots: Vec<CertificateDer<'static>>,
     pub(crate) overrides: Arc<BTreeMap<String, SocketAddr>>,
     pub(crate) resolved: Arc<BTreeMap<String, Vec<IpAddr>>>,
+    pub(crate) lookup: Lookup,
+    /// Time for which addresses are remembered.
+    pub(crate) addresses_for: Duration,
     pub(crate) user_agent: HeaderValue,
     nameserver: Option<SocketAddr>,
     remote_signer: RemoteSigner,
@@ -49,6 +54,8 @@ impl DriverBuilder {
             roots: Vec::new(),
             overrides: Arc::default(),
             resolved: Arc::default(),
+            lookup: Lookup::default(),
+            addresses_for: AddressCache::LIFETIME,
             user_agent: HeaderValue::from_static(USER_AGENT),
             nameserver: None,
             remote_signer: RemoteSigner::default(),
@@ -107,6 +114,29 @@ impl DriverBuilder {
     pub fn resolve(mut self, host: &str, addresses: impl IntoIterator<Item = IpAddr>) -> Self {
         let addresses = addresses.into_iter().collect();
         Arc::make_mut(&mut self.resolved).insert(host.to_ascii_lowercase(), addresses);
+        self
+    }
+
+    /// Asks `lookup` for the addresses of hosts, instead of the system.
+    ///
+    /// The addresses are checked like those of the system. `lookup` runs in a thread that may outlive
+    /// the call, and may block. It receives the host in lower case, and is not asked for a host whose
+    /// addresses are set or remembered, or that is an IP address.
+    pub fn resolve_with(
+        mut self,
+        lookup: impl Fn(&str) -> io::Result<Vec<IpAddr>> + Send + Sync + 'static,
+    ) -> Self {
+        self.lookup = Lookup::new(lookup);
+        self
+    }
+
+    /// Remembers the addresses of a host for `time` after their lookup; 30 seconds by default. With
+    /// [`Duration::ZERO`], each new connection resolves its host.
+    ///
+    /// A request over a kept connection resolves nothing. If no remembered address can be connected to, the
+    /// addresses of the host are forgotten.
+    pub fn remember_addresses(mut self, time: Duration) -> Self {
+        self.addresses_for = time;
         self
     }
 

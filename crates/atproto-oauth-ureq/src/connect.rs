@@ -1,4 +1,4 @@
-//! Establishes connections: TCP to one of the checked addresses, and TLS above it.
+//! Establishes connections: resolves the host, TCP to one of the checked addresses, and TLS above it.
 
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpStream};
@@ -10,12 +10,14 @@ use rustls::{ClientConfig, ClientConnection};
 use ureq::Error;
 use ureq::unversioned::transport::{ConnectionDetails, Connector, LazyBuffers};
 
+use crate::resolve::Addresses;
 use crate::socket::{Deadline, Socket, is_timeout};
 
 /// ureq's connector. It knows no proxy, and has one TLS configuration for all calls.
 #[derive(Debug)]
 pub(crate) struct Connect {
     pub(crate) tls: Arc<ClientConfig>,
+    pub(crate) addresses: Addresses,
 }
 
 impl Connector for Connect {
@@ -27,14 +29,17 @@ impl Connector for Connect {
         details: &ConnectionDetails<'_>,
         _: Option<()>,
     ) -> Result<Option<Socket>, Error> {
-        let deadline = Deadline::of(details.timeout).within(CONNECT);
+        let deadline = Deadline::of(details.timeout);
         let name = match details.needs_tls() {
             true => Some(server_name(details)?),
             false => None,
         };
-        let mut last = Error::HostNotFound;
-        for (count, &address) in (1..=details.addrs.len()).rev().zip(&details.addrs) {
-            let turn = deadline.within(share(deadline.left()?, count));
+        let addresses = self.addresses.find(details.uri, deadline)?;
+        let deadline = deadline.within(CONNECT);
+        let mut last = deadline.passed();
+        for (count, &address) in (1..=addresses.len()).rev().zip(&addresses) {
+            let Ok(left) = deadline.left() else { break };
+            let turn = deadline.within(share(left, count));
             match self.open(address, name.clone(), turn) {
                 Ok((stream, tls)) => {
                     let config = details.config;
@@ -45,6 +50,8 @@ impl Connector for Connect {
                 Err(error) => last = error,
             }
         }
+        // Perhaps the host has other addresses now.
+        self.addresses.forget(details.uri);
         Err(last)
     }
 }

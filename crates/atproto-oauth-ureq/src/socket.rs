@@ -48,7 +48,12 @@ impl Deadline {
     pub(crate) fn left(self) -> Result<Duration, Error> {
         Some(self.end.saturating_duration_since(Instant::now()))
             .filter(|left| !left.is_zero())
-            .ok_or(Error::Timeout(self.reason))
+            .ok_or_else(|| self.passed())
+    }
+
+    /// The error of an operation that took longer.
+    pub(crate) fn passed(self) -> Error {
+        Error::Timeout(self.reason)
     }
 
     /// The earlier of this deadline and `time` from now.

@@ -7,6 +7,7 @@
 )]
 
 mod adapter;
+pub mod addresses;
 pub mod connections;
 pub mod early;
 pub mod exchange;
@@ -28,6 +29,7 @@ pub mod signing;
 pub mod tls;
 
 pub use adapter::{Adapter, Outcome, send, send_changed, send_reaching};
+pub use addresses::HostLookups;
 pub use machines::{Detaches, NoKeys, Once, Twice, Txt};
 pub use requests::{OK, get, how, post};
 pub use scenario::{Scenario, all, scenarios};

@@ -91,8 +91,8 @@ macro_rules! strict_tests {
     };
 }
 
-/// Makes a `#[test]` of each scenario of [`settings`](crate::settings). The expression is a
-/// function that takes [`Settings`](crate::Settings), and returns an adapter with these settings.
+/// Makes a `#[test]` of each scenario of [`settings`](crate::settings) and
+/// [`addresses`](crate::addresses). The expression is a function that takes [`Settings`](crate::Settings), and returns an adapter with these settings.
 #[macro_export]
 macro_rules! settings_tests {
     ($adapter:expr) => {
@@ -101,6 +101,17 @@ macro_rules! settings_tests {
             a_public_call_to_a_host_that_is_set_to_a_private_address_is_blocked
             an_address_that_does_not_answer_leaves_time_for_the_next
             a_development_transport_performs_development_calls
+        }
+        $crate::__each! { addresses, $adapter;
+            requests_to_one_host_share_a_lookup
+            each_host_has_its_own_lookup
+            a_new_connection_soon_after_another_needs_no_lookup
+            addresses_are_used_for_a_limited_time
+            addresses_that_can_not_be_connected_to_are_forgotten
+            a_failed_lookup_is_not_remembered
+            a_host_that_moves_to_a_private_address_is_blocked
+            addresses_of_another_reach_are_not_used
+            a_resolver_that_hangs_ends_with_the_time_of_the_call
         }
 
         #[test]

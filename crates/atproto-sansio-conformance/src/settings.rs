@@ -11,6 +11,7 @@ use std::time::Duration;
 use atproto_sansio::{How, Phase, Reach};
 
 use crate::adapter::{Adapter, send, send_reaching};
+use crate::addresses::HostLookups;
 use crate::requests::{OK, get, how};
 use crate::server::Server;
 
@@ -23,6 +24,10 @@ pub struct Settings<'a> {
     pub host_override: Option<(&'a str, SocketAddr)>,
     /// A host, and the addresses that it resolves to for calls of every reach.
     pub resolved: Option<(&'a str, &'a [IpAddr])>,
+    /// The resolver to ask for addresses of hosts instead of the system.
+    pub lookups: Option<&'a HostLookups>,
+    /// Time for which the addresses of a host are remembered after their lookup.
+    pub addresses_for: Option<Duration>,
     /// A certificate authority to trust instead of the public ones, in PEM or DER.
     pub root_certificate: Option<&'a [u8]>,
 }

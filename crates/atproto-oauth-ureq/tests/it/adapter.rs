@@ -51,6 +51,12 @@ pub(crate) fn tested(settings: Settings<'_>) -> Tested {
     if let Some((host, addresses)) = settings.resolved {
         builder = builder.resolve(host, addresses.iter().copied());
     }
+    if let Some(lookups) = settings.lookups.cloned() {
+        builder = builder.resolve_with(move |host| lookups.look_up(host));
+    }
+    if let Some(time) = settings.addresses_for {
+        builder = builder.remember_addresses(time);
+    }
     if let Some(root) = settings.root_certificate {
         builder = builder.root_certificate(root).unwrap();
     }

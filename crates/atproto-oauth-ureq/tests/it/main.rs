@@ -3,6 +3,7 @@
 
 mod adapter;
 mod http;
+mod lookups;
 mod settings;
 mod shared;
 mod signing;

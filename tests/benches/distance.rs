@@ -29,6 +29,8 @@ struct Times {
     refresh: Duration,
 }
 
+type Step = fn(&Times) -> Duration;
+
 fn main() {
     let served = Served::start(1).unwrap();
     served.sandbox().fault(Fault::delay(DELAY).always());
@@ -37,7 +39,7 @@ fn main() {
     let rounds = (0..=ROUNDS).map(|_| (blocking(&served), runtime.block_on(asynchronous(&served))));
     let (blocking, asynchronous): (Vec<_>, Vec<_>) = rounds.skip(1).unzip();
     println!("medians of {ROUNDS} rounds: ureq; reqwest; ratio");
-    let steps: [(_, fn(&Times) -> Duration); 3] = [
+    let steps: [(_, Step); 3] = [
         ("login", |times| times.login),
         ("callback", |times| times.callback),
         ("refresh", |times| times.refresh),

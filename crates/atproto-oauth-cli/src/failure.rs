@@ -17,7 +17,7 @@ use atproto_oauth_core::{
 use atproto_sansio::is_printable;
 use serde_json::{Value, json};
 
-use crate::output::Format;
+use crate::output::{Format, tell};
 use crate::{remedy, words};
 
 /// Failure of the command: the messages on stderr, and the exit code.
@@ -109,7 +109,7 @@ impl Failure {
             text.push_str(&format!("  {}\n", escaped(detail)));
         }
         text.push_str(&labelled(HELP, "help", &self.help));
-        anstream::eprint!("{text}");
+        tell(text.trim_end());
     }
 
     /// The failure for programs. All members are always there.
@@ -128,7 +128,7 @@ impl Failure {
 
     /// Prints one line of JSON on standard error.
     pub(crate) fn print_json(&self) {
-        eprintln!("{}", json!({ "error": self.to_json() }));
+        tell(json!({ "error": self.to_json() }));
     }
 
     /// A failure of the library; `text` tells more than the text of `error`.

@@ -1,5 +1,8 @@
 //! The command `atproto-oauth`: logs in to AT Protocol accounts and calls methods of their servers.
 
+// Both panic if the stream is closed or full: `output` has functions that do not.
+#![deny(clippy::print_stderr, clippy::print_stdout)]
+
 mod account;
 mod arguments;
 mod client;

@@ -19,7 +19,8 @@ use crate::account::store;
 use crate::arguments::{Common, Folder, Network};
 use crate::client;
 use crate::failure::{CONFIGURATION, Failure};
-use crate::progress::{self, print_beside};
+use crate::output::tell;
+use crate::progress;
 use crate::words;
 
 /// Path of the redirect URI, which the listener accepts.
@@ -76,11 +77,11 @@ fn warn(event: &SessionEvent) {
     match &event.change {
         SessionChange::NonceMissing(endpoint) => {
             let error = Error::NonceMissing(*endpoint).to_string();
-            print_beside(|| eprintln!("warning: {}", words::of_command(&error)));
+            tell(format_args!("warning: {}", words::of_command(&error)));
         }
         SessionChange::LateTokensRevoked(Err(error)) | SessionChange::LoggedOut(Err(error)) => {
             let why = words::of_command(&error.to_string());
-            print_beside(|| eprintln!("warning: tokens could not be revoked: {why}"));
+            tell(format_args!("warning: tokens could not be revoked: {why}"));
         }
         _ => {}
     }
@@ -171,7 +172,9 @@ fn print_trace() {
         .with_ansi(false)
         .with_target(false)
         .with_level(false)
-        .without_time();
+        .without_time()
+        // A report of a failed write would go to standard error, too, and panic.
+        .log_internal_errors(false);
     let ours = Targets::new().with_target("atproto_oauth_ureq", LevelFilter::TRACE);
     let _ = tracing_subscriber::registry().with(entries.with_filter(ours)).try_init();
 }

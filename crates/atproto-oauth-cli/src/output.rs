@@ -1,12 +1,14 @@
-//! Results on standard output: text for people, or JSON for programs.
+//! Results on standard output: text for people, or JSON for programs. Other texts are on standard error.
 
 use std::ffi::OsString;
+use std::fmt::Display;
 use std::io::{self, Write};
 
 use clap::Args;
 use serde_json::Value;
 
 use crate::failure::{CONFIGURATION, Failure};
+use crate::progress::print_beside;
 
 /// Option of each verb with a result for programs.
 #[derive(Args, Clone, Copy, Debug)]
@@ -48,10 +50,21 @@ pub(crate) fn print(body: &[u8]) -> Result<(), Failure> {
     }
 }
 
+/// Writes a text and a line break to stderr, in colours on a terminal. If stderr is closed or full, the text
+/// is lost and the command goes on, because its exit code tells the result, too.
+pub(crate) fn tell(text: impl Display) {
+    let text = format!("{text}\n");
+    // `eprintln!` would panic.
+    let _ = print_beside(|| anstream::stderr().lock().write_all(text.as_bytes()));
+}
+
 /// Writes to stdout. It is no failure if the reader has closed the pipe.
 pub(crate) fn write(bytes: &[u8]) -> Result<(), Failure> {
-    let mut out = io::stdout().lock();
-    out.write_all(bytes).and_then(|()| out.flush()).or_else(|error| match error.kind() {
+    let written = print_beside(|| {
+        let mut out = io::stdout().lock();
+        out.write_all(bytes).and_then(|()| out.flush())
+    });
+    written.or_else(|error| match error.kind() {
         io::ErrorKind::BrokenPipe => Ok(()),
         _ => Err(unwritten(&error)),
     })

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use atproto_sansio::{Entropy, SecretString, SystemEntropy};
 
 use crate::failure::{CONFIGURATION, Failure};
+use crate::output::tell;
 
 /// Largest file that is read, in bytes.
 const MAX_FILE: u64 = 256 * 1024;
@@ -47,7 +48,7 @@ impl PrivateFile {
         loop {
             let Some(opened) = Self::open(what, path)? else { return Ok(None) };
             if opened.file.try_lock().is_err() {
-                eprintln!("Waiting for another process that uses {} …", path.display());
+                tell(format_args!("Waiting for another process that uses {} …", path.display()));
                 opened.file.lock().map_err(|error| Failure::file(what, path, &error))?;
             }
             // The process that held the lock may have replaced the file, so that the lock is one of

@@ -35,9 +35,15 @@ pub(crate) fn bar(length: u64) -> ProgressBar {
     }
 }
 
-/// Runs `print`, which writes to standard error, beside what is drawn there.
+/// Held while the spinner is drawn or a text is printed, so that no text gets into the spinner's line.
+static PRINTING: Mutex<()> = Mutex::new(());
+
+/// Runs `print`, which writes to the terminal, without what is drawn there. The next tick draws it again.
 pub(crate) fn print_beside<T>(print: impl FnOnce() -> T) -> T {
-    DRAWN.suspend(print)
+    let _printing = PRINTING.lock().unwrap_or_else(PoisonError::into_inner);
+    // `suspend` would panic if the terminal has gone.
+    let _ = DRAWN.clear();
+    print()
 }
 
 /// Names servers that let the command wait, from now on. A second call changes nothing.
@@ -83,6 +89,7 @@ impl Spinner {
             if waiting.since.is_some_and(|since| since.elapsed() >= PATIENCE) {
                 let new = || DRAWN.add(ProgressBar::new_spinner());
                 let drawn = waiting.drawn.get_or_insert_with(new);
+                let _printing = PRINTING.lock().unwrap_or_else(PoisonError::into_inner);
                 drawn.set_message(format!("waiting for {}", waiting.host));
                 drawn.tick();
             }

@@ -10,6 +10,7 @@ use http::Request;
 
 use crate::arguments::{Common, Folder};
 use crate::failure::{Failure, SESSION_OVER, USAGE};
+use crate::output::tell;
 use crate::{network, words};
 
 /// A stored session, of any client.
@@ -78,7 +79,7 @@ pub(crate) fn all(app: &OAuthClient) -> Result<Vec<Stored>, Failure> {
                 Ok(session) => found.push(Stored { key: stored.key, session }),
                 Err(error) => {
                     let why = words::of_command(&error.to_string());
-                    eprintln!("warning: the session {}: {why}", stored.key);
+                    tell(format_args!("warning: the session {}: {why}", stored.key));
                 }
             }
         }

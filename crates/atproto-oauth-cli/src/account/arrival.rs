@@ -8,7 +8,7 @@ use atproto_oauth_core::CallbackParams;
 
 use crate::account::listener::{Browser, Listener, Listening};
 use crate::account::paste::Expected;
-use crate::progress::print_beside;
+use crate::output::tell;
 
 /// The event that ends the wait.
 #[derive(Debug)]
@@ -54,7 +54,7 @@ impl Arrivals {
         ctrlc::try_set_handler(move || {
             if sender.send(Arrival::Interrupted).is_err() {
                 let told = "The login has its answer. The command ends when the result is stored.";
-                print_beside(|| eprintln!("{told}"));
+                tell(told);
             }
         })
     }

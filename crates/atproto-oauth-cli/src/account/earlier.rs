@@ -8,6 +8,7 @@ use crate::account::accounts::{self, Stored};
 use crate::account::logout;
 use crate::account::sessions;
 use crate::arguments::Common;
+use crate::output::tell;
 
 /// The sessions in the store before the login.
 #[derive(Debug)]
@@ -34,7 +35,7 @@ impl Earlier {
                 true => "It will be logged out after this login.",
                 false => "It stays; --replace logs it out.",
             };
-            eprintln!("{} {fate}", described(&stored.session, now));
+            tell(format_args!("{} {fate}", described(&stored.session, now)));
         }
         self.told = Some(name);
     }
@@ -49,17 +50,20 @@ impl Earlier {
                 match logout::end(stored, common) {
                     Ok(ended) => {
                         let told = logout::told(stored, ended);
-                        eprintln!("The earlier session {}: {told}", id(&stored.session));
+                        tell(format_args!("The earlier session {}: {told}", id(&stored.session)));
                     }
                     Err(failure) => {
-                        eprintln!(
+                        tell(format_args!(
                             "warning: the earlier session {}: {failure}",
                             id(&stored.session)
-                        );
+                        ));
                     }
                 }
             } else if !is_told {
-                eprintln!("{} It stays; --replace logs it out.", described(&stored.session, now));
+                tell(format_args!(
+                    "{} It stays; --replace logs it out.",
+                    described(&stored.session, now)
+                ));
             }
         }
     }

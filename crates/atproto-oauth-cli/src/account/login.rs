@@ -23,7 +23,7 @@ use crate::arguments::{Common, Folder, Network};
 use crate::client_key::KeyFile;
 use crate::failure::{CONFIGURATION, DENIED, Failure, INTERRUPTED};
 use crate::network::{self, CALLBACK};
-use crate::output::Format;
+use crate::output::{Format, tell};
 
 #[derive(Args, Debug)]
 pub(crate) struct Login {
@@ -74,7 +74,7 @@ pub(crate) fn run(login: &Login) -> Result<(), Failure> {
     let listener = Listener::bind(CALLBACK).map_err(cannot_listen)?;
     let redirect_uri = listener.redirect_uri().map_err(cannot_listen)?;
 
-    eprintln!("Looking up {subject} …");
+    tell(format_args!("Looking up {subject} …"));
     let name = subject.to_string();
     let begun = app
         .authorize_unbound(subject, |login| login.redirect_uri(redirect_uri.clone()))
@@ -178,9 +178,9 @@ fn cannot_listen(why: impl Display) -> Failure {
 fn show(url: &str, no_browser: bool) {
     let opened = !no_browser && webbrowser::open(url).is_ok();
     if opened {
-        eprintln!("The browser opens. If it does not, open this URL:\n\n{url}\n");
+        tell(format_args!("The browser opens. If it does not, open this URL:\n\n{url}\n"));
     } else {
-        eprintln!("Open this URL in your browser:\n\n{url}\n");
+        tell(format_args!("Open this URL in your browser:\n\n{url}\n"));
     }
 }
 

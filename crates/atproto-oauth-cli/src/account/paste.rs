@@ -10,6 +10,8 @@ use std::thread;
 use atproto_oauth_core::{CallbackParams, CallbackProblem};
 use url::Url;
 
+use crate::output::tell;
+
 /// Redirect URL that the prompt waits for.
 #[derive(Clone, Debug)]
 pub(crate) struct Expected {
@@ -48,16 +50,16 @@ impl Expected {
         accept: impl FnOnce(CallbackParams) + Send + 'static,
     ) -> io::Result<()> {
         if io::stdin().is_terminal() {
-            eprintln!(
+            tell(
                 "If the browser runs on another computer, it ends on an error page. Then paste the \
-                 address of that page here:"
+                 address of that page here:",
             );
         }
         let read = move || {
             if let Some(params) = self.first(io::stdin().lock()) {
                 accept(params);
             } else {
-                eprintln!("Standard input has ended. The login still waits for the browser.");
+                tell("Standard input has ended. The login still waits for the browser.");
             }
         };
         thread::Builder::new().name("paste".to_owned()).spawn(read).map(drop)
@@ -79,7 +81,7 @@ impl Expected {
             match self.check(text) {
                 Ok(params) => return Some(params),
                 // The text itself is not repeated, because it may have a code.
-                Err(problem) => eprintln!("{problem} Paste the URL:"),
+                Err(problem) => tell(format_args!("{problem} Paste the URL:")),
             }
         }
     }

@@ -1,8 +1,9 @@
 //! Output of the demo: for each step its requests, their responses, and an explanation.
 
+use std::fmt::Display;
+use std::io::Write;
 use std::time::Duration;
 
-use anstream::println;
 use anstyle::{AnsiColor, Style};
 use atproto_oauth_sandbox::{Dns, Exchange, Seen, Served};
 use serde_json::Value;
@@ -32,16 +33,18 @@ impl<'a> Report<'a> {
     }
 
     pub(crate) fn title(&self) {
-        println!("\n{TITLE}A login with OAuth, from the handle to the revoked tokens{TITLE:#}");
-        println!(
+        print_line(format_args!(
+            "\n{TITLE}A login with OAuth, from the handle to the revoked tokens{TITLE:#}"
+        ));
+        print_line(format_args!(
             "{QUIET}The network runs in this process, on loopback ports: a nameserver, the PLC \
              directory,\nand Alice's server. It is as strict as the reference server.{QUIET:#}"
-        );
+        ));
     }
 
     pub(crate) fn step(&mut self, title: &str) {
         self.steps += 1;
-        println!("\n{STEP}{}  {title}{STEP:#}", self.steps);
+        print_line(format_args!("\n{STEP}{}  {title}{STEP:#}", self.steps));
     }
 
     /// Prints all requests and lookups that were not printed yet.
@@ -80,10 +83,10 @@ impl<'a> Report<'a> {
         let path = shortened(exchange.path());
         let method = exchange.method.as_str();
         let answer = if proof.is_empty() { answer } else { format!("{answer:<18}") };
-        println!(
+        print_line(format_args!(
             "   {host:<8}{method:<6}{path:<TARGET$}{style}{status}{style:#}  \
              {answer}{QUIET}{proof}{QUIET:#}"
-        );
+        ));
     }
 
     /// Prints a URL that the browser visits, and its query parameters; the code is left out.
@@ -97,30 +100,38 @@ impl<'a> Report<'a> {
                 true => value.chars().take(room - 1).chain(['…']).collect(),
                 false => value.into_owned(),
             };
-            println!("   {:<14}{QUIET}{name:<13}{QUIET:#}{shown}", "");
+            print_line(format_args!("   {:<14}{QUIET}{name:<13}{QUIET:#}{shown}", ""));
         }
     }
 
     /// Prints a label and its value.
     pub(crate) fn shows(&self, what: &str, text: &str) {
-        println!("   {what:<14}{text}");
+        print_line(format_args!("   {what:<14}{text}"));
     }
 
     /// Prints the explanation of a step.
     pub(crate) fn explain(&self, text: &str) {
         for line in wrapped(text, WIDTH - 3) {
-            println!("   {QUIET}{line}{QUIET:#}");
+            print_line(format_args!("   {QUIET}{line}{QUIET:#}"));
         }
     }
 
     pub(crate) fn end(&self, time: Duration) {
         let requests = self.network.sandbox().requests().count();
-        println!("\n{TITLE}Done{TITLE:#} in {} ms, {requests} requests.", time.as_millis());
-        println!(
+        print_line(format_args!(
+            "\n{TITLE}Done{TITLE:#} in {} ms, {requests} requests.",
+            time.as_millis()
+        ));
+        print_line(format_args!(
             "{QUIET}Next: `atproto-oauth sandbox` runs such a network to test your own client,\nand \
              `atproto-oauth login` logs in to a real account.{QUIET:#}\n"
-        );
+        ));
     }
+}
+
+/// Prints a line in colours, or none if the reader has gone: the demo ends its login all the same.
+fn print_line(text: impl Display) {
+    let _ = writeln!(anstream::stdout(), "{text}");
 }
 
 fn print_lookup(name: &str, answer: &Dns) {
@@ -128,7 +139,7 @@ fn print_lookup(name: &str, answer: &Dns) {
         Dns::Records(records) => records.join(", "),
         _ => "nothing".to_owned(),
     };
-    println!("   {:<8}{:<6}{name:<TARGET$}{GOOD}{found}{GOOD:#}", "DNS", "TXT");
+    print_line(format_args!("   {:<8}{:<6}{name:<TARGET$}{GOOD}{found}{GOOD:#}", "DNS", "TXT"));
 }
 
 /// Returns the part of a response that the next step uses.

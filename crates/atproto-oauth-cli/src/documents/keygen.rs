@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::documents::files;
 use crate::failure::{CONFIGURATION, Failure, USAGE};
-use crate::output::{self, Format};
+use crate::output::{self, Format, tell};
 
 #[derive(Args, Debug)]
 pub(crate) struct Keygen {
@@ -50,7 +50,7 @@ pub(crate) fn run(keygen: &Keygen) -> Result<(), Failure> {
     let text = format!("kid: {}\nPublic JWK: {public}\n", key.kid());
     if is_printed {
         output::write(private.expose().as_bytes())?;
-        eprint!("{text}");
+        tell(text.trim_end());
         return Ok(());
     }
     files::create_secret(&keygen.output, &private)?;

@@ -13,7 +13,7 @@ use crate::arguments::Network;
 use crate::client;
 use crate::failure::{CONFIGURATION, DENIED, Failure, USAGE};
 use crate::network;
-use crate::output;
+use crate::output::{self, tell};
 use crate::private_file::{Draft, PrivateFile};
 use crate::two_phase::init::{STATE, StateFile};
 use crate::two_phase::values::{self, Format, Output, Values};
@@ -157,7 +157,7 @@ fn callback(url: Option<&str>) -> Result<CallbackParams, Failure> {
 fn from_stdin() -> io::Result<String> {
     let (stdin, mut text) = (io::stdin().lock(), String::new());
     if stdin.is_terminal() {
-        eprintln!("Paste the URL that the browser ended on:");
+        tell("Paste the URL that the browser ended on:");
         stdin.take(MAX_INPUT).read_line(&mut text)?;
     } else {
         stdin.take(MAX_INPUT).read_to_string(&mut text)?;
@@ -205,7 +205,7 @@ fn finish(
     let described = values::described(&session, complete.output.as_deref(), None);
     let Some(format) = complete.format.format() else {
         app.revoke(session).map_err(|error| network::explain(error, &complete.network, &[]))?;
-        eprintln!("{told} Its tokens are revoked again.");
+        tell(format_args!("{told} Its tokens are revoked again."));
         return complete.form.print("", &described);
     };
     let values = match Values::of(&session) {
@@ -222,11 +222,11 @@ fn finish(
     output.write(&values, format, &printed)?;
     match &complete.output {
         Some(file) => {
-            eprintln!("{told} The credentials are in {}.", file.display());
+            tell(format_args!("{told} The credentials are in {}.", file.display()));
             complete.form.print("", &described)
         }
         None => {
-            eprintln!("{told} Keep these credentials secret.");
+            tell(format_args!("{told} Keep these credentials secret."));
             Ok(())
         }
     }

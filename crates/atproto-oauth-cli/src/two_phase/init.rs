@@ -12,7 +12,7 @@ use crate::arguments::Network;
 use crate::client;
 use crate::failure::{CONFIGURATION, Failure};
 use crate::network;
-use crate::output::Format;
+use crate::output::{Format, tell};
 use crate::private_file::{Draft, PrivateFile};
 
 #[derive(Args, Debug)]
@@ -69,7 +69,7 @@ pub(crate) fn run(init: &Init) -> Result<(), Failure> {
     let is_there = check_earlier(state, init.force)?;
     let draft = Draft::create(STATE, state)?;
 
-    eprintln!("Looking up {subject} …");
+    tell(format_args!("Looking up {subject} …"));
     let name = subject.to_string();
     let begun = app
         .authorize_with(subject, |login| login.redirect_uri(redirect_uri).scopes(scopes))
@@ -82,10 +82,10 @@ pub(crate) fn run(init: &Init) -> Result<(), Failure> {
     }
     let expires_at = begun.pending.expires_at();
     let minutes = expires_at.since(System::now()).as_secs().div_ceil(60);
-    eprintln!(
+    tell(format_args!(
         "Open this URL in a browser within {minutes} minutes. Then copy the whole URL of the page \
          that the browser\nends on, and give it to `atproto-oauth complete`.\n"
-    );
+    ));
     let described = json!({
         "url": begun.url.as_str(),
         "state_file": state.display().to_string(),

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use url::Url;
 
 use crate::failure::{CONFIGURATION, Failure, USAGE};
-use crate::output::Format;
+use crate::output::{Format, tell};
 
 #[derive(Args, Debug)]
 pub(crate) struct Templates {
@@ -60,13 +60,13 @@ pub(crate) fn run(templates: &Templates) -> Result<(), Failure> {
     }
     let described = json!({ "wrote": list, "client_id": client_id, "redirect_uri": redirect_uri });
     templates.format.print("", &described)?;
-    eprintln!(
+    tell(format_args!(
         "Serve both files at https://{}/. Then log in with\n\n  \
          export ATPROTO_OAUTH_CLIENT_ID={client_id}\n  \
          export ATPROTO_OAUTH_REDIRECT_URI={redirect_uri}\n  \
          atproto-oauth init HANDLE",
         templates.domain
-    );
+    ));
     Ok(())
 }
 

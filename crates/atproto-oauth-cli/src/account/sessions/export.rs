@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::account::accounts;
 use crate::arguments::Folder;
 use crate::failure::{Failure, USAGE};
-use crate::output::Format;
+use crate::output::{Format, tell};
 use crate::private_file::Draft;
 use crate::{network, output};
 
@@ -58,7 +58,9 @@ pub(super) fn run(options: &Export) -> Result<(), Failure> {
         options.format.print(&format!("Wrote: {file}\n"), &described)?;
     }
     if options.keep {
-        eprintln!("The session of {name} stays here, too: use it in one place only.");
+        tell(format_args!(
+            "The session of {name} stays here, too: use it in one place only."
+        ));
         return Ok(());
     }
     // The file is written first, so that the session is in one place at least.
@@ -72,6 +74,6 @@ pub(super) fn run(options: &Export) -> Result<(), Failure> {
         };
         Failure::from(error).and(fate).help(help)
     })?;
-    eprintln!("The session of {name} is no longer here. `sessions import` brings it back.");
+    tell(format_args!("The session of {name} is no longer here. `sessions import` brings it back."));
     Ok(())
 }

@@ -100,6 +100,12 @@ fn results_of_sessions_are_json() {
     run(command::results_of_sessions_are_json);
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_result_that_is_not_printed_leaves_no_session_behind() {
+    run(command::a_result_that_is_not_printed_leaves_no_session_behind);
+}
+
 #[test]
 fn a_file_is_uploaded() {
     run(command::a_file_is_uploaded);

@@ -55,7 +55,10 @@ pub(crate) fn run(logout: &Logout) -> Result<(), Failure> {
             "error": ended.as_ref().err().map(Failure::to_json),
         }));
         match ended {
-            Ok(ended) => logout.format.tell(&format!("{}\n", told(stored, ended)))?,
+            Ok(ended) => {
+                let printed = logout.format.tell(&format!("{}\n", told(stored, ended)));
+                printed.unwrap_or_else(|failure| failures.add(failure, logout.format));
+            }
             Err(failure) => failures.add(failure, logout.format),
         }
     }

@@ -383,3 +383,50 @@ pub fn results_of_sessions_are_json(command: &Command<'_>) {
     assert_eq!((&error["kind"], &error["status"]), (&"resource".into(), &400.into()), "{error}");
     assert_eq!(error["server_error"], "InvalidRequest");
 }
+
+/// A result that can't be printed leaves no session in two places, and does not keep the other sessions from
+/// being logged out.
+#[cfg(target_os = "linux")]
+pub fn a_result_that_is_not_printed_leaves_no_session_behind(command: &Command<'_>) {
+    // Rules L-21, L-25
+    let folder = tempfile::tempdir().unwrap();
+    let sessions = folder.path().join("sessions");
+    let file = folder.path().join("session.json");
+    let path = file.to_str().unwrap();
+    let log_in = || {
+        let (code, printed, _) = command.log_in(&sessions, |url| command.approve(url));
+        assert_eq!(code, Some(0), "{printed}");
+    };
+    let number = || {
+        let (_, listed) = command.run_offline(&sessions, &["sessions", "list", "--json"]);
+        let listed: Value = serde_json::from_str(&listed).unwrap();
+        listed["sessions"].as_array().unwrap().len()
+    };
+    let to_full = |arguments: &[&str]| {
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let mut process = super::isolated(&command.binary);
+        process.args(arguments).arg("--sessions").arg(&sessions).stdout(full);
+        let output = process.output().unwrap();
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert!(
+            output.status.code() == Some(3) && told.contains("can't write to stdout"),
+            "{told}"
+        );
+        told
+    };
+    log_in();
+    for format in [&[][..], &["--json"]] {
+        let told = to_full(&[&["sessions", "export", "--output", path][..], format].concat());
+        assert!(told.contains("and no longer here") && number() == 0, "{told}");
+        let (code, told) = command.run(&sessions, &["sessions", "import", path]);
+        assert_eq!((code, number()), (Some(0), 1), "{told}");
+        std::fs::remove_file(&file).unwrap();
+    }
+    // The session was printed nowhere, so it stays.
+    to_full(&["sessions", "export", "--output", "-"]);
+    let told = to_full(&["sessions", "export", "--output", path, "--keep"]);
+    assert!(told.contains("and here, too") && number() == 1, "{told}");
+    log_in();
+    let told = to_full(&["logout", "--all", "--development"]);
+    assert_eq!(number(), 0, "{told}");
+}

@@ -44,36 +44,56 @@ pub(super) fn run(options: &Export) -> Result<(), Failure> {
     let stored = accounts::newest(&options.folder, options.account.as_deref())?;
     let json = stored.session.to_json()?;
     let name = accounts::name(&stored.session);
-    if is_printed {
-        output::write(format!("{}\n", json.expose()).as_bytes())?;
-    } else {
-        Draft::create("the session file", &options.output)?.add(json.expose())?;
-        let file = options.output.display().to_string();
+    let file = options.output.display().to_string();
+    let written = match is_printed {
+        true => {
+            output::write(format!("{}\n", json.expose()).as_bytes())?;
+            "the printed session".to_owned()
+        }
+        false => {
+            Draft::create("the session file", &options.output)?.add(json.expose())?;
+            format!("the session in {file}")
+        }
+    };
+    // The file is written first, so that the session is in one place at least. The result is printed last,
+    // so that it can't fail while the session is in two places.
+    if !options.keep {
+        hand_over(&stored.session, options, &written)?;
+    }
+    if !is_printed {
         let described = json!({
             "did": stored.session.did(),
             "handle": stored.session.handle(),
             "session_id": stored.session.session_id(),
             "file": file,
         });
-        options.format.print(&format!("Wrote: {file}\n"), &described)?;
+        let printed = options.format.print(&format!("Wrote: {file}\n"), &described);
+        let kept = if options.keep { "here, too" } else { "no longer here" };
+        printed.map_err(|failure| {
+            let help = "use the session in one place only";
+            failure.and(&format!("the session is in {file}, and {kept}")).help(help)
+        })?;
     }
-    if options.keep {
-        tell(format_args!(
-            "The session of {name} stays here, too: use it in one place only."
-        ));
-        return Ok(());
+    match options.keep {
+        true => {
+            tell(format_args!("The session of {name} stays here, too: use it in one place only."))
+        }
+        false => tell(format_args!(
+            "The session of {name} is no longer here. `sessions import` brings it back."
+        )),
     }
-    // The file is written first, so that the session is in one place at least.
-    let given = Session::clone(&stored.session);
-    network::offline(&options.folder)?.hand_over(given).map_err(|error| {
-        let (fate, help) = match error.error == SessionError::Renewed.into() {
-            true => {
-                ("the written session is of no use", "run `sessions refresh`, and export it again")
-            }
-            false => ("the session may still be here, too", "use it in one place only"),
-        };
-        Failure::from(error).and(fate).help(help)
-    })?;
-    tell(format_args!("The session of {name} is no longer here. `sessions import` brings it back."));
     Ok(())
+}
+
+/// Removes the session here. `written` names the copy that is elsewhere now.
+fn hand_over(session: &Session, options: &Export, written: &str) -> Result<(), Failure> {
+    let app = network::offline(&options.folder)?;
+    let given = app.hand_over(session.clone()).map_err(|error| {
+        let (fate, help) = match error.error == SessionError::Renewed.into() {
+            true => ("is of no use", "run `sessions refresh`, and export it again"),
+            false => ("may still be here, too", "use it in one place only"),
+        };
+        Failure::from(error).and(&format!("{written} {fate}")).help(help)
+    });
+    given.map(drop)
 }

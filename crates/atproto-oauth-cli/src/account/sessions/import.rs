@@ -63,7 +63,7 @@ fn add_own(text: &SecretString, options: &Import) -> Result<(), Failure> {
     let app = network::app(network::client_of(&session, common)?, common)?;
     app.add(session.clone())?;
     let mut imported = Imported::new(options.format);
-    imported.stored(&session)?;
+    imported.stored(&session);
     imported.print()
 }
 
@@ -79,14 +79,17 @@ impl Imported {
         Self { format, list: Vec::new(), failures: Failures::default() }
     }
 
-    fn stored(&mut self, session: &Session) -> Result<(), Failure> {
+    fn stored(&mut self, session: &Session) {
         self.list.push(json!({
             "did": session.did(),
             "handle": session.handle(),
             "session_id": session.session_id(),
             "error": null,
         }));
-        self.format.tell(&format!("The session of {} is stored.\n", accounts::name(session)))
+        let told = format!("The session of {} is stored.\n", accounts::name(session));
+        // The next ones are imported, even if nobody is told.
+        let told = self.format.tell(&told);
+        told.unwrap_or_else(|failure| self.failures.add(failure, self.format));
     }
 
     /// Notes that a session was not imported; `did` is its account, if it is known.
@@ -131,7 +134,7 @@ fn adopt_all(text: &SecretString, options: &Import) -> Result<(), Failure> {
         };
         let name = accounts::name(&session).to_owned();
         match app.add(session.clone()) {
-            Ok(_) => imported.stored(&session)?,
+            Ok(_) => imported.stored(&session),
             Err(error) => {
                 // The next one would be lost, too. Nobody has the tokens of this one, so they are revoked.
                 let revoked = adopting.revoke(session).err();

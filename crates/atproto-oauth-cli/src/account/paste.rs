@@ -56,7 +56,9 @@ impl Expected {
             );
         }
         let read = move || {
-            if let Some(params) = self.first(io::stdin().lock()) {
+            if let Some(params) = self
+                .first(io::stdin().lock(), |problem| tell(format_args!("{problem} Paste the URL:")))
+            {
                 accept(params);
             } else {
                 tell("Standard input has ended. The login still waits for the browser.");
@@ -65,8 +67,9 @@ impl Expected {
         thread::Builder::new().name("paste".to_owned()).spawn(read).map(drop)
     }
 
-    /// The redirect URL, as soon as `input` has it in a line of its own.
-    fn first(&self, mut input: impl BufRead) -> Option<CallbackParams> {
+    /// The redirect URL, as soon as `input` has it in a line of its own. `refuse` gets the problem of any other
+    /// line.
+    fn first(&self, mut input: impl BufRead, refuse: impl Fn(&str)) -> Option<CallbackParams> {
         loop {
             let mut line = Vec::new();
             let count = input.by_ref().take(MAX_LINE).read_until(b'\n', &mut line).ok()?;
@@ -81,7 +84,7 @@ impl Expected {
             match self.check(text) {
                 Ok(params) => return Some(params),
                 // The text itself is not repeated, because it may have a code.
-                Err(problem) => tell(format_args!("{problem} Paste the URL:")),
+                Err(problem) => refuse(&problem),
             }
         }
     }
@@ -166,10 +169,10 @@ mod tests {
             assert!(problem.contains(told), "{text}: {problem}");
         }
         let mut input = wrong.map(|(text, _)| text).join("\r\n");
-        assert!(expected().first(input.as_bytes()).is_none());
+        assert!(expected().first(input.as_bytes(), drop).is_none());
         input.push_str(&format!("\n\n  {right} \r\nnot read"));
-        assert_eq!(expected().first(input.as_bytes()).unwrap().state(), "right");
-        assert_eq!(expected().first(right.as_bytes()).unwrap().state(), "right");
+        assert_eq!(expected().first(input.as_bytes(), drop).unwrap().state(), "right");
+        assert_eq!(expected().first(right.as_bytes(), drop).unwrap().state(), "right");
     }
 
     #[test]
@@ -181,6 +184,6 @@ mod tests {
     #[test]
     fn a_line_without_end_is_bounded() {
         let endless = io::BufReader::new(io::repeat(b'a').take(3 * MAX_LINE));
-        assert!(expected().first(endless).is_none());
+        assert!(expected().first(endless, drop).is_none());
     }
 }

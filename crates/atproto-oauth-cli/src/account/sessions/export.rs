@@ -74,13 +74,12 @@ pub(super) fn run(options: &Export) -> Result<(), Failure> {
             failure.and(&format!("the session is in {file}, and {kept}")).help(help)
         })?;
     }
-    match options.keep {
-        true => {
-            tell(format_args!("The session of {name} stays here, too: use it in one place only."))
-        }
-        false => tell(format_args!(
+    if options.keep {
+        tell(format_args!("The session of {name} stays here, too: use it in one place only."));
+    } else {
+        tell(format_args!(
             "The session of {name} is no longer here. `sessions import` brings it back."
-        )),
+        ));
     }
     Ok(())
 }

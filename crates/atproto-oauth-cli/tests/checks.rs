@@ -28,6 +28,26 @@ fn run(stage: &OnSockets, arguments: &[&str]) -> (Option<i32>, String, String) {
     (output.status.code(), named(output.stdout), named(output.stderr))
 }
 
+#[test]
+fn a_finding_has_no_name_of_rust() {
+    // Rule L-25
+    let stage = OnSockets::blocking();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("client.json");
+    let mut document = document();
+    document["redirect_uris"] = json!(["http://127.0.0.1/callback"]);
+    std::fs::write(&file, document.to_string()).unwrap();
+    let check = ["check-metadata", CLIENT_ID, "--document", file.to_str().unwrap()];
+    for format in [&[][..], &["--json"]] {
+        let (code, printed, _) = run(&stage, &[&check[..], format].concat());
+        assert_eq!(code, Some(1), "{printed}");
+        assert!(
+            printed.contains("a loopback client") && !printed.contains("Client::"),
+            "{printed}"
+        );
+    }
+}
+
 fn run_json(stage: &OnSockets, arguments: &[&str]) -> (Option<i32>, Value) {
     let (code, printed, _) = run(stage, &[arguments, &["--json"]].concat());
     (code, serde_json::from_str(&printed).unwrap())

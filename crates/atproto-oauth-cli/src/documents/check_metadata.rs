@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 
 use crate::arguments::Network;
 use crate::failure::{Failure, REFUSED};
-use crate::network;
 use crate::output::Format;
+use crate::{network, words};
 
 #[derive(Args, Debug)]
 pub(crate) struct CheckMetadata {
@@ -56,7 +56,7 @@ pub(crate) fn run(options: &CheckMetadata) -> Result<(), Failure> {
     let errors = findings.iter().filter(|finding| finding.severity == Severity::Error).count();
     let mut text = String::new();
     for finding in &findings {
-        let _ = writeln!(text, "{finding}");
+        let _ = writeln!(text, "{}", words::of_command(&finding.to_string()));
     }
     let _ = match errors {
         0 => writeln!(text, "Authorization servers accept this client."),
@@ -82,6 +82,6 @@ fn described(finding: &Finding) -> Value {
         "code": finding.code.as_str(),
         "severity": finding.severity.to_string(),
         "member": finding.member,
-        "message": finding.message,
+        "message": words::of_command(&finding.message),
     })
 }

@@ -166,10 +166,10 @@ input, identity, discovery, network, policy, authorization, token, dpop, session
 interrupted. `status` and `server_error` are of a server's error response, `retry_after` is in seconds. All \
 members are always there, but may be null; further ones may come.
 
-Exit codes: 0 success, 1 the server rejected the call, 2 wrong arguments, \
+Exit codes: 0 success, 1 the server rejected the call or a check found an error, 2 wrong arguments, \
 3 a problem with a file, a port or the configuration, 4 the account or its server was not found, \
 5 the login was denied or timed out, 6 no valid session (log in again), \
-7 the network failed (try again), 8 a security check failed, 130 interrupted";
+7 the network failed, or the server was busy (status 429, 502, 503 or 504; try again), 8 a security check failed, 130 interrupted";
 
 #[cfg(test)]
 mod tests {

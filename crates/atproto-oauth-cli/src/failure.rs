@@ -91,6 +91,18 @@ impl Failure {
         self
     }
 
+    /// Makes it a failure of a session that has ended. The answer of the server stays.
+    pub(crate) fn session_over(mut self, help: impl Into<String>) -> Self {
+        (self.code, self.kind, self.help) = (SESSION_OVER, kind_of_code(SESSION_OVER), help.into());
+        self
+    }
+
+    /// Advises in the words of the verbs that log in with two processes.
+    pub(crate) fn of_two_phase(mut self) -> Self {
+        self.help = words::of_two_phase(&self.help);
+        self
+    }
+
     /// Adds lines below the message, such as the problems of a file.
     pub(crate) fn details(mut self, details: Vec<String>) -> Self {
         self.details = details;
@@ -170,6 +182,10 @@ impl Failures {
 fn code(error: &Error) -> u8 {
     match error.kind() {
         _ if error.is_security() => SECURITY,
+        // The server is busy, or could not be reached by a gateway: the same call may succeed later.
+        _ if matches!(error, Error::Xrpc(error) if matches!(error.status.as_u16(), 429 | 502..=504)) => {
+            NETWORK
+        }
         _ if matches!(error, Error::Xrpc(_)) => REFUSED,
         _ if matches!(error, Error::Denied(Denied { .. })) => DENIED,
         _ if error.is_retryable() => NETWORK,

@@ -12,6 +12,7 @@ use atproto_oauth_core::{
     ErrorKind, InputError, ReauthCause, Refusal, SessionError,
 };
 use atproto_sansio::{Phase, StoreError, StoreErrorKind, TransportError};
+use http::StatusCode;
 
 /// Advice for an error; never empty.
 pub(crate) fn of(error: &Error) -> String {
@@ -72,7 +73,10 @@ const OPERATOR: &str =
     "tell the operator of the server; `check-server` shows all that is wrong with it";
 const CHECK_CLIENT: &str =
     "run `check-metadata` with the client_id; it tells all that is wrong with its documents";
-const CLIENT_KEY: &str = "name the file of the client's key with --client-key, or log in again";
+pub(crate) const PUBLISHED_CLIENT: &str =
+    "log in with a published client: `atproto-oauth init --client-id URL`";
+pub(crate) const CLIENT_KEY: &str =
+    "name the file of the client's key with --client-key, or log in again";
 
 fn config(error: &ConfigError) -> Option<&'static str> {
     Some(match error {
@@ -167,7 +171,11 @@ fn discovery(error: &DiscoveryError) -> Option<&'static str> {
         DiscoveryError::NoOAuth(_) => {
             "check the URL; a server without OAuth can't be used with this command"
         }
-        DiscoveryError::Status { .. } if error.is_transient() => "try again later",
+        DiscoveryError::Status { status, .. }
+            if error.is_transient() && *status != StatusCode::NOT_IMPLEMENTED =>
+        {
+            "try again later"
+        }
         _ => OPERATOR,
     })
 }
@@ -186,6 +194,7 @@ fn transport(error: &TransportError) -> Option<&'static str> {
 
 fn refused(refusal: &Refusal) -> Option<&'static str> {
     Some(match refusal.error.as_deref() {
+        _ if refusal.loopback_rejected => PUBLISHED_CLIENT,
         Some("invalid_client") => CLIENT_KEY,
         Some("invalid_client_metadata" | "unauthorized_client") => CHECK_CLIENT,
         Some("invalid_dpop_proof") => "set the clock of this machine by NTP, and try again",
@@ -194,6 +203,7 @@ fn refused(refusal: &Refusal) -> Option<&'static str> {
         }
         Some("invalid_grant") => LOG_IN,
         Some("invalid_request") => "correct the arguments; --trace shows the request and its reply",
+        _ if refusal.status == StatusCode::NOT_IMPLEMENTED => OPERATOR,
         _ if refusal.is_transient() => "try again later",
         _ => return None,
     })
@@ -215,6 +225,7 @@ fn callback(problem: &CallbackProblem) -> Option<&'static str> {
 
 fn denied_login(denied: &Denied) -> Option<&'static str> {
     Some(match denied.error.as_str() {
+        _ if denied.loopback_rejected => PUBLISHED_CLIENT,
         "access_denied" => "log in again, and accept the request in the browser",
         "invalid_scope" => "request fewer scopes with --scope",
         "server_error" | "temporarily_unavailable" => "try again later",
@@ -276,9 +287,41 @@ fn xrpc(error: &XrpcError) -> String {
     match (&error.needed_scope, error.retry_after) {
         // The scope is untrusted, so it is no part of a line to copy into a shell.
         (Some(scope), _) => format!("log in again, with {scope} as one more scope of --scope"),
+        // A server answers so to a name that it does not know, today and later.
+        (None, _) if error.status == StatusCode::NOT_IMPLEMENTED => {
+            "check the name of the method, which the server does not know".to_owned()
+        }
         (None, Some(time)) => later(time),
         (None, None) if error.is_transient() => "try again later".to_owned(),
-        (None, None) if error.status == http::StatusCode::UNAUTHORIZED => LOG_IN.to_owned(),
+        (None, None) if error.status == StatusCode::UNAUTHORIZED => LOG_IN.to_owned(),
         (None, None) => of_kind(ErrorKind::Resource).to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use atproto_oauth_core::xrpc;
+    use bytes::Bytes;
+
+    use crate::failure::Failure;
+
+    #[test]
+    fn a_call_that_a_busy_server_refuses_is_a_failure_of_the_network() {
+        // Rule L-25
+        for (status, code, help) in [
+            (429, 7, "try again later"),
+            (502, 7, "try again later"),
+            (503, 7, "try again later"),
+            (504, 7, "try again later"),
+            (500, 1, "try again later"),
+            (501, 1, "check the name of the method"),
+            (400, 1, "correct the call"),
+            (401, 1, "log in again"),
+        ] {
+            let response = http::Response::builder().status(status).body(Bytes::new()).unwrap();
+            let told = Failure::from(xrpc::check(&response).unwrap_err()).to_json();
+            assert_eq!((&told["code"], &told["status"]), (&code.into(), &status.into()), "{told}");
+            assert!(told["help"].as_str().unwrap().contains(help), "{told}");
+        }
     }
 }

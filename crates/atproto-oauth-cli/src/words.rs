@@ -3,6 +3,8 @@
 //! The library's texts name the function that a program in Rust calls. The user of the command has an
 //! option in its place, or none; then [`remedy`](crate::remedy) says what to do.
 
+use crate::remedy;
+
 /// Replaces each phrase for programs in Rust.
 pub(crate) fn of_command(text: &str) -> String {
     PHRASES.iter().fold(text.to_owned(), |text, (phrase, ours)| match text.contains(phrase) {
@@ -10,6 +12,20 @@ pub(crate) fn of_command(text: &str) -> String {
         false => text,
     })
 }
+
+/// Replaces each phrase of an advice that is for the verbs of stored sessions.
+pub(crate) fn of_two_phase(help: &str) -> String {
+    TWO_PHASE.iter().fold(help.to_owned(), |help, (phrase, ours)| help.replace(phrase, ours))
+}
+
+/// `init`, `complete` and `credentials` have no stored sessions, and no option for a key.
+const TWO_PHASE: [(&str, &str); 2] = [
+    (
+        remedy::CLIENT_KEY,
+        "use a client without a key: its metadata have the token_endpoint_auth_method none",
+    ),
+    ("`atproto-oauth login`", "`atproto-oauth init`"),
+];
 
 /// Phrases of the library, each with that of the command. A longer phrase comes before its parts.
 const PHRASES: [(&str, &str); 35] = [

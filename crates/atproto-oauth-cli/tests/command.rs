@@ -44,6 +44,14 @@ fn a_server_without_loopback_clients_is_told_with_the_way_out() {
     run_at(Habits::pegasus(), command::a_server_without_loopback_clients_is_told_with_the_way_out);
 }
 
+#[test]
+fn a_request_that_a_server_calls_invalid_is_no_mistake_of_the_user() {
+    run_at(
+        Habits::cirrus(),
+        command::a_request_that_a_server_calls_invalid_is_no_mistake_of_the_user,
+    );
+}
+
 #[cfg(unix)]
 #[test]
 fn the_store_is_opened_before_anything_is_sent() {

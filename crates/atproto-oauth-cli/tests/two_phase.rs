@@ -13,6 +13,7 @@ use atproto_oauth_sandbox::Fault;
 use atproto_oauth_tests::flows::command::Command;
 use atproto_oauth_tests::flows::two_phase::{self, Desk, url_of, values};
 use atproto_oauth_tests::flows::{OnSockets, Sandboxed, Stage};
+use serde_json::Value;
 
 const WHO: &str = "com.atproto.server.getSession";
 
@@ -231,7 +232,7 @@ fn a_state_that_may_be_needed_or_read_by_others_is_not_replaced() {
         assert_eq!(ended.code, Some(8), "{ended:?}");
 
         // A login that has expired is replaced.
-        let mut old: serde_json::Value = serde_json::from_str(&second).unwrap();
+        let mut old: Value = serde_json::from_str(&second).unwrap();
         old["expires_at"] = 1.into();
         fs::write(&state, old.to_string()).unwrap();
         let expired = format!("?state={}&code=x&iss=x", old["state"].as_str().unwrap());
@@ -412,6 +413,14 @@ fn a_lost_answer_says_that_the_token_may_be_spent() {
         stage.clear_faults();
         let ended = desk.run(&refresh);
         assert_eq!(ended.code, Some(6), "{ended:?}");
+        let ended = desk.run(&[&refresh[..], &["--json"]].concat());
+        let error: Value = serde_json::from_str(ended.told.lines().last().unwrap()).unwrap();
+        let error = &error["error"];
+        assert_eq!((&error["code"], &error["kind"]), (&6.into(), &"session".into()), "{error}");
+        assert_eq!(
+            (&error["status"], &error["server_error"]),
+            (&400.into(), &"invalid_grant".into())
+        );
 
         // A server that can't be reached leaves the token as it is.
         desk.log_in("login.json", "json");
@@ -426,6 +435,37 @@ fn a_lost_answer_says_that_the_token_may_be_spent() {
         stage.sandbox().fault(down);
         let ended = desk.run(&refresh);
         assert_eq!(ended.code, Some(7), "{ended:?}");
+    });
+}
+
+#[test]
+fn an_advice_names_verbs_and_options_of_a_login_in_two_processes() {
+    // Rule L-25
+    run_in(|stage, command| {
+        let answer = |status: u16, error: &str| {
+            let body = serde_json::json!({ "error": error }).to_string();
+            let response = http::Response::builder().status(status);
+            let response = response.header("content-type", "application/json");
+            Fault::answer(response.body(body.into()).unwrap())
+        };
+        let fault = || answer(401, "invalid_client").path("/oauth/par").always();
+        stage.sandbox().fault(fault());
+        for (desk, help) in [
+            (Desk::web(command), "the token_endpoint_auth_method none"),
+            (
+                Desk::loopback(command),
+                "with a published client: `atproto-oauth init --client-id URL`",
+            ),
+        ] {
+            let ended = desk.init(&[]);
+            assert!(ended.told.contains(help) && !ended.told.contains("--client-key"), "{ended:?}");
+        }
+        stage.clear_faults();
+        let desk = Desk::web(command);
+        let back = desk.approved();
+        stage.sandbox().fault(answer(400, "invalid_grant").path("/oauth/token").always());
+        let ended = desk.run(&["complete", &back]);
+        assert!(ended.told.contains("log in again with `atproto-oauth init`"), "{ended:?}");
     });
 }
 

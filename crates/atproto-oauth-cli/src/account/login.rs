@@ -24,6 +24,7 @@ use crate::client_key::KeyFile;
 use crate::failure::{CONFIGURATION, DENIED, Failure, INTERRUPTED};
 use crate::network::{self, CALLBACK};
 use crate::output::{Format, tell};
+use crate::remedy;
 
 #[derive(Args, Debug)]
 pub(crate) struct Login {
@@ -158,16 +159,16 @@ fn report(login: &Login, session: &Session, earlier: &Earlier) -> Result<(), Fai
     login.format.print(&text, &json)
 }
 
-/// The failure of a login that was not begun, with the way out if the server rejects loopback clients.
+/// The failure of a login that was not begun. This command makes all of the request but the scopes, so that a
+/// server that calls it invalid rejects loopback clients, most likely.
 fn not_begun(error: Error, login: &Login, name: &str) -> Failure {
-    let rejected = matches!(&error, Error::Refused(refusal) if refusal.loopback_rejected);
+    let is_rejected = matches!(
+        &error,
+        Error::Refused(refusal)
+            if refusal.loopback_rejected || refusal.error.as_deref() == Some("invalid_request")
+    );
     let failure = network::explain(error, &login.network, &[name]);
-    match rejected {
-        true => {
-            failure.help("log in with a published client: `atproto-oauth init --client-id URL`")
-        }
-        false => failure,
-    }
+    if is_rejected { failure.help(remedy::PUBLISHED_CLIENT) } else { failure }
 }
 
 fn cannot_listen(why: impl Display) -> Failure {

@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 use crate::arguments::Network;
 use crate::client;
 use crate::client_key::KeyFile;
-use crate::failure::{CONFIGURATION, Failure, SESSION_OVER, USAGE};
+use crate::failure::{CONFIGURATION, Failure, USAGE};
 use crate::network;
 use crate::output;
 use crate::private_file::{Draft, PrivateFile};
@@ -139,7 +139,7 @@ fn explain(error: RefreshError, network: &Network, names: &[&str]) -> Failure {
     let again = "log in again with `atproto-oauth init`";
     let is_security = error.error.is_security();
     match error.effect {
-        SessionEffect::Dead if !is_security => Failure::new(SESSION_OVER, error.to_string(), again),
+        SessionEffect::Dead if !is_security => Failure::from(error).session_over(again),
         SessionEffect::Keep => {
             network::explain(error, network, names).and("the refresh token was not spent")
         }

@@ -196,6 +196,17 @@ pub fn a_server_without_loopback_clients_is_told_with_the_way_out(command: &Comm
     assert!(told.contains("`atproto-oauth init --client-id URL`"), "{told}");
 }
 
+/// The user has given no redirect URI, so that none of the arguments can be corrected.
+pub fn a_request_that_a_server_calls_invalid_is_no_mistake_of_the_user(command: &Command<'_>) {
+    // Rule L-25
+    let folder = tempfile::tempdir().unwrap();
+    let handle = command.stage.account("alice").handle;
+    let login = ["login", "--no-browser", &handle];
+    let (code, told) = command.run(&folder.path().join("sessions"), &login);
+    assert!(code != Some(0) && told.contains("redirect_uri"), "{code:?} {told}");
+    assert!(told.contains("`atproto-oauth init --client-id URL`"), "{told}");
+}
+
 pub fn a_denied_login_has_its_own_exit_code(command: &Command<'_>) {
     let folder = tempfile::tempdir().unwrap();
     let session = folder.path().join("sessions");

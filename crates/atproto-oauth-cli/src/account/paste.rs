@@ -169,10 +169,10 @@ mod tests {
             assert!(problem.contains(told), "{text}: {problem}");
         }
         let mut input = wrong.map(|(text, _)| text).join("\r\n");
-        assert!(expected().first(input.as_bytes(), drop).is_none());
+        assert!(expected().first(input.as_bytes(), |_| {}).is_none());
         input.push_str(&format!("\n\n  {right} \r\nnot read"));
-        assert_eq!(expected().first(input.as_bytes(), drop).unwrap().state(), "right");
-        assert_eq!(expected().first(right.as_bytes(), drop).unwrap().state(), "right");
+        assert_eq!(expected().first(input.as_bytes(), |_| {}).unwrap().state(), "right");
+        assert_eq!(expected().first(right.as_bytes(), |_| {}).unwrap().state(), "right");
     }
 
     #[test]
@@ -184,6 +184,6 @@ mod tests {
     #[test]
     fn a_line_without_end_is_bounded() {
         let endless = io::BufReader::new(io::repeat(b'a').take(3 * MAX_LINE));
-        assert!(expected().first(endless, drop).is_none());
+        assert!(expected().first(endless, |_| {}).is_none());
     }
 }

@@ -8,6 +8,8 @@ use std::time::Duration;
 use atproto_sansio::SecretString;
 use keyring::{Entry, Error};
 
+use crate::output;
+
 /// Service of the entries. The user of an entry is the id of its key.
 const SERVICE: &str = "atproto-oauth";
 
@@ -57,7 +59,7 @@ fn wait<T: Send + 'static>(
     thread::spawn(move || sender.send(ask()));
     let answer = match receiver.recv_timeout(NOTICE) {
         Err(RecvTimeoutError::Timeout) => {
-            eprintln!("Waiting for the keyring to be unlocked …");
+            output::tell("Waiting for the keyring to be unlocked …");
             receiver.recv_timeout(LIMIT)
         }
         answer => answer,

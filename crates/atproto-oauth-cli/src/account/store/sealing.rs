@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use super::failed;
 use super::keyring::{self, Trouble};
 use crate::failure::{CONFIGURATION, Failure};
+use crate::output;
 
 /// Key of the record. It is not encrypted, and a sealed store does not list it.
 const RECORD: &str = "sealing/key";
@@ -89,10 +90,10 @@ fn choose(files: &FileStore, folder: &Path, wished: Option<Place>) -> Result<Rec
             Ok(()) => Place::Keyring,
             // A keyring that is only locked is not given up for a file: the choice is for good.
             Err(Trouble::Absent(why)) if wished.is_none() => {
-                eprintln!(
+                output::tell(&format!(
                     "note: the key of the sessions is in {}, because there is no keyring: {why}",
                     file.display()
-                );
+                ));
                 Place::File
             }
             Err(Trouble::Absent(why) | Trouble::Closed(why)) => {

@@ -247,7 +247,7 @@ impl Kept {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::{ProptestConfig, prop, proptest};
+    use proptest::prelude::{ProptestConfig, prop, prop_assume, proptest};
 
     use super::*;
 
@@ -310,6 +310,8 @@ mod tests {
             let mut all = lines;
             all.insert(at.min(all.len()), line);
             let text = all.join("\n");
+            // It would be JSON.
+            prop_assume!(!text.trim_start().starts_with('{'));
             let folder = tempfile::tempdir().unwrap();
             let kept = kept(&folder, &text).unwrap();
             assert_eq!(kept.value(REFRESH_TOKEN).unwrap().expose(), tokens[0]);

@@ -15,6 +15,7 @@ use atproto_oauth_core::{
     SessionError, SessionsError,
 };
 use atproto_sansio::is_printable;
+use clap::error::ErrorKind as ClapError;
 use serde_json::{Value, json};
 
 use crate::output::{Format, tell};
@@ -261,17 +262,24 @@ fn escaped(text: &str) -> String {
 impl From<clap::Error> for Failure {
     fn from(error: clap::Error) -> Self {
         let text = error.render().to_string();
-        let (mut message, mut help) = (String::new(), Vec::new());
+        let (mut message, mut usages, mut help) = (String::new(), Vec::new(), Vec::new());
         for paragraph in text.split("\n\n") {
             // A paragraph is one line for us, and its first word says what it is.
             let line = paragraph.split_whitespace().collect::<Vec<_>>().join(" ");
             if let Some(error) = line.strip_prefix("error: ") {
                 message = error.to_owned();
             } else if let Some(usage) = line.strip_prefix("Usage: ") {
-                help.push(format!("the usage is `{usage}`"));
+                usages.push(format!("the usage is `{usage}`"));
             } else if let Some(tip) = line.strip_prefix("tip: ") {
                 help.push(tip.replace(" tip: ", "; "));
             }
+        }
+        // A usage has all options that were given. So it is of use only if nothing else says what to correct.
+        match error.kind() {
+            ClapError::MissingRequiredArgument => help.push("give what is missing".to_owned()),
+            ClapError::ArgumentConflict => help.push("leave one of them out".to_owned()),
+            _ if help.is_empty() => help.append(&mut usages),
+            _ => {}
         }
         help.push("--help tells more".to_owned());
         Self::new(USAGE, message, help.join("; "))

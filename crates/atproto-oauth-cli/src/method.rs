@@ -29,13 +29,13 @@ pub(crate) struct Method {
     #[arg(long)]
     pub(crate) query: bool,
 
-    /// Body of the procedure: JSON, or the contents of a file, or of standard input with @-; the parameters are
-    /// then in the URL
+    /// Body of the procedure: JSON, or the contents of a file, or of standard input with @-. The parameters are
+    /// then in the URL. A method with a body is a procedure (POST), whatever its name
     #[arg(long, value_name = "JSON|@FILE", conflicts_with = "query")]
     pub(crate) data: Option<String>,
 
     /// Media type of the body, for example image/png; by default, application/json
-    #[arg(long, value_name = "TYPE", requires = "data")]
+    #[arg(long, value_name = "TYPE", value_parser = media_type, requires = "data")]
     pub(crate) content_type: Option<String>,
 
     /// Service to which the account's server forwards the call, for example
@@ -69,6 +69,16 @@ impl Method {
 
 const JSON: &str = "application/json";
 
+/// Checks a media type roughly, so that no empty header is sent.
+pub(crate) fn media_type(text: &str) -> Result<String, String> {
+    match text.split_once('/') {
+        Some((class, name)) if !class.trim().is_empty() && !name.trim().is_empty() => {
+            Ok(text.to_owned())
+        }
+        _ => Err("a media type such as image/png is needed".to_owned()),
+    }
+}
+
 /// Reads the body of a procedure.
 fn body(data: &str, content_type: &str) -> Result<Vec<u8>, Failure> {
     let (bytes, name) = match data.strip_prefix('@') {
@@ -81,6 +91,10 @@ fn body(data: &str, content_type: &str) -> Result<Vec<u8>, Failure> {
                 Failure::new(CONFIGURATION, format!("can't read standard input: {error}"), help)
             })?;
             (bytes, "standard input".to_owned())
+        }
+        Some("") => {
+            let help = "write @FILE for the contents of a file, or @- for standard input";
+            return Err(Failure::new(USAGE, "--data @ names no file", help));
         }
         Some(path) => {
             let read = fs::read(path);
@@ -184,9 +198,11 @@ mod tests {
         let file = folder.path().join("body");
         let at = format!("@{}", file.display());
         assert_eq!(body("{\"a\": 1}", JSON).unwrap(), b"{\"a\": 1}");
-        for (data, words) in
-            [("file.json", "--data is not JSON"), (&at[..], "can't access the data file")]
-        {
+        for (data, words) in [
+            ("file.json", "--data is not JSON"),
+            (&at[..], "can't access the data file"),
+            ("@", "names no file"),
+        ] {
             let error = body(data, JSON).unwrap_err().to_string();
             assert!(error.contains(words), "{error}");
         }
@@ -194,6 +210,21 @@ mod tests {
         assert_eq!(body(&at, "image/jpeg").unwrap(), [0xff, 0xd8]);
         let error = body(&at, JSON).unwrap_err().to_string();
         assert!(error.contains(&at[1..]), "{error}");
+    }
+
+    #[test]
+    fn a_media_type_has_two_parts() {
+        // Rule L-22
+        for (text, is_type) in [
+            ("image/png", true),
+            ("text/plain; charset=utf-8", true),
+            ("", false),
+            (" ", false),
+            ("png", false),
+            ("image/ ", false),
+        ] {
+            assert_eq!(media_type(text).is_ok(), is_type, "{text}");
+        }
     }
 
     #[test]

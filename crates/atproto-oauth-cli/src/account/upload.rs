@@ -14,6 +14,7 @@ use serde_json::Value;
 use crate::account::accounts;
 use crate::arguments::Common;
 use crate::failure::{CONFIGURATION, Failure, NETWORK};
+use crate::method::media_type;
 use crate::output::Format;
 use crate::progress;
 
@@ -26,6 +27,7 @@ pub(crate) struct Upload {
     #[arg(
         long,
         value_name = "TYPE",
+        value_parser = media_type,
         default_value = "application/octet-stream",
         hide_default_value = true
     )]

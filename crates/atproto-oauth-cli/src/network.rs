@@ -79,7 +79,8 @@ fn warn(event: &SessionEvent) {
             let error = Error::NonceMissing(*endpoint).to_string();
             tell(format_args!("warning: {}", words::of_command(&error)));
         }
-        SessionChange::LateTokensRevoked(Err(error)) | SessionChange::LoggedOut(Err(error)) => {
+        // The failed revocation of a logout is the result of its verb.
+        SessionChange::LateTokensRevoked(Err(error)) => {
             let why = words::of_command(&error.to_string());
             tell(format_args!("warning: tokens could not be revoked: {why}"));
         }
@@ -90,14 +91,19 @@ fn warn(event: &SessionEvent) {
 /// Advises the option `--development` if it is missing, and if one of these names belongs to a network
 /// on this machine. A name is a handle, a DID or a URL.
 pub(crate) fn explain(failure: impl Into<Failure>, network: &Network, names: &[&str]) -> Failure {
-    let directories = network.plc_directory.iter().map(Url::as_str);
-    let mut names = names.iter().copied().chain(directories);
-    match !network.development && names.any(|name| is_development_host(host_of(name))) {
+    match lacks_development(network, names) {
         true => {
             failure.into().help("give --development: the names are of a network on this machine")
         }
         false => failure.into(),
     }
+}
+
+/// Whether the option `--development` is missing, because one of these names belongs to a network on this machine.
+pub(crate) fn lacks_development(network: &Network, names: &[&str]) -> bool {
+    let directories = network.plc_directory.iter().map(Url::as_str);
+    let mut names = names.iter().copied().chain(directories);
+    !network.development && names.any(|name| is_development_host(host_of(name)))
 }
 
 /// Returns the host of a `did:web` or of a URL; any other name is returned unchanged.

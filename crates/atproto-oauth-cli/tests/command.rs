@@ -191,6 +191,14 @@ fn a_revocation_that_failed_reaches_the_user() {
 }
 
 #[test]
+fn a_revocation_that_failed_is_told_once() {
+    let stage = OnSockets::blocking();
+    let down = Fault::status(http::StatusCode::BAD_GATEWAY).path("/oauth/revoke");
+    stage.sandbox().fault(down.always());
+    run_in(&stage, command::a_revocation_that_failed_is_told_once);
+}
+
+#[test]
 fn a_request_that_fails_is_named() {
     run(command::a_request_that_fails_is_named);
 }

@@ -53,6 +53,24 @@ fn a_tested_login_leaves_no_tokens() {
 }
 
 #[test]
+fn a_tested_login_says_that_its_tokens_could_not_be_revoked() {
+    // Rule L-02
+    run_in(|stage, command| {
+        let desk = Desk::loopback(command);
+        let back = desk.approved();
+        let down = Fault::status(http::StatusCode::BAD_GATEWAY).path("/oauth/revoke");
+        stage.sandbox().fault(down.always());
+        let ended = desk.run(&["complete", &back, "--format", "none"]);
+        assert_eq!((ended.code, ended.out.as_str()), (Some(7), ""), "{ended:?}");
+        assert!(
+            ended.told.contains("the login has worked, but its tokens could not be revoked"),
+            "{ended:?}"
+        );
+        assert!(ended.told.contains("help: remove the access of this command"), "{ended:?}");
+    });
+}
+
+#[test]
 fn a_login_is_completed_once_and_by_its_own_url() {
     // Rule L-02
     run_in(|stage, command| {

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::account::accounts::{self, Stored};
 use crate::arguments::Common;
-use crate::failure::{Failure, Failures};
+use crate::failure::{Failure, Failures, USAGE};
 use crate::network;
 use crate::output::Format;
 
@@ -82,9 +82,14 @@ pub(crate) fn told(stored: &Stored, ended: Ended) -> String {
 pub(crate) fn end(stored: &Stored, common: &Common) -> Result<Ended, Failure> {
     let session = &stored.session;
     let (name, server) = (accounts::name(session), session.issuer());
-    let app = network::app(network::client_of(session, common)?, common)?;
     let places = network::places(session);
     let places = places.each_ref().map(String::as_str);
+    if network::lacks_development(&common.network, &places) {
+        // Nothing could be sent. The session would be removed here, and its tokens would stay valid.
+        let message = format!("{name} stays logged in: nothing can be sent to {server}");
+        return Err(network::explain(Failure::new(USAGE, message, ""), &common.network, &places));
+    }
+    let app = network::app(network::client_of(session, common)?, common)?;
     let out = app
         .revoke(&stored.key)
         .map_err(|error| network::explain(error, &common.network, &places))?;
@@ -95,8 +100,11 @@ pub(crate) fn end(stored: &Stored, common: &Common) -> Result<Ended, Failure> {
             .and(&format!(
                 "the session of {name} is removed here, but its tokens stay valid until they expire"
             ))
-            .help(format!(
-                "remove the access of this command in the settings of the account at {server}"
-            ))),
+            .help(by_hand(server.as_str()))),
     }
+}
+
+/// Advice for tokens that could not be revoked.
+pub(crate) fn by_hand(server: &str) -> String {
+    format!("remove the access of this command in the settings of the account at {server}")
 }

@@ -3,12 +3,14 @@
 use std::io::{self, BufRead, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 
-use atproto_oauth_core::{CallbackError, CallbackParams, CallbackProblem, Error, Pending, Session};
+use atproto_oauth_core::{
+    CallbackError, CallbackParams, CallbackProblem, Error, Pending, Revocation, Session,
+};
 use atproto_oauth_ureq::StatelessClient;
 use atproto_sansio::SecretString;
 use clap::{Args, ValueEnum};
 
-use crate::account::accounts;
+use crate::account::{accounts, logout};
 use crate::arguments::Network;
 use crate::client;
 use crate::failure::{CONFIGURATION, DENIED, Failure, USAGE};
@@ -204,8 +206,20 @@ fn finish(
     );
     let described = values::described(&session, complete.output.as_deref(), None);
     let Some(format) = complete.format.format() else {
-        app.revoke(session).map_err(|error| network::explain(error, &complete.network, &[]))?;
-        tell(format_args!("{told} Its tokens are revoked again."));
+        let issuer = session.issuer().to_string();
+        let fate = match app.revoke(session) {
+            Ok(Revocation::Revoked) => "Its tokens are revoked again.".to_owned(),
+            Ok(_) => format!(
+                "Its tokens stay valid until they expire, because {issuer} can't revoke tokens."
+            ),
+            Err(error) => {
+                let failure = network::explain(error, &complete.network, &[]);
+                let fate = "the login has worked, but its tokens could not be revoked, and stay valid until \
+                            they expire";
+                return Err(failure.and(fate).help(logout::by_hand(&issuer)));
+            }
+        };
+        tell(format_args!("{told} {fate}"));
         return complete.form.print("", &described);
     };
     let values = match Values::of(&session) {

@@ -430,3 +430,24 @@ pub fn a_result_that_is_not_printed_leaves_no_session_behind(command: &Command<'
     let told = to_full(&["logout", "--all", "--development"]);
     assert_eq!(number(), 0, "{told}");
 }
+
+/// A logout whose revocation fails at the server. Without the option for a network on this machine, nothing can
+/// be sent, so the session stays.
+pub fn a_revocation_that_failed_is_told_once(command: &Command<'_>) {
+    // Rule L-25
+    let folder = tempfile::tempdir().unwrap();
+    let sessions = folder.path().join("sessions");
+    let (code, printed, _) = command.log_in(&sessions, |url| command.approve(url));
+    assert_eq!(code, Some(0), "{printed}");
+    let (code, told) = command.run_offline(&sessions, &["logout", "--all"]);
+    assert!(code == Some(2) && told.contains("help: give --development"), "{code:?} {told}");
+    let (_, listed) = command.run_offline(&sessions, &["sessions", "list"]);
+    assert!(listed.contains(&command.stage.account("alice").handle), "{listed}");
+
+    let output = command.start(&sessions, &["logout", "--all", "--json"]).output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), told.lines().count()), (Some(7), 1), "{told}");
+    let result: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(result["sessions"][0]["revoked"], false, "{result}");
+    assert!(told.contains("is removed here, but its tokens stay valid"), "{told}");
+}

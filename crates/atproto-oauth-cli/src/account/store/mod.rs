@@ -1,8 +1,6 @@
 //! The store of the command: encrypted files in a folder.
 
-#[expect(clippy::print_stderr, reason = "these texts still panic")]
 mod keyring;
-#[expect(clippy::print_stderr, reason = "these texts still panic")]
 mod sealing;
 
 use std::fs::DirBuilder;

@@ -90,7 +90,7 @@ fn choose(files: &FileStore, folder: &Path, wished: Option<Place>) -> Result<Rec
             Ok(()) => Place::Keyring,
             // A keyring that is only locked is not given up for a file: the choice is for good.
             Err(Trouble::Absent(why)) if wished.is_none() => {
-                output::tell(&format!(
+                output::tell(format!(
                     "note: the key of the sessions is in {}, because there is no keyring: {why}",
                     file.display()
                 ));

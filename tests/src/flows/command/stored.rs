@@ -251,7 +251,9 @@ pub fn an_import_ends_when_the_store_fails(command: &Command<'_>) {
     assert_eq!(alice.issuer, carol.issuer);
     assert_eq!(count(&alice.issuer, "/oauth/token"), 2);
     assert!(count(&alice.issuer, "/oauth/revoke") > 0);
-    assert_eq!(count(&rita.issuer, "/oauth/token"), 0);
+    // In some networks, all three have one authorization server, whose two requests were those of alice and carol.
+    let others = if rita.issuer == alice.issuer { 2 } else { 0 };
+    assert_eq!(count(&rita.issuer, "/oauth/token"), others);
 
     // With a whole store, the third session is imported as it was, and the first one is there.
     std::fs::remove_file(&blocked).unwrap();

@@ -1,7 +1,7 @@
 //! Texts of the library in the words of the command.
 //!
 //! The library's texts name the function that a program in Rust calls. The user of the command has an
-//! option in its place, or none; then [`remedy`](crate::remedy) says what to do.
+//! option in its place, or none; then [`remedy`] says what to do.
 
 use crate::remedy;
 

@@ -1,7 +1,7 @@
 //! The private key of a confidential client, which may be encrypted with a passphrase.
 
+use std::env;
 use std::path::{Path, PathBuf};
-use std::{env, fs};
 
 use atproto_dpop::{DpopError, P256Keys};
 use atproto_oauth_core::{ClientKey, Error};
@@ -9,6 +9,7 @@ use atproto_sansio::SecretString;
 use clap::Args;
 
 use crate::failure::{CONFIGURATION, Failure};
+use crate::private_file::read_secret_file;
 
 /// Options of each verb that uses a stored session.
 #[derive(Args, Clone, Debug, Default)]
@@ -37,31 +38,36 @@ impl KeyFile {
     /// The key in the file of the options; `None` without that option.
     pub(crate) fn read(&self) -> Result<Option<ClientKey>, Failure> {
         let Some(path) = &self.client_key else { return Ok(None) };
-        let text = fs::read_to_string(path).map(SecretString::new);
+        let text = read_secret_file(path);
         let text = text.map_err(|error| Failure::file("the client's key", path, &error))?;
-        let key = self.passphrase.parse(&text).map_err(|why| {
-            let help = "name the private key of the client, as PEM or JWK, with --client-key";
-            Failure::new(CONFIGURATION, format!("{}: {why}", path.display()), help)
-        })?;
-        Ok(Some(key))
+        let key = self.passphrase.parse(&text);
+        Ok(Some(key.map_err(|failure| failure.about(&path.display().to_string()))?))
     }
 }
 
 impl Passphrase {
     /// Reads a private key, with the passphrase if the key is encrypted.
-    pub(crate) fn parse(&self, text: &SecretString) -> Result<ClientKey, String> {
+    pub(crate) fn parse(&self, text: &SecretString) -> Result<ClientKey, Failure> {
+        let failed = |why: &str, help: String| Failure::new(CONFIGURATION, why, help);
+        let private = || "name a private key of a client, as PEM or JWK".to_owned();
         match ClientKey::parse(text.expose(), &P256Keys) {
             Err(Error::Dpop(DpopError::Encrypted)) => {}
-            parsed => return parsed.map_err(|error| error.to_string()),
+            parsed => return parsed.map_err(|error| failed(&error.to_string(), private())),
         }
-        let Some(passphrase) = self.get().map_err(|failure| failure.to_string())? else {
-            return Err(format!(
-                "the private key is encrypted; give its passphrase in the environment variable {VARIABLE}, or \
-                 in a file with --client-key-passphrase"
-            ));
+        let places = format!(
+            "passphrase in the environment variable {VARIABLE}, or in a file with --client-key-passphrase"
+        );
+        let Some(passphrase) = self.get()? else {
+            return Err(failed("the private key is encrypted", format!("give its {places}")));
         };
         let parsed = ClientKey::parse_with_passphrase(text.expose(), &passphrase, &P256Keys);
-        parsed.map_err(|error| error.to_string())
+        parsed.map_err(|error| {
+            let help = match error {
+                Error::Dpop(DpopError::Passphrase) => format!("give the right {places}"),
+                _ => private(),
+            };
+            failed(&error.to_string(), help)
+        })
     }
 
     /// The passphrase, from the file of the option, or else from the environment.
@@ -82,7 +88,7 @@ impl Passphrase {
 
 /// The passphrase in a file, which may end with a line break.
 pub(crate) fn read_passphrase(path: &Path) -> Result<SecretString, Failure> {
-    let text = fs::read_to_string(path);
+    let text = read_secret_file(path);
     let text = text.map_err(|error| Failure::file("the passphrase", path, &error))?;
-    Ok(SecretString::new(text.trim_end_matches(['\r', '\n'])))
+    Ok(SecretString::new(text.expose().trim_end_matches(['\r', '\n'])))
 }

@@ -86,6 +86,17 @@ impl Failure {
         self
     }
 
+    /// Names the value that the message is about, such as a file, in front of it.
+    pub(crate) fn about(mut self, name: &str) -> Self {
+        self.message = format!("{name}: {}", self.message);
+        self
+    }
+
+    /// The message and the advice in one text, for a list of problems.
+    pub(crate) fn with_advice(&self) -> String {
+        format!("{}; {}", self.message, self.help)
+    }
+
     /// Replaces the advice.
     pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
         self.help = help.into();

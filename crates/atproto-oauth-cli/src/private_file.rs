@@ -6,15 +6,65 @@
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
+use std::mem;
 use std::path::{Path, PathBuf};
 
 use atproto_sansio::{Entropy, SecretString, SystemEntropy};
+use zeroize::Zeroizing;
 
 use crate::failure::{CONFIGURATION, Failure};
 use crate::output::tell;
 
 /// Largest file that is read, in bytes.
-const MAX_FILE: u64 = 256 * 1024;
+const MAX_FILE: usize = 256 * 1024;
+
+/// Reads a file with a secret that need not be for its owner only, such as a mounted key.
+pub(crate) fn read_secret_file(path: &Path) -> io::Result<SecretString> {
+    read_opened(&File::open(path)?)
+}
+
+fn read_opened(file: &File) -> io::Result<SecretString> {
+    let text = read_secret(file, file.metadata()?.len(), MAX_FILE)?;
+    text.ok_or_else(|| io::Error::other("it is too large"))
+}
+
+/// Reads a text of `size` bytes, or of another size; `None` if it has more than `max` bytes. A buffer that is too
+/// small is wiped, because a string that grows would leave copies of the secret behind.
+pub(crate) fn read_secret(
+    mut input: impl Read,
+    size: u64,
+    max: usize,
+) -> io::Result<Option<SecretString>> {
+    let size = usize::try_from(size).unwrap_or(max).min(max);
+    let mut bytes = Zeroizing::new(Vec::with_capacity(size + 1));
+    let mut part = Zeroizing::new(vec![0; PART]);
+    loop {
+        let read = match input.read(&mut part) {
+            Ok(0) => break,
+            Ok(count) => part.get(..count).unwrap_or_default(),
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        if bytes.len() + read.len() > max {
+            return Ok(None);
+        }
+        if bytes.len() + read.len() > bytes.capacity() {
+            let mut larger = Zeroizing::new(Vec::with_capacity(2 * bytes.capacity() + PART));
+            larger.extend_from_slice(&bytes);
+            bytes = larger;
+        }
+        bytes.extend_from_slice(read);
+    }
+    String::from_utf8(mem::take(&mut *bytes)).map(|text| Some(SecretString::new(text))).map_err(
+        |error| {
+            drop(Zeroizing::new(error.into_bytes()));
+            io::Error::from(ErrorKind::InvalidData)
+        },
+    )
+}
+
+/// Bytes that are read at once.
+const PART: usize = 64 * 1024;
 
 /// Opened file, with its path and its name in messages.
 #[derive(Debug)]
@@ -65,17 +115,7 @@ impl PrivateFile {
 
     /// Reads the whole file.
     pub(crate) fn read(&self) -> Result<SecretString, Failure> {
-        let mut text = String::new();
-        let read = (&self.file).take(MAX_FILE + 1).read_to_string(&mut text);
-        let text = SecretString::new(text);
-        match read {
-            Ok(_) if text.expose().len() as u64 > MAX_FILE => {
-                Err(io::Error::other("it is too large"))
-            }
-            Ok(_) => Ok(text),
-            Err(error) => Err(error),
-        }
-        .map_err(|error| Failure::file(self.what, &self.path, &error))
+        read_opened(&self.file).map_err(|error| Failure::file(self.what, &self.path, &error))
     }
 
     /// Removes the file. It is an error if another process has removed or replaced it.
@@ -198,4 +238,21 @@ fn is_same(one: &Metadata, other: &Metadata) -> bool {
 #[cfg(not(unix))]
 fn is_same(one: &Metadata, other: &Metadata) -> bool {
     one.created().ok() == other.created().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_of_any_size_is_read_up_to_the_limit() {
+        let text = "é".repeat(PART);
+        let read = |size: usize, max| read_secret(text.as_bytes(), size as u64, max);
+        for size in [0, 1, text.len(), usize::MAX] {
+            assert_eq!(read(size, text.len()).unwrap().unwrap().expose(), text);
+            assert!(read(size, text.len() - 1).unwrap().is_none());
+        }
+        let error = read_secret(&b"\xff"[..], 1, 9).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidData);
+    }
 }

@@ -104,6 +104,13 @@ fn the_key_of_a_stored_session_may_be_encrypted() {
     assert!(code == Some(3) && told.contains("key.pem: the private key is encrypted"), "{told}");
     let (code, told) = run(folder, Some("wrong"), &import);
     assert!(code == Some(3) && told.contains("key.pem: the passphrase does not"), "{told}");
+    let help = |(_, told): (Option<i32>, String)| told.lines().last().unwrap().to_owned();
+    let places = "passphrase in the environment variable ATPROTO_OAUTH_CLIENT_KEY_PASSPHRASE, or in a file with \
+                  --client-key-passphrase";
+    assert_eq!(help(run(folder, None, &import)), format!("help: give its {places}"));
+    assert_eq!(help(run(folder, Some("wrong"), &import)), format!("help: give the right {places}"));
+    let no_file = [&import[..], &["--client-key-passphrase", "none"]].concat();
+    assert!(help(run(folder, None, &no_file)).contains("check the path"));
     // The key is read, so the next step fails: no directory is there.
     let (code, told) = run(folder, Some(PASSPHRASE), &import);
     assert!(code == Some(7) && told.contains("127.0.0.1:1"), "{code:?} {told}");

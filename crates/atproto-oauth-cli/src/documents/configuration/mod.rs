@@ -7,17 +7,17 @@ mod nearest;
 mod settings;
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 
 use atproto_dpop::P256Keys;
 use atproto_oauth_core::{Client, ClientBuilder, ClientKey, Description, Error, Scopes};
-use atproto_sansio::{SecretString, SystemEntropy};
+use atproto_sansio::SystemEntropy;
 use url::Url;
 
 use crate::client_key::Passphrase;
 use crate::documents::configuration::settings::Settings;
 use crate::failure::{CONFIGURATION, Failure};
+use crate::private_file::read_secret_file;
 use crate::words;
 
 /// Kind of client, the value of `kind`.
@@ -274,8 +274,8 @@ fn key(
     }
     let file = settings.path(path);
     let shown = file.display();
-    let text = match fs::read_to_string(&file) {
-        Ok(text) => SecretString::new(text),
+    let text = match read_secret_file(&file) {
+        Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             let way_out =
                 format!("correct the path, or run `atproto-oauth keygen --output {shown}`");
@@ -293,8 +293,8 @@ fn key(
             None
         }
         Ok(key) => Some(key),
-        Err(error) => {
-            settings.problem(name, format!("{shown} can't be used: {error}"));
+        Err(failure) => {
+            settings.problem(name, format!("{shown} can't be used: {}", failure.with_advice()));
             None
         }
     }

@@ -51,7 +51,7 @@ pub use crate::scope::lint::{ScopeFinding, ScopeFindingCode};
 pub use crate::scope::{ScopeError, Scopes};
 pub use crate::session::Session;
 pub use crate::session::adopt::{Adopt, Credentials};
-pub use crate::session::foreign::{ForeignError, Library};
+pub use crate::session::foreign::{Decrypt, ForeignError, Library};
 pub use crate::session::refresh::{Refresh, RefreshError, Refreshed, SessionEffect};
 pub use crate::session::request::{ResourceReply, ResourceRequest};
 pub use crate::session::revoke::{Revocation, Revoke};

@@ -52,7 +52,7 @@ pub use scope::lint::{ScopeFinding, ScopeFindingCode};
 pub use scope::{ScopeError, Scopes};
 pub use session::Session;
 pub use session::adopt::{Adopt, Credentials};
-pub use session::foreign::{ForeignError, Library};
+pub use session::foreign::{Decrypt, ForeignError, Library};
 pub use session::refresh::{Refresh, RefreshError, Refreshed, SessionEffect};
 pub use session::request::{ResourceReply, ResourceRequest};
 pub use session::revoke::{Revocation, Revoke};

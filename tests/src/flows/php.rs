@@ -33,11 +33,20 @@ const PASSPHRASE: &str = "correct horse battery staple";
 pub fn files_of_the_php_library_are_imported(command: &Command<'_>) {
     let site = Site::new(command);
     let options = ["--passphrase", site.passphrase.to_str().unwrap()];
-    // The last file is older than the passphrase of the site.
-    for (name, is_sealed) in [("alice", true), ("rita", true), ("alice", false)] {
+    // The third file is older than the passphrase of the site. A program may keep a file as a text in JSON.
+    for (name, is_sealed, is_text) in [
+        ("alice", true, false),
+        ("rita", true, false),
+        ("alice", false, false),
+        ("rita", true, true),
+    ] {
         let account = command.stage.account(name);
         let file = site.save_file(&site.log_in(&account, name, is_sealed), is_sealed);
-        let sessions = site.folder.path().join(format!("{name} {is_sealed}"));
+        if is_text {
+            let text = fs::read_to_string(&file).unwrap();
+            fs::write(&file, json!({ &account.did: text }).to_string()).unwrap();
+        }
+        let sessions = site.folder.path().join(format!("{name} {is_sealed} {is_text}"));
         site.import(&sessions, &file, &options, &[&account]);
         site.go_on(&sessions, &account);
     }
@@ -89,6 +98,8 @@ pub fn a_mistake_at_an_import_logs_no_php_user_out(command: &Command<'_>) {
     ] {
         let ((code, told), sent) = import(options);
         assert!(code == Some(3) && told.contains(hint) && sent.is_empty(), "{told} {sent:?}");
+        let ((_, told), _) = import(&[options, &["--json"]].concat());
+        assert!(told.contains(&format!(r#""did": "{}""#, alice.did)), "{told}");
     }
     for options in [
         &["--passphrase", passphrase][..],

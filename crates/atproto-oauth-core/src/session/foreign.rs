@@ -20,6 +20,7 @@ use atproto_sansio::{Keys, SecretString};
 use serde_json::{Map, Value};
 use thiserror::Error;
 use url::Url;
+use zeroize::Zeroize;
 
 use crate::origin::Origin;
 use crate::session::adopt::Credentials;
@@ -51,11 +52,20 @@ pub enum ForeignError {
          atrium-oauth, of jacquard-oauth or of atproto-php"
     )]
     Unknown,
-    /// A session is encrypted. Decrypt its members first.
-    #[error(
-        "the session is encrypted: decrypt `access_token`, `refresh_token` and `dpop_private_key_pem`"
-    )]
-    Encrypted,
+    /// A session is encrypted: [`Credentials::from_foreign_encrypted`] takes a function that decrypts it.
+    #[error("the session of {} is encrypted", named(.did.as_ref()))]
+    Encrypted {
+        /// The account, if it could be read.
+        did: Option<Did>,
+    },
+    /// A member of an encrypted session can't be decrypted.
+    #[error("`{member}` of the session of {did} can't be decrypted: its passphrase is another one")]
+    Undecryptable {
+        /// The account.
+        did: Did,
+        /// The member.
+        member: &'static str,
+    },
     /// A member is missing, or has another form.
     #[error("the session of {} from {library} has no usable `{member}`", named(.did.as_ref()))]
     Member {
@@ -78,6 +88,20 @@ pub enum ForeignError {
     },
 }
 
+impl ForeignError {
+    /// The account of the session, if it could be read.
+    pub fn did(&self) -> Option<&Did> {
+        match self {
+            Self::Json | Self::Unknown => None,
+            Self::Encrypted { did } | Self::Member { did, .. } => did.as_ref(),
+            Self::Undecryptable { did, .. } | Self::Key { did, .. } => Some(did),
+        }
+    }
+}
+
+/// Decrypts the value of a member; `None` if its key is another one.
+pub type Decrypt<'a> = &'a dyn Fn(&str) -> Option<SecretString>;
+
 impl Credentials {
     /// Reads the sessions that another client library has stored as JSON: one session, or a list or map of
     /// sessions, as JSON or as texts of JSON. Entries in an unknown form, such as pending logins, are left
@@ -94,36 +118,82 @@ impl Credentials {
         json: &str,
         keys: &dyn Keys,
     ) -> Result<Vec<Result<Self, ForeignError>>, ForeignError> {
-        let value: Value = serde_json::from_str(json).map_err(|_| ForeignError::Json)?;
-        let mut found = Vec::new();
-        collect(&value, keys, DEPTH, &mut found);
-        if found.is_empty() { Err(ForeignError::Unknown) } else { Ok(found) }
+        read_all(json, &Reader { keys, decrypt: None })
     }
+
+    /// Like [`from_foreign`](Self::from_foreign), for sessions of `atproto-php` that a passphrase protects.
+    /// `decrypt` gets each encrypted member. Sessions that are not encrypted are read, too.
+    ///
+    /// # Errors
+    ///
+    /// As for [`from_foreign`](Self::from_foreign). A session that `decrypt` does not decrypt is an error in its
+    /// place.
+    pub fn from_foreign_encrypted(
+        json: &str,
+        keys: &dyn Keys,
+        decrypt: Decrypt<'_>,
+    ) -> Result<Vec<Result<Self, ForeignError>>, ForeignError> {
+        read_all(json, &Reader { keys, decrypt: Some(decrypt) })
+    }
+}
+
+/// The functions that reading a session needs.
+struct Reader<'a> {
+    keys: &'a dyn Keys,
+    decrypt: Option<Decrypt<'a>>,
+}
+
+fn read_all(
+    json: &str,
+    reader: &Reader<'_>,
+) -> Result<Vec<Result<Credentials, ForeignError>>, ForeignError> {
+    let value: Value = serde_json::from_str(json).map_err(|_| ForeignError::Json)?;
+    let mut found = Vec::new();
+    collect(value, reader, DEPTH, &mut found);
+    if found.is_empty() { Err(ForeignError::Unknown) } else { Ok(found) }
 }
 
 /// Levels of lists and maps around a session.
 const DEPTH: u8 = 8;
 
+/// Collects the sessions in `value`, and wipes its texts, which are secrets.
 fn collect(
-    value: &Value,
-    keys: &dyn Keys,
+    value: Value,
+    reader: &Reader<'_>,
     depth: u8,
     found: &mut Vec<Result<Credentials, ForeignError>>,
 ) {
-    let Some(depth) = depth.checked_sub(1) else { return };
+    let Some(depth) = depth.checked_sub(1) else { return wipe(value) };
     match value {
-        Value::String(text) => match serde_json::from_str::<Value>(text) {
-            Ok(inner) if inner.is_object() || inner.is_array() => {
-                collect(&inner, keys, depth, found);
+        Value::String(mut text) => {
+            match serde_json::from_str::<Value>(&text) {
+                Ok(inner) if inner.is_object() || inner.is_array() => {
+                    collect(inner, reader, depth, found);
+                }
+                _ => {}
             }
-            _ => {}
+            text.zeroize();
+        }
+        Value::Array(values) => {
+            values.into_iter().for_each(|value| collect(value, reader, depth, found));
+        }
+        Value::Object(object) => match library_of(&object) {
+            Some(library) => {
+                found.push(read(&object, library, reader));
+                wipe(Value::Object(object));
+            }
+            None => object.into_iter().for_each(|(_, value)| collect(value, reader, depth, found)),
         },
-        Value::Array(values) => values.iter().for_each(|value| collect(value, keys, depth, found)),
-        Value::Object(object) => match library_of(object) {
-            Some(library) => found.push(read(object, library, keys)),
-            None => object.values().for_each(|value| collect(value, keys, depth, found)),
-        },
-        _ => {}
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+fn wipe(value: Value) {
+    match value {
+        Value::String(mut text) => text.zeroize(),
+        Value::Array(values) => values.into_iter().for_each(wipe),
+        Value::Object(object) => object.into_iter().for_each(|(_, value)| wipe(value)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 
@@ -145,11 +215,8 @@ fn library_of(object: &Map<String, Value>) -> Option<Library> {
 fn read(
     object: &Map<String, Value>,
     library: Library,
-    keys: &dyn Keys,
+    reader: &Reader<'_>,
 ) -> Result<Credentials, ForeignError> {
-    if is_encrypted(object) {
-        return Err(ForeignError::Encrypted);
-    }
     let paths = library.paths();
     let text = |path: &'static [&'static str]| {
         let found = path.iter().try_fold(None, |inner: Option<&Value>, name| {
@@ -164,17 +231,29 @@ fn read(
         member: path.last().copied().unwrap_or_default(),
     };
     let did = string(paths.did).and_then(|did| Did::parse(did).ok());
+    let decrypt = match (is_encrypted(object), reader.decrypt) {
+        (false, _) => None,
+        (true, None) => return Err(ForeignError::Encrypted { did }),
+        (true, decrypt) => decrypt,
+    };
     let did = did.ok_or_else(|| missing(None, paths.did))?;
     let missing = |path| missing(Some(&did), path);
     let pds = string(paths.pds).and_then(origin).ok_or_else(|| missing(paths.pds))?;
     let refresh_token = string(paths.refresh_token).filter(|token| !token.is_empty());
     let refresh_token = refresh_token.ok_or_else(|| missing(paths.refresh_token))?;
-    let key = match text(paths.key).ok_or_else(|| missing(paths.key))? {
-        Value::String(text) => SecretString::new(text.clone()),
-        jwk => SecretString::new(jwk.to_string()),
+    let opened = |text: &str, path: &'static [&'static str]| match decrypt {
+        None => Ok(SecretString::new(text)),
+        Some(decrypt) => decrypt(text).ok_or_else(|| ForeignError::Undecryptable {
+            did: did.clone(),
+            member: path.last().copied().unwrap_or_default(),
+        }),
     };
-    let refresh_token = SecretString::new(refresh_token);
-    match import(key.expose(), keys) {
+    let key = match text(paths.key).ok_or_else(|| missing(paths.key))? {
+        Value::String(text) => opened(text, paths.key)?,
+        jwk => text_of(jwk),
+    };
+    let refresh_token = opened(refresh_token, paths.refresh_token)?;
+    match import(key.expose(), reader.keys) {
         Ok(dpop_key) => Ok(Credentials { did, pds, refresh_token, dpop_key }),
         Err(error) => Err(ForeignError::Key { did, library, error }),
     }
@@ -187,6 +266,13 @@ fn is_encrypted(object: &Map<String, Value>) -> bool {
     let key =
         object.get("dpop_private_key_pem").and_then(Value::as_str).map_or("", str::trim_start);
     is_told || !(key.is_empty() || key.contains("-----BEGIN ") || key.starts_with('{'))
+}
+
+/// The text of a JWK. Its buffer does not grow, because that would leave a copy of the private key behind.
+fn text_of(jwk: &Value) -> SecretString {
+    let mut text = Vec::with_capacity(1024);
+    let written = serde_json::to_writer(&mut text, jwk);
+    SecretString::new(written.ok().and_then(|()| String::from_utf8(text).ok()).unwrap_or_default())
 }
 
 fn named(did: Option<&Did>) -> &str {
@@ -261,165 +347,4 @@ impl fmt::Display for Library {
 }
 
 #[cfg(test)]
-mod tests {
-    use atproto_dpop::P256Keys;
-    use atproto_sansio::Entropy;
-    use serde_json::json;
-
-    use super::*;
-
-    struct Fixed;
-
-    impl Entropy for Fixed {
-        fn fill(&mut self, bytes: &mut [u8]) {
-            bytes.fill(7);
-        }
-    }
-
-    const DID: &str = "did:plc:z72i7hdynmk6r22z27h6tvur";
-
-    fn jwk() -> Value {
-        let key = DpopKey::generate(&P256Keys, &mut Fixed);
-        serde_json::from_str(key.to_jwk().unwrap().expose()).unwrap()
-    }
-
-    fn typescript() -> Value {
-        json!({
-            "dpopJwk": jwk(),
-            "authMethod": {"method": "none"},
-            "tokenSet": {
-                "iss": "https://auth.example.com", "sub": DID, "aud": "https://pds.example.com/",
-                "scope": "atproto", "refresh_token": "ref-1", "access_token": "acc-1",
-                "token_type": "DPoP", "expires_at": "2026-01-01T00:00:00.000Z",
-            },
-        })
-    }
-
-    fn others() -> [Value; 3] {
-        let token_set = json!({
-            "iss": "https://auth.example.com", "sub": DID, "aud": "https://pds.example.com",
-            "scope": "atproto", "refresh_token": "ref-1", "access_token": "acc-1", "token_type": "DPoP",
-        });
-        [
-            json!({"dpop_key": jwk(), "token_set": token_set}),
-            json!({
-                "account_did": DID, "session_id": "s", "host_url": "https://pds.example.com",
-                "authserver_url": "https://auth.example.com", "scopes": ["atproto"],
-                "dpop_data": {"dpop_key": jwk(), "dpop_authserver_nonce": ""}, "token_set": token_set,
-            }),
-            json!({
-                "did": DID, "handle": "alice.example.com", "pds_url": "https://pds.example.com",
-                "auth_server_issuer": "https://auth.example.com", "access_token": "acc-1",
-                "refresh_token": "ref-1", "dpop_private_key_pem": jwk().to_string(), "expires_at": 1,
-                "scope": "atproto",
-            }),
-        ]
-    }
-
-    fn one(value: &Value) -> Credentials {
-        let mut read = Credentials::from_foreign(&value.to_string(), &P256Keys).unwrap();
-        assert_eq!(read.len(), 1);
-        read.remove(0).unwrap()
-    }
-
-    #[test]
-    fn sessions_of_other_libraries_are_read() {
-        let expected = DpopKey::generate(&P256Keys, &mut Fixed);
-        for stored in others().into_iter().chain([typescript()]) {
-            let read = one(&stored);
-            assert_eq!(read.did.as_str(), DID);
-            assert_eq!(read.pds.as_str(), "https://pds.example.com");
-            assert_eq!(read.refresh_token.expose(), "ref-1");
-            assert_eq!(read.dpop_key.jwk(), expected.jwk());
-        }
-    }
-
-    #[test]
-    fn sessions_are_found_in_lists_maps_and_texts() {
-        let session = typescript();
-        for stored in [
-            json!([session]),
-            json!({ DID: session }),
-            json!({ DID: session.to_string() }),
-            json!({ "sessions": [{ "key": DID, "value": session.to_string() }] }),
-            json!({ DID: session, "state": {"iss": "x", "verifier": "y"} }),
-        ] {
-            assert_eq!(one(&stored).did.as_str(), DID);
-        }
-        // A session whose key can't be used does not keep the others from being read.
-        let mut broken = typescript();
-        broken["dpopJwk"]["crv"] = json!("P-384");
-        let all = json!([session, broken, others()[0]]).to_string();
-        let all = Credentials::from_foreign(&all, &P256Keys).unwrap();
-        assert_eq!(all.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, true]);
-    }
-
-    /// The session with a key of secp256k1, in the form of the TypeScript client.
-    fn with_secp256k1() -> Value {
-        let mut session = typescript();
-        // The generator of the curve is the public key of the private key one.
-        session["dpopJwk"] = json!({
-            "kty": "EC", "crv": "secp256k1",
-            "x": "eb5mfvncu6xVoGKVzocLBwKb_NstzijZWfKBWxb4F5g",
-            "y": "SDradyajxGVdpPv8DhEIqP0XtEimhVQZnEfQj_sQ1Lg",
-            "d": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE",
-        });
-        session
-    }
-
-    #[cfg(feature = "es256k")]
-    #[test]
-    fn a_session_with_the_preferred_key_of_the_typescript_client_is_read() {
-        let stored = with_secp256k1();
-        let read = one(&stored);
-        let written = read.dpop_key.to_jwk().unwrap();
-        assert_eq!(serde_json::from_str::<Value>(written.expose()).unwrap(), stored["dpopJwk"]);
-    }
-
-    #[cfg(not(feature = "es256k"))]
-    #[test]
-    fn without_the_feature_es256k_a_session_with_such_a_key_is_refused_with_the_way_out() {
-        let stored = json!([with_secp256k1(), typescript()]).to_string();
-        let read = Credentials::from_foreign(&stored, &P256Keys).unwrap();
-        let Err(ForeignError::Key { error, .. }) = &read[0] else { panic!("{:?}", read[0]) };
-        assert_eq!(*error, DpopError::Es256kDisabled);
-        let told = read[0].as_ref().unwrap_err().to_string();
-        assert!(told.contains("feature `es256k`") && !told.contains("AAAA"), "{told}");
-        assert!(read[1].is_ok());
-    }
-
-    #[test]
-    fn an_error_names_the_member_and_no_secret() {
-        let read = |stored: &Value| Credentials::from_foreign(&stored.to_string(), &P256Keys);
-        let error = |stored: &Value| read(stored).unwrap().remove(0).unwrap_err().to_string();
-        let whole = |stored: &Value| read(stored).unwrap_err().to_string();
-        let mut session = typescript();
-        session["tokenSet"]["refresh_token"] = Value::Null;
-        let told = format!(
-            "the session of {DID} from the TypeScript client has no usable `refresh_token`"
-        );
-        assert_eq!(error(&session), told);
-        session["tokenSet"]["sub"] = Value::Null;
-        assert!(error(&session).contains("of an unknown account"));
-        let mut session = typescript();
-        session["dpopJwk"]["d"] = json!("hunter2");
-        let told = error(&session);
-        assert!(told.contains("DPoP key") && !told.contains("hunter2"), "{told}");
-        let mut session = others()[2].clone();
-        session["encrypted"] = json!(true);
-        assert!(error(&session).contains("is encrypted"));
-        // A row of the table is encrypted, too, although it does not say so.
-        let mut row = others()[2].clone();
-        row["dpop_private_key_pem"] = json!("AAAAhunter2");
-        let told = error(&row);
-        assert!(told.contains("is encrypted") && !told.contains("hunter2"), "{told}");
-        assert!(whole(&json!({"a": [1, "x"]})).contains("in a form that is known"));
-        assert!(Credentials::from_foreign("hunter2", &P256Keys).unwrap_err() == ForeignError::Json);
-        // Nesting without end is no session.
-        let mut deep = typescript();
-        for _ in 0..20 {
-            deep = json!([deep]);
-        }
-        assert!(whole(&deep).contains("in a form that is known"));
-    }
-}
+mod tests;

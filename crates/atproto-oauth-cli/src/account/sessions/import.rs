@@ -1,7 +1,8 @@
 //! `sessions import`: stores sessions that this command, or another client library, has written.
 
+use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use atproto_dpop::P256Keys;
@@ -9,16 +10,18 @@ use atproto_oauth_core::{Credentials, ForeignError, Session, SessionEffect};
 use atproto_oauth_ureq::StatelessClient;
 use atproto_sansio::SecretString;
 use clap::Args;
+use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
 use crate::account::accounts;
-use crate::account::sessions::foreign;
+use crate::account::sessions::foreign::Cipher;
 use crate::arguments::Common;
 use crate::client;
 use crate::client_key::read_passphrase;
 use crate::failure::{CONFIGURATION, Failure, Failures, USAGE};
 use crate::network;
 use crate::output::Format;
+use crate::private_file::read_secret;
 
 #[derive(Args, Debug)]
 pub(crate) struct Import {
@@ -52,8 +55,9 @@ pub(super) fn run(options: &Import) -> Result<(), Failure> {
 
 /// Whether the text is a session of this project.
 fn is_own(text: &SecretString) -> bool {
-    let json = serde_json::from_str::<Value>(text.expose());
-    json.is_ok_and(|json| json.get("version").is_some() && json.get("session_id").is_some())
+    // Only the names of its members are copied.
+    let names = serde_json::from_str::<BTreeMap<String, IgnoredAny>>(text.expose());
+    names.is_ok_and(|names| names.contains_key("version") && names.contains_key("session_id"))
 }
 
 fn add_own(text: &SecretString, options: &Import) -> Result<(), Failure> {
@@ -108,9 +112,15 @@ impl Imported {
 /// Makes sessions of those of another library. Each spends its refresh token, and is stored before the next.
 fn adopt_all(text: &SecretString, options: &Import) -> Result<(), Failure> {
     let passphrase = options.passphrase.as_deref().map(read_passphrase).transpose()?;
-    let text = foreign::decrypted(text, passphrase.as_ref())?;
-    let all = Credentials::from_foreign(text.expose(), &P256Keys)
-        .map_err(|error| unreadable(error.to_string()))?;
+    let all = match &passphrase {
+        None => Credentials::from_foreign(text.expose(), &P256Keys),
+        Some(passphrase) => {
+            let cipher = Cipher::new(passphrase);
+            let decrypt = |text: &str| cipher.open(text);
+            Credentials::from_foreign_encrypted(text.expose(), &P256Keys, &decrypt)
+        }
+    };
+    let all = all.map_err(|error| unreadable(error.to_string()))?;
     let common = &options.common;
     let client_id = options.client_id.as_deref().ok_or_else(|| {
         let message = "the sessions of another library do not name their client";
@@ -121,7 +131,10 @@ fn adopt_all(text: &SecretString, options: &Import) -> Result<(), Failure> {
     let adopting = network::stateless(client, &common.network)?;
     let mut imported = Imported::new(options.format);
     for credentials in all {
-        let did = credentials.as_ref().ok().map(|credentials| credentials.did.to_string());
+        let did = match &credentials {
+            Ok(credentials) => Some(credentials.did.to_string()),
+            Err(error) => error.did().map(ToString::to_string),
+        };
         let adopted = credentials.map_err(of_foreign);
         let adopted = adopted.and_then(|credentials| adopt(&adopting, credentials, common));
         let session = match adopted {
@@ -157,7 +170,11 @@ fn adopt_all(text: &SecretString, options: &Import) -> Result<(), Failure> {
 fn of_foreign(error: ForeignError) -> Failure {
     let failure = unreadable(error.to_string());
     match error {
-        ForeignError::Encrypted => failure.help("name its passphrase with --passphrase FILE"),
+        ForeignError::Encrypted { .. } => {
+            failure.help("name its passphrase with --passphrase FILE")
+        }
+        ForeignError::Undecryptable { .. } => failure
+            .help("name the file of the passphrase of atproto-php's sessions with --passphrase"),
         _ => failure,
     }
 }
@@ -194,25 +211,26 @@ fn unreadable(why: String) -> Failure {
 }
 
 fn read(path: &Path) -> Result<SecretString, Failure> {
-    let mut text = String::new();
     let read = match path == Path::new("-") {
-        true => io::stdin().lock().take(MAX + 1).read_to_string(&mut text),
-        false => File::open(path).and_then(|file| file.take(MAX + 1).read_to_string(&mut text)),
+        true => read_secret(io::stdin().lock(), 0, MAX),
+        false => File::open(path)
+            .and_then(|file| file.metadata().map(|found| (found.len(), file)))
+            .and_then(|(size, file)| read_secret(file, size, MAX)),
     };
     let read = read.map_err(|error| Failure::file("the session in", path, &error))?;
-    if read as u64 > MAX {
+    let Some(text) = read else {
         let message = format!("{} has more than {MAX} bytes", path.display());
         return Err(Failure::new(USAGE, message, "import fewer sessions at a time"));
-    }
-    match text.trim().is_empty() {
+    };
+    match text.expose().trim().is_empty() {
         true => Err(Failure::new(
             USAGE,
             format!("{} is empty", path.display()),
             "name the file of a session",
         )),
-        false => Ok(SecretString::new(text)),
+        false => Ok(text),
     }
 }
 
 /// Most bytes of sessions that are read: some ten thousand sessions.
-const MAX: u64 = 64 * 1024 * 1024;
+const MAX: usize = 64 * 1024 * 1024;

@@ -18,7 +18,7 @@ use tracing_subscriber::layer::{Context, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 use url::Url;
 
-/// Everything that is drawn. It is hidden if standard error is no terminal.
+/// The bars and spinners on standard error. They are hidden if that is no terminal.
 static DRAWN: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
 
 /// Time that a server may take before the spinner names it.

@@ -176,7 +176,7 @@ fn a_locked_keyring_is_not_given_up_for_a_file() {
     let (code, told) = run(&mut keyring.command(), path, &[]);
     assert!(code == Some(3) && told.contains("--sealing-key file"), "{told}");
     assert!(!key_file(path).exists());
-    // Nothing was chosen yet.
+    // The choice is still open.
     assert_eq!(run(&mut keyring.command(), path, &["--sealing-key", "file"]).0, Some(0));
 }
 

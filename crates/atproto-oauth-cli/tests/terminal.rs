@@ -139,6 +139,20 @@ fn a_background_job_does_not_read_from_its_terminal() {
 }
 
 #[test]
+fn a_login_begins_although_interrupts_are_ignored() {
+    // Rule L-20
+    let stage = OnSockets::blocking();
+    let folder = tempfile::tempdir().unwrap();
+    let mut shell = command(&folder, "sh");
+    shell.args(["-c", "trap '' INT; exec \"$@\"", "sh", BINARY]);
+    let mut login = Waiting::spawn(&stage, shell, folder);
+    let back = stage.approve(&login.url, "alice.test");
+    ureq::get(&back).call().unwrap();
+    let (code, told) = login.end();
+    assert_eq!((code, login.sessions()), (Some(0), 1), "{told}");
+}
+
+#[test]
 fn an_interrupt_ends_the_wait() {
     // Rule L-20
     let stage = OnSockets::blocking();

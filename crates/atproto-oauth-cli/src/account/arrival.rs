@@ -51,7 +51,8 @@ impl Arrivals {
     /// code is being exchanged, and its tokens have to be stored or revoked first.
     pub(crate) fn handle_signals(&self) -> Result<(), ctrlc::Error> {
         let sender = self.sender.clone();
-        ctrlc::try_set_handler(move || {
+        // The handler also replaces an ignored signal, such as that of a job that a script began in the background.
+        ctrlc::set_handler(move || {
             if sender.send(Arrival::Interrupted).is_err() {
                 let told = "The login has its answer. The command ends when the result is stored.";
                 tell(told);

@@ -85,7 +85,7 @@ pub(crate) fn end(stored: &Stored, common: &Common) -> Result<Ended, Failure> {
     let places = network::places(session);
     let places = places.each_ref().map(String::as_str);
     if network::lacks_development(&common.network, &places) {
-        // Nothing could be sent. The session would be removed here, and its tokens would stay valid.
+        // A revocation could not be sent: the session would be removed here, and its tokens would stay valid.
         let message = format!("{name} stays logged in: nothing can be sent to {server}");
         return Err(network::explain(Failure::new(USAGE, message, ""), &common.network, &places));
     }

@@ -90,7 +90,7 @@ callback state=$state&iss=$iss&code=c-1
 fn malformed_proofs_are_rejected() {
     let key = DpopKey::generate(&P256Keys, &mut SystemEntropy);
     let claims = Claims { jti: [7; 16], htm: "GET", htu: "x", iat: 1, nonce: None, ath: None };
-    let good = key.prove(&claims).unwrap().to_str().unwrap().to_owned();
+    let good = key.prove(&claims, &P256Keys).unwrap().to_str().unwrap().to_owned();
     assert_eq!(Proof::read(&good).unwrap().thumbprint, key.thumbprint());
     let change = |part: usize, from: &str, to: &str| {
         let mut parts: Vec<String> = good.split('.').map(str::to_owned).collect();

@@ -84,7 +84,7 @@ mod tests {
                 assert!(pem.expose().ends_with("-----\n"));
                 let read = PrivateKey::parse(pem.expose()).unwrap();
                 assert_eq!(read.scalar.expose(), key.scalar.expose());
-                assert_eq!(P256Keys.import(&read.scalar).unwrap().public(), signer.public());
+                assert_eq!(P256Keys.import(&read.scalar, None).unwrap().public(), signer.public());
             }
         }
     }

@@ -118,7 +118,7 @@ mod tests {
     #[test]
     fn the_jws_of_rfc_7515_appendix_a_3_verifies_and_so_does_ours() {
         let d = decode_32("jpsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI").unwrap();
-        let signer = P256Keys.import(&SecretKey::new(d)).unwrap();
+        let signer = P256Keys.import(&SecretKey::new(d), None).unwrap();
         let payload =
             "{\"iss\":\"joe\",\r\n \"exp\":1300819380,\r\n \"http://example.com/is_root\":true}";
         let message = "eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6\

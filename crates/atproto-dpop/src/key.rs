@@ -13,7 +13,6 @@ use serde::ser::SerializeStruct;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::curve::es256::P256Keys;
 use crate::error::DpopError;
 use crate::import::read_jwk;
 use crate::jwk::{Jwk, decode_32};
@@ -29,31 +28,32 @@ use crate::proof::Proof;
 pub struct DpopKey(Arc<Parts>);
 
 struct Parts {
-    signer: Arc<dyn Signer>,
+    holder: Holder,
     jwk: Jwk,
     thumbprint: String,
     header: JwsHeader,
 }
 
 impl DpopKey {
-    /// Generates a key in the crypto backend `keys`, usually [`P256Keys`].
+    /// Generates a key in the crypto backend `keys`, such as
+    /// [`P256Keys`](crate::P256Keys).
     pub fn generate(keys: &dyn Keys, entropy: &mut dyn Entropy) -> Self {
         Self::new(keys.generate(entropy))
     }
 
     /// Wraps a P-256 key of a crypto backend. The public point of `signer` is not checked.
     pub fn new(signer: Arc<dyn Signer>) -> Self {
-        Self::of(Jwk::of_signer(signer.public()), signer)
+        Self::of(Jwk::of_signer(signer.public()), Holder::Ready(signer))
     }
 
-    /// Wraps the signer whose public key is `jwk`.
-    fn of(jwk: Jwk, signer: Arc<dyn Signer>) -> Self {
+    /// The key whose public part is `jwk`.
+    fn of(jwk: Jwk, holder: Holder) -> Self {
         let header = JwsHeader::new(&format!(
             r#"{{"typ":"dpop+jwt","alg":"{}","jwk":{}}}"#,
             jwk.alg(),
             jwk.to_json()
         ));
-        Self(Arc::new(Parts { thumbprint: jwk.thumbprint(), signer, jwk, header }))
+        Self(Arc::new(Parts { thumbprint: jwk.thumbprint(), holder, jwk, header }))
     }
 
     /// Reads a private JWK with `kty`, `crv`, `x`, `y` and `d` into the crypto backend `keys`. With
@@ -66,20 +66,13 @@ impl DpopKey {
     /// secp256k1 without the feature `es256k`.
     pub fn from_jwk(json: &str, keys: &dyn Keys) -> Result<Self, DpopError> {
         let (jwk, scalar, _) = read_jwk(json)?;
-        Self::import(&jwk, &scalar, keys)
-    }
-
-    fn import(jwk: &Jwk, scalar: &SecretKey, keys: &dyn Keys) -> Result<Self, DpopError> {
-        let signer = jwk.curve().import(scalar, keys)?;
-        if signer.public() != jwk.point() {
-            return Err(DpopError::Jwk("`d` is not the private key of `x` and `y`".to_owned()));
-        }
-        Ok(Self::of(*jwk, signer))
+        let signer = jwk.curve().import(&scalar, jwk.point(), keys)?;
+        Ok(Self::of(jwk, Holder::Ready(signer)))
     }
 
     /// Returns the private JWK; `None` if the crypto backend can't export the key.
     pub fn to_jwk(&self) -> Option<SecretString> {
-        let scalar = self.0.signer.export()?;
+        let scalar = self.0.holder.export()?;
         let d = Zeroizing::new(Base64UrlUnpadded::encode_string(scalar.expose()));
         let [x, y] = self.0.jwk.coordinates();
         let d = d.as_str();
@@ -112,12 +105,16 @@ impl DpopKey {
 
     /// Signs `proof` and returns the value of the `DPoP` header, which is marked as sensitive.
     ///
+    /// A key that was read from a store is imported into the crypto backend `keys` by its first
+    /// signature, and stays there. Other keys are in their backend already.
+    ///
     /// # Errors
     ///
     /// [`DpopError::Claim`] if a claim has a character that is not allowed; [`DpopError::Key`] if
-    /// the key can't sign.
-    pub fn prove(&self, proof: &Proof<'_>) -> Result<HeaderValue, DpopError> {
-        let jws = proof.unsigned(&self.0.header)?.sign(&*self.0.signer)?;
+    /// the key can't sign, or if a stored `d` does not match `x` and `y`.
+    pub fn prove(&self, proof: &Proof<'_>, keys: &dyn Keys) -> Result<HeaderValue, DpopError> {
+        let unsigned = proof.unsigned(&self.0.header)?;
+        let jws = unsigned.sign(self.0.holder.signer(&self.0.jwk, keys)?)?;
         let mut value = HeaderValue::from_maybe_shared(bytes::Bytes::from(jws))
             .expect("base64url and full stops are allowed in a header value");
         value.set_sensitive(true);
@@ -128,7 +125,7 @@ impl DpopKey {
 impl Serialize for DpopKey {
     /// Writes the private JWK. Fails if the crypto backend can't export the key.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let scalar = self.0.signer.export();
+        let scalar = self.0.holder.export();
         let scalar = scalar.ok_or_else(|| {
             ser::Error::custom("the crypto backend of this DPoP key can't export the key")
         })?;
@@ -145,8 +142,8 @@ impl Serialize for DpopKey {
 }
 
 impl<'de> Deserialize<'de> for DpopKey {
-    /// Reads a private JWK into a key of [`P256Keys`], or of secp256k1. If `d` does not match `x` and
-    /// `y`, the key can't sign.
+    /// Reads a private JWK. The key gets its crypto backend at its first signature, and can't sign if
+    /// `d` does not match `x` and `y`.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
         struct Members {
@@ -164,43 +161,36 @@ impl<'de> Deserialize<'de> for DpopKey {
             decode_32(&d).ok_or_else(|| de::Error::custom("`d` must be 32 bytes in base64url"))?;
         let secret = SecretKey::new(scalar);
         scalar.zeroize();
-        Ok(Self::of(jwk, Arc::new(StoredKey { jwk, secret, imported: OnceLock::new() })))
+        Ok(Self::of(jwk, Holder::Stored { secret, imported: OnceLock::new() }))
     }
 }
 
-/// A key that was read from a store, and is imported when it signs for the first time: most stored
-/// sessions are read without a signature, and an import costs as much as one.
-struct StoredKey {
-    /// The public key as it was stored, whose point is on its curve.
-    jwk: Jwk,
-    secret: SecretKey,
-    imported: OnceLock<Result<Arc<dyn Signer>, KeyError>>,
+/// Holder of the private part.
+enum Holder {
+    /// A crypto backend.
+    Ready(Arc<dyn Signer>),
+    /// This value, until a crypto backend imports the key for its first signature: most stored
+    /// sessions are read without a signature, and an import costs as much as one.
+    Stored { secret: SecretKey, imported: OnceLock<Result<Arc<dyn Signer>, KeyError>> },
 }
 
-impl StoredKey {
-    fn signer(&self) -> Result<&dyn Signer, KeyError> {
-        let import = || {
-            let signer = self.jwk.curve().import(&self.secret, &P256Keys)?;
-            match signer.public() == self.jwk.point() {
-                true => Ok(signer),
-                false => Err(KeyError("the stored `d` is not the private key of `x` and `y`")),
+impl Holder {
+    /// The signer of the key whose public part is `jwk`.
+    fn signer(&self, jwk: &Jwk, keys: &dyn Keys) -> Result<&dyn Signer, KeyError> {
+        match self {
+            Self::Ready(signer) => Ok(&**signer),
+            Self::Stored { secret, imported } => {
+                let import = || jwk.curve().import(secret, jwk.point(), keys);
+                imported.get_or_init(import).as_deref().map_err(|error| *error)
             }
-        };
-        self.imported.get_or_init(import).as_deref().map_err(|error| *error)
-    }
-}
-
-impl Signer for StoredKey {
-    fn public(&self) -> &[u8; 64] {
-        self.jwk.point()
-    }
-
-    fn sign(&self, message: &[u8]) -> Result<[u8; 64], KeyError> {
-        self.signer()?.sign(message)
+        }
     }
 
     fn export(&self) -> Option<SecretKey> {
-        Some(self.secret.clone())
+        match self {
+            Self::Ready(signer) => signer.export(),
+            Self::Stored { secret, .. } => Some(secret.clone()),
+        }
     }
 }
 
@@ -213,6 +203,7 @@ impl fmt::Debug for DpopKey {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::curve::es256::P256Keys;
 
     /// Private key of RFC 7515 appendix A.3.
     const EXAMPLE: &str = r#"{"kty":"EC","crv":"P-256",
@@ -246,10 +237,15 @@ mod tests {
     fn a_stored_key_whose_scalar_is_of_another_key_never_signs() {
         let key = DpopKey::from_jwk(EXAMPLE, &P256Keys).unwrap();
         let json = serde_json::to_string(&key).unwrap();
-        let mixed: DpopKey = serde_json::from_str(&json.replace("jpsQ", "jpsR")).unwrap();
-        assert!(matches!(mixed.0.signer.sign(b"message"), Err(KeyError(_))));
-        let stored: DpopKey = serde_json::from_str(&json).unwrap();
-        let signature = stored.0.signer.sign(b"message").unwrap();
+        let read = |json: &str| serde_json::from_str::<DpopKey>(json).unwrap();
+        let mixed = read(&json.replace("jpsQ", "jpsR"));
+        for _ in 0..2 {
+            let refused = mixed.0.holder.signer(mixed.jwk(), &P256Keys).err();
+            assert_eq!(refused, Some(KeyError::MISMATCH));
+        }
+        let stored = read(&json);
+        let signer = stored.0.holder.signer(stored.jwk(), &P256Keys).unwrap();
+        let signature = signer.sign(b"message").unwrap();
         assert!(crate::verify(key.jwk().point(), b"message", &signature));
     }
 

@@ -284,14 +284,9 @@ impl<E: Endpoint> Attempts<E> {
     ) -> Result<(), DpopError> {
         let mut jti = [0; 16];
         cx.entropy().fill(&mut jti);
-        let proof = self.key.prove(&Proof {
-            jti,
-            htm: request.method().as_str(),
-            htu,
-            iat,
-            nonce,
-            ath: self.token.as_ref().map(AccessToken::ath),
-        })?;
+        let ath = self.token.as_ref().map(AccessToken::ath);
+        let proof = Proof { jti, htm: request.method().as_str(), htu, iat, nonce, ath };
+        let proof = self.key.prove(&proof, cx.keys())?;
         request.headers_mut().insert(DPOP, proof);
         if let Some(token) = &self.token {
             request.headers_mut().insert(header::AUTHORIZATION, token.authorization());

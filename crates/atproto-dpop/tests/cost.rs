@@ -16,7 +16,7 @@ fn a_proof_is_written_into_one_buffer() {
         nonce: Some("a-nonce-of-the-server"),
         ath: Some(token.ath()),
     };
-    key.prove(&proof).unwrap();
-    let counted = allocation_counter::measure(|| drop(key.prove(&proof).unwrap()));
+    key.prove(&proof, &P256Keys).unwrap();
+    let counted = allocation_counter::measure(|| drop(key.prove(&proof, &P256Keys).unwrap()));
     assert_eq!(counted.count_total, 1);
 }

@@ -49,7 +49,7 @@ fn signatures_of_another_implementation_verify_with_a_low_and_a_high_s() {
 fn a_proof_names_the_curve_and_the_algorithm_of_its_key() {
     // Rule E-01
     let key = key();
-    let header = key.prove(&proof()).unwrap();
+    let header = key.prove(&proof(), &P256Keys).unwrap();
     let (message, signed) = header.to_str().unwrap().rsplit_once('.').unwrap();
     let jose = Base64UrlUnpadded::decode_vec(message.split('.').next().unwrap()).unwrap();
     let jose: Value = serde_json::from_slice(&jose).unwrap();
@@ -71,7 +71,10 @@ fn a_key_is_read_as_it_was_written() {
     let again: DpopKey = serde_json::from_str(&stored).unwrap();
     for read in [&again, &DpopKey::from_jwk(&stored, &P256Keys).unwrap()] {
         assert_eq!(read.jwk(), key.jwk());
-        assert_eq!(read.prove(&proof()).unwrap(), key.prove(&proof()).unwrap());
+        assert_eq!(
+            read.prove(&proof(), &P256Keys).unwrap(),
+            key.prove(&proof(), &P256Keys).unwrap()
+        );
     }
     let public = serde_json::to_string(key.jwk()).unwrap();
     assert_eq!(public, key.jwk().to_json());
@@ -95,7 +98,7 @@ fn a_key_for_another_use_or_with_parts_of_another_key_is_refused() {
     }
     // A stored key whose scalar is of another key never signs.
     let mixed: DpopKey = serde_json::from_str(&JWK.replace("QpCi", "QpCj")).unwrap();
-    assert!(matches!(mixed.prove(&proof()), Err(DpopError::Key(_))));
+    assert!(matches!(mixed.prove(&proof(), &P256Keys), Err(DpopError::Key(_))));
 }
 
 #[test]
@@ -108,7 +111,7 @@ fn a_key_for_client_assertions_is_never_of_secp256k1() {
 #[test]
 fn a_proof_is_written_into_one_buffer() {
     let key = key();
-    key.prove(&proof()).unwrap();
-    let counted = allocation_counter::measure(|| drop(key.prove(&proof()).unwrap()));
+    key.prove(&proof(), &P256Keys).unwrap();
+    let counted = allocation_counter::measure(|| drop(key.prove(&proof(), &P256Keys).unwrap()));
     assert_eq!(counted.count_total, 1);
 }

@@ -150,7 +150,7 @@ fn the_servers_behave_like_a_server_software() {
                 nonce: None,
                 ath: None,
             };
-            let proof = key.prove(&proof).unwrap().to_str().unwrap().to_owned();
+            let proof = key.prove(&proof, &P256Keys).unwrap().to_str().unwrap().to_owned();
             let headers =
                 format!("x\r\ndpop: {proof}\r\ncontent-type: application/x-www-form-urlencoded");
             let answer = browse(&url, "POST", &headers, "client_id=http://localhost&token=x");

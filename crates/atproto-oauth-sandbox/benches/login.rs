@@ -231,8 +231,12 @@ impl Keys for Counted {
         Arc::new(CountedSigner(P256Keys.generate(entropy), Arc::clone(&self.0)))
     }
 
-    fn import(&self, scalar: &SecretKey) -> Result<Arc<dyn Signer>, KeyError> {
-        P256Keys.import(scalar)
+    fn import(
+        &self,
+        scalar: &SecretKey,
+        public: Option<&[u8; 64]>,
+    ) -> Result<Arc<dyn Signer>, KeyError> {
+        P256Keys.import(scalar, public)
     }
 }
 

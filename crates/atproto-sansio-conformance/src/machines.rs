@@ -151,7 +151,7 @@ impl Keys for NoKeys {
         unreachable!("no test makes a key")
     }
 
-    fn import(&self, _: &SecretKey) -> Result<Arc<dyn Signer>, KeyError> {
+    fn import(&self, _: &SecretKey, _: Option<&[u8; 64]>) -> Result<Arc<dyn Signer>, KeyError> {
         unreachable!("no test imports a key")
     }
 }

@@ -85,12 +85,17 @@ impl Topic {
 pub trait Keys: Send + Sync {
     /// Generates a new key.
     fn generate(&self, entropy: &mut dyn Entropy) -> Arc<dyn Signer>;
-    /// Creates the key with the private scalar `scalar`.
+    /// Creates the key with the private scalar `scalar`, whose public point is `public` (`x` and `y`)
+    /// if the caller knows it. A backend need not compute a point that it is given, but must check it.
     ///
     /// # Errors
     ///
-    /// Fails if the scalar is zero or not below the order of P-256.
-    fn import(&self, scalar: &SecretKey) -> Result<Arc<dyn Signer>, KeyError>;
+    /// Fails if the scalar is zero or not below the order of P-256, or if `public` is not its point.
+    fn import(
+        &self,
+        scalar: &SecretKey,
+        public: Option<&[u8; 64]>,
+    ) -> Result<Arc<dyn Signer>, KeyError>;
 }
 
 /// A key that signs with ECDSA and SHA-256: one of P-256 (`ES256`, RFC 7518 section 3.4), unless the
@@ -121,6 +126,11 @@ impl fmt::Debug for Memo {
             .field("order", &self.order)
             .finish_non_exhaustive()
     }
+}
+
+impl KeyError {
+    /// The error of a private scalar and a public point that are not of one key.
+    pub const MISMATCH: Self = Self("`d` is not the private key of `x` and `y`");
 }
 
 impl fmt::Display for KeyError {

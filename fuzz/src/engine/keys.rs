@@ -25,7 +25,7 @@ pub(crate) const RESERVED: u8 = 3;
 
 static ALL: LazyLock<Vec<Cheap>> = LazyLock::new(|| {
     let key = |scalar| {
-        let signer = P256Keys.import(&secret(scalar)).expect("the scalar is below the order");
+        let signer = P256Keys.import(&secret(scalar), None).expect("the scalar is below the order");
         Cheap { scalar, public: *signer.public() }
     };
     (1..=COUNT).map(key).collect()
@@ -49,8 +49,12 @@ impl Keys for CheapKeys {
         signer(RESERVED + 1 + byte[0] % (COUNT - RESERVED))
     }
 
-    fn import(&self, scalar: &SecretKey) -> Result<Arc<dyn Signer>, KeyError> {
-        P256Keys.import(scalar)
+    fn import(
+        &self,
+        scalar: &SecretKey,
+        public: Option<&[u8; 64]>,
+    ) -> Result<Arc<dyn Signer>, KeyError> {
+        P256Keys.import(scalar, public)
     }
 }
 

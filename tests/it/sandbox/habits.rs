@@ -57,8 +57,10 @@ impl Raw {
             nonce: self.nonce.as_deref(),
             ath: access.as_ref().map(|token| token.ath()),
         };
-        let mut request =
-            Request::builder().method(&method).uri(&url).header("dpop", key.prove(&proof).unwrap());
+        let mut request = Request::builder()
+            .method(&method)
+            .uri(&url)
+            .header("dpop", key.prove(&proof, &P256Keys).unwrap());
         if token.is_empty() {
             request = request.header("content-type", "application/x-www-form-urlencoded");
         } else {

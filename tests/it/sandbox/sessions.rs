@@ -64,7 +64,7 @@ impl Keys for Sealed {
         Arc::new(SealedKey(P256Keys.generate(entropy)))
     }
 
-    fn import(&self, _: &SecretKey) -> Result<Arc<dyn Signer>, KeyError> {
+    fn import(&self, _: &SecretKey, _: Option<&[u8; 64]>) -> Result<Arc<dyn Signer>, KeyError> {
         Err(KeyError("this backend imports no keys"))
     }
 }

@@ -43,10 +43,10 @@ impl Keys for P256Keys {
         let mut scalar = [0; 32];
         for attempt in 0_u8.. {
             entropy.fill(&mut scalar);
-            // Each attempt changes the scalar, so that the loop ends even if the entropy source
-            // returns the same bytes each time.
-            scalar[31] ^= attempt;
-            let imported = self.import(&SecretKey::new(scalar));
+            // Scalars out of range are zero, or begin with 0xff. Each attempt changes the first byte,
+            // so that the loop ends even if the entropy source returns the same bytes each time.
+            scalar[0] ^= attempt;
+            let imported = self.import(&SecretKey::new(scalar), None);
             scalar.zeroize();
             // Only about one random scalar in 2^32 is out of the range of P-256.
             if let Ok(signer) = imported {
@@ -56,16 +56,23 @@ impl Keys for P256Keys {
         unreachable!("at least one of 256 different scalars is in the range of P-256")
     }
 
-    fn import(&self, scalar: &SecretKey) -> Result<Arc<dyn Signer>, KeyError> {
+    fn import(
+        &self,
+        scalar: &SecretKey,
+        public: Option<&[u8; 64]>,
+    ) -> Result<Arc<dyn Signer>, KeyError> {
         let key = SigningKey::from_slice(scalar.expose())
             .map_err(|_| KeyError("the private scalar is not in the range of P-256"))?;
         let point = key.verifying_key().to_sec1_point(false);
-        let public = point
+        let computed = point
             .as_bytes()
             .get(1..)
             .and_then(|xy| xy.try_into().ok())
             .ok_or(KeyError("the public point has no coordinates x and y"))?;
-        Ok(Arc::new(P256Signer { key, public }))
+        if public.is_some_and(|public| *public != computed) {
+            return Err(KeyError::MISMATCH);
+        }
+        Ok(Arc::new(P256Signer { key, public: computed }))
     }
 }
 
@@ -117,9 +124,9 @@ mod tests {
 
     #[test]
     fn scalars_out_of_range_are_refused_and_generation_goes_on() {
-        assert!(P256Keys.import(&SecretKey::new([0; 32])).is_err());
-        assert!(P256Keys.import(&SecretKey::new([0xff; 32])).is_err());
+        assert!(P256Keys.import(&SecretKey::new([0; 32]), None).is_err());
+        assert!(P256Keys.import(&SecretKey::new([0xff; 32]), None).is_err());
         let signer = P256Keys.generate(&mut Fixed(0xff)); // 0xff…, then 0x00…
-        assert_eq!(signer.export().unwrap().expose()[..31], [0; 31]);
+        assert_eq!(signer.export().unwrap().expose()[1..], [0; 31]);
     }
 }

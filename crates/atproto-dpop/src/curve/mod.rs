@@ -74,17 +74,23 @@ impl Curve {
         }
     }
 
-    /// Imports a private scalar: one of P-256 into the crypto backend `keys`. A scalar of secp256k1
-    /// is held by this crate, because [`Keys`] has only P-256.
+    /// Imports a private scalar, and checks that `public` is its point. A scalar of P-256 is held by
+    /// the crypto backend `keys`, and one of secp256k1 by this crate, because [`Keys`] has only P-256.
     pub(crate) fn import(
         self,
         scalar: &SecretKey,
+        public: &[u8; 64],
         keys: &dyn Keys,
     ) -> Result<Arc<dyn Signer>, KeyError> {
-        match self {
-            Self::P256 => keys.import(scalar),
+        let signer = match self {
+            Self::P256 => keys.import(scalar, Some(public)),
             #[cfg(feature = "es256k")]
             Self::Secp256k1 => es256k::import(scalar),
+        }?;
+        // A backend is the program's own, and may not have compared the points.
+        if signer.public() != public {
+            return Err(KeyError::MISMATCH);
         }
+        Ok(signer)
     }
 }

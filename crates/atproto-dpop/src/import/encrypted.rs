@@ -135,7 +135,7 @@ mod tests {
 
     fn is_the_key(key: &PrivateKey) -> bool {
         let plain = PrivateKey::parse(PLAIN).unwrap();
-        let point = |key: &PrivateKey| *P256Keys.import(&key.scalar).unwrap().public();
+        let point = |key: &PrivateKey| *P256Keys.import(&key.scalar, None).unwrap().public();
         point(key) == point(&plain)
     }
 

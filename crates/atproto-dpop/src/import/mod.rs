@@ -5,7 +5,7 @@
 #[cfg(feature = "encrypted-keys")]
 mod encrypted;
 
-use atproto_sansio::{SecretKey, printable};
+use atproto_sansio::{KeyError, SecretKey, printable};
 use p256::pkcs8::{DecodePrivateKey, SecretDocument};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -145,9 +145,10 @@ pub(crate) fn read_jwk(json: &str) -> Result<(Jwk, SecretKey, Option<String>), D
     };
     let scalar = SecretKey::new(bytes);
     bytes.zeroize();
-    if public.curve().import(&scalar, &P256Keys)?.public() != public.point() {
-        return refused("`d` is not the private key of `x` and `y`".to_owned());
-    }
+    match public.curve().import(&scalar, public.point(), &P256Keys) {
+        Err(KeyError::MISMATCH) => return refused(KeyError::MISMATCH.to_string()),
+        imported => imported?,
+    };
     Ok((public, scalar, jwk.kid))
 }
 
@@ -288,7 +289,7 @@ DYQvQeFT1UnsGKpMrVDwO8V5cacr6p2CNpL5L3LqY4UnF2mwlNl2Cbi3dA==
         for (text, kid) in [(SEC1, None), (PKCS8, None), (JWK, Some("k1"))] {
             let key = PrivateKey::parse(text).unwrap();
             assert_eq!(key.kid.as_deref(), kid);
-            assert_eq!(P256Keys.import(&key.scalar).unwrap().public(), jwk.point());
+            assert_eq!(P256Keys.import(&key.scalar, None).unwrap().public(), jwk.point());
         }
     }
 
@@ -299,7 +300,7 @@ DYQvQeFT1UnsGKpMrVDwO8V5cacr6p2CNpL5L3LqY4UnF2mwlNl2Cbi3dA==
         for pem in [SEC1, PKCS8] {
             for written in ["\\n", "\\r\\n", "\r\n"] {
                 let key = PrivateKey::parse(&pem.replace('\n', written)).unwrap();
-                assert_eq!(P256Keys.import(&key.scalar).unwrap().public(), jwk.point());
+                assert_eq!(P256Keys.import(&key.scalar, None).unwrap().public(), jwk.point());
             }
             let lost = refusal(&pem.replace('\n', " "));
             assert!(lost.contains("line breaks are missing"), "{lost}");
@@ -314,7 +315,7 @@ DYQvQeFT1UnsGKpMrVDwO8V5cacr6p2CNpL5L3LqY4UnF2mwlNl2Cbi3dA==
         for pem in [SEC1, PKCS8] {
             for text in [format!("{other}{pem}{other}"), format!("key:\n{pem}\n\n# end")] {
                 let key = PrivateKey::parse(&text).unwrap();
-                assert_eq!(P256Keys.import(&key.scalar).unwrap().public(), jwk.point());
+                assert_eq!(P256Keys.import(&key.scalar, None).unwrap().public(), jwk.point());
             }
             let quoted = format!("\"{}\"", pem.trim().replace('\n', "\\n"));
             assert!(PrivateKey::parse(&quoted).is_ok());

@@ -286,7 +286,7 @@ impl Keys for Unused {
         unreachable!("resolution needs no keys");
     }
 
-    fn import(&self, _: &SecretKey) -> Result<Arc<dyn Signer>, KeyError> {
+    fn import(&self, _: &SecretKey, _: Option<&[u8; 64]>) -> Result<Arc<dyn Signer>, KeyError> {
         unreachable!("resolution needs no keys");
     }
 }

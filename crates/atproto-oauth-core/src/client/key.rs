@@ -115,7 +115,7 @@ impl ClientKey {
 
     fn imported(key: PrivateKey, keys: &dyn Keys) -> Result<Self, Error> {
         let PrivateKey { scalar, kid, .. } = key;
-        let key = Self::new(keys.import(&scalar).map_err(DpopError::from)?)?;
+        let key = Self::new(keys.import(&scalar, None).map_err(DpopError::from)?)?;
         Ok(match kid {
             Some(kid) => key.with_kid(kid),
             None => key,

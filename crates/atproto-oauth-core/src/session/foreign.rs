@@ -286,7 +286,7 @@ fn import(text: &str, keys: &dyn Keys) -> Result<DpopKey, DpopError> {
         return DpopKey::from_jwk(text, keys);
     }
     let PrivateKey { scalar, .. } = PrivateKey::parse(text)?;
-    Ok(DpopKey::new(keys.import(&scalar)?))
+    Ok(DpopKey::new(keys.import(&scalar, None)?))
 }
 
 /// The origin of a URL that may have a path.

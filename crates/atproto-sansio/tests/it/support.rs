@@ -102,7 +102,7 @@ impl Keys for NoKeys {
     fn generate(&self, _: &mut dyn Entropy) -> Arc<dyn Signer> {
         unreachable!("no machine of these tests has a key")
     }
-    fn import(&self, _: &SecretKey) -> Result<Arc<dyn Signer>, KeyError> {
+    fn import(&self, _: &SecretKey, _: Option<&[u8; 64]>) -> Result<Arc<dyn Signer>, KeyError> {
         unreachable!("no machine of these tests has a key")
     }
 }

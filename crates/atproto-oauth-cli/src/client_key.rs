@@ -3,8 +3,9 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
-use atproto_dpop::{DpopError, P256Keys};
+use atproto_dpop::DpopError;
 use atproto_oauth_core::{ClientKey, Error};
+use atproto_oauth_ureq::RingKeys;
 use atproto_sansio::SecretString;
 use clap::Args;
 
@@ -50,7 +51,7 @@ impl Passphrase {
     pub(crate) fn parse(&self, text: &SecretString) -> Result<ClientKey, Failure> {
         let failed = |why: &str, help: String| Failure::new(CONFIGURATION, why, help);
         let private = || "name a private key of a client, as PEM or JWK".to_owned();
-        match ClientKey::parse(text.expose(), &P256Keys) {
+        match ClientKey::parse(text.expose(), &RingKeys) {
             Err(Error::Dpop(DpopError::Encrypted)) => {}
             parsed => return parsed.map_err(|error| failed(&error.to_string(), private())),
         }
@@ -60,7 +61,7 @@ impl Passphrase {
         let Some(passphrase) = self.get()? else {
             return Err(failed("the private key is encrypted", format!("give its {places}")));
         };
-        let parsed = ClientKey::parse_with_passphrase(text.expose(), &passphrase, &P256Keys);
+        let parsed = ClientKey::parse_with_passphrase(text.expose(), &passphrase, &RingKeys);
         parsed.map_err(|error| {
             let help = match error {
                 Error::Dpop(DpopError::Passphrase) => format!("give the right {places}"),

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use atproto_oauth_reqwest::tokio::{self, sync::Mutex};
 use atproto_oauth_reqwest::{
-    CallbackParams, Client, ClientBuilder, ClientKey, P256Keys, Pending, ResourceReply, Scopes,
+    CallbackParams, Client, ClientBuilder, ClientKey, Pending, ResourceReply, RingKeys, Scopes,
     Session, SessionEffect, StatelessClient, Subject, System, SystemEntropy, UnixTime, url::Url,
     xrpc,
 };
@@ -152,8 +152,8 @@ async fn serve(backend: Backend, handle: &str) -> Result<()> {
 }
 
 pub(crate) fn main() -> Result<()> {
-    // A real backend reads its key: `ClientKey::parse(&text, &P256Keys)`.
-    let key = ClientKey::generate(&P256Keys, &mut SystemEntropy)?;
+    // A real backend reads its key: `ClientKey::parse(&text, &RingKeys)`.
+    let key = ClientKey::generate(&RingKeys, &mut SystemEntropy)?;
     let client = client(key)?.build()?;
     println!("{}:\n{}", client.client_id(), client.metadata().unwrap_or_default());
     println!("https://app.client.dev/jwks.json:\n{}", client.jwks());

@@ -231,7 +231,7 @@ impl Driver {
 }
 
 /// The default settings, the clock and entropy of the operating system, and keys of
-/// [`P256Keys`](crate::P256Keys).
+/// [`RingKeys`](crate::RingKeys).
 impl Default for Driver {
     fn default() -> Self {
         DriverBuilder::default().build()

@@ -30,6 +30,9 @@ mod txt;
 #[doc(no_inline)]
 pub use tokio;
 
+#[cfg(feature = "aws-lc-rs")]
+pub use atproto_keys::AwsLcKeys;
+pub use atproto_keys::RingKeys;
 #[doc(inline)]
 pub use atproto_oauth_core::exports::*;
 /// Stores for sessions.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use std::{fmt, io};
 
-use atproto_oauth_core::exports::P256Keys;
+use atproto_keys::RingKeys;
 use atproto_oauth_store::Store;
 use atproto_sansio::{AddressCache, Notice, System};
 use http::HeaderValue;
@@ -202,10 +202,10 @@ impl DriverBuilder {
     }
 }
 
-/// The settings of [`Driver::default`]: the system's clock and entropy, and keys of [`P256Keys`].
+/// The settings of [`Driver::default`]: the system's clock and entropy, and keys of [`RingKeys`].
 impl Default for DriverBuilder {
     fn default() -> Self {
-        Self::new(System::new(P256Keys))
+        Self::new(System::new(RingKeys))
     }
 }
 

@@ -238,7 +238,7 @@ fn is_streamed(call: &HttpCall) -> bool {
 }
 
 /// The default settings, the clock and entropy of the operating system, and keys of
-/// [`P256Keys`](crate::P256Keys).
+/// [`RingKeys`](crate::RingKeys).
 impl Default for Driver {
     fn default() -> Self {
         DriverBuilder::default().build()

@@ -22,6 +22,9 @@ mod txt;
 mod witness;
 mod workers;
 
+#[cfg(feature = "aws-lc-rs")]
+pub use atproto_keys::AwsLcKeys;
+pub use atproto_keys::RingKeys;
 #[doc(inline)]
 pub use atproto_oauth_core::exports::*;
 /// Stores for sessions.

@@ -5,7 +5,7 @@ use std::{env, error, time::Duration};
 
 use atproto_oauth_reqwest::store::{self, Sealed, SealingKey, SealingKeys, SqliteStore};
 use atproto_oauth_reqwest::{
-    Binding, CallbackParams, Client, ClientKey, Error, Handle, OAuthClient, P256Keys, Resolver,
+    Binding, CallbackParams, Client, ClientKey, Error, Handle, OAuthClient, Resolver, RingKeys,
     Scopes, SecretString, SessionKey, Subject, SystemEntropy, url::Url, xrpc,
 };
 use axum::extract::{Form, FromRef, State};
@@ -63,12 +63,12 @@ fn client(site: &str) -> Result<Client> {
     let scopes = Scopes::parse("atproto")?;
     let mut client = Client::loopback(scopes.clone()).redirect_path("/callback");
     if site.starts_with("https:") {
-        let new = ClientKey::generate(&P256Keys, &mut SystemEntropy)?.to_jwk();
-        let key = secret("CLIENT_KEY", new.expect("a key of P256Keys can be exported"))?;
+        let new = ClientKey::generate(&RingKeys, &mut SystemEntropy)?.to_jwk();
+        let key = secret("CLIENT_KEY", new.expect("a key of RingKeys can be exported"))?;
         client = Client::web(format!("{site}/client-metadata.json"), scopes)
             .redirect_uri(format!("{site}/callback"))
             .jwks_uri(format!("{site}/jwks.json").parse()?)
-            .key(ClientKey::parse(key.expose(), &P256Keys)?);
+            .key(ClientKey::parse(key.expose(), &RingKeys)?);
     }
     if let (Ok(plc), Ok(dns)) = (env::var("PLC_DIRECTORY"), env::var("DNS_OVER_HTTPS")) {
         let resolver = Resolver::new().with_directories([plc.parse()?]);

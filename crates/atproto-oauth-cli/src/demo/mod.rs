@@ -4,12 +4,12 @@ mod report;
 
 use std::time::Instant;
 
-use atproto_dpop::P256Keys;
 use atproto_identity::Resolver;
 use atproto_oauth_core::{
     Authorization, CallbackParams, Client, Error, Revocation, Scopes, Session, Subject, xrpc,
 };
 use atproto_oauth_sandbox::Served;
+use atproto_oauth_ureq::RingKeys;
 use atproto_oauth_ureq::{Driver, StatelessClient};
 use atproto_sansio::{Body, System};
 use http::{Request, StatusCode};
@@ -50,7 +50,7 @@ fn client(network: &Served) -> Result<StatelessClient, Failure> {
         .development()
         .build()?;
     let mut driver =
-        Driver::builder(System::new(P256Keys)).development().nameserver(network.nameserver());
+        Driver::builder(System::new(RingKeys)).development().nameserver(network.nameserver());
     for (host, address) in network.hosts() {
         driver = driver.host_override(&host, address);
     }

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use atproto_dpop::P256Keys;
 use atproto_oauth_core::ClientKey;
+use atproto_oauth_ureq::RingKeys;
 use atproto_sansio::{SecretString, SystemEntropy};
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
@@ -43,7 +43,7 @@ pub(crate) fn run(keygen: &Keygen) -> Result<(), Failure> {
         let message = "with --output -, the output is the private key alone";
         return Err(Failure::new(USAGE, message, "leave out --json, or name a file"));
     }
-    let key = ClientKey::generate(&P256Keys, &mut SystemEntropy)?;
+    let key = ClientKey::generate(&RingKeys, &mut SystemEntropy)?;
     let private = keygen.format.write(&key)?;
     let public: Value = serde_json::from_str(&key.public_jwk())
         .map_err(|error| Failure::new(CONFIGURATION, format!("the public key: {error}"), BUG))?;

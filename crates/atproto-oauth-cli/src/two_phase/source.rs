@@ -3,8 +3,9 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
-use atproto_dpop::{DpopKey, P256Keys};
+use atproto_dpop::DpopKey;
 use atproto_oauth_core::{Credentials, Origin, RefreshError, Session, SessionEffect};
+use atproto_oauth_ureq::RingKeys;
 use atproto_oauth_ureq::StatelessClient;
 use atproto_sansio::SecretString;
 use clap::Args;
@@ -115,7 +116,7 @@ fn credentials(
         did: did.expose().trim().parse().map_err(|error| wrong(DID, &error))?,
         pds,
         refresh_token,
-        dpop_key: DpopKey::from_jwk(jwk.expose(), &P256Keys)
+        dpop_key: DpopKey::from_jwk(jwk.expose(), &RingKeys)
             .map_err(|error| wrong(DPOP_PRIVATE_JWK, &error))?,
     })
 }

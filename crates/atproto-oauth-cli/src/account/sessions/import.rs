@@ -5,8 +5,8 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use atproto_dpop::P256Keys;
 use atproto_oauth_core::{Credentials, ForeignError, Session, SessionEffect};
+use atproto_oauth_ureq::RingKeys;
 use atproto_oauth_ureq::StatelessClient;
 use atproto_sansio::SecretString;
 use clap::Args;
@@ -113,11 +113,11 @@ impl Imported {
 fn adopt_all(text: &SecretString, options: &Import) -> Result<(), Failure> {
     let passphrase = options.passphrase.as_deref().map(read_passphrase).transpose()?;
     let all = match &passphrase {
-        None => Credentials::from_foreign(text.expose(), &P256Keys),
+        None => Credentials::from_foreign(text.expose(), &RingKeys),
         Some(passphrase) => {
             let cipher = Cipher::new(passphrase);
             let decrypt = |text: &str| cipher.open(text);
-            Credentials::from_foreign_encrypted(text.expose(), &P256Keys, &decrypt)
+            Credentials::from_foreign_encrypted(text.expose(), &RingKeys, &decrypt)
         }
     };
     let all = all.map_err(|error| unreadable(error.to_string()))?;

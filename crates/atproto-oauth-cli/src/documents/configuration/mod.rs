@@ -9,8 +9,8 @@ mod settings;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use atproto_dpop::P256Keys;
 use atproto_oauth_core::{Client, ClientBuilder, ClientKey, Description, Error, Scopes};
+use atproto_oauth_ureq::RingKeys;
 use atproto_sansio::SystemEntropy;
 use url::Url;
 
@@ -203,7 +203,7 @@ fn jwks_uri(settings: &mut Settings, kind: Option<Kind>) -> Option<Url> {
         return None;
     }
     // Any key will do, because a client without one must not have a `jwks_uri`.
-    let key = ClientKey::generate(&P256Keys, &mut SystemEntropy).ok()?;
+    let key = ClientKey::generate(&RingKeys, &mut SystemEntropy).ok()?;
     let client = Client::web(ANY_CLIENT_ID, any_scopes()?)
         .redirect_uri("https://app.example.com/")
         .key(key)

@@ -1,6 +1,5 @@
 //! Time of a whole proof compared to its signature alone, in each backend; run by
 //! `cargo bench -p atproto-keys --all-features`.
-#![expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};

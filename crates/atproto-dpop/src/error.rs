@@ -19,6 +19,8 @@ pub enum DpopError {
     /// The JWK is of a secp256k1 key (`ES256K`), and this program is built without the feature
     /// `es256k`. Enable the feature in this crate, or in the adapter.
     Es256kDisabled,
+    /// The private key is in PEM, and this program is built without the feature `pem`.
+    PemDisabled,
     /// A PEM text does not hold a P-256 private key. The value names its content.
     Pem(String),
     /// The request has no absolute `http` or `https` URL, so its proof can't have an `htu`.
@@ -49,6 +51,10 @@ impl fmt::Display for DpopError {
             Self::Es256kDisabled => f.write_str(
                 "the key is of secp256k1 (ES256K), which this program is built without: enable the \
                  Cargo feature `es256k`",
+            ),
+            Self::PemDisabled => f.write_str(
+                "the private key is in PEM, which this program is built without: enable the Cargo feature \
+                 `pem`, or give the key as a JWK",
             ),
             Self::Pem(what) => write!(f, "not a P-256 private key in PEM: {what}"),
             Self::Htu => f.write_str(

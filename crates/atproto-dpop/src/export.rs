@@ -2,7 +2,7 @@
 //!
 //! RFC 5208, RFC 5915, RFC 7468.
 
-use atproto_sansio::{KeyError, SecretKey, SecretString, Signer};
+use atproto_sansio::{KeyError, SecretString};
 use p256::pkcs8::{EncodePrivateKey, LineEnding};
 use zeroize::Zeroizing;
 
@@ -10,16 +10,6 @@ use crate::error::DpopError;
 use crate::import::PrivateKey;
 
 impl PrivateKey {
-    /// Wraps a private scalar, without a `kid`. The scalar is checked when it is written or used.
-    pub fn new(scalar: SecretKey) -> Self {
-        Self { scalar, kid: None }
-    }
-
-    /// Exports the key of a crypto backend; `None` if the backend can't export it.
-    pub fn of_signer(signer: &dyn Signer) -> Option<Self> {
-        signer.export().map(Self::new)
-    }
-
     /// Returns the key as an unencrypted PEM `PRIVATE KEY` (PKCS#8), which ends in a line break.
     /// A PEM has no place for the `kid`.
     ///
@@ -57,7 +47,7 @@ const NOT_ENCODED: KeyError = KeyError("the key can't be written as PEM");
 
 #[cfg(test)]
 mod tests {
-    use atproto_sansio::{Entropy, Keys};
+    use atproto_sansio::{Entropy, Keys, SecretKey};
 
     use super::*;
     use crate::curve::es256::P256Keys;

@@ -3,6 +3,7 @@
 mod challenge;
 mod curve;
 mod error;
+#[cfg(feature = "pem")]
 mod export;
 mod import;
 mod jwk;

@@ -13,7 +13,7 @@ use pkcs8::{EncryptedPrivateKeyInfoRef, PrivateKeyInfoRef};
 use zeroize::Zeroizing;
 
 use crate::error::DpopError;
-use crate::import::{self, PrivateKey};
+use crate::import::{PrivateKey, pem};
 
 impl PrivateKey {
     /// Reads a P-256 key like [`parse`](Self::parse), and also one that is encrypted with a passphrase: PEM
@@ -28,17 +28,17 @@ impl PrivateKey {
     /// [`DpopError::Passphrase`] if the passphrase is wrong. [`DpopError::Pem`] if the key is encrypted in
     /// another way, or at a higher cost, and for the reasons of [`parse`](Self::parse).
     pub fn parse_with_passphrase(text: &str, passphrase: &SecretString) -> Result<Self, DpopError> {
-        let pem = import::with_line_breaks(text);
-        match import::block(&pem, "ENCRYPTED PRIVATE KEY") {
+        let text = pem::with_line_breaks(text);
+        match pem::block(&text, "ENCRYPTED PRIVATE KEY") {
             Some(block) => decrypt(block, passphrase),
-            None => Self::parse(text),
+            None => Self::parse(&text),
         }
     }
 }
 
 fn decrypt(block: &str, passphrase: &SecretString) -> Result<PrivateKey, DpopError> {
     let Ok((_, der)) = SecretDocument::from_pem(block) else {
-        return Err(DpopError::Pem(import::fault(block)));
+        return Err(DpopError::Pem(pem::fault(block)));
     };
     let info = EncryptedPrivateKeyInfoRef::try_from(der.as_bytes()).map_err(|_| unsupported())?;
     let EncryptionScheme::Pbes2(parameters) = &info.encryption_algorithm else {
@@ -58,7 +58,7 @@ fn decrypt(block: &str, passphrase: &SecretString) -> Result<PrivateKey, DpopErr
         Ok(key) => Ok(PrivateKey::of_p256(&key)),
         // Of 256 wrong passphrases, one leaves bytes that have a valid padding.
         Err(_) if PrivateKeyInfoRef::try_from(plain).is_err() => Err(DpopError::Passphrase),
-        Err(_) => Err(DpopError::Pem(import::kind(plain))),
+        Err(_) => Err(DpopError::Pem(pem::kind(plain))),
     }
 }
 

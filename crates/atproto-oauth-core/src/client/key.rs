@@ -173,11 +173,13 @@ impl ClientKey {
     /// remote key, or if the crypto backend can't export the key.
     ///
     /// A PEM has no `kid`: the key that is read from it has its thumbprint as the `kid`.
+    #[cfg(feature = "pem")]
     pub fn to_pkcs8_pem(&self) -> Option<SecretString> {
         self.exported()?.to_pkcs8_pem().ok()
     }
 
     /// Returns the private key as PEM (SEC 1), like [`to_pkcs8_pem`](Self::to_pkcs8_pem).
+    #[cfg(feature = "pem")]
     pub fn to_sec1_pem(&self) -> Option<SecretString> {
         self.exported()?.to_sec1_pem().ok()
     }
@@ -188,6 +190,7 @@ impl ClientKey {
         self.published().to_string()
     }
 
+    #[cfg(feature = "pem")]
     fn exported(&self) -> Option<PrivateKey> {
         match &self.holder {
             Holder::Local(signer) => PrivateKey::of_signer(&**signer),
@@ -255,7 +258,7 @@ impl fmt::Debug for ClientKey {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "pem"))]
 mod tests {
     use atproto_dpop::P256Keys;
     use atproto_sansio::SystemEntropy;

@@ -9,8 +9,7 @@ use atproto_oauth_core::{
     Authorization, CallbackParams, Client, Error, Revocation, Scopes, Session, Subject, xrpc,
 };
 use atproto_oauth_sandbox::Served;
-use atproto_oauth_ureq::RingKeys;
-use atproto_oauth_ureq::{Driver, StatelessClient};
+use atproto_oauth_ureq::{Driver, RingKeys, StatelessClient};
 use atproto_sansio::{Body, System};
 use http::{Request, StatusCode};
 use serde_json::{Value, json};

@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 
 use atproto_dpop::DpopKey;
 use atproto_oauth_core::{Credentials, Origin, RefreshError, Session, SessionEffect};
-use atproto_oauth_ureq::RingKeys;
-use atproto_oauth_ureq::StatelessClient;
+use atproto_oauth_ureq::{RingKeys, StatelessClient};
 use atproto_sansio::SecretString;
 use clap::Args;
 use serde_json::{Map, Value};

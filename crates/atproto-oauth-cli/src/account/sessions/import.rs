@@ -5,9 +5,8 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use atproto_oauth_core::{Credentials, ForeignError, Session, SessionEffect};
-use atproto_oauth_ureq::RingKeys;
-use atproto_oauth_ureq::StatelessClient;
+use atproto_oauth_core::{Credentials, ForeignError, Revocation, Session, SessionEffect};
+use atproto_oauth_ureq::{RingKeys, StatelessClient};
 use atproto_sansio::SecretString;
 use clap::Args;
 use serde::de::IgnoredAny;
@@ -150,14 +149,17 @@ fn adopt_all(text: &SecretString, options: &Import) -> Result<(), Failure> {
             Ok(_) => imported.stored(&session),
             Err(error) => {
                 // The next one would be lost, too. Nobody has the tokens of this one, so they are revoked.
-                let revoked = adopting.revoke(session).err();
-                let fate = "could not be stored and is revoked; those after it were not touched";
-                let failure =
-                    Failure::from(error).and(&format!("the new session of {name} {fate}"));
-                let failure = match revoked {
-                    None => failure,
-                    Some(error) => failure.and(&format!("the revocation failed: {error}")),
+                let fate = match adopting.revoke(session) {
+                    Ok(Revocation::NotSupported) => {
+                        "stays valid until it expires, because its server revokes no tokens"
+                            .to_owned()
+                    }
+                    Ok(_) => "is revoked".to_owned(),
+                    Err(error) => format!("stays valid, because its revocation failed: {error}"),
                 };
+                let failure = Failure::from(error)
+                    .and(&format!("the new session of {name} could not be stored and {fate}"))
+                    .and("the sessions after it were not touched");
                 imported.failed(did.as_deref(), failure);
                 break;
             }

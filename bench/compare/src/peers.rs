@@ -1,0 +1,96 @@
+//! Proofs of other libraries, with the key, the token and the nonce of all rows. Each is made by the public
+//! function that the library's own requests use.
+
+use std::error::Error;
+use std::hint::black_box;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Waker};
+
+use atrium_xrpc::HttpClient;
+use http::{HeaderValue, Request, Response};
+use peer_identity::key::{KeyData, KeyType};
+use skyauth::dpop::{DPoPKey, compute_access_token_hash};
+
+use crate::keys::{JWK, scalar};
+use crate::proofs::{METHOD, NONCE, TOKEN, URL};
+use crate::rounds::Work;
+
+pub(crate) const SKYAUTH: Option<&str> = Some("skyauth 0.3.9");
+
+pub(crate) fn all() -> Vec<Work<'static>> {
+    vec![
+        Work::new("skyauth 0.3.9", skyauth()),
+        Work::new("jacquard-oauth 0.12.2, with a hash that is there already", jacquard()),
+        Work::new("atrium-oauth 0.2.0, with a copy of the request", atrium()),
+        Work::new("atproto-oauth 0.14.5, without a nonce, which it does not keep", atproto_oauth()),
+    ]
+}
+
+fn skyauth() -> impl FnMut() {
+    let key = DPoPKey::from_slice(scalar().expose()).unwrap();
+    move || {
+        let ath = compute_access_token_hash(black_box(TOKEN));
+        let proof = key.create_proof(METHOD, black_box(URL), Some(NONCE), Some(&ath));
+        drop(black_box(proof.unwrap()));
+    }
+}
+
+fn jacquard() -> impl FnMut() {
+    let key: jose_jwk::Key = serde_json::from_str(JWK).unwrap();
+    let ath = compute_access_token_hash(TOKEN);
+    move || {
+        let (nonce, ath) = (Some(NONCE), Some(ath.as_str()));
+        let proof =
+            jacquard_oauth::dpop::build_dpop_proof(&key, METHOD, black_box(URL), nonce, ath);
+        drop(black_box(proof.unwrap()));
+    }
+}
+
+/// The library has no function for a proof: its client adds one to a request.
+fn atrium() -> impl FnMut() {
+    let key: jose_jwk::Key = serde_json::from_str(JWK).unwrap();
+    let client =
+        atrium_oauth::DpopClient::new(key, Arc::new(Silent(AtomicBool::new(false))), false, &None)
+            .unwrap();
+    let mut request = Request::new(Vec::new());
+    *request.method_mut() = METHOD.parse().unwrap();
+    *request.uri_mut() = URL.parse().unwrap();
+    let token = HeaderValue::from_str(&format!("DPoP {TOKEN}")).unwrap();
+    request.headers_mut().insert("authorization", token);
+    move || drop(black_box(at_once(client.send_http(request.clone())).unwrap()))
+}
+
+fn atproto_oauth() -> impl FnMut() {
+    let key = KeyData::new(KeyType::P256Private, scalar().expose().to_vec());
+    move || {
+        let proof =
+            atproto_oauth::dpop::request_dpop(&key, METHOD, black_box(URL), black_box(TOKEN));
+        drop(black_box(proof.unwrap()));
+    }
+}
+
+/// Answers each request at once, the first one with a nonce.
+struct Silent(AtomicBool);
+
+impl HttpClient for Silent {
+    async fn send_http(
+        &self,
+        _: Request<Vec<u8>>,
+    ) -> Result<Response<Vec<u8>>, Box<dyn Error + Send + Sync>> {
+        let mut response = Response::new(Vec::new());
+        if !self.0.swap(true, Ordering::Relaxed) {
+            response.headers_mut().insert("dpop-nonce", HeaderValue::from_static(NONCE));
+        }
+        Ok(response)
+    }
+}
+
+/// The output of a future that waits for nothing.
+fn at_once<F: Future>(future: F) -> F::Output {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => output,
+        Poll::Pending => panic!("the future waits"),
+    }
+}

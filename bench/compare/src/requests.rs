@@ -1,0 +1,33 @@
+//! Time of a request over a kept connection on loopback: with a session, and by the HTTP library alone. The
+//! signature is left out by keys that sign nothing.
+
+use crate::async_requests as reqwest;
+use crate::blocking_requests as ureq;
+use crate::keys::ConstantKeys;
+use crate::rounds::{Work, alternate};
+use crate::server::Server;
+use crate::table::{Goal, Report, RequestRow};
+
+const ROUNDS: usize = 6000;
+
+pub(crate) fn measure(server: &Server, report: &mut Report) {
+    let works = vec![
+        Work::new("reqwest", reqwest::plain(server)),
+        Work::new("reqwest, constant headers", reqwest::with_headers(server)),
+        Work::new("reqwest adapter", reqwest::with_session(server, ConstantKeys)),
+        Work::new("ureq", ureq::plain(server)),
+        Work::new("ureq, constant headers", ureq::with_headers(server)),
+        Work::new("ureq adapter", ureq::with_session(server, ConstantKeys)),
+    ];
+    let times = alternate(ROUNDS, works);
+    for (library, bound) in [("reqwest", 4.0), ("ureq", 8.0)] {
+        let plain = times.low(library);
+        let with_headers = times.low(&format!("{library}, constant headers"));
+        let with_session = times.low(&format!("{library} adapter"));
+        let name =
+            format!("{library}: request with a session, without the signature, over a plain one");
+        report.add(&name, with_session - plain, " µs", Goal::AtMost(bound));
+        let library = library.to_owned();
+        report.requests.push(RequestRow { library, plain, with_headers, with_session });
+    }
+}

@@ -2,8 +2,8 @@
 //! the standard input, and prints the DID of the account.
 
 use atproto_oauth_reqwest::{
-    CallbackParams, Client, DriverBuilder, StatelessClient, Resolver, Scopes, Subject, tokio, url::Url,
-    xrpc,
+    CallbackParams, Client, DriverBuilder, Resolver, Scopes, StatelessClient, Subject, tokio,
+    url::Url, xrpc,
 };
 
 async fn log_in() -> Result<(), Box<dyn std::error::Error>> {

@@ -2,7 +2,8 @@
 //! the standard input, and prints the DID of the account.
 
 use atproto_oauth_ureq::{
-    CallbackParams, Client, DriverBuilder, StatelessClient, Resolver, Scopes, Subject, url::Url, xrpc,
+    CallbackParams, Client, DriverBuilder, Resolver, Scopes, StatelessClient, Subject, url::Url,
+    xrpc,
 };
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

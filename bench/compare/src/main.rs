@@ -7,6 +7,7 @@ mod allocations;
 mod async_requests;
 mod blocking_requests;
 mod distance;
+mod engine;
 mod headers;
 mod keys;
 mod lookups;

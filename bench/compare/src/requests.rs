@@ -3,6 +3,7 @@
 
 use crate::async_requests as reqwest;
 use crate::blocking_requests as ureq;
+use crate::engine;
 use crate::keys::ConstantKeys;
 use crate::rounds::{Work, alternate};
 use crate::server::Server;
@@ -18,8 +19,14 @@ pub(crate) fn measure(server: &Server, report: &mut Report) {
         Work::new("ureq", ureq::plain(server)),
         Work::new("ureq, constant headers", ureq::with_headers(server)),
         Work::new("ureq adapter", ureq::with_session(server, ConstantKeys)),
+        Work::new("engine", engine::exchange()),
     ];
     let times = alternate(ROUNDS, works);
+    report.note(
+        "engine alone: a request with its reply, without the signature",
+        times.low("engine"),
+        " µs",
+    );
     for (library, bound) in [("reqwest", 4.0), ("ureq", 8.0)] {
         let plain = times.low(library);
         let with_headers = times.low(&format!("{library}, constant headers"));

@@ -68,6 +68,12 @@ impl Report {
         self.measures.push(Measure { name: name.to_owned(), result, goal });
     }
 
+    /// Adds a result without a goal.
+    pub(crate) fn note(&mut self, name: &str, value: f64, unit: &str) {
+        let result = format!("{}{unit}", number(value));
+        self.measures.push(Measure { name: name.to_owned(), result, goal: String::new() });
+    }
+
     /// Writes the tables.
     pub(crate) fn to_markdown(&self) -> String {
         let mut text = format!("{}\n", readme::machine());

@@ -5,11 +5,13 @@ use std::error::Error;
 use std::hint::black_box;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 
+use atproto_oauth::dpop::request_dpop;
 use atrium_xrpc::HttpClient;
 use http::{HeaderValue, Request, Response};
+use jacquard_oauth::dpop::build_dpop_proof;
 use peer_identity::key::{KeyData, KeyType};
 use skyauth::dpop::{DPoPKey, compute_access_token_hash};
 
@@ -30,29 +32,30 @@ pub(crate) fn all() -> Vec<Work<'static>> {
 
 fn skyauth() -> impl FnMut() {
     let key = DPoPKey::from_slice(scalar().expose()).unwrap();
-    move || {
+    let prove = move || {
         let ath = compute_access_token_hash(black_box(TOKEN));
-        let proof = key.create_proof(METHOD, black_box(URL), Some(NONCE), Some(&ath));
-        drop(black_box(proof.unwrap()));
-    }
+        key.create_proof(METHOD, black_box(URL), Some(NONCE), Some(&ath)).unwrap()
+    };
+    check(&prove(), Some(NONCE));
+    move || drop(black_box(prove()))
 }
 
 fn jacquard() -> impl FnMut() {
     let key: jose_jwk::Key = serde_json::from_str(JWK).unwrap();
     let ath = compute_access_token_hash(TOKEN);
-    move || {
+    let prove = move || {
         let (nonce, ath) = (Some(NONCE), Some(ath.as_str()));
-        let proof =
-            jacquard_oauth::dpop::build_dpop_proof(&key, METHOD, black_box(URL), nonce, ath);
-        drop(black_box(proof.unwrap()));
-    }
+        build_dpop_proof(&key, METHOD, black_box(URL), nonce, ath).unwrap()
+    };
+    check(&prove(), Some(NONCE));
+    move || drop(black_box(prove()))
 }
 
 /// The library has no function for a proof: its client adds one to a request.
 fn atrium() -> impl FnMut() {
     let key: jose_jwk::Key = serde_json::from_str(JWK).unwrap();
     let client =
-        atrium_oauth::DpopClient::new(key, Arc::new(Silent(AtomicBool::new(false))), false, &None)
+        atrium_oauth::DpopClient::new(key, Arc::new(Silent(AtomicUsize::new(0))), false, &None)
             .unwrap();
     let mut request = Request::new(Vec::new());
     *request.method_mut() = METHOD.parse().unwrap();
@@ -64,26 +67,44 @@ fn atrium() -> impl FnMut() {
 
 fn atproto_oauth() -> impl FnMut() {
     let key = KeyData::new(KeyType::P256Private, scalar().expose().to_vec());
-    move || {
-        let proof =
-            atproto_oauth::dpop::request_dpop(&key, METHOD, black_box(URL), black_box(TOKEN));
-        drop(black_box(proof.unwrap()));
-    }
+    let prove = move || request_dpop(&key, METHOD, black_box(URL), black_box(TOKEN)).unwrap().0;
+    check(&prove(), None);
+    move || drop(black_box(prove()))
 }
 
-/// Answers each request at once, the first one with a nonce.
-struct Silent(AtomicBool);
+/// Answers each request at once: the first one with a nonce, which the second one must have.
+struct Silent(AtomicUsize);
 
 impl HttpClient for Silent {
     async fn send_http(
         &self,
-        _: Request<Vec<u8>>,
+        request: Request<Vec<u8>>,
     ) -> Result<Response<Vec<u8>>, Box<dyn Error + Send + Sync>> {
         let mut response = Response::new(Vec::new());
-        if !self.0.swap(true, Ordering::Relaxed) {
-            response.headers_mut().insert("dpop-nonce", HeaderValue::from_static(NONCE));
+        match self.0.fetch_add(1, Ordering::Relaxed) {
+            0 => {
+                response.headers_mut().insert("dpop-nonce", HeaderValue::from_static(NONCE));
+            }
+            1 => check(request.headers()["dpop"].to_str().unwrap(), Some(NONCE)),
+            _ => {}
         }
         Ok(response)
+    }
+}
+
+/// Checks that a proof has the claims that are compared.
+fn check(proof: &str, nonce: Option<&str>) {
+    let payload = proof.split('.').nth(1).unwrap();
+    let payload = data_encoding::BASE64URL_NOPAD.decode(payload.as_bytes()).unwrap();
+    let claims: serde_json::Value = serde_json::from_slice(&payload).unwrap();
+    let expected = [
+        ("htm", Some(METHOD)),
+        ("htu", Some(URL)),
+        ("nonce", nonce),
+        ("ath", Some(&*compute_access_token_hash(TOKEN))),
+    ];
+    for (name, value) in expected {
+        assert_eq!(claims.get(name).and_then(|claim| claim.as_str()), value, "{name}");
     }
 }
 

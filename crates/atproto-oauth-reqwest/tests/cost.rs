@@ -1,0 +1,89 @@
+//! Cost of a request with a session over a kept connection, in heap allocations beyond those of the same request
+//! by reqwest alone, with constant headers.
+#![allow(clippy::unwrap_used, reason = "a failed test panics")]
+
+use std::net::Ipv4Addr;
+
+use atproto_oauth_core::{Client, Scopes, Session};
+use atproto_oauth_reqwest::{Driver, P256Keys, StatelessClient};
+use atproto_sansio::{Body, System};
+use atproto_sansio_conformance::Server;
+use bytes::Bytes;
+use http::Request;
+use tokio::runtime::{Builder, Runtime};
+
+const SESSION: &str = r#"{"version":1,"session_id":"cbD2vtP5uteIJf-tLuA-Xw","client_id":"http://localhost",
+    "did":"did:plc:5yfp67yaupx5labshxpzaoij","handle":"alice.example.com","handle_verified_at":1767225600,
+    "pds":"https://pds.example.com","issuer":"https://pds.example.com","last_verified_at":1767225600,
+    "access_token":"acc-UbrXoCwMSxZ3uqj3geWSqgd1Lhvmb40ggo1wjn0EhEM","expires_at":4102444800,
+    "refresh_token":"ref-QLrUclMbueZYIWd21zkrINxVc15vwiw-yj2rN_S2aVo","auth":{"method":"none"},
+    "revocation_endpoint":"https://pds.example.com/oauth/revoke","scopes":"atproto transition:generic",
+    "created_at":1767225600,"updated_at":1767225600,
+    "dpop_key":{"crv":"P-256","d":"ujhj7rULNv3-SdTmi_-k64fURInlAeWA_I_G_gTwhKs","kty":"EC",
+    "x":"FY1qCVnCZ0r63HloFRmh10NIJSxsR3_9QZdi6C7Cnus","y":"Rht_KyF42S8NTI-uIKxokcEveZuWylv6rkZHYzfNK6c"}}"#;
+
+const PATH: &str = "/xrpc/com.atproto.repo.listRecords?collection=app.bsky.feed.post&limit=50";
+
+const REPLY: &str = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\
+    dpop-nonce: a-nonce-of-the-server\r\ncontent-length: 2\r\n\r\n{}";
+
+/// The least number of allocations of `send` in this thread, which is the runtime's only thread. Some requests cost
+/// more, because the nonce gets a new time each second, and buffers of the runtime grow.
+fn cost(mut send: impl FnMut()) -> u64 {
+    let costs = (0..20).map(|_| allocation_counter::measure(&mut send).count_total);
+    costs.min().unwrap()
+}
+
+fn cost_of_reqwest(runtime: &Runtime, server: &Server) -> u64 {
+    let url = format!("http://localhost:{}{PATH}", server.address.port());
+    let tls = rustls::ClientConfig::builder_with_provider(
+        rustls::crypto::ring::default_provider().into(),
+    );
+    let tls = tls.with_safe_default_protocol_versions().unwrap();
+    let tls = tls.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth();
+    let client = reqwest::Client::builder()
+        .no_proxy()
+        .resolve("localhost", server.address)
+        .user_agent("a program")
+        .tls_backend_preconfigured(tls)
+        .build()
+        .unwrap();
+    cost(|| {
+        runtime.block_on(Box::pin(async {
+            let request = client
+                .get(&url)
+                .header("accept", "application/json")
+                .header("authorization", "DPoP of-a-session")
+                .header("dpop", "of-a-key");
+            let reply = request.send().await.unwrap();
+            assert_eq!(&*reply.bytes().await.unwrap(), b"{}");
+        }));
+    })
+}
+
+fn cost_of_session(runtime: &Runtime, server: &Server) -> u64 {
+    let scopes = Scopes::parse("atproto transition:generic").unwrap();
+    let client = Client::loopback(scopes).development().build().unwrap();
+    let pds = format!("http://localhost:{}", server.address.port());
+    let session = SESSION.replace("http://localhost", client.client_id());
+    let session = Session::from_json(&session.replace("https://pds.example.com", &pds)).unwrap();
+    let driver = Driver::builder(System::new(P256Keys)).development();
+    let driver = driver.resolve("localhost", [Ipv4Addr::LOCALHOST.into()]).build();
+    let client = StatelessClient::with_driver(client, driver);
+    cost(|| {
+        runtime.block_on(Box::pin(async {
+            let request = Request::get(PATH).header("accept", "application/json");
+            let request = request.body(Body::Bytes(Bytes::new())).unwrap();
+            let reply = client.request(&session, request).await.unwrap();
+            assert_eq!(&**reply.response.body(), b"{}");
+        }));
+    })
+}
+
+#[test]
+fn a_request_with_a_session_allocates_little_more_than_reqwest() {
+    let server = Server::replying(REPLY);
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    let (bare, session) = (cost_of_reqwest(&runtime, &server), cost_of_session(&runtime, &server));
+    assert_eq!(session - bare, 41, "{session} instead of {bare}");
+}

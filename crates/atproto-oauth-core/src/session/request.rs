@@ -255,9 +255,10 @@ impl Endpoint for Resource {
         *request.uri_mut() = self.request.uri().clone();
         *request.version_mut() = self.request.version();
         *request.extensions_mut() = self.request.extensions().clone();
-        // With room for the proof and the token, the map of the headers does not grow.
+        // With room for the proof, the token, `User-Agent` and `Content-Length`, the map of the headers does not
+        // grow.
         let headers = self.request.headers();
-        let mut room = HeaderMap::with_capacity(headers.len() + 2);
+        let mut room = HeaderMap::with_capacity(headers.len() + 4);
         for (name, value) in headers {
             room.append(name, value.clone());
         }

@@ -8,6 +8,7 @@ use std::task::{Context, Poll, ready};
 use atproto_sansio::{Body, Phase, TransportError, declare_length};
 use bytes::Bytes;
 use http::header::{HOST, USER_AGENT};
+use http::uri::{Authority, PathAndQuery};
 use http::{HeaderMap, HeaderValue, Request, Uri};
 use http_body::{Frame, SizeHint};
 use reqwest::Url;
@@ -52,7 +53,7 @@ fn target(
     addresses: &Addresses,
     headers: &mut HeaderMap,
 ) -> Result<Url, TransportError> {
-    let mut url = Url::parse(&uri.to_string()).map_err(|_| not_sent("the URL is malformed"))?;
+    let mut url = Url::parse(&text(uri)).map_err(|_| not_sent("the URL is malformed"))?;
     if url.path() != uri.path() {
         // reqwest would send the normalized path, which differs from the `htu` of the DPoP proof.
         return Err(not_sent("the path of the URL is not in the normal form of the URL standard"));
@@ -61,13 +62,21 @@ fn target(
     addresses.check_literal(host).map_err(|forbidden| TransportError::blocked(forbidden.0))?;
     if addresses.is_overridden(host) {
         // If the URL has a port, reqwest ignores the port of the override.
-        let authority = uri.authority().map_or("", http::uri::Authority::as_str);
+        let authority = uri.authority().map_or("", Authority::as_str);
         let host = HeaderValue::from_str(authority)
             .map_err(|_| not_sent("the host of the URL is malformed"))?;
         headers.entry(HOST).or_insert(host);
         url.set_port(None).map_err(|()| not_sent("the host of the URL is malformed"))?;
     }
     Ok(url)
+}
+
+/// The text of a whole URL. `to_string` would grow its result several times.
+fn text(uri: &Uri) -> String {
+    let scheme = uri.scheme_str().unwrap_or_default();
+    let authority = uri.authority().map_or("", Authority::as_str);
+    let path = uri.path_and_query().map_or("", PathAndQuery::as_str);
+    [scheme, "://", authority, path].concat()
 }
 
 /// An attached body in the form of [`http_body::Body`].

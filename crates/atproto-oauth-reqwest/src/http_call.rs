@@ -49,14 +49,14 @@ async fn exchange(
     if is_late(&how) || Instant::now() > latest {
         return Err(not_sent(LATE));
     }
+    let uri = request.uri().clone();
     let request = outgoing::prepare(request, &reaching.addresses, &clients.user_agent, streams)?;
-    let host = request.url().host_str().unwrap_or_default().to_owned();
     let sending = connect::until(deadline, latest, reaching.client.execute(request));
     let response =
         sending.await.and_then(|sent| sent.map_err(|error| failure::without_reply(&error)));
     if response.as_ref().is_err_and(|error| error.phase == Phase::NotSent) {
         // Perhaps the host has other addresses now.
-        reaching.addresses.forget(&host);
+        reaching.addresses.forget(uri.host().unwrap_or_default());
     }
     let response = response?;
     receive(response, how.answer, deadline, streams).await
@@ -92,11 +92,15 @@ async fn receive(
     *reply.status_mut() = response.status();
     *reply.version_mut() = response.version();
     *reply.headers_mut() = std::mem::take(response.headers_mut());
-    let body = StreamedBody::new(response.into(), deadline);
     match answer {
-        Answer::Streamed { .. } if reply.status().is_success() => streams.keep(body),
+        Answer::Streamed { .. } if reply.status().is_success() => {
+            streams.keep(StreamedBody::new(response.into(), deadline));
+        }
         Answer::Streamed { errors: limit } | Answer::Buffered(limit) => {
-            *reply.body_mut() = read(body, limit, reply.status().is_success()).await?;
+            let body = read(response, limit, reply.status().is_success());
+            let body = timeout_at(deadline, body).await;
+            let timed_out = |_| TransportError::new(Phase::TimedOut, "the call timed out");
+            *reply.body_mut() = body.map_err(timed_out)??;
         }
     }
     Ok(reply)
@@ -105,36 +109,48 @@ async fn receive(
 /// Reads the body. If it is larger than `limit`, the body of a successful response is an error, and
 /// any other body is cut, because its status decides.
 async fn read(
-    mut body: StreamedBody,
+    mut response: reqwest::Response,
     limit: usize,
     is_success: bool,
 ) -> Result<Bytes, TransportError> {
     let too_large = || {
         TransportError::new(Phase::TooLarge, format!("the body exceeds its limit of {limit} bytes"))
     };
-    if body.size().lower() > limit as u64 && is_success {
+    // hyper's value, not the header's: the `Content-Length` of a reply to `HEAD` declares a body that is
+    // never sent.
+    let declared = response.content_length().unwrap_or_default();
+    if declared > limit as u64 && is_success {
         return Err(too_large());
     }
-    let mut whole = BytesMut::new();
-    while let Some(piece) = body.next().await {
+    // Most bodies arrive in one piece, which needs no copy.
+    let (mut first, mut whole) = (Bytes::new(), BytesMut::new());
+    loop {
+        let piece = response.chunk().await.map_err(|error| failure::within_body(&error));
         let mut piece = match piece {
-            Ok(piece) => piece,
+            Ok(Some(piece)) => piece,
+            Ok(None) => break,
             // Trailers are too large, and all of the body is there.
             Err(error) if !is_success && error.phase == Phase::TooLarge => break,
             Err(error) => return Err(error),
         };
-        let room = limit - whole.len();
-        if piece.len() > room {
-            if is_success {
-                return Err(too_large());
-            }
-            piece.truncate(room);
-            whole.extend_from_slice(&piece);
-            return Ok(whole.freeze());
+        let room = limit - first.len() - whole.len();
+        let is_cut = piece.len() > room;
+        if is_cut && is_success {
+            return Err(too_large());
         }
-        whole.extend_from_slice(&piece);
+        piece.truncate(room);
+        match first.is_empty() && whole.is_empty() {
+            true => first = piece,
+            false => {
+                whole.extend_from_slice(&std::mem::take(&mut first));
+                whole.extend_from_slice(&piece);
+            }
+        }
+        if is_cut {
+            break;
+        }
     }
-    Ok(whole.freeze())
+    Ok(if whole.is_empty() { first } else { whole.freeze() })
 }
 
 /// Size of headers as they are sent, with colons and line ends.

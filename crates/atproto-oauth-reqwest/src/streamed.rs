@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 
 use atproto_sansio::{Phase, TransportError};
 use bytes::Bytes;
-use http_body::{Body as _, SizeHint};
+use http_body::Body as _;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::failure;
@@ -24,12 +24,6 @@ pub struct StreamedBody {
 impl StreamedBody {
     pub(crate) fn new(body: reqwest::Body, deadline: Instant) -> Self {
         Self { body: Some(body), end: Box::pin(sleep_until(deadline)) }
-    }
-
-    /// The bounds of the body's length according to hyper, not to the header: the `Content-Length`
-    /// of a reply to `HEAD` declares a body that is never sent.
-    pub(crate) fn size(&self) -> SizeHint {
-        self.body.as_ref().map(http_body::Body::size_hint).unwrap_or_default()
     }
 
     /// Waits for the next piece; `None` at the end of the body, and after an error.

@@ -1,7 +1,6 @@
 //! [`Driver`]: runs a machine to its end, and performs its calls concurrently.
 
 use std::fmt;
-use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +13,7 @@ use atproto_sansio::{
 use crate::builder::DriverBuilder;
 use crate::clients::Clients;
 use crate::notices::Notices;
-use crate::outstanding::{Answered, Outstanding, PendingCall, PendingReply, Performance};
+use crate::outstanding::{Outstanding, Performance};
 use crate::shared::Shared;
 use crate::sign::RemoteSigner;
 use crate::stores::Stores;
@@ -78,7 +77,7 @@ impl Driver {
         &self,
         machine: M,
     ) -> impl Future<Output = Result<M::Output, M::Error>> + Send + 'static + use<M> {
-        self.clone().drive(machine, Arc::default())
+        self.clone().drive(machine, Scope::default())
     }
 
     /// Runs `machine`, and sends `body` as the body of its request with
@@ -96,7 +95,7 @@ impl Driver {
         body: AttachedBody,
     ) -> impl Future<Output = Result<M::Output, M::Error>> + Send + 'static + use<M> {
         let scope = Scope { streams: Streams::with_body(body), within: None };
-        self.clone().drive(machine, Arc::new(scope))
+        self.clone().drive(machine, scope)
     }
 
     /// Runs `machine`, and returns the body of its last streamed reply unread.
@@ -114,18 +113,24 @@ impl Driver {
     + Send
     + 'static
     + use<M> {
-        let scope: Arc<Scope> = Arc::default();
-        let run = self.clone().drive(machine, Arc::clone(&scope));
-        async move { Ok((run.await?, scope.streams.take_streamed())) }
+        let this = self.clone();
+        async move {
+            let scope = Scope::default();
+            let output = this.drive_within(machine, &scope).await?;
+            Ok((output, scope.streams.take_streamed()))
+        }
     }
 
     /// Performs one call, for a caller that drives a [`Flow`](atproto_sansio::Flow) by hand.
     ///
     /// A request with [`Body::Attached`](atproto_sansio::Body::Attached) fails with `NotSent`, and
-    /// the body of a streamed reply is discarded.
+    /// the body of a streamed reply is discarded. The call begins when the future is first polled.
     pub fn perform(&self, call: Call) -> impl Future<Output = Reply> + Send + 'static + use<> {
-        let mut performance = self.begin(call, &Arc::default());
-        poll_fn(move |cx| performance.poll(cx))
+        let this = self.clone();
+        async move {
+            let scope = Scope::default();
+            this.begin(call, &scope).reply.await
+        }
     }
 
     /// Waits until all running shared calls have ended, even those without a caller left.
@@ -149,11 +154,19 @@ impl Driver {
         async move { tokio::time::timeout(timeout, shutdown).await.is_ok() }
     }
 
-    async fn drive<M: Machine>(self, machine: M, scope: Arc<Scope>) -> Result<M::Output, M::Error> {
+    async fn drive<M: Machine>(self, machine: M, scope: Scope) -> Result<M::Output, M::Error> {
+        self.drive_within(machine, &scope).await
+    }
+
+    async fn drive_within<M: Machine>(
+        &self,
+        machine: M,
+        scope: &Scope,
+    ) -> Result<M::Output, M::Error> {
         let mut flow = Flow::new(machine);
         let mut outstanding = Outstanding::default();
         loop {
-            if let Some(result) = self.advance(&mut flow, &mut outstanding, &scope) {
+            if let Some(result) = self.advance(&mut flow, &mut outstanding, scope) {
                 return result;
             }
             flow.handle_reply(outstanding.next_reply().await);
@@ -161,11 +174,11 @@ impl Driver {
     }
 
     /// Polls the flow, and begins its calls, until it waits for a reply or ends.
-    fn advance<M: Machine>(
-        &self,
+    fn advance<'a, M: Machine>(
+        &'a self,
         flow: &mut Flow<M>,
-        outstanding: &mut Outstanding,
-        scope: &Arc<Scope>,
+        outstanding: &mut Outstanding<'a>,
+        scope: &'a Scope,
     ) -> Option<Result<M::Output, M::Error>> {
         loop {
             match self.inner.system.poll(flow) {
@@ -177,46 +190,44 @@ impl Driver {
     }
 
     /// Returns the performance of `call`. The work begins when the performance is first polled.
-    fn begin(&self, call: Call, scope: &Arc<Scope>) -> Box<dyn Performance> {
+    fn begin<'a>(&'a self, call: Call, scope: &'a Scope) -> Performance<'a> {
         match call {
-            Call::Http(call) => self.http(call, Arc::clone(scope)),
+            Call::Http(call) => self.http(call, scope),
             Call::Txt(TxtCall { name, timeout, respond }) => {
                 let nameserver = self.inner.nameserver;
                 let work = async move { txt::look_up(&name, timeout, nameserver).await };
-                Box::new(PendingCall::new(respond, work))
+                Performance::of(respond, work)
             }
             Call::Sleep(SleepCall { duration, respond }) => {
                 let work = async move {
                     tokio::time::sleep(duration).await;
                     Ok(())
                 };
-                Box::new(PendingCall::new(respond, work))
+                Performance::of(respond, work)
             }
             Call::Shared(call) => self.share(call, scope),
             Call::Sign(SignCall { key_id, message, timeout, respond }) => {
                 let work = self.inner.remote_signer.sign(key_id, message, timeout);
-                Box::new(PendingCall::new(respond, work))
+                Performance::of(respond, work)
             }
-            Call::Notify(call) => Box::new(Answered::new(self.inner.notices.perform(call))),
-            Call::Store(call) => Box::new(PendingReply(self.inner.stores.perform(call))),
+            Call::Notify(call) => Performance::answered(self.inner.notices.perform(call)),
+            Call::Store(call) => Performance::to_its_end(self.inner.stores.perform(call)),
         }
     }
 
-    fn http(&self, call: HttpCall, scope: Arc<Scope>) -> Box<dyn Performance> {
+    fn http<'a>(&'a self, call: HttpCall, scope: &'a Scope) -> Performance<'a> {
         let HttpCall { request, timeout, start_by, least_time, answer, reach, respond } = call;
         let how = How { timeout, answer, reach, start_by, least_time };
-        let inner = Arc::clone(&self.inner);
-        let work =
-            async move { http_call::perform(&inner.clients, request, how, &scope.streams).await };
-        Box::new(PendingCall::new(respond, work))
+        let work = http_call::perform(&self.inner.clients, request, how, &scope.streams);
+        Performance::of(respond, work)
     }
 
-    fn share(&self, call: SharedCall, scope: &Arc<Scope>) -> Box<dyn Performance> {
+    fn share<'a>(&'a self, call: SharedCall, scope: &Scope) -> Performance<'a> {
         let SharedCall { key, machine, timeout, is_detached, respond } = call;
         let (this, asker) = (self.clone(), scope.within.clone());
         let work = async move {
             let inner = Scope { streams: Streams::default(), within: Some(key.clone()) };
-            let run = this.clone().drive(machine, Arc::new(inner));
+            let run = this.clone().drive(machine, inner);
             let run = async move {
                 let Ok(result) = run.await;
                 result
@@ -226,7 +237,7 @@ impl Driver {
             }
             this.inner.shared.ask(key, asker, timeout, run).await
         };
-        Box::new(PendingCall::new(respond, work))
+        Performance::of(respond, work)
     }
 }
 

@@ -1,39 +1,30 @@
 //! Outstanding calls of one run: begun, and not yet answered.
 
-use std::future::poll_fn;
+use std::future::{poll_fn, ready};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::Poll;
 
-use atproto_sansio::{Payload, Reply, Respond};
+use atproto_sansio::{Interest, Payload, Reply, Respond};
+use smallvec::SmallVec;
 
 /// The outstanding calls of one run, in no particular order.
 #[derive(Default)]
-pub(crate) struct Outstanding {
-    calls: Vec<Box<dyn Performance>>,
+pub(crate) struct Outstanding<'a> {
+    /// Most runs have one call at a time.
+    calls: SmallVec<[Performance<'a>; 1]>,
 }
 
 /// A call that is being performed.
-pub(crate) trait Performance: Send {
-    /// Whether the machine still waits for the reply.
-    fn is_wanted(&self) -> bool;
-    /// Continues the call, and returns its reply once.
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Reply>;
+pub(crate) struct Performance<'a> {
+    /// `None` for a call that goes on to its end, because it may have an effect.
+    interest: Option<Interest>,
+    pub(crate) reply: PendingReply<'a>,
 }
 
-/// A call whose reply is the outcome of `work`.
-pub(crate) struct PendingCall<T: Payload> {
-    respond: Option<Respond<T>>,
-    work: Pin<Box<dyn Future<Output = Result<T, T::Error>> + Send>>,
-}
+pub(crate) type PendingReply<'a> = Pin<Box<dyn Future<Output = Reply> + Send + 'a>>;
 
-/// A call that goes on to its end, because it may have an effect.
-pub(crate) struct PendingReply(pub(crate) Pin<Box<dyn Future<Output = Reply> + Send>>);
-
-/// A call with an immediate reply.
-pub(crate) struct Answered(Option<Reply>);
-
-impl Outstanding {
-    pub(crate) fn add(&mut self, call: Box<dyn Performance>) {
+impl<'a> Outstanding<'a> {
+    pub(crate) fn add(&mut self, call: Performance<'a>) {
         self.calls.push(call);
     }
 
@@ -44,7 +35,7 @@ impl Outstanding {
             // Each wake-up polls every call, because a machine has few outstanding calls.
             for index in 0..self.calls.len() {
                 if let Some(call) = self.calls.get_mut(index)
-                    && let Poll::Ready(reply) = call.poll(cx)
+                    && let Poll::Ready(reply) = call.reply.as_mut().poll(cx)
                 {
                     drop(self.calls.swap_remove(index));
                     return Poll::Ready(reply);
@@ -56,51 +47,36 @@ impl Outstanding {
     }
 }
 
-impl<T: Payload> PendingCall<T> {
-    pub(crate) fn new(
+impl<'a> Performance<'a> {
+    /// A call whose reply is the outcome of `work`.
+    pub(crate) fn of<T: Payload>(
         respond: Respond<T>,
-        work: impl Future<Output = Result<T, T::Error>> + Send + 'static,
+        work: impl Future<Output = Result<T, T::Error>> + Send + 'a,
     ) -> Self {
-        Self { respond: Some(respond), work: Box::pin(work) }
+        let interest = respond.interest();
+        Self::wanted(interest, async move { respond.with(work.await) })
     }
-}
 
-impl Answered {
-    pub(crate) fn new(reply: Reply) -> Self {
-        Self(Some(reply))
+    /// A call that is cancelled when the machine no longer waits for its reply.
+    pub(crate) fn wanted(
+        interest: Interest,
+        reply: impl Future<Output = Reply> + Send + 'a,
+    ) -> Self {
+        Self { interest: Some(interest), reply: Box::pin(reply) }
     }
-}
 
-impl<T: Payload> Performance for PendingCall<T> {
+    /// A call that goes on to its end.
+    pub(crate) fn to_its_end(reply: PendingReply<'a>) -> Self {
+        Self { interest: None, reply }
+    }
+
+    /// A call with an immediate reply.
+    pub(crate) fn answered(reply: Reply) -> Self {
+        Self::to_its_end(Box::pin(ready(reply)))
+    }
+
+    /// Whether the machine still waits for the reply.
     fn is_wanted(&self) -> bool {
-        self.respond.as_ref().is_some_and(Respond::is_wanted)
-    }
-
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Reply> {
-        self.work.as_mut().poll(cx).map(|outcome| {
-            let respond =
-                self.respond.take().expect("a performance is not polled again after its reply");
-            respond.with(outcome)
-        })
-    }
-}
-
-impl Performance for PendingReply {
-    fn is_wanted(&self) -> bool {
-        true
-    }
-
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Reply> {
-        self.0.as_mut().poll(cx)
-    }
-}
-
-impl Performance for Answered {
-    fn is_wanted(&self) -> bool {
-        true
-    }
-
-    fn poll(&mut self, _: &mut Context<'_>) -> Poll<Reply> {
-        Poll::Ready(self.0.take().expect("a performance is not polled again after its reply"))
+        self.interest.as_ref().is_none_or(Interest::is_left)
     }
 }

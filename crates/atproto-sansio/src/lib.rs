@@ -43,7 +43,7 @@ pub use error::{Phase, Rule, TransportError};
 pub use flow::{Flow, Output};
 pub use join::{Held, Join};
 pub use machine::{Budget, Machine};
-pub use mailbox::Ticket;
+pub use mailbox::{Interest, Ticket};
 pub use normal::is_normal;
 pub use reach::{Reach, is_development_host};
 pub use secret::{SecretKey, SecretString};

@@ -111,6 +111,10 @@ struct Claim(Arc<Line>);
 /// arrives, the flow answers the call itself.
 pub(crate) struct Answerer(Arc<Line>);
 
+/// The wish of a machine for the reply to one call, as a driver sees it that has moved the [`Respond`] into a task.
+#[derive(Debug)]
+pub struct Interest(Arc<Line>);
+
 impl Mailbox {
     pub(crate) fn new() -> Self {
         Self {
@@ -319,8 +323,19 @@ impl Line {
 }
 
 impl Answerer {
+    pub(crate) fn interest(&self) -> Interest {
+        Interest(Arc::clone(&self.0))
+    }
+
     /// Whether the machine still waits for the reply.
     pub(crate) fn is_wanted(&self) -> bool {
+        !self.0.is_withdrawn()
+    }
+}
+
+impl Interest {
+    /// Whether the machine still waits for the reply.
+    pub fn is_left(&self) -> bool {
         !self.0.is_withdrawn()
     }
 }

@@ -21,7 +21,7 @@ use crate::call::notice::NotifyCall;
 use crate::call::shared::{SharedCall, SharedResult};
 use crate::call::store::{StoreCall, StoreError};
 use crate::error::{Phase, TransportError};
-use crate::mailbox::Answerer;
+use crate::mailbox::{Answerer, Interest};
 use crate::reach::Reach;
 use crate::time::UnixTime;
 
@@ -351,6 +351,12 @@ impl<T: Payload> Respond<T> {
     /// Returns whether the machine still waits for this reply.
     pub fn is_wanted(&self) -> bool {
         self.answerer.is_wanted()
+    }
+
+    /// Returns the machine's wish for this reply, for a driver that moves `self` into a task and cancels the task
+    /// when the machine no longer waits.
+    pub fn interest(&self) -> Interest {
+        self.answerer.interest()
     }
 }
 

@@ -4,17 +4,17 @@
 //! thousand calls at once, most of them wait here, where nothing has been sent.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use http::Uri;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// One semaphore for each server with requests in flight.
+/// One semaphore for each server with requests in flight, and for servers of earlier requests.
 pub(crate) struct Gates {
     /// Permits of each semaphore: requests in flight to one server.
     width: usize,
     /// Semaphores by authority (`host:port`).
-    gates: Mutex<BTreeMap<String, Weak<Semaphore>>>,
+    gates: Mutex<BTreeMap<String, Arc<Semaphore>>>,
 }
 
 impl Gates {
@@ -32,13 +32,13 @@ impl Gates {
     fn of(&self, uri: &Uri) -> Arc<Semaphore> {
         let authority = uri.authority().map(|authority| authority.as_str()).unwrap_or_default();
         let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(gate) = gates.get(authority).and_then(Weak::upgrade) {
-            return gate;
+        if let Some(gate) = gates.get(authority) {
+            return Arc::clone(gate);
         }
         // Removes the semaphores of servers that have no request in flight or in the queue.
-        gates.retain(|_, gate| gate.strong_count() > 0);
+        gates.retain(|_, gate| Arc::strong_count(gate) > 1);
         let gate = Arc::new(Semaphore::new(self.width));
-        gates.insert(authority.to_owned(), Arc::downgrade(&gate));
+        gates.insert(authority.to_owned(), Arc::clone(&gate));
         gate
     }
 }

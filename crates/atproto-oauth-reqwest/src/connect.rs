@@ -9,11 +9,11 @@
 use std::cell::Cell;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use atproto_sansio::{Phase, TransportError};
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep_until};
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -49,23 +49,26 @@ pub(crate) async fn until<F: Future>(
     sending: F,
 ) -> Result<F::Output, TransportError> {
     let watched = async {
-        let (mut sending, mut too_late) = (pin!(sending), pin!(sleep_until(latest)));
-        let sending = poll_fn(|cx| {
+        // One timer serves both times: for most requests they are the same.
+        let (mut sending, mut alarm) = (pin!(sending), pin!(sleep_until(latest)));
+        let mut is_late = false;
+        poll_fn(|cx| {
             CONNECTS.with(|connects| connects.set(false));
             if let Poll::Ready(output) = sending.as_mut().poll(cx) {
-                return Poll::Ready(Some(output));
+                return Poll::Ready(Ok(output));
             }
-            let is_late = too_late.as_mut().poll(cx).is_ready();
-            if is_late && CONNECTS.with(Cell::get) { Poll::Ready(None) } else { Poll::Pending }
-        });
-        let sent = timeout_at(deadline, sending).await.map_err(|_| {
-            let reason = "the call timed out";
-            match CONNECTS.with(Cell::get) {
-                true => not_connected(),
-                false => TransportError::new(Phase::TimedOut, reason),
+            if !is_late {
+                ready!(alarm.as_mut().poll(cx));
+                is_late = true;
+                alarm.as_mut().reset(deadline);
             }
-        })?;
-        sent.ok_or_else(not_connected)
+            if CONNECTS.with(Cell::get) {
+                return Poll::Ready(Err(not_connected()));
+            }
+            ready!(alarm.as_mut().poll(cx));
+            Poll::Ready(Err(TransportError::new(Phase::TimedOut, "the call timed out")))
+        })
+        .await
     };
     LATEST.scope(latest, CONNECTS.scope(Cell::new(false), watched)).await
 }

@@ -9,6 +9,7 @@
 use std::cell::Cell;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -31,8 +32,14 @@ tokio::task_local! {
 pub(crate) struct Watch;
 
 /// The service that establishes connections, with its futures wrapped as [`Connecting`].
-#[derive(Clone)]
-pub(crate) struct Watched<S>(S);
+///
+/// reqwest clones it six times for each request, even if the request has a kept connection. So its clones share
+/// the inner service, and a clone of that is made for a new connection only.
+pub(crate) struct Watched<S> {
+    shared: Arc<S>,
+    /// The service that was asked whether it is ready, for the call that follows.
+    asked: Option<S>,
+}
 
 /// The future of a connection. It sets [`CONNECTS`] while the connection is incomplete.
 pub(crate) struct Connecting<F>(F);
@@ -94,13 +101,19 @@ impl<S> Layer<S> for Watch {
     type Service = Watched<S>;
 
     fn layer(&self, inner: S) -> Watched<S> {
-        Watched(inner)
+        Watched { shared: Arc::new(inner), asked: None }
+    }
+}
+
+impl<S> Clone for Watched<S> {
+    fn clone(&self) -> Self {
+        Self { shared: Arc::clone(&self.shared), asked: None }
     }
 }
 
 impl<S, R> Service<R> for Watched<S>
 where
-    S: Service<R>,
+    S: Service<R> + Clone,
     S::Future: Unpin,
 {
     type Response = S::Response;
@@ -108,11 +121,12 @@ where
     type Future = Connecting<S::Future>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.0.poll_ready(cx)
+        self.asked.get_or_insert_with(|| S::clone(&self.shared)).poll_ready(cx)
     }
 
     fn call(&mut self, target: R) -> Connecting<S::Future> {
-        Connecting(self.0.call(target))
+        let mut service = self.asked.take().expect("a service is called after it was asked");
+        Connecting(service.call(target))
     }
 }
 

@@ -85,5 +85,5 @@ fn a_request_with_a_session_allocates_little_more_than_reqwest() {
     let server = Server::replying(REPLY);
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     let (bare, session) = (cost_of_reqwest(&runtime, &server), cost_of_session(&runtime, &server));
-    assert_eq!(session - bare, 26, "{session} instead of {bare}");
+    assert_eq!(session - bare, 20, "{session} instead of {bare}");
 }

@@ -20,12 +20,20 @@ pub(crate) struct Socket {
     stream: TcpStream,
     tls: Option<Box<ClientConnection>>,
     buffers: LazyBuffers,
+    limits: Limits,
     /// Whether the server takes no more bytes. The connection is not used for a second request.
     is_cut_short: bool,
     /// Whether the connection failed, so that its end is no regular end of a reply.
     is_broken: bool,
     /// Whether bytes have arrived of which ureq does not know.
     has_news: bool,
+}
+
+/// The timeouts that the operating system has for a connection. Setting one is a system call.
+#[derive(Default)]
+struct Limits {
+    read: Option<Duration>,
+    write: Option<Duration>,
 }
 
 /// The end of the time for an operation of a connection.
@@ -62,6 +70,31 @@ impl Deadline {
     }
 }
 
+impl Limits {
+    /// Sets the time that a write may wait.
+    fn write(&mut self, stream: &TcpStream, time: Duration) -> io::Result<()> {
+        set(&mut self.write, time, |time| stream.set_write_timeout(time))
+    }
+
+    /// Sets the time that a read may wait: `time`, or somewhat less, so that consecutive requests have the same.
+    fn read(&mut self, stream: &TcpStream, time: Duration) -> io::Result<()> {
+        let rounded = time.min(Duration::from_secs(time.as_secs().max(1)));
+        set(&mut self.read, rounded, |time| stream.set_read_timeout(time))
+    }
+}
+
+fn set(
+    present: &mut Option<Duration>,
+    time: Duration,
+    set: impl FnOnce(Option<Duration>) -> io::Result<()>,
+) -> io::Result<()> {
+    if *present != Some(time) {
+        set(Some(time))?;
+        *present = Some(time);
+    }
+    Ok(())
+}
+
 impl Socket {
     /// Takes a connection whose TLS session, if any, is established.
     pub(crate) fn new(
@@ -70,7 +103,15 @@ impl Socket {
         buffers: LazyBuffers,
     ) -> Self {
         let tls = tls.map(Box::new);
-        Self { stream, tls, buffers, is_cut_short: false, is_broken: false, has_news: false }
+        Self {
+            stream,
+            tls,
+            buffers,
+            limits: Limits::default(),
+            is_cut_short: false,
+            is_broken: false,
+            has_news: false,
+        }
     }
 
     /// Sends the first `amount` bytes of the output buffer.
@@ -81,11 +122,16 @@ impl Socket {
             tls.writer().write_all(output)?;
         }
         loop {
-            self.stream.set_write_timeout(Some(deadline.left()?.min(TICK)))?;
+            let is_sent = match &self.tls {
+                Some(tls) => !tls.wants_write(),
+                None => sent == amount,
+            };
+            if is_sent {
+                return Ok(());
+            }
+            self.limits.write(&self.stream, deadline.left()?.min(TICK))?;
             let outcome = match &mut self.tls {
-                Some(tls) if tls.wants_write() => tls.write_tls(&mut &self.stream),
-                Some(_) => return Ok(()),
-                None if sent == amount => return Ok(()),
+                Some(tls) => tls.write_tls(&mut &self.stream),
                 None => {
                     let rest = self.buffers.output().get(sent..amount).unwrap_or_default();
                     (&self.stream).write(rest)
@@ -140,11 +186,12 @@ impl Socket {
 
     /// Receives bytes into the input buffer; 0 at the regular end of the connection.
     ///
-    /// The outer result is a timeout of the deadline.
+    /// The outer result is a timeout of the deadline. An inner timeout may come earlier.
     fn receive(&mut self, deadline: Option<Deadline>) -> Result<io::Result<usize>, Error> {
-        let wait = |stream: &TcpStream| -> Result<(), Error> {
+        let limits = &mut self.limits;
+        let mut wait = |stream: &TcpStream| -> Result<(), Error> {
             match deadline {
-                Some(deadline) => Ok(stream.set_read_timeout(Some(deadline.left()?))?),
+                Some(deadline) => Ok(limits.read(stream, deadline.left()?)?),
                 None => Ok(()),
             }
         };
@@ -214,8 +261,9 @@ impl Transport for Socket {
                 Ok(0) if self.is_broken => Err(broken()),
                 Err(error) if broke_off(&error) => Err(broken()),
                 Ok(count) => Ok(count > 0),
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(error) if is_timeout(&error) => Err(Error::Timeout(timeout.reason)),
+                Err(error) if error.kind() == ErrorKind::Interrupted || is_timeout(&error) => {
+                    continue;
+                }
                 Err(error) => Err(error.into()),
             };
         }

@@ -4,7 +4,7 @@ use std::io::Read;
 use std::time::{Duration, Instant};
 
 use atproto_sansio::{Answer, Body, HttpCall, Phase, Reply, TransportError, declare_length};
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use http::header::USER_AGENT;
 use http::request::Parts;
 use http::{HeaderValue, Request, Response};
@@ -57,15 +57,16 @@ fn send(
     streams: &mut Streams<'_>,
 ) -> Result<Response<ureq::Body>, TransportError> {
     let (mut parts, body) = request.into_parts();
-    let bytes;
-    let (reader, length): (Box<dyn Read + '_>, _) = match body {
+    let (mut bytes, mut attached);
+    let (reader, length): (&mut dyn Read, _) = match body {
         Body::Bytes(whole) => {
-            bytes = whole;
-            (Box::new(&*bytes), Some(bytes.len() as u64))
+            let length = whole.len() as u64;
+            bytes = whole.reader();
+            (&mut bytes, Some(length))
         }
         Body::Attached => {
-            let attached = streams.take_body()?;
-            (attached.reader, attached.length)
+            attached = streams.take_body()?;
+            (&mut attached.reader, attached.length)
         }
     };
     let length = declare_length(&parts.method, &mut parts.headers, length)?;
@@ -125,7 +126,8 @@ fn read(body: ureq::Body, limit: usize, whole: bool) -> Result<Bytes, TransportE
     if whole && declared > limit as u64 {
         return Err(too_large(limit));
     }
-    let mut received = Vec::new();
+    let declared = usize::try_from(declared).unwrap_or(usize::MAX);
+    let mut received = Vec::with_capacity(declared.min(limit).min(MAX_RESERVED));
     let mut reader = body.into_reader();
     let mut piece = [0; 8 * 1024];
     loop {
@@ -153,6 +155,9 @@ fn read(body: ureq::Body, limit: usize, whole: bool) -> Result<Bytes, TransportE
 fn too_large(limit: usize) -> TransportError {
     TransportError::new(Phase::TooLarge, format!("the body exceeds its limit of {limit} bytes"))
 }
+
+/// Largest memory that is reserved for a body before it arrives, whatever length the server declares.
+const MAX_RESERVED: usize = 64 * 1024;
 
 /// One year, the longest timeout, so that the current time and the timeout have a sum.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);

@@ -5,6 +5,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
 use atproto_sansio::{HttpCall, Reply, SleepCall};
+use smallvec::SmallVec;
 
 use crate::driver::Inner;
 use crate::http_call;
@@ -13,13 +14,13 @@ use crate::streams::Streams;
 /// Calls that were taken from the flow and are not answered yet.
 pub(crate) struct Outstanding<'a> {
     inner: &'a Arc<Inner>,
-    /// Calls that have not begun: if one of them is alone, this thread performs it.
-    waiting: Vec<HttpCall>,
+    /// Calls that have not begun: if one of them is alone, as in most runs, this thread performs it.
+    waiting: SmallVec<[HttpCall; 1]>,
     pauses: Vec<(Instant, SleepCall)>,
     /// Number of threads that perform a call.
     in_flight: usize,
-    replies: Receiver<Option<Reply>>,
-    answer: Sender<Option<Reply>>,
+    /// The replies of the threads; `None` before the first thread.
+    channel: Option<(Sender<Option<Reply>>, Receiver<Option<Reply>>)>,
 }
 
 /// Reports the end of a thread, even if the thread panics and has no reply.
@@ -30,8 +31,8 @@ struct Report {
 
 impl<'a> Outstanding<'a> {
     pub(crate) fn new(inner: &'a Arc<Inner>) -> Self {
-        let (answer, replies) = mpsc::channel();
-        Self { inner, waiting: Vec::new(), pauses: Vec::new(), in_flight: 0, replies, answer }
+        let (waiting, pauses) = (SmallVec::new(), Vec::new());
+        Self { inner, waiting, pauses, in_flight: 0, channel: None }
     }
 
     pub(crate) fn add(&mut self, call: HttpCall) {
@@ -49,7 +50,8 @@ impl<'a> Outstanding<'a> {
     pub(crate) fn begin(&mut self) {
         for call in self.waiting.drain(..).filter(|call| call.respond.is_wanted()) {
             let inner = Arc::clone(self.inner);
-            let report = Report { reply: None, answer: self.answer.clone() };
+            let (answer, _) = self.channel.get_or_insert_with(mpsc::channel);
+            let report = Report { reply: None, answer: answer.clone() };
             let work = move || http_call::perform(&inner.agents, call, &mut Streams::default());
             // If there is no thread, the call is dropped, and the flow answers it.
             let begun = self.inner.workers.begin(work, |reply| report.with(reply));
@@ -68,11 +70,12 @@ impl<'a> Outstanding<'a> {
             return Some(http_call::perform(&self.inner.agents, call, &mut Streams::default()));
         }
         self.begin();
+        let (_, replies) = self.channel.get_or_insert_with(mpsc::channel);
         let first = self.pauses.iter().enumerate().min_by_key(|(_, (end, _))| *end);
         let Some((index, end)) = first.map(|(index, (end, _))| (index, *end)) else {
-            return self.replies.recv().map(|reply| self.received(reply)).unwrap_or_default();
+            return replies.recv().map(|reply| self.received(reply)).unwrap_or_default();
         };
-        match self.replies.recv_timeout(end.saturating_duration_since(Instant::now())) {
+        match replies.recv_timeout(end.saturating_duration_since(Instant::now())) {
             Ok(reply) => self.received(reply),
             Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
                 let (_, pause) = self.pauses.swap_remove(index);
@@ -88,7 +91,7 @@ impl<'a> Outstanding<'a> {
 }
 
 /// Takes the only call.
-fn alone(calls: &mut Vec<HttpCall>) -> Option<HttpCall> {
+fn alone(calls: &mut SmallVec<[HttpCall; 1]>) -> Option<HttpCall> {
     calls.retain(|call| call.respond.is_wanted());
     if calls.len() == 1 { calls.pop() } else { None }
 }

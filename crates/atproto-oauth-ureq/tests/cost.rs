@@ -68,5 +68,5 @@ fn cost_of_session(server: &Server) -> u64 {
 fn a_request_with_a_session_allocates_little_more_than_ureq() {
     let server = Server::replying(REPLY);
     let (bare, session) = (cost_of_ureq(&server.url(PATH)), cost_of_session(&server));
-    assert_eq!(session - bare, 8, "{session} instead of {bare}");
+    assert_eq!(session - bare, 4, "{session} instead of {bare}");
 }

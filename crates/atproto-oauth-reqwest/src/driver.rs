@@ -80,6 +80,23 @@ impl Driver {
         self.clone().drive(machine, Scope::default())
     }
 
+    /// Runs `machine`, or fails with the error for which there is no machine.
+    pub(crate) fn run_if<M>(
+        &self,
+        machine: Result<M, M::Error>,
+    ) -> impl Future<Output = Result<M::Output, M::Error>> + Send + 'static + use<M>
+    where
+        M: Machine<Error: Send + 'static> + Send + 'static,
+    {
+        let (this, mut flow) = (self.clone(), machine.map(Flow::new));
+        async move {
+            match flow {
+                Ok(ref mut flow) => this.perform_all(flow, &Scope::default()).await,
+                Err(error) => Err(error),
+            }
+        }
+    }
+
     /// Runs `machine`, and sends `body` as the body of its request with
     /// [`Body::Attached`](atproto_sansio::Body::Attached).
     ///
@@ -113,10 +130,10 @@ impl Driver {
     + Send
     + 'static
     + use<M> {
-        let this = self.clone();
+        let (this, mut flow) = (self.clone(), Flow::new(machine));
         async move {
             let scope = Scope::default();
-            let output = this.drive_within(machine, &scope).await?;
+            let output = this.perform_all(&mut flow, &scope).await?;
             Ok((output, scope.streams.take_streamed()))
         }
     }
@@ -154,19 +171,26 @@ impl Driver {
         async move { tokio::time::timeout(timeout, shutdown).await.is_ok() }
     }
 
-    async fn drive<M: Machine>(self, machine: M, scope: Scope) -> Result<M::Output, M::Error> {
-        self.drive_within(machine, &scope).await
+    /// Runs `machine`. The future is little larger than its flow, because it moves when a program awaits it: an
+    /// `async fn` would hold the machine once more.
+    fn drive<M: Machine + Send + 'static>(
+        self,
+        machine: M,
+        scope: Scope,
+    ) -> impl Future<Output = Result<M::Output, M::Error>> + Send + 'static + use<M> {
+        let mut flow = Flow::new(machine);
+        async move { self.perform_all(&mut flow, &scope).await }
     }
 
-    async fn drive_within<M: Machine>(
+    /// Performs the calls of `flow` until it ends.
+    async fn perform_all<M: Machine>(
         &self,
-        machine: M,
+        flow: &mut Flow<M>,
         scope: &Scope,
     ) -> Result<M::Output, M::Error> {
-        let mut flow = Flow::new(machine);
         let mut outstanding = Outstanding::default();
         loop {
-            if let Some(result) = self.advance(&mut flow, &mut outstanding, scope) {
+            if let Some(result) = self.advance(flow, &mut outstanding, scope) {
                 return result;
             }
             flow.handle_reply(outstanding.next_reply().await);
@@ -218,8 +242,11 @@ impl Driver {
     fn http<'a>(&'a self, call: HttpCall, scope: &'a Scope) -> Performance<'a> {
         let HttpCall { request, timeout, start_by, least_time, answer, reach, respond } = call;
         let how = How { timeout, answer, reach, start_by, least_time };
-        let work = http_call::perform(&self.inner.clients, request, how, &scope.streams);
-        Performance::of(respond, work)
+        // `Performance::of` would hold the request twice.
+        Performance::wanted(respond.interest(), async move {
+            let clients = &self.inner.clients;
+            respond.with(http_call::perform(clients, request, how, &scope.streams).await)
+        })
     }
 
     fn share<'a>(&'a self, call: SharedCall, scope: &Scope) -> Performance<'a> {

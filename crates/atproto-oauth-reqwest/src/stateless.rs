@@ -113,8 +113,7 @@ impl StatelessClient {
         session: &Session,
         request: Request<Body>,
     ) -> impl Future<Output = Result<ResourceReply, Error>> + Send + 'static + use<> {
-        let run = self.client.request(session, request).map(|machine| self.driver.run(machine));
-        async move { run?.await }
+        self.driver.run_if(self.client.request(session, request))
     }
 
     /// Sends `request` with a body that is read from `body` during the transfer.

@@ -38,7 +38,7 @@ use crate::xrpc::{SentToken, is_nonce_refused, is_token_refused};
 pub struct ResourceRequest {
     request: Dpop<Resource>,
     /// Small request that learns a nonce before a streamed body is sent; `None` for other bodies.
-    primer: Option<Primer>,
+    primer: Option<Box<Primer>>,
     steps: Steps<State>,
 }
 
@@ -113,7 +113,7 @@ impl ResourceRequest {
         let primer = match attached {
             true => {
                 let pds = session.pds().clone();
-                Some(Primer { request: proved(small_request(&pds)?), pds })
+                Some(Box::new(Primer { request: proved(small_request(&pds)?), pds }))
             }
             false => None,
         };

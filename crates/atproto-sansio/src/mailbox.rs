@@ -283,7 +283,10 @@ impl Mailbox {
 
     fn dequeue(&mut self) -> Option<Queued> {
         let first = self.front.take();
-        self.front = self.queue.pop_front();
+        // An entry is large, so that even the move of none costs time.
+        if !self.queue.is_empty() {
+            self.front = self.queue.pop_front();
+        }
         first
     }
 

@@ -61,20 +61,26 @@ fn cost_of_reqwest(runtime: &Runtime, server: &Server) -> u64 {
     })
 }
 
-fn cost_of_session(runtime: &Runtime, server: &Server) -> u64 {
+fn session_at(pds: &str) -> (StatelessClient, Session) {
     let scopes = Scopes::parse("atproto transition:generic").unwrap();
     let client = Client::loopback(scopes).development().build().unwrap();
-    let pds = format!("http://localhost:{}", server.address.port());
     let session = SESSION.replace("http://localhost", client.client_id());
-    let session = Session::from_json(&session.replace("https://pds.example.com", &pds)).unwrap();
+    let session = Session::from_json(&session.replace("https://pds.example.com", pds)).unwrap();
     let driver = Driver::builder(System::new(P256Keys)).development();
     let driver = driver.resolve("localhost", [Ipv4Addr::LOCALHOST.into()]).build();
-    let client = StatelessClient::with_driver(client, driver);
+    (StatelessClient::with_driver(client, driver), session)
+}
+
+fn request() -> Request<Body> {
+    let request = Request::get(PATH).header("accept", "application/json");
+    request.body(Body::Bytes(Bytes::new())).unwrap()
+}
+
+fn cost_of_session(runtime: &Runtime, server: &Server) -> u64 {
+    let (client, session) = session_at(&format!("http://localhost:{}", server.address.port()));
     cost(|| {
         runtime.block_on(Box::pin(async {
-            let request = Request::get(PATH).header("accept", "application/json");
-            let request = request.body(Body::Bytes(Bytes::new())).unwrap();
-            let reply = client.request(&session, request).await.unwrap();
+            let reply = client.request(&session, request()).await.unwrap();
             assert_eq!(&**reply.response.body(), b"{}");
         }));
     })
@@ -86,4 +92,12 @@ fn a_request_with_a_session_allocates_little_more_than_reqwest() {
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     let (bare, session) = (cost_of_reqwest(&runtime, &server), cost_of_session(&runtime, &server));
     assert_eq!(session - bare, 20, "{session} instead of {bare}");
+}
+
+/// A program moves the future several times before it is polled.
+#[test]
+fn the_future_of_a_request_is_small() {
+    let (client, session) = session_at("http://localhost:2583");
+    let size = size_of_val(&client.request(&session, request()));
+    assert!(size < 2048, "{size} bytes");
 }

@@ -20,7 +20,12 @@ pub(crate) struct Outstanding<'a> {
     /// Number of threads that perform a call.
     in_flight: usize,
     /// The replies of the threads; `None` before the first thread.
-    channel: Option<(Sender<Option<Reply>>, Receiver<Option<Reply>>)>,
+    channel: Option<Channel>,
+}
+
+struct Channel {
+    answer: Sender<Option<Reply>>,
+    replies: Receiver<Option<Reply>>,
 }
 
 /// Reports the end of a thread, even if the thread panics and has no reply.
@@ -50,8 +55,8 @@ impl<'a> Outstanding<'a> {
     pub(crate) fn begin(&mut self) {
         for call in self.waiting.drain(..).filter(|call| call.respond.is_wanted()) {
             let inner = Arc::clone(self.inner);
-            let (answer, _) = self.channel.get_or_insert_with(mpsc::channel);
-            let report = Report { reply: None, answer: answer.clone() };
+            let channel = self.channel.get_or_insert_with(Channel::new);
+            let report = Report { reply: None, answer: channel.answer.clone() };
             let work = move || http_call::perform(&inner.agents, call, &mut Streams::default());
             // If there is no thread, the call is dropped, and the flow answers it.
             let begun = self.inner.workers.begin(work, |reply| report.with(reply));
@@ -70,7 +75,7 @@ impl<'a> Outstanding<'a> {
             return Some(http_call::perform(&self.inner.agents, call, &mut Streams::default()));
         }
         self.begin();
-        let (_, replies) = self.channel.get_or_insert_with(mpsc::channel);
+        let Channel { replies, .. } = self.channel.get_or_insert_with(Channel::new);
         let first = self.pauses.iter().enumerate().min_by_key(|(_, (end, _))| *end);
         let Some((index, end)) = first.map(|(index, (end, _))| (index, *end)) else {
             return replies.recv().map(|reply| self.received(reply)).unwrap_or_default();
@@ -94,6 +99,13 @@ impl<'a> Outstanding<'a> {
 fn alone(calls: &mut SmallVec<[HttpCall; 1]>) -> Option<HttpCall> {
     calls.retain(|call| call.respond.is_wanted());
     if calls.len() == 1 { calls.pop() } else { None }
+}
+
+impl Channel {
+    fn new() -> Self {
+        let (answer, replies) = mpsc::channel();
+        Self { answer, replies }
+    }
 }
 
 impl Report {

@@ -18,20 +18,27 @@ pub fn is_normal(uri: &Uri) -> bool {
     is_plain_name(host)
         && rest.is_some_and(|rest| rest.is_empty() || is_normal_port(rest, default_port))
         && is_normal_path(uri.path())
-        && uri.query().is_none_or(|query| query.bytes().all(is_kept_in_query))
+        && uri.query().is_none_or(|query| all_may_be_in(QUERY, query))
 }
 
 /// Whether `host` is a DNS name in the form in which the URL standard writes it: ASCII in lower case, and no
 /// IP address. It may be false for a name with an encoded label (`xn--`).
 pub(crate) fn is_plain_name(host: &str) -> bool {
-    let is_plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.');
-    let mut last = "";
-    host.bytes().all(is_plain)
-        && host.split('.').all(|label| {
-            last = label;
-            !label.is_empty() && !label.starts_with("xn--")
-        })
-        && last.starts_with(|first: char| first.is_ascii_lowercase())
+    // The first byte of the last label so far; a full stop if the label is empty.
+    let mut first = b'.';
+    let mut has_empty_label = false;
+    for byte in host.bytes() {
+        if byte == b'.' {
+            has_empty_label |= first == b'.';
+            first = b'.';
+        } else if first == b'.' {
+            first = byte;
+        }
+    }
+    all_may_be_in(NAME, host)
+        && !has_empty_label
+        && first.is_ascii_lowercase()
+        && !(host.contains('-') && host.split('.').any(|label| label.starts_with("xn--")))
 }
 
 fn is_normal_port(rest: &str, default_port: &str) -> bool {
@@ -45,15 +52,13 @@ fn is_normal_port(rest: &str, default_port: &str) -> bool {
 }
 
 fn is_normal_path(path: &str) -> bool {
-    let mut before = 0;
-    path.starts_with('/')
-        && path.bytes().all(|byte| {
-            // `/.` may begin a dot segment.
-            let is_dot_segment = (before, byte) == (b'/', b'.');
-            before = byte;
-            !is_dot_segment && (is_kept(byte) || matches!(byte, b'\'' | b'%'))
-        })
-        && !has_encoded_dot(path)
+    let (mut before, mut has_dot_segment) = (0, false);
+    for byte in path.bytes() {
+        // `/.` may begin a dot segment.
+        has_dot_segment |= (before, byte) == (b'/', b'.');
+        before = byte;
+    }
+    path.starts_with('/') && !has_dot_segment && all_may_be_in(PATH, path) && !has_encoded_dot(path)
 }
 
 /// Whether `path` contains `%2e`, which may be a dot of a dot segment.
@@ -62,18 +67,41 @@ fn has_encoded_dot(path: &str) -> bool {
     encoded.any(|rest| rest.get(..2).is_some_and(|digits| digits.eq_ignore_ascii_case("2e")))
 }
 
-fn is_kept_in_query(byte: u8) -> bool {
-    is_kept(byte) || matches!(byte, b'%' | b'?')
+/// Whether each byte of `text` may be in this part of a URL in normal form. A table takes one step for each byte.
+fn all_may_be_in(part: u8, text: &str) -> bool {
+    #[expect(clippy::indexing_slicing, reason = "each byte has a place in the table")]
+    let common = text.bytes().fold(part, |parts, byte| parts & PARTS[usize::from(byte)]);
+    common == part
 }
 
-/// A pattern, unlike a search in a list, takes one step for each byte.
-fn is_kept(byte: u8) -> bool {
-    matches!(
-        byte,
-        b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z'
-            | b'-' | b'.' | b'_' | b'~' | b'!' | b'$' | b'&' | b'(' | b')' | b'*' | b'+' | b','
-            | b';' | b'=' | b':' | b'@' | b'/'
-    )
+// The parts of a URL, as bits.
+const NAME: u8 = 1;
+const PATH: u8 = 2;
+const QUERY: u8 = 4;
+
+/// The parts that each byte may be in.
+#[expect(clippy::indexing_slicing, reason = "each byte has a place in the table")]
+static PARTS: [u8; 256] = {
+    let mut parts = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        parts[byte] = parts_of(byte as u8);
+        byte += 1;
+    }
+    parts
+};
+
+const fn parts_of(byte: u8) -> u8 {
+    match byte {
+        b'0'..=b'9' | b'a'..=b'z' | b'-' | b'.' => NAME | PATH | QUERY,
+        b'A'..=b'Z' | b'_' | b'~' | b'!' | b'$' | b'&' | b'(' | b')' | b'*' | b'+' | b',' => {
+            PATH | QUERY
+        }
+        b';' | b'=' | b':' | b'@' | b'/' | b'%' => PATH | QUERY,
+        b'\'' => PATH,
+        b'?' => QUERY,
+        _ => 0,
+    }
 }
 
 #[cfg(test)]

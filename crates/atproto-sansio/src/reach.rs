@@ -51,7 +51,7 @@ impl Reach {
             Self::Configured => scheme_rule(uri, true),
             Self::Development => scheme_rule(uri, is_development_host(host)),
         };
-        let broken = broken.or_else(|| authority_rule(uri));
+        let broken = broken.or_else(|| authority_rule(uri, host));
         match broken {
             Some(reason) => Err(Rule { host: host.to_owned(), address: None, reason }),
             None => Ok(()),
@@ -109,13 +109,13 @@ pub fn is_development_host(host: &str) -> bool {
     }
 }
 
-fn authority_rule(uri: &Uri) -> Option<&'static str> {
+fn authority_rule(uri: &Uri, host: &str) -> Option<&'static str> {
     let Some(authority) = uri.authority() else { return Some("the URL has no host") };
     if authority.as_str().contains('@') {
         return Some("the URL carries a user name or password");
     }
     // If the port is not a number below 65536, `port_u16` returns `None`.
-    let after_host = authority.as_str().strip_prefix(authority.host()).unwrap_or_default();
+    let after_host = authority.as_str().strip_prefix(host).unwrap_or_default();
     (!after_host.is_empty() && authority.port_u16().is_none())
         .then_some("the port is not a number below 65536")
 }

@@ -44,19 +44,24 @@ const SUBJECTS: [(&str, Subject); 8] = [
     ("weight", |_, report| weight::measure(report)),
 ];
 
-/// Subjects that build other programs.
-const SLOW: [&str; 3] = ["distance", "typescript", "weight"];
+/// Subjects that build or install other programs.
+const SLOW: [&str; 3] = ["distance", "typescript", WEIGHT];
+
+/// The subject that takes longest, and has a place of its own in the README.
+const WEIGHT: &str = "weight";
 
 fn main() {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
+    let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+    let is_meant = |subject| match arguments.as_slice() {
+        [] => subject != WEIGHT,
+        ["--quick"] => !SLOW.contains(&subject),
+        ["--weight"] => subject == WEIGHT,
+        named => named.contains(&subject),
+    };
     if arguments == [server::SERVE] {
         return server::serve();
     }
-    let is_meant = |subject: &str| match arguments.as_slice() {
-        [] => true,
-        [quick] if quick == "--quick" => !SLOW.contains(&subject),
-        named => named.iter().any(|name| name == subject),
-    };
     let server = Server::start();
     let mut report = Report::default();
     for (_, measure) in SUBJECTS.iter().filter(|(name, _)| is_meant(name)) {
@@ -64,7 +69,9 @@ fn main() {
     }
     let figures = report.to_markdown();
     println!("{figures}");
-    if arguments.is_empty() {
-        readme::write(&figures);
+    match arguments.as_slice() {
+        [] => readme::write("times", &figures),
+        ["--weight"] => readme::write(WEIGHT, &figures),
+        _ => {}
     }
 }

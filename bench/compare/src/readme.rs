@@ -1,19 +1,19 @@
-//! The place of the results in the README of the project, and the machine that they are of.
+//! The places of the results in the README of the project, and the machine that they are of.
 
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-const BEGIN: &str = "<!-- written by bench/compare/run -->\n";
 const END: &str = "<!-- end of the figures -->";
 
-/// Puts `figures` between the two marks in the README.
-pub(crate) fn write(figures: &str) {
+/// Puts `figures` between the two marks of `section` in the README.
+pub(crate) fn write(section: &str, figures: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../README.md");
     let text = fs::read_to_string(&path).unwrap();
-    let (before, rest) = text.split_once(BEGIN).expect("the README has the first mark");
+    let begin = format!("<!-- {section}, written by bench/compare/run -->\n");
+    let (before, rest) = text.split_once(&begin).expect("the README has the first mark");
     let (_, after) = rest.split_once(END).expect("the README has the second mark");
-    fs::write(path, format!("{before}{BEGIN}\n{figures}\n{END}{after}")).unwrap();
+    fs::write(path, format!("{before}{begin}\n{figures}\n{END}{after}")).unwrap();
 }
 
 /// The processor, the compiler and the date, as one sentence.

@@ -27,6 +27,11 @@ impl Server {
         Self { port: line.trim().parse().unwrap(), process }
     }
 
+    /// The id of its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// The server's origin, whose host is a name, as that of every PDS.
     pub(crate) fn origin(&self) -> String {
         format!("http://localhost:{}", self.port)

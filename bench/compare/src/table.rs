@@ -63,14 +63,15 @@ impl Report {
             Goal::AtLeast(bound) => ('≥', bound, value >= bound),
         };
         let missed = if is_met { "" } else { " (missed)" };
-        let result = format!("{}{unit}", number(value));
-        let goal = format!("{sign} {}{unit}{missed}", number(bound));
+        let places = if value.fract() == 0.0 && bound.fract() == 0.0 { 0 } else { 2 };
+        let result = format!("{value:.places$}{unit}");
+        let goal = format!("{sign} {bound:.places$}{unit}{missed}");
         self.measures.push(Measure { name: name.to_owned(), result, goal });
     }
 
     /// Adds a result without a goal.
     pub(crate) fn note(&mut self, name: &str, value: f64, unit: &str) {
-        let result = format!("{}{unit}", number(value));
+        let result = format!("{value:.2}{unit}");
         self.measures.push(Measure { name: name.to_owned(), result, goal: String::new() });
     }
 
@@ -106,11 +107,6 @@ fn table<R>(text: &mut String, head: &str, rows: &[R], cells: impl Fn(&R) -> Str
     for row in rows {
         writeln!(text, "| {} |", cells(row)).unwrap();
     }
-}
-
-/// A number with two decimal places, or none if it is an integer.
-fn number(value: f64) -> String {
-    if value.fract() == 0.0 { format!("{value:.0}") } else { format!("{value:.2}") }
 }
 
 const PROOFS: &str = "Proof of a request to a PDS | Time | Allocations";

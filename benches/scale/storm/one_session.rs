@@ -1,28 +1,18 @@
 //! Longest wait of thousands of askers for one session whose access token is about to expire, beside the
 //! time of the refresh when one asks, and beside the longest wait of as many askers for a session whose
-//! token is fresh: that is the time which the machine needs for so many tasks or threads. Over both
-//! adapters.
-//!
-//! ```text
-//! cargo bench -p atproto-oauth-tests --bench storm
-//! ```
-#![allow(
-    clippy::print_stdout,
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a program for developers"
-)]
+//! token is fresh: that is the time which the machine needs for so many tasks or threads.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 
-use atproto_identity::Resolver;
-use atproto_oauth_core::{Binding, CallbackParams, Client, Scopes, SessionChange};
+use atproto_oauth_benches::network::{self, ALICE};
+use atproto_oauth_core::{Binding, CallbackParams, SessionChange};
 use atproto_oauth_sandbox::{Fault, Served};
 use atproto_oauth_store::MemoryStore;
+use tokio::runtime::Runtime;
 
-const ALICE: &str = "alice.test";
+use crate::{LONG, SHORT, set_token_lifetime};
 
 /// Time that the token endpoint takes for an answer, in addition to the work.
 const DELAY: Duration = Duration::from_millis(100);
@@ -37,10 +27,9 @@ struct Waits {
     fresh: Duration,
 }
 
-fn main() {
+pub(crate) fn measure(runtime: &Runtime) {
     let served = Served::start(1).unwrap();
     served.sandbox().fault(Fault::delay(DELAY).path("/oauth/token").always());
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     println!(
         "medians: refresh for one; longest wait, token expired; fresh; expired - fresh - refresh"
     );
@@ -72,21 +61,13 @@ fn rounds(round: impl Fn(usize) -> Waits, askers: usize) -> String {
 async fn asynchronous(served: &Served, askers: usize) -> Waits {
     let refreshes = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&refreshes);
-    let (nameserver, hosts) = (served.nameserver(), served.hosts());
-    let app = atproto_oauth_reqwest::OAuthClient::builder(client(served))
-        .store(MemoryStore::new())
-        .on_event(move |event| note(&event.change, &count))
-        .driver(|driver| {
-            let driver = driver.nameserver(nameserver);
-            hosts.into_iter().fold(driver, |driver, (host, at)| driver.host_override(&host, at))
-        })
-        .build()
-        .unwrap();
+    let builder = network::asynchronous(served).store(MemoryStore::new());
+    let app = builder.on_event(move |event| note(&event.change, &count)).build().unwrap();
     let login = app.authorize(ALICE).await.unwrap();
     let binding = Binding::cookie(login.cookie.unwrap().value.expose());
     let params = approve(served, &login.url);
     let session = app.callback(params, binding).await.unwrap().session;
-    set_token_lifetime(served, Duration::from_secs(60 * 60));
+    set_token_lifetime(served, LONG);
     let start = Arc::new(tokio::sync::Barrier::new(askers));
     let ask = |_| {
         let (app, key, start) = (app.clone(), session.key().clone(), Arc::clone(&start));
@@ -111,20 +92,12 @@ async fn asynchronous(served: &Served, askers: usize) -> Waits {
 fn blocking(served: &Served, askers: usize) -> Waits {
     let refreshes = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&refreshes);
-    let (nameserver, hosts) = (served.nameserver(), served.hosts());
-    let app = atproto_oauth_ureq::OAuthClient::builder(client(served))
-        .store(MemoryStore::new())
-        .on_event(move |event| note(&event.change, &count))
-        .driver(|driver| {
-            let driver = driver.nameserver(nameserver);
-            hosts.into_iter().fold(driver, |driver, (host, at)| driver.host_override(&host, at))
-        })
-        .build()
-        .unwrap();
+    let builder = network::blocking(served).store(MemoryStore::new());
+    let app = builder.on_event(move |event| note(&event.change, &count)).build().unwrap();
     let login = app.authorize(ALICE).unwrap();
     let binding = Binding::cookie(login.cookie.unwrap().value.expose());
     let session = app.callback(approve(served, &login.url), binding).unwrap().session;
-    set_token_lifetime(served, Duration::from_secs(60 * 60));
+    set_token_lifetime(served, LONG);
     let start = Barrier::new(askers);
     let ask = || {
         start.wait();
@@ -143,28 +116,13 @@ fn blocking(served: &Served, askers: usize) -> Waits {
     waits
 }
 
-/// The owner of the account consents. The tokens of this login live for a second, so that they are renewed
-/// before they are used.
 fn approve(served: &Served, url: &url::Url) -> CallbackParams {
-    set_token_lifetime(served, Duration::from_secs(1));
-    CallbackParams::parse(&served.sandbox().approve(url, ALICE).unwrap()).unwrap()
-}
-
-fn set_token_lifetime(served: &Served, lifetime: Duration) {
-    let mut sandbox = served.sandbox();
-    let pds = sandbox.find_server(&sandbox.names().pds).unwrap();
-    sandbox.set_access_token_lifetime(pds, lifetime);
+    set_token_lifetime(served, SHORT);
+    network::approve(served, url, ALICE)
 }
 
 fn note(change: &SessionChange, refreshes: &AtomicUsize) {
     if matches!(change, SessionChange::Refreshed) {
         refreshes.fetch_add(1, Ordering::SeqCst);
     }
-}
-
-fn client(served: &Served) -> Client {
-    let plc = served.names().plc.parse().unwrap();
-    let scopes = Scopes::parse("atproto transition:generic").unwrap();
-    let client = Client::loopback(scopes).redirect_path("/callback").development();
-    client.resolver(Resolver::new().with_directories([plc])).build().unwrap()
 }

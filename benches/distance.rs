@@ -2,19 +2,17 @@
 //! the ratio of the blocking one to the async one.
 //!
 //! ```text
-//! cargo bench -p atproto-oauth-tests --bench distance
+//! cargo bench -p atproto-oauth-benches --bench distance
 //! ```
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a program for developers")]
 
 use std::time::{Duration, Instant};
 
-use atproto_identity::Resolver;
-use atproto_oauth_core::{Binding, CallbackParams, Client, Scopes};
+use atproto_oauth_benches::network::{self, ALICE, approve};
+use atproto_oauth_core::Binding;
 use atproto_oauth_sandbox::{Fault, Served};
 use atproto_oauth_store::MemoryStore;
 use tokio::runtime::Runtime;
-
-const ALICE: &str = "alice.test";
 
 /// Time that every host takes for an answer, in addition to the work.
 const DELAY: Duration = Duration::from_millis(50);
@@ -53,20 +51,12 @@ fn main() {
 
 /// A login and a refresh in a process of its own, as it were: nothing is remembered of earlier rounds.
 fn blocking(served: &Served) -> Times {
-    let (nameserver, hosts) = (served.nameserver(), served.hosts());
-    let app = atproto_oauth_ureq::OAuthClient::builder(client(served))
-        .store(MemoryStore::new())
-        .driver(|driver| {
-            let driver = driver.nameserver(nameserver);
-            hosts.into_iter().fold(driver, |driver, (host, at)| driver.host_override(&host, at))
-        })
-        .build()
-        .unwrap();
+    let app = network::blocking(served).store(MemoryStore::new()).build().unwrap();
     let begun = Instant::now();
     let login = app.authorize(ALICE).unwrap();
     let login_time = begun.elapsed();
     let binding = Binding::cookie(login.cookie.unwrap().value.expose());
-    let params = approve(served, &login.url);
+    let params = approve(served, &login.url, ALICE);
     let begun = Instant::now();
     let session = app.callback(params, binding).unwrap().session;
     let callback = begun.elapsed();
@@ -77,37 +67,18 @@ fn blocking(served: &Served) -> Times {
 
 /// The same as [`blocking`], over the async adapter.
 async fn asynchronous(served: &Served) -> Times {
-    let (nameserver, hosts) = (served.nameserver(), served.hosts());
-    let app = atproto_oauth_reqwest::OAuthClient::builder(client(served))
-        .store(MemoryStore::new())
-        .driver(|driver| {
-            let driver = driver.nameserver(nameserver);
-            hosts.into_iter().fold(driver, |driver, (host, at)| driver.host_override(&host, at))
-        })
-        .build()
-        .unwrap();
+    let app = network::asynchronous(served).store(MemoryStore::new()).build().unwrap();
     let begun = Instant::now();
     let login = app.authorize(ALICE).await.unwrap();
     let login_time = begun.elapsed();
     let binding = Binding::cookie(login.cookie.unwrap().value.expose());
-    let params = approve(served, &login.url);
+    let params = approve(served, &login.url, ALICE);
     let begun = Instant::now();
     let session = app.callback(params, binding).await.unwrap().session;
     let callback = begun.elapsed();
     let begun = Instant::now();
     session.refresh().await.unwrap();
     Times { login: login_time, callback, refresh: begun.elapsed() }
-}
-
-fn approve(served: &Served, url: &url::Url) -> CallbackParams {
-    CallbackParams::parse(&served.sandbox().approve(url, ALICE).unwrap()).unwrap()
-}
-
-fn client(served: &Served) -> Client {
-    let plc = served.names().plc.parse().unwrap();
-    let scopes = Scopes::parse("atproto transition:generic").unwrap();
-    let client = Client::loopback(scopes).redirect_path("/callback").development();
-    client.resolver(Resolver::new().with_directories([plc])).build().unwrap()
 }
 
 fn median(times: &[Times], step: fn(&Times) -> Duration) -> Duration {

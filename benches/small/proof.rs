@@ -1,5 +1,5 @@
 //! Time of a whole proof compared to its signature alone, in each backend; run by
-//! `cargo bench -p atproto-keys --all-features`.
+//! `cargo bench -p atproto-oauth-benches --features aws-lc-rs --bench proof`.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};

@@ -1,10 +1,10 @@
 //! Duration of a complete login, compared with its cryptography alone:
-//! `cargo bench -p atproto-oauth-sandbox`.
+//! `cargo bench -p atproto-oauth-benches --bench login`.
 //!
 //! A login is `authorize`, the user's consent, and `callback`. Its cryptography is the generation
 //! of a key, the client's signature for each DPoP proof, and the server's verification of each
 //! signature.
-#![expect(clippy::disallowed_methods, reason = "a benchmark measures real time")]
+#![allow(clippy::print_stdout, reason = "a program for developers")]
 
 use std::error::Error;
 use std::hint::black_box;

@@ -65,6 +65,8 @@ fn config() -> Config {
         .max_response_header_size(MAX_HEAD)
         .output_buffer_size(MAX_WRITE)
         .max_idle_age(MAX_IDLE)
+        .max_idle_connections(MAX_IDLE_CONNECTIONS)
+        .max_idle_connections_per_host(MAX_IDLE_CONNECTIONS)
         .build()
 }
 
@@ -99,3 +101,7 @@ const MAX_WRITE: usize = 32 * 1024;
 /// lost. Servers usually keep idle connections for at least 5 s. Because the driver discards them
 /// earlier, consecutive requests share a connection, and this race does not occur.
 const MAX_IDLE: Duration = Duration::from_secs(4);
+
+/// Most idle connections of one reach. ureq would keep three for each server, and a program with many threads
+/// would open a connection for most of its requests.
+const MAX_IDLE_CONNECTIONS: usize = 64;

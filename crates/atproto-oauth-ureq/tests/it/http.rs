@@ -1,5 +1,6 @@
 //! HTTP calls: the scenarios of the conformance suite, and tests of this driver alone.
 
+use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
 use atproto_sansio::{Body, How, Phase};
@@ -29,6 +30,31 @@ fn only_host_and_user_agent_are_added_to_a_request() {
     let mut names: Vec<_> = server.requests()[0].headers.iter().map(|h| h.0.clone()).collect();
     names.sort();
     assert_eq!(names, ["host", "user-agent"]);
+}
+
+#[test]
+fn each_of_many_threads_finds_a_kept_connection() {
+    const THREADS: usize = 16;
+    let all_are_sent = Barrier::new(THREADS);
+    // Answers when the requests of all threads have arrived, so that each of them has a connection.
+    let server = Server::start(move |mut peer| {
+        while peer.receive().is_some() {
+            all_are_sent.wait();
+            peer.send(OK);
+        }
+    });
+    let (driver, all_are_answered) = (driver(), Barrier::new(THREADS));
+    std::thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                for _ in 0..2 {
+                    driver.send(get(server.url("/")), how()).unwrap();
+                    all_are_answered.wait();
+                }
+            });
+        }
+    });
+    assert_eq!(server.connections(), THREADS);
 }
 
 #[test]

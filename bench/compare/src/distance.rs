@@ -13,7 +13,7 @@ pub(crate) fn measure(report: &mut Report) {
         "--quiet",
         "--locked",
         "-p",
-        "atproto-oauth-tests",
+        "atproto-oauth-benches",
         "--bench",
         "distance",
     ]);

@@ -4,10 +4,11 @@ use atproto_oauth_core::{Client, Scopes, Session};
 use atproto_sansio::{Body, Call, System, drive};
 use bytes::Bytes;
 use http::{Request, Response};
-use serde_json::json;
 
 /// The path and query of all requests.
 pub const PATH: &str = "/xrpc/com.atproto.repo.listRecords?collection=app.bsky.feed.post&limit=50";
+
+const SESSION: &str = include_str!("../../crates/atproto-oauth-core/tests/session.json");
 
 /// The client of all sessions.
 pub fn client() -> Client {
@@ -17,32 +18,8 @@ pub fn client() -> Client {
 
 /// The JSON of a session of an account whose PDS is at `origin`. Its access token is valid for decades.
 pub fn stored(origin: &str) -> String {
-    json!({
-        "version": 1,
-        "session_id": "cbD2vtP5uteIJf-tLuA-Xw",
-        "client_id": client().client_id(),
-        "did": "did:plc:5yfp67yaupx5labshxpzaoij",
-        "handle": "alice.example.com",
-        "handle_verified_at": 1_767_225_600,
-        "pds": origin,
-        "issuer": origin,
-        "last_verified_at": 1_767_225_600,
-        "access_token": "acc-UbrXoCwMSxZ3uqj3geWSqgd1Lhvmb40ggo1wjn0EhEM",
-        "expires_at": 4_102_444_800_u64,
-        "refresh_token": "ref-QLrUclMbueZYIWd21zkrINxVc15vwiw-yj2rN_S2aVo",
-        "auth": {"method": "none"},
-        "revocation_endpoint": format!("{origin}/oauth/revoke"),
-        "scopes": "atproto transition:generic",
-        "created_at": 1_767_225_600,
-        "updated_at": 1_767_225_600,
-        "dpop_key": {
-            "crv": "P-256", "kty": "EC",
-            "d": "ujhj7rULNv3-SdTmi_-k64fURInlAeWA_I_G_gTwhKs",
-            "x": "FY1qCVnCZ0r63HloFRmh10NIJSxsR3_9QZdi6C7Cnus",
-            "y": "Rht_KyF42S8NTI-uIKxokcEveZuWylv6rkZHYzfNK6c",
-        },
-    })
-    .to_string()
+    let session = SESSION.replace("https://pds.example.com", origin);
+    session.replace("http://localhost\"", &format!("{}\"", client().client_id()))
 }
 
 /// A request of a program, with two headers.

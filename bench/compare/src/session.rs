@@ -8,7 +8,7 @@ use atproto_sansio::Body;
 use bytes::Bytes;
 use http::Request;
 
-use crate::keys::{JWK, dpop_key};
+use crate::keys::dpop_key;
 use crate::proofs;
 use crate::rounds::{Work, alternate};
 use crate::table::{Goal, Report};
@@ -18,6 +18,9 @@ const ROUNDS: usize = 4000;
 /// The path of all requests.
 pub(crate) const PATH: &str =
     "/xrpc/com.atproto.repo.listRecords?collection=app.bsky.feed.post&limit=50";
+
+/// The session of the tests that count allocations. Its key is `JWK`.
+const STORED: &str = include_str!("../../../crates/atproto-oauth-core/tests/session.json");
 
 pub(crate) fn measure(report: &mut Report) {
     let before = dpop_key(&RingKeys);
@@ -43,28 +46,9 @@ pub(crate) fn client() -> Client {
 
 /// A session with the account's PDS at `origin`, as a store keeps it.
 pub(crate) fn at(origin: &str) -> Session {
-    let client_id = client().client_id().to_owned();
-    let stored = serde_json::json!({
-        "version": 1,
-        "session_id": "cbD2vtP5uteIJf-tLuA-Xw",
-        "client_id": client_id,
-        "did": "did:plc:5yfp67yaupx5labshxpzaoij",
-        "handle": "alice.example.com",
-        "handle_verified_at": 1_767_225_600,
-        "pds": origin,
-        "issuer": origin,
-        "last_verified_at": 1_767_225_600,
-        "access_token": proofs::TOKEN,
-        "expires_at": 4_102_444_800_u64,
-        "refresh_token": "ref-QLrUclMbueZYIWd21zkrINxVc15vwiw-yj2rN_S2aVo",
-        "auth": {"method": "none"},
-        "revocation_endpoint": format!("{origin}/oauth/revoke"),
-        "scopes": "atproto transition:generic",
-        "created_at": 1_767_225_600,
-        "updated_at": 1_767_225_600,
-        "dpop_key": serde_json::from_str::<serde_json::Value>(JWK).unwrap(),
-    });
-    Session::from_json(&stored.to_string()).unwrap()
+    let stored = STORED.replace("https://pds.example.com", origin);
+    let stored = stored.replace("http://localhost\"", &format!("{}\"", client().client_id()));
+    Session::from_json(&stored).unwrap()
 }
 
 /// A request of a program, with two headers.

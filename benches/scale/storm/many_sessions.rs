@@ -26,7 +26,7 @@ pub(crate) fn measure(runtime: &Runtime) {
     );
     let served = served();
     runtime.block_on(asynchronous(&served));
-    // Nothing is left of the first adapter's sessions.
+    // The second adapter gets a network without the sessions of the first.
     drop(served);
     blocking(&self::served());
 }

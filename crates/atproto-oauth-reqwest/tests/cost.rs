@@ -12,15 +12,7 @@ use bytes::Bytes;
 use http::Request;
 use tokio::runtime::{Builder, Runtime};
 
-const SESSION: &str = r#"{"version":1,"session_id":"cbD2vtP5uteIJf-tLuA-Xw","client_id":"http://localhost",
-    "did":"did:plc:5yfp67yaupx5labshxpzaoij","handle":"alice.example.com","handle_verified_at":1767225600,
-    "pds":"https://pds.example.com","issuer":"https://pds.example.com","last_verified_at":1767225600,
-    "access_token":"acc-UbrXoCwMSxZ3uqj3geWSqgd1Lhvmb40ggo1wjn0EhEM","expires_at":4102444800,
-    "refresh_token":"ref-QLrUclMbueZYIWd21zkrINxVc15vwiw-yj2rN_S2aVo","auth":{"method":"none"},
-    "revocation_endpoint":"https://pds.example.com/oauth/revoke","scopes":"atproto transition:generic",
-    "created_at":1767225600,"updated_at":1767225600,
-    "dpop_key":{"crv":"P-256","d":"ujhj7rULNv3-SdTmi_-k64fURInlAeWA_I_G_gTwhKs","kty":"EC",
-    "x":"FY1qCVnCZ0r63HloFRmh10NIJSxsR3_9QZdi6C7Cnus","y":"Rht_KyF42S8NTI-uIKxokcEveZuWylv6rkZHYzfNK6c"}}"#;
+const SESSION: &str = include_str!("../../atproto-oauth-core/tests/session.json");
 
 const PATH: &str = "/xrpc/com.atproto.repo.listRecords?collection=app.bsky.feed.post&limit=50";
 

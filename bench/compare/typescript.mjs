@@ -1,10 +1,12 @@
 // Logs in with the TypeScript client @atproto/oauth-client-node, once for each line of the standard input, and prints
-// the times of login, callback and refresh in milliseconds as one line of JSON.
+// the times of login, callback and refresh as one line of JSON. `wall`, `client` and `servers` are the time of a step,
+// and the processor time of this process and of the servers, in milliseconds.
 //
 //   node typescript.mjs MODULES CLIENT_ID REDIRECT_URI SCOPE HANDLE PASSWORD
 //
 // MODULES is a file in the folder that the client is installed in. The environment variable REFERENCE_NETWORK
 // describes the network.
+import fs from 'node:fs'
 import { createRequire } from 'node:module'
 import { createInterface } from 'node:readline'
 
@@ -43,10 +45,21 @@ function createClient() {
   })
 }
 
+// Processor time of all threads of a process in milliseconds, as the scheduler of Linux counts it.
+function processorTime(pid) {
+  const tasks = fs.readdirSync(`/proc/${pid}/task`)
+  const times = tasks.map((task) => fs.readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'utf8').split(' ')[0])
+  return times.reduce((sum, time) => sum + Number(time), 0) / 1e6
+}
+
 async function timed(work) {
+  const processes = [process.pid, network.pid]
+  const before = processes.map(processorTime)
   const begun = performance.now()
   const result = await work()
-  return [performance.now() - begun, result]
+  const wall = performance.now() - begun
+  const [client, servers] = processes.map((pid, index) => processorTime(pid) - before[index])
+  return [{ wall, client, servers }, result]
 }
 
 async function round() {

@@ -16,6 +16,7 @@ mod peers;
 #[cfg(not(feature = "peers"))]
 #[path = "no_peers.rs"]
 mod peers;
+mod processor;
 mod proofs;
 mod readme;
 mod requests;

@@ -9,6 +9,7 @@ use crate::readme;
 pub(crate) struct Report {
     pub(crate) proofs: Vec<ProofRow>,
     pub(crate) requests: Vec<RequestRow>,
+    pub(crate) steps: Vec<StepRow>,
     pub(crate) weights: Vec<WeightRow>,
     measures: Vec<Measure>,
 }
@@ -27,6 +28,16 @@ pub(crate) struct RequestRow {
     pub(crate) with_headers: f64,
     /// With a session, without the time of the signature.
     pub(crate) with_session: f64,
+}
+
+/// Times of a step of the login at the reference servers, in milliseconds.
+pub(crate) struct StepRow {
+    pub(crate) name: String,
+    pub(crate) wall: f64,
+    /// Processor time of the client.
+    pub(crate) own: f64,
+    /// Processor time of the servers.
+    pub(crate) servers: f64,
 }
 
 /// The weight of a program that logs in.
@@ -86,6 +97,11 @@ impl Report {
             format!("{library} | {plain:.1} µs | {with_headers:.1} µs | {with_session:.1} µs")
         };
         table(&mut text, REQUESTS, &self.requests, cells);
+        let cells = |row: &StepRow| {
+            let StepRow { name, wall, own, servers } = row;
+            format!("{name} | {wall:.1} ms | {own:.1} ms | {servers:.1} ms")
+        };
+        table(&mut text, STEPS, &self.steps, cells);
         let cells = |row: &WeightRow| {
             let WeightRow { name, crates, seconds, size, fat } = row;
             format!("{name} | {crates} | {seconds:.0} s | {size:.2} MB | {fat:.2} MB")
@@ -112,6 +128,7 @@ fn table<R>(text: &mut String, head: &str, rows: &[R], cells: impl Fn(&R) -> Str
 const PROOFS: &str = "Proof of a request to a PDS | Time | Allocations";
 const REQUESTS: &str =
     "Request on loopback | Plain | Two constant headers | With a session, without the signature";
+const STEPS: &str = "At the reference servers | Time | Processor time of the client | Processor time of the servers";
 const WEIGHTS: &str = "Program that logs in | Foreign crates | Clean release build | Stripped | \
     With `lto = \"fat\"`, one codegen unit";
 const MEASURES: &str = "Measure | Result | Goal";

@@ -23,5 +23,21 @@ fn small_work(work: Work) -> Work {
     work
 }
 
+#[cfg(feature = "aws-lc-rs")]
+#[library_benchmark(setup = Work::warm)]
+#[bench::signature("AWS-LC: signature")]
+#[bench::proof("AWS-LC: proof")]
+#[bench::proof_htu_ath("AWS-LC: proof, htu, ath")]
+fn aws_lc(work: Work) -> Work {
+    work.run();
+    work
+}
+
 library_benchmark_group!(name = small, benchmarks = small_work);
+#[cfg(feature = "aws-lc-rs")]
+library_benchmark_group!(name = aws_lc_rs, benchmarks = aws_lc);
+
+#[cfg(not(feature = "aws-lc-rs"))]
 main!(library_benchmark_groups = small);
+#[cfg(feature = "aws-lc-rs")]
+main!(library_benchmark_groups = small, aws_lc_rs);

@@ -66,8 +66,11 @@ impl DriverBuilder {
         }
     }
 
-    /// Limits the requests in flight to one server; 64 by default. Further requests wait, and their
-    /// waiting time counts towards the timeout of the call.
+    /// Limits the requests in flight to one server; 64 by default. Further requests wait in the order in which
+    /// they came, and their waiting time counts towards the timeout of the call.
+    ///
+    /// A server resets connections of which too many come at once. Without a limit, a program with many tasks
+    /// may lose requests to that.
     pub fn requests_per_server(mut self, count: NonZero<usize>) -> Self {
         self.requests_per_server = count.get();
         self

@@ -12,6 +12,7 @@ use ureq::config::Config;
 
 use crate::builder::DriverBuilder;
 use crate::connect::Connect;
+use crate::gates::Gates;
 use crate::resolve::{Addresses, Deferred};
 use crate::workers::Workers;
 
@@ -20,6 +21,7 @@ pub(crate) struct Agents {
     configured: Agent,
     development: Option<Agent>,
     pub(crate) user_agent: HeaderValue,
+    pub(crate) gates: Gates,
 }
 
 impl Agents {
@@ -36,6 +38,7 @@ impl Agents {
             configured: agent(Reach::Configured),
             development: settings.development.then(|| agent(Reach::Development)),
             user_agent: settings.user_agent.clone(),
+            gates: Gates::new(settings.requests_per_server),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZero;
 use std::sync::Arc;
 use std::time::Duration;
 use std::{fmt, io};
@@ -36,6 +37,8 @@ pub struct DriverBuilder {
     /// Time for which addresses are remembered.
     pub(crate) addresses_for: Duration,
     pub(crate) user_agent: HeaderValue,
+    /// Most requests in flight to one server.
+    pub(crate) requests_per_server: usize,
     nameserver: Option<SocketAddr>,
     remote_signer: RemoteSigner,
     notices: Notices,
@@ -57,11 +60,22 @@ impl DriverBuilder {
             lookup: Lookup::default(),
             addresses_for: AddressCache::LIFETIME,
             user_agent: HeaderValue::from_static(USER_AGENT),
+            requests_per_server: 64,
             nameserver: None,
             remote_signer: RemoteSigner::default(),
             notices: Notices::default(),
             stores: Stores::default(),
         }
+    }
+
+    /// Limits the requests in flight to one server; 64 by default. Further requests wait in the order in which
+    /// they came, and their waiting time counts towards the timeout of the call.
+    ///
+    /// A server resets connections of which too many come at once. Without a limit, a program with many threads
+    /// may lose requests to that.
+    pub fn requests_per_server(mut self, count: NonZero<usize>) -> Self {
+        self.requests_per_server = count.get();
+        self
     }
 
     /// Allows calls of [`Reach::Development`](atproto_sansio::Reach::Development), which may

@@ -19,11 +19,15 @@ pub(crate) fn perform(agents: &Agents, call: HttpCall, streams: &mut Streams<'_>
     let HttpCall { request, timeout, start_by, least_time, answer, reach, respond } = call;
     let is_traced = events::log_request(&request);
     let result = agents.reaching(reach).map_err(TransportError::blocked).and_then(|agent| {
-        let timeout = timeout.min(LONGEST);
-        let latest = Latest { start_by, moment: latest_moment(timeout, least_time) };
+        let deadline = Instant::now() + timeout.min(LONGEST);
+        let latest = Latest { start_by, moment: latest_moment(deadline, least_time) };
+        latest.check()?;
+        let passed = agents.gates.pass(request.uri(), latest.moment(deadline));
+        let _passed = passed.ok_or_else(|| TransportError::new(Phase::NotSent, QUEUE))?;
         latest.check()?;
         let request = prepare(request, &agents.user_agent);
-        let response = send(agent, request, timeout, latest, streams)?;
+        let left = deadline.saturating_duration_since(Instant::now());
+        let response = send(agent, request, left, latest, streams)?;
         receive(response, answer, streams)
     });
     if is_traced {
@@ -33,10 +37,12 @@ pub(crate) fn perform(agents: &Agents, call: HttpCall, streams: &mut Streams<'_>
 }
 
 /// The latest moment to send a request that needs `least_time` for its reply, if it needs any.
-fn latest_moment(timeout: Duration, least_time: Duration) -> Option<Instant> {
-    let spare = timeout.saturating_sub(least_time);
-    (!least_time.is_zero()).then(|| Instant::now() + spare)
+fn latest_moment(deadline: Instant, least_time: Duration) -> Option<Instant> {
+    let enough = || deadline.checked_sub(least_time).unwrap_or(deadline);
+    (!least_time.is_zero()).then(enough)
 }
+
+const QUEUE: &str = "the call timed out in the queue of `DriverBuilder::requests_per_server`";
 
 /// Copies method, URI, headers and body, but not the HTTP version: ureq sends HTTP/1.1 only.
 fn prepare(request: Request<Body>, user_agent: &HeaderValue) -> Request<Body> {

@@ -7,6 +7,7 @@ mod connect;
 mod driver;
 mod events;
 mod failure;
+mod gates;
 mod http_call;
 mod notices;
 mod outstanding;

@@ -60,6 +60,13 @@ impl Latest {
     /// No limit.
     const NEVER: Self = Self { start_by: None, moment: None };
 
+    /// The latest moment of a call with this deadline.
+    pub(crate) fn moment(self, deadline: Instant) -> Instant {
+        let now = Instant::now;
+        let start_by = self.start_by.and_then(|time| now().checked_add(time.since(System::now())));
+        [self.moment, start_by].into_iter().flatten().fold(deadline, Instant::min)
+    }
+
     /// Checks that the request may still be sent.
     ///
     /// # Errors

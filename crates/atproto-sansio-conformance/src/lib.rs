@@ -18,6 +18,7 @@ pub mod lookups;
 mod machines;
 #[cfg(feature = "dns")]
 pub mod nameserver;
+pub mod queue;
 pub mod reach;
 mod requests;
 mod scenario;

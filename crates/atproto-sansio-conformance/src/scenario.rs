@@ -91,8 +91,9 @@ macro_rules! strict_tests {
     };
 }
 
-/// Makes a `#[test]` of each scenario of [`settings`](crate::settings) and
-/// [`addresses`](crate::addresses). The expression is a function that takes [`Settings`](crate::Settings), and returns an adapter with these settings.
+/// Makes a `#[test]` of each scenario of [`settings`](crate::settings), [`addresses`](crate::addresses) and
+/// [`queue`](crate::queue). The expression is a function that takes [`Settings`](crate::Settings), and returns
+/// an adapter with these settings.
 #[macro_export]
 macro_rules! settings_tests {
     ($adapter:expr) => {
@@ -112,6 +113,13 @@ macro_rules! settings_tests {
             a_host_that_moves_to_a_private_address_is_blocked
             addresses_of_another_reach_are_not_used
             a_resolver_that_hangs_ends_with_the_time_of_the_call
+        }
+        $crate::__each! { queue, $adapter;
+            requests_above_the_limit_wait
+            the_queue_of_a_server_keeps_its_order
+            a_busy_server_delays_no_request_to_another
+            a_request_that_times_out_in_the_queue_was_not_sent
+            a_request_that_became_late_in_the_queue_is_not_sent
         }
 
         #[test]

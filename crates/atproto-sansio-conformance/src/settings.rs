@@ -5,6 +5,7 @@
 //! function that takes [`Settings`], and returns an adapter with these settings.
 
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::num::NonZero;
 use std::process::Command;
 use std::time::Duration;
 
@@ -28,6 +29,8 @@ pub struct Settings<'a> {
     pub lookups: Option<&'a HostLookups>,
     /// Time for which the addresses of a host are remembered after their lookup.
     pub addresses_for: Option<Duration>,
+    /// Most requests in flight to one server.
+    pub requests_per_server: Option<NonZero<usize>>,
     /// A certificate authority to trust instead of the public ones, in PEM or DER.
     pub root_certificate: Option<&'a [u8]>,
 }

@@ -1,15 +1,14 @@
 //! Concurrent calls, cancelled calls, and the phases of their errors.
 
-use std::num::NonZero;
 use std::sync::mpsc;
 use std::sync::{Arc, Barrier};
 use std::task::{Poll, ready};
 use std::thread;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use atproto_oauth_core::{CallbackParams, Pending, Session, Subject};
 use atproto_oauth_reqwest::{Driver, StatelessClient};
-use atproto_sansio::{Body, Cx, How, Join, Machine, Phase, Reach, TransportError, UnixTime};
+use atproto_sansio::{Body, Cx, How, Join, Machine, Phase, Reach, TransportError};
 use atproto_sansio_conformance::nameserver::{Nameserver, answer, txt};
 use atproto_sansio_conformance::{OK, Once, Outcome, Server, Txt, get, how};
 use http::Request;
@@ -201,35 +200,6 @@ fn concurrent_requests_time_out_with_different_phases() {
 
 /// A request waits for its own connection, and is then sent over an idle one of another request. If
 /// it times out, its phase is not `NotSent`.
-#[test]
-fn a_request_that_became_late_in_the_queue_is_not_sent() {
-    let server = Server::start(|mut peer| {
-        while peer.receive().is_some() {
-            thread::sleep(Duration::from_millis(2000));
-            peer.send(OK);
-        }
-    });
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    let soon = UnixTime::from_epoch(now + Duration::from_millis(1200));
-    for late in [
-        How { start_by: Some(soon), ..patient() },
-        How { timeout: Duration::from_secs(5), least_time: Duration::from_secs(4), ..how() },
-    ] {
-        let driver = builder().requests_per_server(NonZero::new(1).unwrap()).build();
-        let before = server.requests().len();
-        let first = driver.run(Once::new(get(server.url("/first")), patient()));
-        let second = driver.run(Once::new(get(server.url("/second")), late));
-        block_on(async {
-            let first = tokio::spawn(first);
-            tokio::time::sleep(Duration::from_millis(200)).await;
-            assert_eq!(second.await.unwrap_err().phase, Phase::NotSent);
-            first.await.unwrap().unwrap();
-        });
-        thread::sleep(Duration::from_millis(200));
-        assert_eq!(server.requests().len(), before + 1);
-    }
-}
-
 #[test]
 fn a_request_over_a_connection_that_became_idle_was_sent() {
     // The server completes the TLS handshake of the first connection only. For the others, the

@@ -57,6 +57,9 @@ pub(crate) fn tested(settings: Settings<'_>) -> Tested {
     if let Some(time) = settings.addresses_for {
         builder = builder.remember_addresses(time);
     }
+    if let Some(count) = settings.requests_per_server {
+        builder = builder.requests_per_server(count);
+    }
     if let Some(root) = settings.root_certificate {
         builder = builder.root_certificate(root).unwrap();
     }

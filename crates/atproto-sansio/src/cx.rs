@@ -80,13 +80,22 @@ impl<'a> Cx<'a> {
     }
 
     /// Caches `value` under `key` for the duration `lifetime`. The cache may drop it earlier.
+    ///
+    /// The value is copied, because it may be a small part of a large buffer, such as the body of a reply in the
+    /// buffer of its connection: the bound of the topic counts the bytes of the value only. A value of a secret
+    /// topic is not copied, because each copy would have to be wiped.
     pub fn remember(&self, topic: Topic, key: &str, value: Bytes, lifetime: Duration) {
-        self.memory.put(topic, key, Memo { value, lifetime, order: 0 }, self.moment());
+        self.remember_newer(topic, key, Memo { value, lifetime, order: 0 });
     }
 
-    /// Caches a value that has an order ([`Memo::order`]): a newer value under `key` stays.
+    /// Caches a value that has an order ([`Memo::order`]) as [`remember`](Self::remember) does: a newer value
+    /// under `key` stays.
     pub fn remember_newer(&self, topic: Topic, key: &str, memo: Memo) {
-        self.memory.put(topic, key, memo, self.moment());
+        let value = match topic.is_secret {
+            true => memo.value,
+            false => Bytes::copy_from_slice(&memo.value),
+        };
+        self.memory.put(topic, key, Memo { value, ..memo }, self.moment());
     }
 
     /// Removes the value under `key` from the cache.

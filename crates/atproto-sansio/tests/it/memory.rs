@@ -97,6 +97,24 @@ fn the_bytes_of_a_topic_are_bounded() {
 }
 
 #[test]
+fn a_value_does_not_keep_the_buffer_that_it_was_read_from() {
+    // Rule A-98
+    let buffer = Bytes::from(vec![7; 100_000]);
+    let body = buffer.slice(500..510);
+    let system = System::new(NoKeys);
+    let machine = by_fn(|cx: &mut Cx<'_>| {
+        let newer = Memo { value: body.clone(), lifetime: Duration::from_secs(10), order: 1 };
+        cx.remember(TOPIC, "a", body.clone(), Duration::from_secs(10));
+        cx.remember_newer(TOPIC, "b", newer);
+        Poll::Ready(Ok::<_, TransportError>(["a", "b"].map(|key| cx.recall(TOPIC, key).unwrap())))
+    });
+    let kept = drive(&system, machine, echo).unwrap();
+    assert_eq!(kept, [&body, &body]);
+    drop(body);
+    assert!(buffer.is_unique(), "the cache holds all of the buffer");
+}
+
+#[test]
 fn values_that_have_expired_make_room_first() {
     let memory = MapMemory::default();
     let counted = Topic::new("counted", 100, 8);

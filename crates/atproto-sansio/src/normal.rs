@@ -4,8 +4,8 @@ use http::Uri;
 
 /// Whether `uri` is a whole http or https URL that [`url::Url`] would not change.
 ///
-/// A URL in normal form has a DNS name in lower case, no user name, no default port, no dot segments, and no
-/// character that the URL standard encodes. The result may be false for other URLs in normal form.
+/// A URL in normal form has a DNS name in lower case, no user name, no default port, a slash in front of its
+/// query, no dot segments, and no character that the URL standard encodes. The result may be false for other URLs in normal form.
 pub fn is_normal(uri: &Uri) -> bool {
     let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else { return false };
     let default_port = match scheme {
@@ -17,6 +17,8 @@ pub fn is_normal(uri: &Uri) -> bool {
     let rest = authority.as_str().strip_prefix(host);
     is_plain_name(host)
         && rest.is_some_and(|rest| rest.is_empty() || is_normal_port(rest, default_port))
+        // `Uri::path` is a slash even if the text has none: `https://a.b?c`.
+        && uri.path_and_query().is_some_and(|target| target.as_str().starts_with('/'))
         && is_normal_path(uri.path())
         && uri.query().is_none_or(|query| all_may_be_in(QUERY, query))
 }
@@ -146,6 +148,7 @@ mod tests {
             "https://a.b/c/%2E%2e/d",
             "https://a.b/.well-known/x",
             "https://a.b/c?d='e'",
+            "https://a.b?c",
             "https://a.b/{c}",
             "ftp://a.b/c",
         ] {
@@ -164,7 +167,9 @@ mod tests {
         ) {
             let text = format!("{scheme}://{host}{port}{path}{query}");
             if let Ok(uri) = text.parse::<Uri>() && is_normal(&uri) {
-                let text = uri.to_string();
+                let parts = (uri.scheme_str(), uri.authority(), uri.path_and_query());
+                let (Some(scheme), Some(authority), Some(target)) = parts else { unreachable!() };
+                let text = format!("{scheme}://{authority}{}", target.as_str());
                 let url = Url::parse(&text).unwrap();
                 prop_assert_eq!(url.as_str(), &text);
                 prop_assert_eq!(url.host_str(), uri.host());

@@ -23,7 +23,9 @@ pub enum DpopError {
     PemDisabled,
     /// A PEM text does not hold a P-256 private key. The value names its content.
     Pem(String),
-    /// The request has no absolute `http` or `https` URL, so its proof can't have an `htu`.
+    /// The request has no absolute `http` or `https` URL, so its proof can't have an `htu`; or the path of its
+    /// URL is not in the normal form of the URL standard, so a transport may send another path than the
+    /// `htu` has.
     Htu,
     /// The access token is empty, or has characters other than visible ASCII.
     Token,
@@ -58,8 +60,8 @@ impl fmt::Display for DpopError {
             ),
             Self::Pem(what) => write!(f, "not a P-256 private key in PEM: {what}"),
             Self::Htu => f.write_str(
-                "a DPoP proof needs a request with an absolute http or https URL \
-                 (RFC 9449 section 4.2)",
+                "a DPoP proof needs a request with an absolute http or https URL, whose path is in the \
+                 normal form of the URL standard (RFC 9449 section 4.2)",
             ),
             Self::Signature => f.write_str(
                 "the signature of the remote signer does not verify with the public key; check \

@@ -254,7 +254,7 @@ impl<E: Endpoint> Attempts<E> {
         mut request: Request<Body>,
         cx: &mut Cx<'_>,
     ) -> Result<Sent, DpopError> {
-        let target = Target::of(request.uri())?;
+        let target = Target::of_sent(request.uri())?;
         let offset = ClockOffset::recall(cx, target.origin());
         let issued_at = offset.apply(cx.now()) - BACKDATED;
         let (learned, nonce) = nonce::recall(cx, target.origin()).unzip();

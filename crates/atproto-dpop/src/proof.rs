@@ -61,6 +61,14 @@ impl Target {
         Ok(Self { htu: url.into(), origin })
     }
 
+    /// Reads the URL of a request that a transport gets. A transport may send the path as it is, so that a path
+    /// in another form than in the `htu` is an error.
+    pub(crate) fn of_sent(uri: &Uri) -> Result<Self, DpopError> {
+        let target = Self::of(uri)?;
+        let (_, path) = target.htu.split_at(target.origin);
+        if path == uri.path() { Ok(target) } else { Err(DpopError::Htu) }
+    }
+
     pub(crate) fn htu(&self) -> &str {
         &self.htu
     }

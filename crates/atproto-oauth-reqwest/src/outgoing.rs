@@ -55,7 +55,7 @@ fn target(
 ) -> Result<Url, TransportError> {
     let mut url = Url::parse(&text(uri)).map_err(|_| not_sent("the URL is malformed"))?;
     if url.path() != uri.path() {
-        // reqwest would send the normalized path, which differs from the `htu` of the DPoP proof.
+        // reqwest would send another path than the machine has asked for.
         return Err(not_sent("the path of the URL is not in the normal form of the URL standard"));
     }
     let host = url.host_str().unwrap_or_default();

@@ -106,7 +106,8 @@ impl DpopKey {
     /// Signs `proof` and returns the value of the `DPoP` header, which is marked as sensitive.
     ///
     /// A key that was read from a store is imported into the crypto backend `keys` by its first
-    /// signature, and stays there. Other keys are in their backend already.
+    /// signature, and stays there; if the import fails, the next signature tries it again. Other keys are in
+    /// their backend already.
     ///
     /// # Errors
     ///
@@ -171,7 +172,7 @@ enum Holder {
     Ready(Arc<dyn Signer>),
     /// This value, until a crypto backend imports the key for its first signature: most stored
     /// sessions are read without a signature, and an import costs as much as one.
-    Stored { secret: SecretKey, imported: OnceLock<Result<Arc<dyn Signer>, KeyError>> },
+    Stored { secret: SecretKey, imported: OnceLock<Arc<dyn Signer>> },
 }
 
 impl Holder {
@@ -180,8 +181,13 @@ impl Holder {
         match self {
             Self::Ready(signer) => Ok(&**signer),
             Self::Stored { secret, imported } => {
-                let import = || jwk.curve().import(secret, jwk.point(), keys);
-                imported.get_or_init(import).as_deref().map_err(|error| *error)
+                if let Some(signer) = imported.get() {
+                    return Ok(&**signer);
+                }
+                // A failure is not remembered, because a backend may fail for a moment only. A point that does not
+                // fit is refused each time.
+                let signer = jwk.curve().import(secret, jwk.point(), keys)?;
+                Ok(&**imported.get_or_init(|| signer))
             }
         }
     }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use atproto_dpop::{AccessToken, DpopKey, P256Keys, Proof, verify};
+use atproto_dpop::{AccessToken, DpopError, DpopKey, P256Keys, Proof, verify};
 use atproto_keys::RingKeys;
 use atproto_sansio::{Entropy, KeyError, Keys, SecretKey, Signer};
 use proptest::prelude::*;
@@ -165,14 +165,7 @@ impl Keys for Counting<'_> {
 #[test]
 fn a_stored_key_is_imported_once_and_into_the_backend_of_the_program() {
     let token = AccessToken::new("at").unwrap();
-    let proof = Proof {
-        jti: [7; 16],
-        htm: "GET",
-        htu: "https://pds.example.com/xrpc/a.b.c",
-        iat: 1_700_000_000,
-        nonce: None,
-        ath: Some(token.ath()),
-    };
+    let proof = Proof { ath: Some(token.ath()), ..proof() };
     let key = DpopKey::generate(&RingKeys, &mut Repeated(vec![3], 0));
     let stored = serde_json::to_string(&key).unwrap();
     for (name, keys) in backends() {
@@ -186,17 +179,84 @@ fn a_stored_key_is_imported_once_and_into_the_backend_of_the_program() {
     }
 }
 
+/// Keys that fail a number of times first.
+struct Unsteady<'a>(&'a dyn Keys, std::sync::atomic::AtomicUsize);
+
+impl Keys for Unsteady<'_> {
+    fn generate(&self, entropy: &mut dyn Entropy) -> Arc<dyn Signer> {
+        self.0.generate(entropy)
+    }
+
+    fn import(
+        &self,
+        scalar: &SecretKey,
+        public: Option<&[u8; 64]>,
+    ) -> Result<Arc<dyn Signer>, KeyError> {
+        let ordering = std::sync::atomic::Ordering::Relaxed;
+        match self.1.fetch_update(ordering, ordering, |left| left.checked_sub(1)) {
+            Ok(_) => Err(KeyError("the key store does not answer")),
+            Err(_) => self.0.import(scalar, public),
+        }
+    }
+}
+
+fn proof() -> Proof<'static> {
+    let htu = "https://pds.example.com/xrpc/a.b.c";
+    Proof { jti: [7; 16], htm: "GET", htu, iat: 1_700_000_000, nonce: None, ath: None }
+}
+
+#[test]
+fn a_stored_key_that_does_not_fit_its_point_never_signs() {
+    let stored = |byte| {
+        let key = DpopKey::generate(&P256Keys, &mut Repeated(vec![byte], 0));
+        serde_json::to_value(&key).unwrap()
+    };
+    let mut mixed = stored(3);
+    mixed["d"] = stored(4)["d"].clone();
+    let refused = Err(DpopError::Key(KeyError::MISMATCH));
+    for (name, first) in backends() {
+        let key: DpopKey = serde_json::from_value(mixed.clone()).unwrap();
+        // Clones in several threads sign at the same time, in whatever backend.
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                let (key, refused) = (key.clone(), &refused);
+                scope.spawn(move || {
+                    for (other, then) in backends() {
+                        assert_eq!(key.prove(&proof(), first), *refused, "{name}");
+                        assert_eq!(key.prove(&proof(), then), *refused, "{name}, then {other}");
+                    }
+                });
+            }
+        });
+        let unsteady = Unsteady(first, 1.into());
+        let key: DpopKey = serde_json::from_value(mixed.clone()).unwrap();
+        assert!(key.prove(&proof(), &unsteady).is_err(), "{name}");
+        assert_eq!(key.prove(&proof(), &unsteady), refused, "{name}");
+        assert!(!format!("{key:?}").contains(mixed["d"].as_str().unwrap()), "{name}");
+    }
+}
+
+#[test]
+fn a_stored_key_signs_after_an_import_that_failed() {
+    let key = DpopKey::generate(&P256Keys, &mut Repeated(vec![3], 0));
+    let stored = serde_json::to_string(&key).unwrap();
+    for (name, keys) in backends() {
+        let key: DpopKey = serde_json::from_str(&stored).unwrap();
+        let (clone, unsteady) = (key.clone(), Unsteady(keys, 2.into()));
+        for key in [&key, &clone] {
+            let failed = key.prove(&proof(), &unsteady).unwrap_err();
+            assert!(failed.to_string().contains("does not answer"), "{name}: {failed}");
+        }
+        for key in [&key, &clone] {
+            key.prove(&proof(), &unsteady).unwrap();
+        }
+    }
+}
+
 #[test]
 fn a_proof_of_ring_needs_one_allocation() {
     let key = DpopKey::generate(&RingKeys, &mut Repeated(vec![3], 0));
-    let proof = Proof {
-        jti: [7; 16],
-        htm: "GET",
-        htu: "https://pds.example.com/xrpc/a.b.c",
-        iat: 1_700_000_000,
-        nonce: Some("a-nonce-of-the-server"),
-        ath: None,
-    };
+    let proof = Proof { nonce: Some("a-nonce-of-the-server"), ..proof() };
     key.prove(&proof, &RingKeys).unwrap();
     let counted = allocation_counter::measure(|| drop(key.prove(&proof, &RingKeys).unwrap()));
     assert_eq!(counted.count_total, 1);

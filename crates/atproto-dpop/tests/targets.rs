@@ -1,5 +1,10 @@
 //! The URL that a proof names, and the URL that a transport gets.
-#![allow(clippy::panic, clippy::unwrap_used, reason = "a failed test panics")]
+#![allow(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a failed test panics"
+)]
 
 use std::time::Duration;
 

@@ -239,6 +239,8 @@ macro_rules! __scenarios {
             connections {
                 a_request_on_a_connection_that_dies_is_sent_once
                 a_connection_that_was_closed_while_idle_is_not_used
+                a_request_is_sent_once_at_whatever_moment_its_connection_ends
+                a_reply_without_a_request_is_not_that_of_the_next
             }
             reach {
                 a_development_call_is_blocked

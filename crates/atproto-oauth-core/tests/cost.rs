@@ -72,6 +72,6 @@ fn a_request_with_a_known_nonce_allocates_little() {
     assert_eq!(cost(&client, &session, &memory, PATH, 0), 11);
     let url = format!("https://pds.example.com{PATH}");
     assert_eq!(cost(&client, &session, &memory, &url, 0), 11);
-    // The cache gets a new time for the nonce.
-    assert_eq!(cost(&client, &session, &memory, PATH, 5), 12);
+    // Each second, the cache gets a new time for the nonce, and copies both.
+    assert_eq!(cost(&client, &session, &memory, PATH, 5), 13);
 }

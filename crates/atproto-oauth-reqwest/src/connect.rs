@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use atproto_sansio::{Phase, TransportError};
+use atproto_sansio::{Phase, System, TransportError, UnixTime};
 use tokio::time::{Instant, sleep_until};
 use tower_layer::Layer;
 use tower_service::Service;
@@ -24,7 +24,16 @@ tokio::task_local! {
     static CONNECTS: Cell<bool>;
 
     /// Latest time to send the request, which needs a connection until then.
-    static LATEST: Instant;
+    static LATEST: Latest;
+}
+
+/// Latest time to send a request.
+#[derive(Clone, Copy)]
+pub(crate) struct Latest {
+    pub(crate) moment: Instant,
+    /// The same on the wall clock, if the request carries a time: the monotonic clock stands still while the
+    /// computer sleeps.
+    pub(crate) start_by: Option<UnixTime>,
 }
 
 /// Layer around the service that establishes connections.
@@ -44,6 +53,13 @@ pub(crate) struct Watched<S> {
 /// The future of a connection. It sets [`CONNECTS`] while the connection is incomplete.
 pub(crate) struct Connecting<F>(F);
 
+impl Latest {
+    /// Whether it is too late to send the request.
+    pub(crate) fn has_passed(self) -> bool {
+        self.start_by.is_some_and(|latest| latest < System::now()) || Instant::now() > self.moment
+    }
+}
+
 /// Polls `sending`, a request of a client with a [`Watch`] layer, until `deadline`. A request whose
 /// connection is incomplete at the time `latest` is given up.
 ///
@@ -52,24 +68,28 @@ pub(crate) struct Connecting<F>(F);
 /// `NotSent` if the connection was incomplete, `TimedOut` otherwise.
 pub(crate) async fn until<F: Future>(
     deadline: Instant,
-    latest: Instant,
+    latest: Latest,
     sending: F,
 ) -> Result<F::Output, TransportError> {
     let watched = async {
         // One timer serves both times: for most requests they are the same.
-        let (mut sending, mut alarm) = (pin!(sending), pin!(sleep_until(latest)));
+        let (mut sending, mut alarm) = (pin!(sending), pin!(sleep_until(latest.moment)));
         let mut is_late = false;
         poll_fn(|cx| {
             CONNECTS.with(|connects| connects.set(false));
             if let Poll::Ready(output) = sending.as_mut().poll(cx) {
                 return Poll::Ready(Ok(output));
             }
+            let connects = CONNECTS.with(Cell::get);
+            if connects && latest.has_passed() {
+                return Poll::Ready(Err(not_connected()));
+            }
             if !is_late {
                 ready!(alarm.as_mut().poll(cx));
                 is_late = true;
                 alarm.as_mut().reset(deadline);
             }
-            if CONNECTS.with(Cell::get) {
+            if connects {
                 return Poll::Ready(Err(not_connected()));
             }
             ready!(alarm.as_mut().poll(cx));
@@ -87,7 +107,7 @@ pub(crate) async fn until<F: Future>(
 /// are listed several times, each turn is shorter.
 pub(crate) fn rounds() -> usize {
     // Outside of a call, reqwest establishes a connection for a later request.
-    let left = LATEST.try_with(|latest| latest.saturating_duration_since(Instant::now()));
+    let left = LATEST.try_with(|latest| latest.moment.saturating_duration_since(Instant::now()));
     let left = left.unwrap_or(CONNECT).as_millis().max(1);
     let more = CONNECT.as_millis().saturating_sub(1).checked_div(left).unwrap_or_default();
     usize::try_from(more).unwrap_or(MAX_ROUNDS).saturating_add(1).min(MAX_ROUNDS)
@@ -135,12 +155,15 @@ impl<F: Future + Unpin> Future for Connecting<F> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let outcome = Pin::new(&mut self.0).poll(cx);
-        if outcome.is_pending() {
-            // Outside of a call, reqwest completes the connection for a later request, and the
-            // task-local flag does not exist.
-            let _ = CONNECTS.try_with(|connects| connects.set(true));
+        // Outside of a call, reqwest completes the connection for a later request, and the task-local values do
+        // not exist.
+        let is_late = || LATEST.try_with(|latest| latest.has_passed()).unwrap_or(false);
+        if outcome.is_ready() && !is_late() {
+            return outcome;
         }
-        outcome
+        // If it is too late, `until` gives the request up before anything is sent.
+        let _ = CONNECTS.try_with(|connects| connects.set(true));
+        Poll::Pending
     }
 }
 
@@ -150,3 +173,28 @@ pub(crate) const CONNECT: Duration = Duration::from_secs(5);
 
 /// Largest number of rounds, for calls of less than a second.
 const MAX_ROUNDS: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use std::future::ready;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_connection_that_comes_too_late_on_the_wall_clock_sends_nothing() {
+        let minute = Duration::from_secs(60);
+        let deadline = Instant::now() + minute;
+        for (start_by, is_sent) in [
+            (None, true),
+            (Some(System::now() + minute), true),
+            (Some(UnixTime::from_secs(1_000_000_000)), false),
+        ] {
+            let latest = Latest { moment: deadline, start_by };
+            let sent = until(deadline, latest, Connecting(ready(()))).await;
+            assert_eq!(
+                sent.map_err(|error| error.phase),
+                is_sent.then_some(()).ok_or(Phase::NotSent)
+            );
+        }
+    }
+}

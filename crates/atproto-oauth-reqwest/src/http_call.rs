@@ -8,7 +8,7 @@ use http::{HeaderMap, Request, Response};
 use tokio::time::{Instant, timeout_at};
 
 use crate::clients::Clients;
-use crate::connect;
+use crate::connect::{self, Latest};
 use crate::events;
 use crate::failure;
 use crate::outgoing;
@@ -37,16 +37,16 @@ async fn exchange(
 ) -> Result<Response<Bytes>, TransportError> {
     let reaching = clients.reaching(how.reach).map_err(TransportError::blocked)?;
     let deadline = Instant::now() + how.timeout.min(LONGEST);
-    let latest = latest(&how, deadline);
+    let latest = Latest { moment: latest(&how, deadline), start_by: how.start_by };
     let not_sent = |reason| TransportError::new(Phase::NotSent, reason);
-    if is_late(&how) {
+    if latest.has_passed() {
         return Err(not_sent(LATE));
     }
     let gate = clients.gates.pass(request.uri());
-    let _passed = timeout_at(latest, gate).await.map_err(|_| {
+    let _passed = timeout_at(latest.moment, gate).await.map_err(|_| {
         not_sent("the call timed out in the queue of `DriverBuilder::requests_per_server`")
     })?;
-    if is_late(&how) || Instant::now() > latest {
+    if latest.has_passed() {
         return Err(not_sent(LATE));
     }
     let uri = request.uri().clone();
@@ -69,12 +69,6 @@ fn latest(how: &How, deadline: Instant) -> Instant {
     let start_by =
         how.start_by.and_then(|latest| Instant::now().checked_add(latest.since(System::now())));
     start_by.map_or(enough, |start_by| start_by.min(enough))
-}
-
-/// Whether the wall clock has passed `start_by`: unlike [`latest`], it does not stand still while
-/// the computer sleeps.
-fn is_late(how: &How) -> bool {
-    how.start_by.is_some_and(|latest| latest < System::now())
 }
 
 const LATE: &str = "the call came after its `start_by` time, or too late to wait for the reply";

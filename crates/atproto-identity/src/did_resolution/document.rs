@@ -42,11 +42,16 @@ impl DidDocument {
     /// member that is read, or an `#atproto_pds` entry, twice. Fails with `DocumentIdMismatch` if
     /// `id` differs from `did` in any byte.
     pub fn parse(did: &Did, json: Bytes) -> Result<Self, IdentityError> {
-        Self::from_reply(did.as_str(), did, json)
+        Self::read(did.as_str(), did, json)
     }
 
-    /// Parses the reply of `from`, a host and path for error messages, as the document of `did`.
-    pub(crate) fn from_reply(from: &str, did: &Did, json: Bytes) -> Result<Self, IdentityError> {
+    /// Parses the reply of `from`, a host and path for error messages, as the document of `did`. The body is copied,
+    /// because it may be a small part of the buffer of a connection, and a program may keep the document for long.
+    pub(crate) fn from_reply(from: &str, did: &Did, body: &[u8]) -> Result<Self, IdentityError> {
+        Self::read(from, did, Bytes::copy_from_slice(body))
+    }
+
+    fn read(from: &str, did: &Did, json: Bytes) -> Result<Self, IdentityError> {
         let wire: Wire<'_> = json::object(from, &json)?;
         if wire.id != did.as_str() {
             let found = printable(&wire.id);
@@ -193,6 +198,16 @@ mod tests {
             let error = parse(&format!(r#"{{"id":"{id}"}}"#)).unwrap_err();
             assert_eq!(error.kind(), Kind::DocumentIdMismatch, "{id}");
         }
+    }
+
+    #[test]
+    fn a_document_does_not_hold_the_buffer_of_its_reply() {
+        let json = format!(r#"{{"id":"{DID}"}}"#);
+        let buffer = Bytes::from([json.as_bytes(), &[0; 60_000]].concat());
+        let body = buffer.slice(..json.len());
+        let document = DidDocument::from_reply("plc.directory", &DID.parse().unwrap(), &body);
+        drop(body);
+        assert_eq!((document.unwrap().json().len(), buffer.is_unique()), (json.len(), true));
     }
 
     #[test]

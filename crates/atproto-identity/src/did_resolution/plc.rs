@@ -59,7 +59,7 @@ impl Endpoint for PlcDocument {
     fn response(&self, response: Response<Bytes>) -> Result<DidDocument, IdentityError> {
         let from = place(&self.url());
         match response.status() {
-            StatusCode::OK => DidDocument::from_reply(&from, &self.did, response.into_body()),
+            StatusCode::OK => DidDocument::from_reply(&from, &self.did, response.body()),
             StatusCode::GONE => Err(IdentityError::Tombstoned(self.did.clone())),
             _ => Err(unexpected(from, &response)),
         }

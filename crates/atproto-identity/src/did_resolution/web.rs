@@ -45,7 +45,7 @@ impl Endpoint for WebDocument {
         let url = web_url(&self.did);
         let from = url.split_once("://").map_or(url.as_str(), |(_, place)| place);
         match response.status() {
-            StatusCode::OK => DidDocument::from_reply(from, &self.did, response.into_body()),
+            StatusCode::OK => DidDocument::from_reply(from, &self.did, response.body()),
             _ => Err(unexpected(printable(from), &response)),
         }
     }

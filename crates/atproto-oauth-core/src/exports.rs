@@ -11,8 +11,8 @@ pub use atproto_identity::{
 };
 pub use atproto_sansio::{
     Answer, Body, Budget, Call, Cx, Endpoint, Entropy, Fetch, Fresh, How, KeyError, Keys, Machine,
-    Memory, Notice, Phase, Reach, Reply, Rule, SecretKey, SecretString, Signer, StoreError,
-    StoreErrorKind, System, SystemEntropy, Topic, TransportError, UnixTime,
+    Memo, Memory, Moment, Notice, Phase, Reach, Reply, Rule, SecretKey, SecretString, Signer,
+    StoreError, StoreErrorKind, System, SystemEntropy, Topic, TransportError, UnixTime,
 };
 #[doc(no_inline)]
 pub use {bytes, http, url};

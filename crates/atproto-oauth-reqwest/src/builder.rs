@@ -66,6 +66,43 @@ impl DriverBuilder {
         }
     }
 
+    /// Takes clock, entropy, cache and keys of `system`, and leaves all other settings as they are; by
+    /// default, they are of the operating system, a cache of this driver, and [`RingKeys`].
+    ///
+    /// Here the sessions of a client have keys of another backend, and a cache that keeps nothing:
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    ///
+    /// use atproto_oauth_reqwest::store::MemoryStore;
+    /// use atproto_oauth_reqwest::{Client, OAuthClient, P256Keys, Scopes, System};
+    /// use atproto_oauth_reqwest::{Memo, Memory, Moment, Topic, bytes::Bytes};
+    ///
+    /// struct NoCache;
+    ///
+    /// impl Memory for NoCache {
+    ///     fn get(&self, _: Topic, _: &str, _: Moment) -> Option<Bytes> {
+    ///         None
+    ///     }
+    ///     fn put(&self, _: Topic, _: &str, _: Memo, _: Moment) {}
+    ///     fn forget(&self, _: Topic, _: &str) {}
+    /// }
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let system = System::new(P256Keys).with_memory(Arc::new(NoCache));
+    /// let client = Client::loopback(Scopes::parse("atproto")?).build()?;
+    /// let app = OAuthClient::builder(client)
+    ///     .store(MemoryStore::new())
+    ///     .driver(|driver| driver.system(system))
+    ///     .build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn system(mut self, system: System) -> Self {
+        self.system = system;
+        self
+    }
+
     /// Limits the requests in flight to one server; 64 by default. Further requests wait in the order in which
     /// they came, and their waiting time counts towards the timeout of the call.
     ///

@@ -1,8 +1,13 @@
 //! A driver with other settings than the default.
 
-use atproto_oauth_reqwest::BadCertificate;
+use std::convert::Infallible;
+use std::task::Poll;
 
-use crate::adapter::{builder, tested};
+use atproto_oauth_reqwest::{BadCertificate, P256Keys};
+use atproto_sansio::{Cx, Machine, System};
+use atproto_sansio_conformance::Driving;
+
+use crate::adapter::{Tested, builder, tested};
 
 atproto_sansio_conformance::settings_tests!(tested);
 atproto_sansio_conformance::tls_tests!(tested);
@@ -15,4 +20,24 @@ fn bytes_that_are_no_certificate_are_refused() {
         let error: BadCertificate = builder().root_certificate(bytes).unwrap_err();
         assert!(error.to_string().contains("certificate"));
     }
+}
+
+/// Ends in the public point of a new key.
+struct NewKey;
+
+impl Machine for NewKey {
+    type Output = [u8; 64];
+    type Error = Infallible;
+
+    fn poll(&mut self, cx: &mut Cx<'_>) -> Poll<Result<[u8; 64], Infallible>> {
+        Poll::Ready(Ok(*cx.generate_key().public()))
+    }
+}
+
+#[test]
+fn a_builder_takes_another_system() {
+    // The keys that `builder` begins with generate none.
+    let driver = builder().system(System::new(P256Keys)).build();
+    let Ok(point) = Tested(driver).run(NewKey);
+    assert_ne!(point, [0; 64]);
 }

@@ -16,8 +16,13 @@ pub const MAX_VALUE_BYTES: usize = 256 * 1024;
 /// Number of entries on a page of a listing.
 pub(crate) const PAGE: usize = 100;
 
-/// Refuses a key that is too large, or that is not one or more segments with `/` between them.
-pub(crate) fn check_key(key: &str) -> Result<(), StoreError> {
+/// Refuses a key that is too large, or that is not one or more segments with `/` between them, as
+/// [`Store`](crate::Store) requires. The limits are [`MAX_KEY_BYTES`] and [`MAX_SEGMENTS`].
+///
+/// # Errors
+///
+/// [`StoreErrorKind::TooLarge`] or [`StoreErrorKind::Invalid`].
+pub fn check_key(key: &str) -> Result<(), StoreError> {
     check_size(key)?;
     if key.split('/').any(str::is_empty) {
         return Err(invalid("a key has an empty segment; begin and end a key without `/`"));
@@ -26,8 +31,12 @@ pub(crate) fn check_key(key: &str) -> Result<(), StoreError> {
 }
 
 /// Refuses a prefix that is too large, or that is neither empty nor whole segments with a `/` behind
-/// each.
-pub(crate) fn check_prefix(prefix: &str) -> Result<(), StoreError> {
+/// each, as [`Store::list`](crate::Store::list) requires.
+///
+/// # Errors
+///
+/// [`StoreErrorKind::TooLarge`] or [`StoreErrorKind::Invalid`].
+pub fn check_prefix(prefix: &str) -> Result<(), StoreError> {
     let Some(segments) = prefix.strip_suffix('/') else {
         return if prefix.is_empty() {
             Ok(())
@@ -42,8 +51,12 @@ pub(crate) fn check_prefix(prefix: &str) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Refuses a value that is too large.
-pub(crate) fn check_value(value: &SecretBytes) -> Result<(), StoreError> {
+/// Refuses a value of more than [`MAX_VALUE_BYTES`].
+///
+/// # Errors
+///
+/// [`StoreErrorKind::TooLarge`].
+pub fn check_value(value: &SecretBytes) -> Result<(), StoreError> {
     let length = value.0.len();
     if length > MAX_VALUE_BYTES {
         let detail = format!("a value of {length} bytes; the limit is {MAX_VALUE_BYTES}");

@@ -36,8 +36,9 @@ pub use database::postgres::PostgresStore;
 pub use database::redis::RedisStore;
 #[cfg(all(feature = "file", any(unix, windows)))]
 pub use file::FileStore;
-pub use key::{MAX_KEY_BYTES, MAX_SEGMENTS, MAX_VALUE_BYTES};
+pub use key::{MAX_KEY_BYTES, MAX_SEGMENTS, MAX_VALUE_BYTES, check_key, check_prefix, check_value};
 pub use memory::MemoryStore;
+pub use record::{is_met, new_version};
 #[cfg(feature = "redis")]
 pub use redis;
 #[cfg(feature = "sqlite")]

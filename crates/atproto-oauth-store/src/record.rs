@@ -4,16 +4,22 @@ use atproto_sansio::{Deleted, Expect, SecretBytes, StoreError, StoreErrorKind, U
 use bytes::Bytes;
 use zeroize::Zeroize;
 
-/// A version that no other write has: 64 random bits.
-pub(crate) fn new_version() -> Result<Version, StoreError> {
+/// A version that no other write has: 64 random bits. A counter is no substitute, because a restored
+/// backup would count some versions again.
+///
+/// # Errors
+///
+/// [`StoreErrorKind::Unavailable`] if the operating system gives no random numbers.
+pub fn new_version() -> Result<Version, StoreError> {
     getrandom::u64().map(Version).map_err(|error| {
         let detail = format!("the operating system gives no random numbers: {error}");
         StoreError::new(StoreErrorKind::Unavailable, detail)
     })
 }
 
-/// Whether a write may happen, if the record under its key has the version `present`.
-pub(crate) fn is_met(expect: Expect, present: Option<Version>) -> bool {
+/// Whether a write may happen, if the record under its key has the version `present` (`None`: there is
+/// no record).
+pub fn is_met(expect: Expect, present: Option<Version>) -> bool {
     match expect {
         Expect::Absent => present.is_none(),
         Expect::Version(version) => present == Some(version),

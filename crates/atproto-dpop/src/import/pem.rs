@@ -15,6 +15,14 @@ impl PrivateKey {
         let pem = with_line_breaks(text);
         let pem = pem.trim();
         let refused = |what: &str| Err(DpopError::Pem(what.to_owned()));
+        if pem.is_empty() {
+            return refused("the text is empty");
+        }
+        if !pem.contains("-----BEGIN ") {
+            return refused(
+                "the text has no `-----BEGIN `, as a PEM has, and no `{` at its start, as a JWK has",
+            );
+        }
         if pem.contains("Proc-Type: 4,ENCRYPTED") {
             return refused(
                 "it is encrypted in a format of old versions of OpenSSL; convert it with \
@@ -227,7 +235,9 @@ DYQvQeFT1UnsGKpMrVDwO8V5cacr6p2CNpL5L3LqY4UnF2mwlNl2Cbi3dA==
         let encrypted = SEC1
             .replace("PRIVATE KEY-----\nMHc", "PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\nMHc");
         for (text, what) in [
-            ("", "neither"),
+            ("", "empty"),
+            ("/etc/app/key.pem", "no `-----BEGIN `"),
+            ("-----BEGIN CERTIFICATE-----", "neither"),
             ("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----", "malformed"),
             (P384, "a key of P-384"),
             ("-----BEGIN ENCRYPTED PRIVATE KEY-----", "encrypted"),

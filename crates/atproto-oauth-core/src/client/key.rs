@@ -84,7 +84,8 @@ impl ClientKey {
     /// Reads an unencrypted private key: PEM (PKCS#8 or SEC 1) or JWK. The [`kid`](Self::kid) is
     /// the `kid` of the JWK, or else the thumbprint of the key.
     ///
-    /// `keys` is the crypto backend that holds the key, usually
+    /// `text` is the content of a file or variable, not the name of a file. `keys` is the crypto backend
+    /// that holds the key: `RingKeys` or `AwsLcKeys` of an adapter, or
     /// [`P256Keys`](atproto_dpop::P256Keys).
     ///
     /// # Errors

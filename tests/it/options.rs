@@ -93,6 +93,23 @@ fn a_written_port_of_a_redirect_uri_is_published_and_sent() {
 }
 
 #[test]
+fn the_error_of_a_redirect_uri_says_how_to_declare_it() {
+    // Rule C-31
+    let mut network = Network::new();
+    let client = Client::loopback(scopes()).build().unwrap();
+    for (uri, way) in [
+        ("http://127.0.0.1:8080/cb", "`redirect_path`"),
+        ("http://localhost.app.client.dev/", "`redirect_uri`"),
+        ("http://localhost:8080/", "127.0.0.1 or [::1]"),
+        ("http://localhost/", "127.0.0.1 or [::1]"),
+    ] {
+        let login = client.authorize(Subject::DefaultServer).redirect_uri(uri.parse().unwrap());
+        let error = run(&mut network, login).0.unwrap_err().to_string();
+        assert!(error.contains(uri) && error.contains(way), "{error}");
+    }
+}
+
+#[test]
 fn an_error_about_a_url_does_not_repeat_its_password() {
     // Rule K-05
     let secret = "https://user:secret@app.example.com/cb";

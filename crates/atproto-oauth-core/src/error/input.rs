@@ -50,10 +50,7 @@ pub enum InputError {
     /// The login requests the redirect URI named here, which the client does not declare. Declare
     /// it with [`ClientBuilder::redirect_uri`](crate::ClientBuilder::redirect_uri), or with
     /// [`redirect_path`](crate::ClientBuilder::redirect_path) for a loopback client.
-    #[error(
-        "the redirect URI {0} is not one that this client declares: declare it with \
-         `redirect_uri`, or `redirect_path` for a loopback client"
-    )]
+    #[error("the redirect URI {0} is not one that this client declares: {way}", way = way_to_declare(.0))]
     RedirectUriNotDeclared(String),
     /// [`Authorize::parameter`](crate::Authorize::parameter) got a name that the protocol sets
     /// itself, such as `state`, or the same name twice. Remove the parameter.
@@ -116,4 +113,15 @@ pub enum InputError {
         /// Value of its `version` member.
         version: u64,
     },
+}
+
+/// The way out of [`InputError::RedirectUriNotDeclared`]. No client can declare a URI of `localhost` (rule
+/// C-31).
+fn way_to_declare(uri: &str) -> &'static str {
+    let (_, rest) = uri.split_once("://").unwrap_or_default();
+    if rest.split([':', '/', '?', '#']).next() == Some("localhost") {
+        "write 127.0.0.1 or [::1] in place of localhost (RFC 8252 section 8.3)"
+    } else {
+        "declare it with `redirect_uri`, or `redirect_path` for a loopback client"
+    }
 }

@@ -28,7 +28,7 @@ const TWO_PHASE: [(&str, &str); 2] = [
 ];
 
 /// Phrases of the library, each with that of the command. A longer phrase comes before its parts.
-const PHRASES: [(&str, &str); 35] = [
+const PHRASES: [(&str, &str); 36] = [
     // Settings of a client
     (": name one with `store` (`MemoryStore` keeps sessions until the program ends)", ""),
     (": wrap it in `Sealed`, or accept it with `plaintext_at_rest()`", ""),
@@ -59,6 +59,7 @@ const PHRASES: [(&str, &str); 35] = [
     ),
     (": try again later", ""),
     // Logins
+    (" (it was finished before, or begun with another store)", ""),
     (
         ": begin the login in this browser (the program hands the value of the login's cookie over as \
          `Binding`)",

@@ -34,8 +34,13 @@ pub enum CallbackProblem {
     CodeAndError,
     /// The `state` of the callback is not the `state` of the given [`Pending`](crate::Pending).
     /// Load the pending login that was stored under
-    /// [`CallbackParams::state`](crate::CallbackParams::state).
-    #[error("the `state` of the callback belongs to no login that is waiting for a callback")]
+    /// [`CallbackParams::state`](crate::CallbackParams::state). With a store: the login was finished
+    /// before, was removed after its expiry, or was begun with another store, such as a memory that
+    /// ended with its process.
+    #[error(
+        "the `state` of the callback belongs to no login that is waiting for a callback (it was \
+         finished before, or begun with another store): begin a new login"
+    )]
     UnknownState,
     /// The callback came from another browser than the one that began the login, or without the
     /// value of its cookie. Somebody may have been lured to another person's callback. The login

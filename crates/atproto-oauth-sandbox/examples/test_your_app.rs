@@ -58,11 +58,11 @@ fn people_log_in() -> Result<(), Box<dyn Error>> {
     let mut app = App::new(StatelessClient::with_driver(client.build()?, driver));
 
     let url = app.login_url("alice.test")?;
-    let back = network.sandbox().approve(&url, "alice.test")?;
+    let back = network.approve(&url, "alice.test")?;
     assert_eq!(app.callback(&back)?, "Hello alice.test");
 
     let url = app.login_url("bob.test")?;
-    let back = network.sandbox().deny(&url)?;
+    let back = network.deny(&url)?;
     assert!(app.callback(&back).is_err() && app.sessions.len() == 1);
 
     network.sandbox().fault(Fault::lose_answer().path("/oauth/par"));

@@ -53,6 +53,18 @@ fn each_kind_of_account_logs_in() {
 }
 
 #[test]
+fn a_browser_decides_in_the_statement_that_begins_the_login() {
+    // With `served.sandbox()` in place of `served`, the guard would be held while the client waits.
+    let served = Served::start(1).unwrap();
+    let client = blocking(&served);
+    let begin = || client.authorize(Subject::parse("alice.test").unwrap()).unwrap();
+    let approved = served.approve(&begin().url, "alice.test").unwrap();
+    assert!(approved.contains("code="), "{approved}");
+    let denied = served.deny(&begin().url).unwrap();
+    assert!(denied.contains("error=access_denied"), "{denied}");
+}
+
+#[test]
 fn the_async_adapter_logs_in_too() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let served = Served::start(1).unwrap();

@@ -19,8 +19,10 @@ use std::thread::{self, JoinHandle};
 
 use tokio::runtime;
 use tokio::sync::oneshot;
+use url::Url;
 
 use crate::names::Names;
+use crate::people::NoRedirect;
 use crate::sandbox::Sandbox;
 use crate::serve::clock::Shared;
 use crate::serve::ports::Ports;
@@ -79,9 +81,50 @@ impl Served {
     ///
     /// The sandbox's time passes with the system clock. If a test [advances](Sandbox::advance) it,
     /// the sandbox stays ahead by that duration. Drop the guard before a client waits for a
-    /// response, because the servers need the same lock.
+    /// response, because the servers need the same lock: the client's request would time out. The
+    /// guard of `served.sandbox().approve(&app.login()?, "alice.test")` is held while `app` logs in;
+    /// [`approve`](Self::approve) and [`deny`](Self::deny) hold none.
     pub fn sandbox(&self) -> MutexGuard<'_, Sandbox> {
         self.shared.lock()
+    }
+
+    /// Signs in and consents like [`Sandbox::approve`].
+    ///
+    /// ```
+    /// use atproto_oauth_core::{CallbackParams, Client, Scopes, Subject};
+    /// use atproto_oauth_sandbox::Served;
+    /// use atproto_oauth_ureq::{Driver, P256Keys, Resolver, StatelessClient, System};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let served = Served::start(1)?;
+    /// let resolver = Resolver::new().with_directories([served.names().plc.parse()?]);
+    /// let client = Client::loopback(Scopes::parse("atproto")?).resolver(resolver).development();
+    /// let driver = Driver::builder(System::new(P256Keys)).development();
+    /// let driver = driver.nameserver(served.nameserver()).build();
+    /// let app = StatelessClient::with_driver(client.build()?, driver);
+    ///
+    /// let login = app.authorize(Subject::parse("alice.test")?)?;
+    /// let back = served.approve(&login.url, "alice.test")?;
+    /// let session = app.callback(login.pending, CallbackParams::parse(&back)?)?.session;
+    /// assert_eq!(session.handle().map(|handle| handle.as_str()), Some("alice.test"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Fails if the server does not redirect the browser: [`NoRedirect`] has the reason.
+    pub fn approve(&self, url: &Url, identifier: &str) -> Result<String, NoRedirect> {
+        self.sandbox().approve(url, identifier)
+    }
+
+    /// Denies the request like [`Sandbox::deny`].
+    ///
+    /// # Errors
+    ///
+    /// Fails if the server does not redirect the browser: [`NoRedirect`] has the reason.
+    pub fn deny(&self, url: &Url) -> Result<String, NoRedirect> {
+        self.sandbox().deny(url)
     }
 
     /// Origins of the servers of this network, and the suffix of its handles.

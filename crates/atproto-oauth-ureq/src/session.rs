@@ -68,6 +68,26 @@ impl ManagedSession {
 
     /// Calls an XRPC procedure at the PDS with this JSON document.
     ///
+    /// ```no_run
+    /// use atproto_oauth_ureq::{ManagedSession, xrpc};
+    ///
+    /// # fn post(session: ManagedSession) -> Result<(), Box<dyn std::error::Error>> {
+    /// let input = serde_json::json!({
+    ///     "repo": session.did(),
+    ///     "collection": "app.bsky.feed.post",
+    ///     "record": {
+    ///         "$type": "app.bsky.feed.post",
+    ///         "text": "Hello",
+    ///         "createdAt": "2026-01-01T00:00:00Z",
+    ///     },
+    /// });
+    /// let reply = session.procedure("com.atproto.repo.createRecord", &[], &input)?;
+    /// let written: serde_json::Value = xrpc::json(&reply.response)?; // an error status is an error
+    /// println!("{}", written["uri"]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// Fails as [`query`](Self::query) does.
@@ -116,6 +136,22 @@ impl ManagedSession {
     /// refused the access token or the nonce after it got the body, the request is sent once more, with
     /// a new body.
     ///
+    /// ```no_run
+    /// use std::time::Duration;
+    ///
+    /// use atproto_oauth_ureq::{AttachedBody, ManagedSession, xrpc};
+    /// use std::fs::File;
+    ///
+    /// # fn upload(session: ManagedSession) -> Result<(), Box<dyn std::error::Error>> {
+    /// let request = xrpc::upload("com.atproto.repo.uploadBlob", &[], "image/png")?;
+    /// let open = || Ok(AttachedBody::new(File::open("image.png")?, None));
+    /// let reply = session.upload_from(request, open, Duration::from_secs(60))?;
+    /// let uploaded: serde_json::Value = xrpc::json(&reply.response)?;
+    /// println!("{}", uploaded["blob"]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// Fails as [`upload`](Self::upload) does, or with a [`TransportError`] if `open` fails.
@@ -137,6 +173,21 @@ impl ManagedSession {
     ///
     /// If the status of the response is not 2xx, the second value is `None`, and the response contains
     /// the body, up to 64 KiB. `timeout` also covers reading the body.
+    ///
+    /// ```no_run
+    /// use std::time::Duration;
+    ///
+    /// use atproto_oauth_ureq::{ManagedSession, xrpc};
+    ///
+    /// # fn download(session: ManagedSession, cid: &str) -> Result<(), Box<dyn std::error::Error>> {
+    /// let params = [("did", session.did().as_str()), ("cid", cid)];
+    /// let request = xrpc::query("com.atproto.sync.getBlob", &params)?;
+    /// let (reply, body) = session.download(request, Duration::from_secs(60))?;
+    /// let Some(mut body) = body else { return Ok(xrpc::check(&reply.response)?) };
+    /// std::io::copy(&mut body, &mut std::fs::File::create("blob")?)?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

@@ -46,11 +46,17 @@ pub enum ScopeError {
 impl Scopes {
     /// Parses the scopes that a client declares or requests, separated by single spaces.
     ///
+    /// A scope that no server knows, such as a misspelt one, is no error, because services define scopes
+    /// of their own: [`lint`](Self::lint) finds it.
+    ///
     /// ```
     /// use atproto_oauth_core::{ScopeError, Scopes};
     ///
     /// assert!(Scopes::parse("atproto transition:generic").is_ok());
     /// assert_eq!(Scopes::parse("transition:generic"), Err(ScopeError::NoAtproto));
+    ///
+    /// let misspelt = "atproto transition:generc";
+    /// assert!(Scopes::parse(misspelt).is_ok() && !Scopes::lint(misspelt).is_empty());
     /// ```
     ///
     /// # Errors

@@ -37,7 +37,8 @@ struct Begin {
 pub struct BegunLogin {
     /// URL to open in the user's browser.
     pub url: Url,
-    /// Cookie to set in that browser with the redirect; `None` for a login without a binding.
+    /// Cookie to set in that browser with the redirect ([`LoginCookie::set_cookie`] is the header); `None`
+    /// for a login without a binding.
     pub cookie: Option<LoginCookie>,
     /// The `state` parameter of the callback, by which a listener on this machine recognizes it.
     pub state: String,

@@ -34,13 +34,15 @@ const RESERVED: &str = "sealing/";
 /// Limits: those of the store below, and a value of [`MAX_VALUE_BYTES`](crate::MAX_VALUE_BYTES). A seal
 /// makes a value at most 78 bytes longer.
 ///
-/// ```
-/// # #[cfg(any())] // needs a store
-/// # fn example(store: impl atproto_oauth_store::Store) -> Result<(), atproto_oauth_store::StoreError> {
-/// use atproto_oauth_store::{Sealed, SealingKey, SealingKeys};
+/// The key of this store is made once, and kept in a file apart from it:
 ///
-/// let keys = SealingKeys::new(SealingKey::from_text(&std::env::var("SEALING_KEY")?)?);
-/// let store = Sealed::new(store, keys);
+/// ```no_run
+/// use atproto_oauth_store::{MemoryStore, Sealed, SealingKey, SealingKeys, secret_file};
+///
+/// # fn main() -> Result<(), atproto_oauth_store::StoreError> {
+/// let key = secret_file("sealing.key", &SealingKey::generate()?.to_text())?;
+/// let keys = SealingKeys::new(SealingKey::from_text(key.expose())?);
+/// let store = Sealed::new(MemoryStore::new(), keys); // or a `SqliteStore`, or another store
 /// # Ok(())
 /// # }
 /// ```

@@ -201,6 +201,26 @@ impl DriverBuilder {
     ///
     /// `sign` receives the key id and the message. It returns the `r` and `s` of the `ES256`
     /// signature, 32 bytes each, or the reason for the failure.
+    /// The message is not hashed yet. Some services return the signature in DER, which the program
+    /// converts, for example with `Signature::from_der` of the crate `p256`.
+    ///
+    /// ```
+    /// use atproto_oauth_reqwest::store::MemoryStore;
+    /// use atproto_oauth_reqwest::{Client, ClientKey, Jwk, OAuthClient, Scopes};
+    ///
+    /// # async fn sign_at_service(_: String, _: Vec<u8>) -> Result<[u8; 64], String> { unimplemented!() }
+    /// # fn build(public: Jwk) -> Result<(), Box<dyn std::error::Error>> {
+    /// let client = Client::web("https://app.example.com/client.json", Scopes::parse("atproto")?)
+    ///     .redirect_uri("https://app.example.com/callback")
+    ///     .key(ClientKey::remote("the id of the key", public))
+    ///     .build()?;
+    /// let app = OAuthClient::builder(client)
+    ///     .store(MemoryStore::new())
+    ///     .driver(|driver| driver.sign_with(sign_at_service))
+    ///     .build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn sign_with<F>(
         mut self,
         sign: impl Fn(String, Vec<u8>) -> F + Send + Sync + 'static,

@@ -23,6 +23,8 @@ pub enum DpopError {
     PemDisabled,
     /// A PEM text does not hold a P-256 private key. The value names its content.
     Pem(String),
+    /// A public key of a key service is not one of P-256 in DER or PEM. The value names its content.
+    PublicKey(String),
     /// The request has no absolute `http` or `https` URL, so its proof can't have an `htu`; or the path of its
     /// URL is not in the normal form of the URL standard, so a transport may send another path than the
     /// `htu` has.
@@ -59,6 +61,7 @@ impl fmt::Display for DpopError {
                  `pem`, or give the key as a JWK",
             ),
             Self::Pem(what) => write!(f, "not a P-256 private key in PEM: {what}"),
+            Self::PublicKey(what) => write!(f, "not a public P-256 key in DER or PEM: {what}"),
             Self::Htu => f.write_str(
                 "a DPoP proof needs a request with an absolute http or https URL, whose path is in the \
                  normal form of the URL standard (RFC 9449 section 4.2)",

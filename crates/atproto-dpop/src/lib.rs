@@ -19,6 +19,8 @@ pub use challenge::{Challenge, challenges};
 pub use curve::es256::{P256Keys, verify};
 pub use error::DpopError;
 pub use import::PrivateKey;
+#[cfg(feature = "pem")]
+pub use import::signature_from_der;
 pub use jwk::Jwk;
 pub use jws::{JwsHeader, Unsigned};
 pub use key::DpopKey;

@@ -1,6 +1,8 @@
 //! Names that the adapters `atproto-oauth-reqwest` and `atproto-oauth-ureq` re-export, so that a
 //! program needs no other dependency than its adapter.
 
+#[cfg(feature = "pem")]
+pub use atproto_dpop::signature_from_der;
 pub use atproto_dpop::{
     AccessToken, ClockOffset, Dpop, DpopError, DpopKey, Jwk, P256Keys, Retry, RetryReason,
 };

@@ -202,23 +202,27 @@ impl DriverBuilder {
     /// Signs with a remote key, such as one in a hardware module or a key service.
     ///
     /// `sign` receives the key id and the message. It returns the `r` and `s` of the `ES256`
-    /// signature, 32 bytes each, or the reason for the failure.
-    /// The message is not hashed yet. Some services return the signature in DER, which the program
-    /// converts, for example with `Signature::from_der` of the crate `p256`.
+    /// signature, 32 bytes each, or the reason for the failure. The message is not hashed yet.
+    ///
+    /// Most key services return the public key and the signature in DER, as the one of this example:
     ///
     /// ```
     /// use atproto_oauth_ureq::store::MemoryStore;
-    /// use atproto_oauth_ureq::{Client, ClientKey, Jwk, OAuthClient, Scopes};
+    /// use atproto_oauth_ureq::{Client, ClientKey, Jwk, OAuthClient, Scopes, signature_from_der};
     ///
-    /// # fn sign_at_service(_: &str, _: &[u8]) -> Result<[u8; 64], String> { unimplemented!() }
-    /// # fn build(public: Jwk) -> Result<(), Box<dyn std::error::Error>> {
+    /// # fn sign_at_service(_: &str, _: &[u8]) -> Result<Vec<u8>, String> { unimplemented!() }
+    /// # fn build(public_key: Vec<u8>) -> Result<(), Box<dyn std::error::Error>> {
     /// let client = Client::web("https://app.example.com/client.json", Scopes::parse("atproto")?)
     ///     .redirect_uri("https://app.example.com/callback")
-    ///     .key(ClientKey::remote("the id of the key", public))
+    ///     .key(ClientKey::remote("the id of the key", Jwk::from_public_der(&public_key)?))
     ///     .build()?;
+    /// let sign = |key_id: &str, message: &[u8]| {
+    ///     let signature = sign_at_service(key_id, message)?;
+    ///     signature_from_der(&signature).map_err(|error| error.to_string())
+    /// };
     /// let app = OAuthClient::builder(client)
     ///     .store(MemoryStore::new())
-    ///     .driver(|driver| driver.sign_with(sign_at_service))
+    ///     .driver(|driver| driver.sign_with(sign))
     ///     .build()?;
     /// # Ok(())
     /// # }

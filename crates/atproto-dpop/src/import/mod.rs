@@ -1,4 +1,4 @@
-//! Parser of private keys: JWK here, and PEM in a file of its own.
+//! Parser of private keys: JWK here, and PEM in a file of its own. Public keys and signatures of key services.
 //!
 //! RFC 7518 section 6.2.
 
@@ -6,6 +6,8 @@
 mod encrypted;
 #[cfg(feature = "pem")]
 mod pem;
+#[cfg(feature = "pem")]
+mod service;
 
 use atproto_sansio::{KeyError, SecretKey, Signer, printable};
 use serde::Deserialize;
@@ -16,6 +18,9 @@ use crate::curve::Curve;
 use crate::curve::es256::P256Keys;
 use crate::error::DpopError;
 use crate::jwk::{Jwk, decode_32};
+
+#[cfg(feature = "pem")]
+pub use service::signature_from_der;
 
 /// Private P-256 key read from a text, with its `kid` if the text has one.
 #[derive(Clone, Debug)]

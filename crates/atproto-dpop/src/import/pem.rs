@@ -90,13 +90,19 @@ pub(super) fn fault(block: &str) -> String {
 
 /// The reason why a private key in DER is not a P-256 key.
 pub(super) fn kind(der: &[u8]) -> String {
+    match other_kind(der) {
+        Some(kind) => format!("it is {kind}; {MAKE_ONE}"),
+        None => "it is malformed".to_owned(),
+    }
+}
+
+/// The kind of a key in DER that is not of P-256.
+pub(super) fn other_kind(der: &[u8]) -> Option<String> {
     let has = |oid: &[u8]| der.windows(oid.len()).any(|window| window == oid);
     match KINDS.iter().find(|(oid, _)| has(oid)) {
-        Some((_, kind)) => format!("it is {kind}, not of P-256; {MAKE_ONE}"),
-        None if has(EC) && !has(P_256) => {
-            format!("it is a key of another curve than P-256; {MAKE_ONE}")
-        }
-        None => "it is malformed".to_owned(),
+        Some((_, kind)) => Some(format!("{kind}, not of P-256")),
+        None if has(EC) && !has(P_256) => Some("a key of another curve than P-256".to_owned()),
+        None => None,
     }
 }
 

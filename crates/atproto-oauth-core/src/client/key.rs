@@ -135,8 +135,8 @@ impl ClientKey {
 
     /// A key whose private part this process does not hold: in a hardware module, or at a signing
     /// service. `key_id` is the name of the key at that remote signer. `public` is its public key: a JWK
-    /// is read with `serde_json`, and [`Jwk::new`] takes the point, which is the last 64 bytes of a public
-    /// key in DER (`SubjectPublicKeyInfo`, RFC 5480) if the point is not compressed. Each signature is a
+    /// is read with `serde_json`, and with the feature `pem`, `Jwk::from_public_der` and `Jwk::from_public_pem` read
+    /// the forms of key services. Each signature is a
     /// [`Call::Sign`](atproto_sansio::Call::Sign) with this `key_id`, which the driver passes to
     /// its remote signer. [`ClientBuilder::build`](crate::ClientBuilder::build) rejects a `public` of
     /// another curve than P-256.

@@ -1,6 +1,6 @@
-//! Private keys in PEM and JWK.
+//! Private keys in PEM and JWK, and what key services return.
 
-use atproto_dpop::{DpopKey, P256Keys, PrivateKey};
+use atproto_dpop::{DpopKey, Jwk, P256Keys, PrivateKey, signature_from_der};
 use atproto_oauth_core::ClientKey;
 
 use crate::parsers::text;
@@ -19,7 +19,7 @@ pub(crate) fn key_import(data: &[u8]) -> bool {
         let again: DpopKey = serde_json::from_str(&stored).expect("a stored key is read");
         assert_eq!(again.thumbprint(), key.thumbprint());
     }
-    let Ok(key) = client else { return session.is_ok() };
+    let Ok(key) = client else { return session.is_ok() || of_service(&text, data) };
     assert_eq!(key.jwk().alg(), "ES256");
     assert!(PrivateKey::parse(&text).is_ok());
     if let Ok(session) = &session {
@@ -29,4 +29,18 @@ pub(crate) fn key_import(data: &[u8]) -> bool {
     let again = ClientKey::parse(jwk.expose(), &P256Keys).expect("an export can be read");
     assert_eq!((again.kid(), again.jwk()), (key.kid(), key.jwk()));
     true
+}
+
+/// A public key that is read has a point on the curve, and a signature has no part that is zero.
+fn of_service(text: &str, data: &[u8]) -> bool {
+    let signature = signature_from_der(data);
+    if let Ok(signature) = signature {
+        let (r, s) = signature.split_at(32);
+        assert!(r != [0; 32] && s != [0; 32]);
+    }
+    let public = Jwk::from_public_pem(text).or_else(|_| Jwk::from_public_der(data));
+    if let Ok(public) = &public {
+        assert_eq!(Jwk::new(*public.point()).as_ref(), Ok(public));
+    }
+    signature.is_ok() || public.is_ok()
 }

@@ -38,16 +38,17 @@ async fn exchange(
     let reaching = clients.reaching(how.reach).map_err(TransportError::blocked)?;
     let deadline = Instant::now() + how.timeout.min(LONGEST);
     let latest = Latest { moment: latest(&how, deadline), start_by: how.start_by };
-    let not_sent = |reason| TransportError::new(Phase::NotSent, reason);
     if latest.has_passed() {
-        return Err(not_sent(LATE));
+        return Err(TransportError::untried(LATE));
     }
     let gate = clients.gates.pass(request.uri());
     let _passed = timeout_at(latest.moment, gate).await.map_err(|_| {
-        not_sent("the call timed out in the queue of `DriverBuilder::requests_per_server`")
+        TransportError::untried(
+            "the call timed out in the queue of `DriverBuilder::requests_per_server`",
+        )
     })?;
     if latest.has_passed() {
-        return Err(not_sent(LATE));
+        return Err(TransportError::untried(LATE));
     }
     let uri = request.uri().clone();
     let request = outgoing::prepare(request, &reaching.addresses, &clients.user_agent, streams)?;

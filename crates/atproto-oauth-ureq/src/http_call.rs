@@ -23,7 +23,7 @@ pub(crate) fn perform(agents: &Agents, call: HttpCall, streams: &mut Streams<'_>
         let latest = Latest { start_by, moment: latest_moment(deadline, least_time) };
         latest.check()?;
         let passed = agents.gates.pass(request.uri(), latest.moment(deadline));
-        let _passed = passed.ok_or_else(|| TransportError::new(Phase::NotSent, QUEUE))?;
+        let _passed = passed.ok_or_else(|| TransportError::untried(QUEUE))?;
         latest.check()?;
         let request = prepare(request, &agents.user_agent);
         let left = deadline.saturating_duration_since(Instant::now());

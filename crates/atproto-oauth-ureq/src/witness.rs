@@ -80,7 +80,7 @@ impl Latest {
         } else {
             return Ok(());
         };
-        Err(TransportError::new(Phase::NotSent, reason))
+        Err(TransportError::untried(reason))
     }
 }
 
@@ -104,7 +104,9 @@ impl Drop for Allowance {
 pub(crate) fn sends() -> Result<(), TransportError> {
     let record = RECORD.get();
     if !record.was_begun {
-        record.latest.check()?;
+        // Here the host has let the call wait, with its handshake.
+        let tried = |error| TransportError { is_untried: false, ..error };
+        record.latest.check().map_err(tried)?;
     }
     RECORD.set(Record { was_begun: true, ..record });
     Ok(())

@@ -22,6 +22,9 @@ pub struct TransportError {
     /// Time after which a host that did not answer is asked again; until then, its calls fail with
     /// [`Phase::NotSent`].
     pub retry_after: Option<Duration>,
+    /// Whether the driver did not turn to the host, for example because the time of the call ended in a queue. Such
+    /// an error says nothing about the host, which therefore does not count as silent.
+    pub is_untried: bool,
 }
 
 /// How far a failed call got: most important, whether the server may have acted on the request.
@@ -72,7 +75,12 @@ impl Rule {
 impl TransportError {
     /// An error in `phase` with the description `detail`.
     pub fn new(phase: Phase, detail: impl Into<String>) -> Self {
-        Self { phase, detail: detail.into(), retry_after: None }
+        Self { phase, detail: detail.into(), retry_after: None, is_untried: false }
+    }
+
+    /// An error in [`Phase::NotSent`] of a call for which the driver did not turn to the host.
+    pub fn untried(detail: impl Into<String>) -> Self {
+        Self { is_untried: true, ..Self::new(Phase::NotSent, detail) }
     }
 
     /// An error in [`Phase::Blocked`], with the text of `rule` as its description.

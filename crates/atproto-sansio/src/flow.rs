@@ -192,6 +192,7 @@ fn shorten(call: &mut Call, left: Duration, env: &Env<'_>) -> Option<&'static st
 fn is_answer(outcome: &(dyn Any + Send)) -> Option<bool> {
     match outcome.downcast_ref::<Result<Response<Bytes>, TransportError>>()? {
         Ok(_) => Some(true),
+        Err(error) if error.is_untried => None,
         Err(error) => match error.phase {
             Phase::Truncated | Phase::TooLarge => Some(true),
             Phase::NotSent | Phase::MaybeSent | Phase::TimedOut => Some(false),

@@ -7,7 +7,8 @@
 //!                                  └───────────── in vain ─────────┘
 //! ```
 //!
-//! A call that fails at once, such as a refused connection, costs nobody time, and does not count.
+//! A call that fails at once, such as a refused connection, costs nobody time, and does not count. A call that waited
+//! in a queue of the driver says nothing about the host.
 
 use std::time::Duration;
 

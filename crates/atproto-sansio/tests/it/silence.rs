@@ -140,3 +140,14 @@ fn failures_that_cost_no_time_and_answers_of_any_kind_are_no_silence() {
         process.fails(Phase::Unsupported);
     }
 }
+
+#[test]
+fn a_call_that_waited_in_a_queue_of_the_driver_is_no_silence_of_its_host() {
+    let mut process = Process::default();
+    for _ in 0..5 {
+        let error = TransportError::untried("its time ended in the queue");
+        let result = process.ask(|call| (20 * SECOND, call.fail(error)));
+        let error = result.unwrap_err();
+        assert_eq!((error.phase, error.retry_after), (Phase::NotSent, None));
+    }
+}

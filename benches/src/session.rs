@@ -25,7 +25,7 @@ pub fn stored(origin: &str) -> String {
 /// A request of a program, with two headers.
 pub fn request() -> Request<Body> {
     let request = Request::get(PATH).header("accept", "application/json");
-    request.header("accept-language", "en").body(Body::Bytes(Bytes::new())).unwrap()
+    request.header("accept-language", "en").body(Body::default()).unwrap()
 }
 
 /// Makes one request with `session`, and answers it as a PDS whose nonce stays the same.

@@ -5,7 +5,6 @@ use std::hint::black_box;
 use atproto_keys::RingKeys;
 use atproto_oauth_core::{Client, Scopes, Session};
 use atproto_sansio::Body;
-use bytes::Bytes;
 use http::Request;
 
 use crate::keys::dpop_key;
@@ -54,5 +53,5 @@ pub(crate) fn at(origin: &str) -> Session {
 /// A request of a program, with two headers.
 pub(crate) fn request() -> Request<Body> {
     let request = Request::get(PATH).header("accept", "application/json");
-    request.header("accept-language", "en").body(Body::Bytes(Bytes::new())).unwrap()
+    request.header("accept-language", "en").body(Body::default()).unwrap()
 }

@@ -30,7 +30,7 @@ impl Endpoint for Get {
     type Error = Error;
 
     fn request(&self, _: Fresh<'_>) -> Result<Request<Body>, Error> {
-        Ok(Request::get(self.0.clone()).body(Body::Bytes(Bytes::new())).unwrap())
+        Ok(Request::get(self.0.clone()).body(Body::default()).unwrap())
     }
 
     fn how(&self) -> How {

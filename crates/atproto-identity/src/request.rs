@@ -23,7 +23,7 @@ pub(crate) fn get(
         Freshness::Cached => request,
     };
     request
-        .body(Body::Bytes(Bytes::new()))
+        .body(Body::default())
         // The error does not print the URL, because the URL of a configured service may hold a key.
         .map_err(|error| TransportError::new(Phase::NotSent, error.to_string()).into())
 }

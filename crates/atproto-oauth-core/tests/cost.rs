@@ -18,7 +18,7 @@ fn request(to: &str) -> Request<Body> {
     Request::get(to)
         .header("accept", "application/json")
         .header("accept-language", "en")
-        .body(Body::Bytes(Bytes::new()))
+        .body(Body::default())
         .unwrap()
 }
 

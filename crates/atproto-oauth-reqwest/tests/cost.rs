@@ -8,7 +8,6 @@ use atproto_oauth_core::{Client, Scopes, Session};
 use atproto_oauth_reqwest::{Driver, P256Keys, StatelessClient};
 use atproto_sansio::{Body, System};
 use atproto_sansio_conformance::Server;
-use bytes::Bytes;
 use http::Request;
 use tokio::runtime::{Builder, Runtime};
 
@@ -65,7 +64,7 @@ fn session_at(pds: &str) -> (StatelessClient, Session) {
 
 fn request() -> Request<Body> {
     let request = Request::get(PATH).header("accept", "application/json");
-    request.body(Body::Bytes(Bytes::new())).unwrap()
+    request.body(Body::default()).unwrap()
 }
 
 fn cost_of_session(runtime: &Runtime, server: &Server) -> u64 {

@@ -111,8 +111,9 @@ impl ManagedSession {
         Ok(self.keep(reply))
     }
 
-    /// Sends a request with a body that is read during the transfer. [`xrpc::upload`] builds such a
-    /// request. `timeout` is the time for one attempt.
+    /// Sends a request with a body that is read during the transfer, and can't be repeated. If the body can be made
+    /// again, as that of a file, use [`upload_from`](Self::upload_from). [`xrpc::upload`] builds such a request.
+    /// `timeout` is the time for one attempt.
     ///
     /// A body can be sent once only. If the PDS has refused the access token after it got the body, the
     /// session is renewed, and the refusal is returned: [`upload_from`](Self::upload_from) then sends a

@@ -8,7 +8,6 @@ use atproto_oauth_core::{Client, Scopes, Session};
 use atproto_oauth_ureq::{Driver, P256Keys, StatelessClient};
 use atproto_sansio::{Body, System};
 use atproto_sansio_conformance::Server;
-use bytes::Bytes;
 use http::Request;
 
 const SESSION: &str = include_str!("../../atproto-oauth-core/tests/session.json");
@@ -50,7 +49,7 @@ fn cost_of_session(server: &Server) -> u64 {
     let client = StatelessClient::with_driver(client, driver);
     cost(|| {
         let request = Request::get(PATH).header("accept", "application/json");
-        let request = request.body(Body::Bytes(Bytes::new())).unwrap();
+        let request = request.body(Body::default()).unwrap();
         let reply = client.request(&session, request).unwrap();
         assert_eq!(&**reply.response.body(), b"{}");
     })

@@ -1,7 +1,6 @@
 //! Scenarios of one request and its reply: headers, status, methods and bodies.
 
 use atproto_sansio::Body;
-use bytes::Bytes;
 use http::{Method, Request};
 
 use crate::adapter::{Adapter, send};
@@ -105,7 +104,7 @@ pub fn any_method_may_carry_a_body(adapter: &impl Adapter) {
 /// does not apply to it.
 pub fn a_reply_to_head_has_no_body(adapter: &impl Adapter) {
     let server = Server::replying("HTTP/1.1 200 OK\r\ncontent-length: 5000\r\n\r\n");
-    let request = Request::head(server.url("/")).body(Body::Bytes(Bytes::new())).unwrap();
+    let request = Request::head(server.url("/")).body(Body::default()).unwrap();
     let reply = send(adapter, request, how()).unwrap();
     assert_eq!(
         (reply.headers()["content-length"].as_bytes(), reply.body().len()),

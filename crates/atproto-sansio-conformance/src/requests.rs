@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use atproto_sansio::{Answer, Body, How, Reach};
-use bytes::Bytes;
 use http::Request;
 
 /// Timeout of 20 seconds, a buffered reply of at most 1000 bytes, and `Reach::Configured`.
@@ -19,7 +18,7 @@ pub fn how() -> How {
 
 /// A `GET` request without a body.
 pub fn get(url: String) -> Request<Body> {
-    Request::get(url).body(Body::Bytes(Bytes::new())).unwrap()
+    Request::get(url).body(Body::default()).unwrap()
 }
 
 /// A `POST` request with `body`.

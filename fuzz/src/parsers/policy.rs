@@ -6,7 +6,6 @@ use std::sync::LazyLock;
 use atproto_oauth_core::{Origin, Session};
 use atproto_oauth_sandbox::Process;
 use atproto_sansio::{Body, Call, Flow, Output, Reach, is_public};
-use bytes::Bytes;
 use http::{Request, Uri};
 use url::{Host, Url};
 
@@ -94,7 +93,7 @@ fn stays_at_the_pds(uri: &Uri) {
     static SIGNED_IN: LazyLock<Session> =
         LazyLock::new(|| Session::from_json(SESSION).expect("the seed is valid"));
     let session = &*SIGNED_IN;
-    let request = Request::get(uri).body(Body::Bytes(Bytes::new()));
+    let request = Request::get(uri).body(Body::default());
     let Ok(machine) = client().request(session, request.expect("a GET of a URI is valid")) else {
         return;
     };

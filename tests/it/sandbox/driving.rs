@@ -250,7 +250,7 @@ fn ask(sandbox: &mut Sandbox, how: How) -> Result<Response<Bytes>, TransportErro
     let url = format!("{}/.well-known/oauth-protected-resource", sandbox.names().pds);
     let mut asked = None;
     let Ok(answer) = sandbox.run(By(|cx: &mut Cx<'_>| {
-        let request = Request::get(&url).body(Body::Bytes(Bytes::new())).unwrap();
+        let request = Request::get(&url).body(Body::default()).unwrap();
         let asked = asked.get_or_insert_with(|| cx.http(request, how));
         cx.take(asked)
     }));

@@ -211,7 +211,7 @@ fn a_refused_token_is_not_given_again_to_an_asker_among_others_who_can_use_it() 
     let sessions = managed.sessions.clone().clock_skew(Duration::ZERO);
     let restore = |renew| step(sessions.restore(&key).renew(renew));
     let request = |url: &str| {
-        let request = Request::get(url).body(Body::Bytes(Bytes::new())).unwrap();
+        let request = Request::get(url).body(Body::default()).unwrap();
         step(sessions.request(Arc::clone(&session), request))
     };
     let (own, other) = (format!("{}/xrpc/a.b.c", session.pds()), "https://other.example.com/");

@@ -37,7 +37,7 @@ impl Endpoint for Probe {
             _ => request,
         };
         let malformed = |_| atproto_oauth_core::InputError::Request("its URL is malformed");
-        Ok(request.body(Body::Bytes(Bytes::new())).map_err(malformed)?)
+        Ok(request.body(Body::default()).map_err(malformed)?)
     }
 
     fn how(&self) -> How {

@@ -179,13 +179,12 @@ fn list(violations: &[Violation]) -> String {
 
 /// `GET` request for a metadata document, without credentials or data about the user.
 pub(super) fn get(url: &str) -> Result<Request<Body>, DiscoveryError> {
-    Request::get(url)
-        .header(header::ACCEPT, "application/json")
-        .body(Body::Bytes(Bytes::new()))
-        .map_err(|_| DiscoveryError::Malformed {
+    Request::get(url).header(header::ACCEPT, "application/json").body(Body::default()).map_err(
+        |_| DiscoveryError::Malformed {
             url: url.to_owned(),
             what: "its URL can't be requested".to_owned(),
-        })
+        },
+    )
 }
 
 pub(super) fn how(development: bool) -> How {

@@ -200,7 +200,7 @@ const FRESH: Duration = Duration::from_secs(2 * 60);
 fn small_request(pds: &Origin) -> Result<Request<Body>, Error> {
     let uri = format!("{pds}/xrpc/com.atproto.server.getSession");
     let request = Request::get(uri).header(header::ACCEPT, "application/json");
-    let request = request.body(Body::Bytes(Bytes::new()));
+    let request = request.body(Body::default());
     Ok(request.map_err(|_| InputError::Request("no URI can be made from the origin of its PDS"))?)
 }
 

@@ -77,6 +77,15 @@ pub struct HttpCall {
 }
 
 /// The body of a request. `Debug` prints the length, not the content.
+///
+/// ```
+/// use atproto_sansio::Body;
+/// use http::Request;
+///
+/// let get = Request::get("/xrpc/com.atproto.server.getSession").body(Body::default());
+/// let post = Request::post("/xrpc/com.atproto.repo.createRecord").body(Body::from("{}"));
+/// # assert!(get.is_ok() && post.is_ok());
+/// ```
 #[derive(Clone)]
 #[expect(clippy::exhaustive_enums, reason = "a transport must send each of them")]
 pub enum Body {
@@ -84,6 +93,19 @@ pub enum Body {
     Bytes(Bytes),
     /// A one-shot stream that the driver holds and the machine never sees.
     Attached,
+}
+
+/// No bytes.
+impl Default for Body {
+    fn default() -> Self {
+        Self::Bytes(Bytes::new())
+    }
+}
+
+impl<B: Into<Bytes>> From<B> for Body {
+    fn from(bytes: B) -> Self {
+        Self::Bytes(bytes.into())
+    }
 }
 
 /// How the driver delivers the body of a response, and its size limit in bytes.

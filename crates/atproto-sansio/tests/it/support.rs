@@ -162,7 +162,7 @@ impl<T, E, F: FnMut(&mut Cx<'_>) -> Poll<Result<T, E>>> Machine for ByFn<F> {
 }
 
 pub(crate) fn request(url: &str) -> Request<Body> {
-    Request::get(url).body(Body::Bytes(Bytes::new())).expect("tests write good URLs")
+    Request::get(url).body(Body::default()).expect("tests write good URLs")
 }
 
 pub(crate) fn how() -> How {

@@ -110,7 +110,7 @@ impl Endpoint for ClientDocument {
             .header(header::ACCEPT, "application/json")
             // A cache between this client and the server must not answer with an old document.
             .header(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"))
-            .body(Body::Bytes(Bytes::new()));
+            .body(Body::default());
         request.map_err(|_| TransportError::new(Phase::NotSent, "the URL can't be requested"))
     }
 

@@ -208,13 +208,15 @@ impl DriverBuilder {
     /// use atproto_oauth_reqwest::store::MemoryStore;
     /// use atproto_oauth_reqwest::{Client, ClientKey, Jwk, OAuthClient, Scopes, signature_from_der};
     ///
-    /// # async fn sign_at_service(_: String, _: Vec<u8>) -> Result<Vec<u8>, String> { unimplemented!() }
-    /// # fn build(public_key: Vec<u8>) -> Result<(), Box<dyn std::error::Error>> {
+    /// # fn build<F: Future<Output = Result<Vec<u8>, String>> + Send + 'static>(
+    /// #     public_key: &[u8],
+    /// #     sign_at_service: fn(String, Vec<u8>) -> F,
+    /// # ) -> Result<(), Box<dyn std::error::Error>> {
     /// let client = Client::web("https://app.example.com/client.json", Scopes::parse("atproto")?)
     ///     .redirect_uri("https://app.example.com/callback")
-    ///     .key(ClientKey::remote("the id of the key", Jwk::from_public_der(&public_key)?))
+    ///     .key(ClientKey::remote("the id of the key", Jwk::from_public_der(public_key)?))
     ///     .build()?;
-    /// let sign = |key_id, message| async {
+    /// let sign = move |key_id, message| async move {
     ///     let signature = sign_at_service(key_id, message).await?;
     ///     signature_from_der(&signature).map_err(|error| error.to_string())
     /// };

@@ -210,13 +210,15 @@ impl DriverBuilder {
     /// use atproto_oauth_ureq::store::MemoryStore;
     /// use atproto_oauth_ureq::{Client, ClientKey, Jwk, OAuthClient, Scopes, signature_from_der};
     ///
-    /// # fn sign_at_service(_: &str, _: &[u8]) -> Result<Vec<u8>, String> { unimplemented!() }
-    /// # fn build(public_key: Vec<u8>) -> Result<(), Box<dyn std::error::Error>> {
+    /// # fn build(
+    /// #     public_key: &[u8],
+    /// #     sign_at_service: fn(&str, &[u8]) -> Result<Vec<u8>, String>,
+    /// # ) -> Result<(), Box<dyn std::error::Error>> {
     /// let client = Client::web("https://app.example.com/client.json", Scopes::parse("atproto")?)
     ///     .redirect_uri("https://app.example.com/callback")
-    ///     .key(ClientKey::remote("the id of the key", Jwk::from_public_der(&public_key)?))
+    ///     .key(ClientKey::remote("the id of the key", Jwk::from_public_der(public_key)?))
     ///     .build()?;
-    /// let sign = |key_id: &str, message: &[u8]| {
+    /// let sign = move |key_id: &str, message: &[u8]| {
     ///     let signature = sign_at_service(key_id, message)?;
     ///     signature_from_der(&signature).map_err(|error| error.to_string())
     /// };

@@ -81,10 +81,7 @@ pub(crate) async fn until<F: Future>(
                 return Poll::Ready(Ok(output));
             }
             let connects = CONNECTS.with(Cell::get);
-            if connects && latest.has_passed() {
-                return Poll::Ready(Err(not_connected()));
-            }
-            if !is_late {
+            if !(is_late || connects && latest.has_passed()) {
                 ready!(alarm.as_mut().poll(cx));
                 is_late = true;
                 alarm.as_mut().reset(deadline);

@@ -22,7 +22,7 @@ pub(crate) fn perform(agents: &Agents, call: HttpCall, streams: &mut Streams<'_>
         let deadline = Instant::now() + timeout.min(LONGEST);
         let latest = Latest { start_by, moment: latest_moment(deadline, least_time) };
         latest.check()?;
-        let passed = agents.gates.pass(request.uri(), latest.moment(deadline));
+        let passed = agents.gates.pass(request.uri(), latest.end_of_wait(deadline));
         let _passed = passed.ok_or_else(|| TransportError::untried(QUEUE))?;
         latest.check()?;
         let request = prepare(request, &agents.user_agent);

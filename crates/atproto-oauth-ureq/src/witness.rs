@@ -60,8 +60,8 @@ impl Latest {
     /// No limit.
     const NEVER: Self = Self { start_by: None, moment: None };
 
-    /// The latest moment of a call with this deadline.
-    pub(crate) fn moment(self, deadline: Instant) -> Instant {
+    /// Time until which a call with this deadline may wait in a queue.
+    pub(crate) fn end_of_wait(self, deadline: Instant) -> Instant {
         let now = Instant::now;
         let start_by = self.start_by.and_then(|time| now().checked_add(time.since(System::now())));
         [self.moment, start_by].into_iter().flatten().fold(deadline, Instant::min)

@@ -31,7 +31,7 @@ pub mod tls;
 
 pub use adapter::{Adapter, Outcome, send, send_changed, send_reaching};
 pub use addresses::HostLookups;
-pub use machines::{Detaches, NoKeys, Once, Twice, Txt};
+pub use machines::{Detaches, NewKey, NoKeys, Once, Twice, Txt};
 pub use requests::{OK, get, how, post};
 pub use scenario::{Scenario, all, scenarios};
 pub use server::{Peer, Received, Server, Stream, closed_port};

@@ -45,6 +45,18 @@ impl Machine for Once {
     }
 }
 
+/// A machine that ends in the public point of a new key.
+pub struct NewKey;
+
+impl Machine for NewKey {
+    type Output = [u8; 64];
+    type Error = Infallible;
+
+    fn poll(&mut self, cx: &mut Cx<'_>) -> Poll<Result<[u8; 64], Infallible>> {
+        Poll::Ready(Ok(*cx.generate_key().public()))
+    }
+}
+
 /// A machine that sends two requests, one after the other, and ends in both outcomes.
 pub struct Twice {
     first: Once,

@@ -1,11 +1,8 @@
 //! A driver with other settings than the default.
 
-use std::convert::Infallible;
-use std::task::Poll;
-
 use atproto_oauth_reqwest::{BadCertificate, P256Keys};
-use atproto_sansio::{Cx, Machine, System};
-use atproto_sansio_conformance::Driving;
+use atproto_sansio::System;
+use atproto_sansio_conformance::{Driving, NewKey};
 
 use crate::adapter::{Tested, builder, tested};
 
@@ -19,18 +16,6 @@ fn bytes_that_are_no_certificate_are_refused() {
     {
         let error: BadCertificate = builder().root_certificate(bytes).unwrap_err();
         assert!(error.to_string().contains("certificate"));
-    }
-}
-
-/// Ends in the public point of a new key.
-struct NewKey;
-
-impl Machine for NewKey {
-    type Output = [u8; 64];
-    type Error = Infallible;
-
-    fn poll(&mut self, cx: &mut Cx<'_>) -> Poll<Result<[u8; 64], Infallible>> {
-        Poll::Ready(Ok(*cx.generate_key().public()))
     }
 }
 

@@ -1,4 +1,4 @@
-//! Parser of private keys: JWK here, and PEM in a file of its own. Public keys and signatures of key services.
+//! Parsers of keys: private JWKs here; PEM, and what key services return, in files of their own.
 //!
 //! RFC 7518 section 6.2.
 

@@ -38,7 +38,9 @@ impl Jwk {
             return Err(refused("it is a private key; give the public key"));
         }
         let block = block(&pem, "PUBLIC KEY");
-        let block = block.ok_or_else(|| refused("it has no block `-----BEGIN PUBLIC KEY-----`"))?;
+        let block = block.ok_or_else(|| {
+            refused("it has no block `-----BEGIN PUBLIC KEY-----`; give the PEM of the key")
+        })?;
         let (_, der) = Document::from_pem(block).map_err(|_| refused("its PEM is malformed"))?;
         Self::from_public_der(der.as_bytes())
     }
@@ -58,9 +60,7 @@ impl Jwk {
         })?;
         let point = p256::ecdsa::VerifyingKey::from(key).to_sec1_point(false);
         let point = point.as_bytes().get(1..).and_then(|point| point.try_into().ok());
-        point
-            .map(|point| Self::of_signer(&point))
-            .ok_or_else(|| DpopError::PublicKey("its point has no coordinates x and y".to_owned()))
+        Self::new(point.ok_or_else(|| DpopError::PublicKey("its point is malformed".to_owned()))?)
     }
 }
 

@@ -5,7 +5,8 @@ use http::Uri;
 /// Whether `uri` is a whole http or https URL that [`url::Url`] would not change.
 ///
 /// A URL in normal form has a DNS name in lower case, no user name, no default port, a slash in front of its
-/// query, no dot segments, and no character that the URL standard encodes. The result may be false for other URLs in normal form.
+/// query, no dot segments, and no character that the URL standard encodes. The result may be false for other
+/// URLs in normal form.
 pub fn is_normal(uri: &Uri) -> bool {
     let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else { return false };
     let default_port = match scheme {
